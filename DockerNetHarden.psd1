@@ -1,0 +1,9 @@
+@{
+    RootModule             = 'DockerNetHarden.dll'
+    ModuleVersion          = '0.1.0'
+    GUID                   = '6f6f2a3e-5f0c-4d0e-9b53-2f6c6a0f7d11'
+    Author                 = 'The DockerNetHarden authors'
+    CompanyName            = 'The DockerNetHarden authors'
+    Copyright              = '(c) 2026 The DockerNetHarden authors. MIT License.'
+    Description            = 'Decides, enforces and proves what Docker containers may reach: cloud metadata, the Docker host, internal networks, mail.'
+}

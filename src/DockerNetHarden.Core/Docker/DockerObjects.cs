@@ -1,0 +1,112 @@
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Docker;
+
+/// <summary>What <c>GET /info</c> and <c>GET /version</c> say of an engine.</summary>
+public sealed record DockerEngine
+{
+    /// <summary>The engine's version, for example <c>20.10.24</c>.</summary>
+    public required string Version { get; init; }
+
+    /// <summary>The API version that was negotiated, for example <c>1.41</c>.</summary>
+    public required string ApiVersion { get; init; }
+
+    /// <summary>The address pools for new networks; the built-in ones (172.17.0.0/16 to 172.31.0.0/16, 192.168.0.0/16) where the engine names none.</summary>
+    public IReadOnlyList<Cidr> AddressPools { get; init; } = [];
+
+    /// <summary>True where the daemon runs in a user namespace: its rules are not in the host's tables.</summary>
+    public bool IsRootless { get; init; }
+
+    /// <summary>The engine's firewall backend (29+: <c>iptables</c>, <c>nftables</c>, with <c>+firewalld</c>); null where the engine does not say.</summary>
+    public string? FirewallBackend { get; init; }
+
+    /// <summary>Whether bridged packets pass iptables (<c>BridgeNfIptables</c>).</summary>
+    public bool BridgeNfIptables { get; init; }
+}
+
+/// <summary>A network of the engine (<c>GET /networks/{id}</c>).</summary>
+public sealed record DockerNetwork
+{
+    /// <summary>The name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The id, 64 hexadecimal digits.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>The driver: <c>bridge</c>, <c>overlay</c>, <c>macvlan</c>, <c>host</c>, <c>null</c> ...</summary>
+    public required string Driver { get; init; }
+
+    /// <summary>The bridge's interface name; null where the driver is not <c>bridge</c>.</summary>
+    public string? Bridge { get; init; }
+
+    /// <summary>Whether the network is <c>--internal</c>.</summary>
+    public bool Internal { get; init; }
+
+    /// <summary>Whether IPv6 is enabled.</summary>
+    public bool EnableIPv6 { get; init; }
+
+    /// <summary>The subnets, both families.</summary>
+    public IReadOnlyList<Cidr> Subnets { get; init; } = [];
+
+    /// <summary>The gateways, as prefixes of full length.</summary>
+    public IReadOnlyList<Cidr> Gateways { get; init; } = [];
+
+    /// <summary>The driver's options.</summary>
+    public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>The labels.</summary>
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>The names of the containers on it, where the network was inspected.</summary>
+    public IReadOnlyList<string> Containers { get; init; } = [];
+
+    /// <summary>The label in which a hardened network's profile is kept.</summary>
+    public const string ProfileLabel = "io.dockernetharden.profile";
+
+    /// <summary>The profile in the label; null where the network is not one of ours.</summary>
+    public string? Profile => Labels.TryGetValue(ProfileLabel, out var profile) ? profile : null;
+}
+
+/// <summary>A port of a container that is published on the host.</summary>
+/// <param name="HostAddress">The host's address; null for all of them.</param>
+/// <param name="HostPort">The host's port.</param>
+/// <param name="ContainerPort">The container's port.</param>
+/// <param name="Protocol"><c>tcp</c>, <c>udp</c> or <c>sctp</c>.</param>
+public sealed record PublishedPort(Cidr? HostAddress, int HostPort, int ContainerPort, string Protocol);
+
+/// <summary>A container's place on a network.</summary>
+/// <param name="Network">The network's name.</param>
+/// <param name="IPv4">Its IPv4 address there.</param>
+/// <param name="IPv6">Its global IPv6 address there.</param>
+public sealed record ContainerAddress(string Network, Cidr? IPv4, Cidr? IPv6);
+
+/// <summary>A container (<c>GET /containers/json</c> and <c>GET /containers/{id}/json</c>).</summary>
+public sealed record DockerContainer
+{
+    /// <summary>The id, 64 hexadecimal digits.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>The name, without the leading slash.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The image as it was asked for.</summary>
+    public string Image { get; init; } = "";
+
+    /// <summary>The state: <c>running</c>, <c>exited</c> ...</summary>
+    public string State { get; init; } = "";
+
+    /// <summary>The network mode: a network's name, <c>host</c>, <c>none</c>, <c>container:id</c>.</summary>
+    public string NetworkMode { get; init; } = "";
+
+    /// <summary>Its addresses, a network each.</summary>
+    public IReadOnlyList<ContainerAddress> Addresses { get; init; } = [];
+
+    /// <summary>Its published ports.</summary>
+    public IReadOnlyList<PublishedPort> Ports { get; init; } = [];
+
+    /// <summary>Its own DNS servers (<c>--dns</c>), where the container was inspected.</summary>
+    public IReadOnlyList<Cidr> Dns { get; init; } = [];
+
+    /// <summary>The process id of its first process in the host's pid namespace; 0 where it does not run.</summary>
+    public int Pid { get; init; }
+}

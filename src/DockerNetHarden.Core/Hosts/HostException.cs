@@ -1,0 +1,64 @@
+namespace DockerNetHarden.Hosts;
+
+/// <summary>Why a host could not be read or written.</summary>
+public enum HostFailure
+{
+    /// <summary>The shell or ssh could not be started.</summary>
+    CannotStart,
+
+    /// <summary>What answered is no POSIX shell: no frame was seen.</summary>
+    NoPosixShell,
+
+    /// <summary>The conversation ended within a section.</summary>
+    ConnectionLost,
+
+    /// <summary>The program did not end in time.</summary>
+    Timeout,
+
+    /// <summary>No iptables on the host.</summary>
+    IptablesMissing,
+
+    /// <summary>No right to read or write the tables.</summary>
+    NoPermission,
+
+    /// <summary>A chain that a rule hooks into does not exist (Docker not started, or <c>iptables: false</c>).</summary>
+    ChainMissing,
+
+    /// <summary>The save output could not be read, or says that a table is incompatible.</summary>
+    UnreadableRules,
+
+    /// <summary>iptables-restore refused a text.</summary>
+    RestoreFailed,
+
+    /// <summary>The tables changed between reading and writing, again and again.</summary>
+    Contended,
+
+    /// <summary>What was read back is not what was written.</summary>
+    NotVerified,
+
+    /// <summary>A written table could not be taken back after a later one failed.</summary>
+    UndoFailed,
+
+    /// <summary>An operand could not be resolved on this host.</summary>
+    UnresolvedOperand,
+
+    /// <summary>The plan is refused without Force.</summary>
+    NeedsForce,
+}
+
+/// <summary>A failure of one host: the reason as data, the message with cause and way out.</summary>
+public sealed class HostException(HostFailure failure, string host, string message, int? exitCode = null, string? errors = null, Exception? inner = null)
+    : Exception(message, inner)
+{
+    /// <summary>The reason.</summary>
+    public HostFailure Failure { get; } = failure;
+
+    /// <summary>The host as the user named it.</summary>
+    public string Host { get; } = host;
+
+    /// <summary>The exit code of the command that failed.</summary>
+    public int? ExitCode { get; } = exitCode;
+
+    /// <summary>What the command wrote to standard error.</summary>
+    public string? Errors { get; } = errors;
+}

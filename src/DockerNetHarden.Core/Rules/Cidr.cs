@@ -1,0 +1,206 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace DockerNetHarden.Rules;
+
+/// <summary>
+/// An address prefix, parsed alike on every runtime: no host bits, no leading zeros, no zone, no shorthand. A single address is a prefix of full length.
+/// Text form: RFC 4632 for IPv4, RFC 4291 and RFC 5952 for IPv6.
+/// </summary>
+/// <remarks>
+/// IPAddress.Parse and IPNetwork.Parse are banned in this project: they differ between .NET 8 and .NET 10 (octal octets, masked host bits, zones),
+/// and a firewall rule must not depend on the runtime.
+/// </remarks>
+public readonly record struct Cidr : IComparable<Cidr>
+{
+    private Cidr(UInt128 bits, int length, Family family) => (Bits, Length, Family) = (bits, length, family);
+
+    /// <summary>The network address as a number (IPv4: the low 32 bits).</summary>
+    public UInt128 Bits { get; }
+
+    /// <summary>The prefix length in bits: 0 to 32, or 0 to 128.</summary>
+    public int Length { get; }
+
+    /// <summary>The family.</summary>
+    public Family Family { get; }
+
+    /// <summary>Whether the prefix is one single address.</summary>
+    public bool IsSingleAddress => Length == Width(Family);
+
+    /// <summary>The last address of the prefix, as a number.</summary>
+    public UInt128 Last => Bits | HostMask(Length, Family);
+
+    /// <summary>Whether the address is a loopback address (127.0.0.0/8, ::1).</summary>
+    public bool IsLoopback => Family == Family.IPv4 ? Bits >> 24 == 127 : Bits == UInt128.One;
+
+    /// <summary>Whether every address of <paramref name="other"/> lies in this prefix.</summary>
+    public bool Contains(Cidr other) => Family == other.Family && Length <= other.Length && (other.Bits & ~HostMask(Length, Family)) == Bits;
+
+    /// <summary>Whether the two prefixes have an address in common.</summary>
+    public bool Overlaps(Cidr other) => Contains(other) || other.Contains(this);
+
+    /// <summary>The prefix of this length in which this one lies: the host bits are taken off knowingly.</summary>
+    public Cidr Truncate(int length)
+    {
+        if (length < 0 || length > Length)
+            throw new ArgumentOutOfRangeException(nameof(length), length, $"A prefix of length {Length} cannot be truncated to {length}.");
+        return new Cidr(Bits & ~HostMask(length, Family), length, Family);
+    }
+
+    /// <summary>Reads <c>10.0.0.0/8</c>, <c>169.254.169.254</c>, <c>fd00:ec2::254</c>.</summary>
+    /// <exception cref="FormatException">The text is no prefix; the message names it, the reason and what was probably meant.</exception>
+    public static Cidr Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var error = Read(text, out var value);
+        return error is null ? value : throw new FormatException($"'{text}' is not an address or a prefix in CIDR notation: {error}");
+    }
+
+    /// <summary>Reads a prefix; false where the text is none.</summary>
+    public static bool TryParse(string? text, out Cidr value)
+    {
+        value = default;
+        return text is not null && Read(text, out value) is null;
+    }
+
+    /// <summary>The same as a prefix of full length.</summary>
+    public static Cidr From(IPAddress address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        var bits = UInt128.Zero;
+        foreach (var octet in address.GetAddressBytes())
+            bits = (bits << 8) | octet;
+        var family = address.AddressFamily == AddressFamily.InterNetwork ? Family.IPv4 : Family.IPv6;
+        return new Cidr(bits, Width(family), family);
+    }
+
+    /// <summary>Orders by family, then by address, then the wider prefix first.</summary>
+    public int CompareTo(Cidr other) =>
+        Family != other.Family ? Family.CompareTo(other.Family)
+        : Bits != other.Bits ? Bits.CompareTo(other.Bits)
+        : Length.CompareTo(other.Length);
+
+    /// <summary>The address alone, in the form that iptables prints.</summary>
+    public string Address => ToIPAddress().ToString();
+
+    /// <summary>The canonical text: always with its length, as iptables-save prints it (<c>169.254.169.254/32</c>).</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Address}/{Length}");
+
+    /// <summary>The text without a full length: what a person writes.</summary>
+    public string ToShortString() => IsSingleAddress ? Address : ToString();
+
+    /// <summary>The number of bits of an address of a family.</summary>
+    public static int Width(Family family) => family == Family.IPv4 ? 32 : 128;
+
+    private IPAddress ToIPAddress()
+    {
+        var octets = new byte[Width(Family) / 8];
+        var rest = Bits;
+        for (var i = octets.Length - 1; i >= 0; i--, rest >>= 8)
+            octets[i] = (byte)(rest & 0xff);
+        return new IPAddress(octets);
+    }
+
+    private static UInt128 HostMask(int length, Family family)
+    {
+        var width = Width(family);
+        return length == 0 && width == 128 ? UInt128.MaxValue : (UInt128.One << (width - length)) - 1;
+    }
+
+    // Returns the reason why the text is no prefix, null where it is one.
+    private static string? Read(string text, out Cidr value)
+    {
+        value = default;
+        var slash = text.IndexOf('/', StringComparison.Ordinal);
+        var address = slash < 0 ? text : text[..slash];
+        if (address.Length == 0)
+            return "the address is empty.";
+        if (address.Contains('%', StringComparison.Ordinal))
+            return "a zone (%) cannot stand in a rule; match the interface instead.";
+
+        var family = address.Contains(':', StringComparison.Ordinal) ? Family.IPv6 : Family.IPv4;
+        UInt128 bits;
+        var error = family == Family.IPv4 ? ReadIPv4(address, out bits) : ReadIPv6(address, out bits);
+        if (error is not null)
+            return error;
+
+        var length = Width(family);
+        if (slash >= 0 && !TryReadNumber(text.AsSpan(slash + 1), 3, Width(family), out length))
+            return $"the length '{text[(slash + 1)..]}' is not a whole number from 0 to {Width(family)}.";
+
+        var mask = HostMask(length, family);
+        value = new Cidr(bits & ~mask, length, family);
+        if ((bits & mask) != 0)
+        {
+            var meant = value;
+            value = default;
+            return $"it has host bits set beyond its length; did you mean {meant} or the single address {address}?";
+        }
+        return null;
+    }
+
+    private static string? ReadIPv4(string text, out UInt128 bits)
+    {
+        bits = 0;
+        var parts = text.Split('.');
+        if (parts.Length != 4)
+            return "an IPv4 address has four numbers with dots between them.";
+        foreach (var part in parts)
+        {
+            if (part.Length > 1 && part[0] == '0')
+                return $"'{part}' has a leading zero, which some programs read as octal; write {part.TrimStart('0').PadLeft(1, '0')}.";
+            if (!TryReadNumber(part, 3, 255, out var octet))
+                return $"'{part}' is not a whole number from 0 to 255.";
+            bits = (bits << 8) | (uint)octet;
+        }
+        return null;
+    }
+
+    private static string? ReadIPv6(string text, out UInt128 bits)
+    {
+        const string Form = "an IPv6 address has eight groups of one to four hexadecimal digits, or '::' once in their place.";
+        bits = 0;
+        var gap = text.IndexOf("::", StringComparison.Ordinal);
+        if (gap >= 0 && text.IndexOf("::", gap + 1, StringComparison.Ordinal) >= 0)
+            return Form;
+        var head = (gap < 0 ? text : text[..gap]).Split(':');
+        var tail = gap < 0 ? [] : text[(gap + 2)..].Split(':');
+        if (gap >= 0 && head is [""])
+            head = [];
+        if (tail is [""])
+            tail = [];
+        if (gap < 0 ? head.Length != 8 : head.Length + tail.Length > 7)
+            return Form;
+        foreach (var group in head)
+        {
+            if (!TryReadGroup(group, out var number))
+                return Form;
+            bits = (bits << 16) | number;
+        }
+        bits <<= 16 * (8 - head.Length - tail.Length) % 128;
+        if (head.Length == 0)
+            bits = 0;
+        foreach (var group in tail)
+        {
+            if (!TryReadGroup(group, out var number))
+                return Form;
+            bits = (bits << 16) | number;
+        }
+        return null;
+    }
+
+    private static bool TryReadGroup(string text, out ushort value)
+    {
+        value = 0;
+        return text.Length is >= 1 and <= 4 && ushort.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
+    }
+
+    private static bool TryReadNumber(ReadOnlySpan<char> text, int digits, int most, out int value)
+    {
+        value = 0;
+        if (text.Length == 0 || text.Length > digits || (text.Length > 1 && text[0] == '0'))
+            return false;
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value <= most;
+    }
+}

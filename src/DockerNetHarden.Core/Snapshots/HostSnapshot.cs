@@ -1,0 +1,76 @@
+using DockerNetHarden.Docker;
+using DockerNetHarden.Iptables;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Snapshots;
+
+/// <summary>Which of the two iptables implementations a rule set is in. Source: iptables(8), xtables-nft(8).</summary>
+public enum IptablesBackend
+{
+    /// <summary>iptables-nft: rules are kept in nf_tables.</summary>
+    Nft,
+
+    /// <summary>iptables-legacy: the old xtables kernel interface.</summary>
+    Legacy,
+}
+
+/// <summary>The iptables commands to use on a host: absolute or plain names, for example <c>iptables-nft-restore</c>.</summary>
+/// <param name="Backend">The implementation.</param>
+/// <param name="Version">What <c>iptables --version</c> printed, for example <c>iptables v1.8.9 (nf_tables)</c>.</param>
+/// <param name="Prefix4">The IPv4 command without suffix: <c>iptables</c>, <c>iptables-nft</c> or <c>iptables-legacy</c>.</param>
+/// <param name="Prefix6">The IPv6 command without suffix: <c>ip6tables</c>, <c>ip6tables-nft</c> or <c>ip6tables-legacy</c>; null where the host has none.</param>
+public sealed record IptablesTool(IptablesBackend Backend, string Version, string Prefix4, string? Prefix6);
+
+/// <summary>An address that a link of the host has.</summary>
+/// <param name="Link">The link's name, for example <c>eth0</c>.</param>
+/// <param name="Address">The address as a prefix of full length.</param>
+public sealed record HostAddress(string Link, Cidr Address);
+
+/// <summary>The SSH connection that the caller came by, from <c>SSH_CONNECTION</c> (sshd(8)); null at a console.</summary>
+/// <param name="Client">The client's address.</param>
+/// <param name="ServerPort">The port of sshd on this host.</param>
+/// <param name="Link">The link by which the client is reached, where it could be found out.</param>
+public sealed record SessionConnection(Cidr Client, int ServerPort, string? Link);
+
+/// <summary>All that was read of a host in one trip. Everything else is computed from it.</summary>
+public sealed record HostSnapshot
+{
+    /// <summary>The host as the user named it; <c>localhost</c> for this one.</summary>
+    public required string HostName { get; init; }
+
+    /// <summary>When it was read.</summary>
+    public required DateTimeOffset TakenAt { get; init; }
+
+    /// <summary>The iptables in which Docker's chains are (or the host's default, where no chain of Docker's exists).</summary>
+    public required IptablesTool Iptables { get; init; }
+
+    /// <summary>Docker's engine; null where it could not be asked, then <see cref="DockerError"/> says why.</summary>
+    public DockerEngine? Engine { get; init; }
+
+    /// <summary>Why the engine could not be asked, with the way out; null where it could.</summary>
+    public DockerException? DockerError { get; init; }
+
+    /// <summary>Docker's networks.</summary>
+    public IReadOnlyList<DockerNetwork> Networks { get; init; } = [];
+
+    /// <summary>Docker's containers, running or not.</summary>
+    public IReadOnlyList<DockerContainer> Containers { get; init; } = [];
+
+    /// <summary>The rule sets of the active backend, a family each. A family whose tool is missing is absent.</summary>
+    public required IReadOnlyDictionary<Family, Ruleset> Rules { get; init; }
+
+    /// <summary>The names of all links (network interfaces) of the host.</summary>
+    public IReadOnlyList<string> Links { get; init; } = [];
+
+    /// <summary>The addresses of the host's links.</summary>
+    public IReadOnlyList<HostAddress> Addresses { get; init; } = [];
+
+    /// <summary>
+    /// The DNS servers that containers ask: of the daemon's configuration, of the containers' own settings and of the host's resolv.conf.
+    /// Loopback addresses are left out: a container cannot reach them.
+    /// </summary>
+    public IReadOnlyList<Cidr> Resolvers { get; init; } = [];
+
+    /// <summary>The connection in use, where it is known.</summary>
+    public SessionConnection? Session { get; init; }
+}
