@@ -1,4 +1,5 @@
 using System.Collections;
+using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Iptables;
 

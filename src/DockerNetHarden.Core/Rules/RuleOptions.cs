@@ -1,6 +1,6 @@
 using System.Collections.Frozen;
 
-namespace DockerNetHarden.Iptables;
+namespace DockerNetHarden.Rules;
 
 /// <summary>
 /// What must be known of iptables' options to read a rule's tokens rightly: which options take any text, so that their value is not read
