@@ -1,0 +1,169 @@
+using System.Globalization;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Iptables;
+
+public sealed partial class Ruleset
+{
+    /// <summary>
+    /// The rule set with these rules, and no others, in a chain. A rule that stands there already keeps its bytes and its counters, a new
+    /// one is written as iptables-save would; all other lines stay as they are. A chain or a table that is missing is declared.
+    /// </summary>
+    /// <param name="table">The table.</param>
+    /// <param name="chain">The chain.</param>
+    /// <param name="rules">The rules, each of this family, table and chain. Counters of new ones are written where the text has counters.</param>
+    /// <exception cref="ArgumentException">A rule is of another family, table or chain, or a name is none.</exception>
+    public Ruleset WithRules(string table, string chain, IReadOnlyList<RuleLine> rules)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        RuleLine.CheckedName(table, "table");
+        RuleLine.CheckedName(chain, "chain");
+        foreach (var rule in rules)
+        {
+            if (rule.Family != Family || rule.Table != table || rule.Chain != chain)
+                throw new ArgumentException($"The rule '{rule.Text}' is for {rule.Family}, table {rule.Table}, chain {rule.Chain}, not for {Family}, table {table}, chain {chain}; make it with the place where it shall stand.", nameof(rules));
+        }
+
+        var lines = new List<SaveLine>(_index.Lines);
+        var old = Declare(lines, table, chain);
+        var added = Lay(old, rules);
+        Replace(lines, table, chain, old, added);
+        return From(Family, lines);
+    }
+
+    /// <summary>
+    /// The rule set without a user's chain and its rules; the same where there is no such chain. Jumps to it stay: they are rules of other
+    /// chains, and iptables-restore refuses the result until they are gone too.
+    /// </summary>
+    /// <exception cref="ArgumentException">The chain is built in, which cannot be removed.</exception>
+    public Ruleset WithoutChain(string table, string chain)
+    {
+        if (!HasChain(table, chain))
+            return this;
+        var found = _index.Tables[table];
+        if (found.Chains[found.PlaceOf(chain)].Policy is { } policy)
+            throw new ArgumentException($"The chain '{chain}' of the table '{table}' is built in (its policy is {policy}) and cannot be removed; remove its rules.", nameof(chain));
+        var lines = _index.Lines.Where((line, i) =>
+            i <= found.Start || i >= found.End || (line.Rule?.Chain != chain && line.Chain?.Name != chain));
+        return From(Family, lines);
+    }
+
+    private static Ruleset From(Family family, IEnumerable<SaveLine> lines)
+    {
+        var index = new RulesetIndex(family);
+        foreach (var line in lines)
+            index.Add(line);
+        return new Ruleset(index);
+    }
+
+    private string NewLine => _index.Lines.Count > 0 && _index.Lines[0].Ending == "\r\n" ? "\r\n" : "\n";
+
+    // Declares chain and table where they are missing; returns the places of the chain's rules among the lines.
+    private List<int> Declare(List<SaveLine> lines, string table, string chain)
+    {
+        var places = new List<int>();
+        if (!_index.Tables.TryGetValue(table, out var found))
+        {
+            if (lines.Count > 0 && lines[^1].Ending is not ("\n" or "\r\n"))
+                lines[^1] = lines[^1] with { Ending = NewLine };
+            lines.Add(new SaveLine(SaveLineKind.Table, $"*{table}", NewLine, table));
+            lines.Add(Declaration(chain));
+            lines.Add(new SaveLine(SaveLineKind.Commit, "COMMIT", NewLine));
+        }
+        else if (!found.Has(chain))
+        {
+            var last = lines.FindLastIndex(found.End, found.End - found.Start + 1, static line => line.Kind is SaveLineKind.Chain or SaveLineKind.Table);
+            lines.Insert(last + 1, Declaration(chain));
+        }
+        else
+        {
+            for (var i = found.Start; i < found.End; i++)
+            {
+                if (lines[i].Rule?.Chain == chain)
+                    places.Add(i);
+            }
+        }
+        return places;
+    }
+
+    // A built-in chain that was not listed has its default policy; any other is a user's.
+    private SaveLine Declaration(string chain)
+    {
+        var policy = chain is "PREROUTING" or "INPUT" or "FORWARD" or "OUTPUT" or "POSTROUTING" ? "ACCEPT" : null;
+        return new SaveLine(SaveLineKind.Chain, $":{chain} {policy ?? "-"} [0:0]", NewLine, Chain: new RulesetChain(chain, policy, 0, 0));
+    }
+
+    // One line a rule: the one that stands there, each used once, or a new one.
+    private List<SaveLine> Lay(List<int> old, IReadOnlyList<RuleLine> rules)
+    {
+        var there = new Dictionary<RuleLine, Queue<SaveLine>>();
+        foreach (var place in old)
+        {
+            var line = _index.Lines[place];
+            if (!there.TryGetValue(line.Rule!, out var same))
+                there.Add(line.Rule!, same = new Queue<SaveLine>());
+            same.Enqueue(line);
+        }
+        var counted = HasCounters;
+        var lines = new List<SaveLine>(rules.Count);
+        foreach (var rule in rules)
+        {
+            if (there.TryGetValue(rule, out var same) && same.TryDequeue(out var line))
+            {
+                lines.Add(line);
+                continue;
+            }
+            var text = counted ? string.Create(CultureInfo.InvariantCulture, $"[{rule.Packets}:{rule.Bytes}] {rule.Text}") : rule.Text;
+            lines.Add(new SaveLine(SaveLineKind.Rule, text, NewLine, Rule: rule with { Raw = text, Packets = counted ? rule.Packets : 0, Bytes = counted ? rule.Bytes : 0 }));
+        }
+        return lines;
+    }
+
+    // Puts the new lines into the places of the old ones: what is the same at both ends does not move, so that lines of other chains and
+    // comments between the rules stay where they are. Surplus places go, surplus lines stand together.
+    private static void Replace(List<SaveLine> lines, string table, string chain, List<int> old, List<SaveLine> added)
+    {
+        var shared = Math.Min(old.Count, added.Count);
+        var head = 0;
+        while (head < shared && added[head].Rule!.Equals(lines[old[head]].Rule))
+            head++;
+        var tail = 0;
+        while (tail < shared - head && added[^(tail + 1)].Rule!.Equals(lines[old[^(tail + 1)]].Rule))
+            tail++;
+
+        var places = old.GetRange(head, old.Count - head - tail);
+        var middle = added.GetRange(head, added.Count - head - tail);
+        var same = Math.Min(places.Count, middle.Count);
+        for (var i = 0; i < same; i++)
+            lines[places[i]] = middle[i];
+        var drop = places.Skip(same).ToHashSet();
+        if (drop.Count > 0)
+        {
+            var kept = lines.Where((_, i) => !drop.Contains(i)).ToList();
+            lines.Clear();
+            lines.AddRange(kept);
+        }
+        else if (middle.Count > same)
+        {
+            var before = same > 0 ? places[^1] : head > 0 ? old[head - 1] : -1;
+            var at = before >= 0 ? before + 1 : tail > 0 ? old[^tail] : PlaceForFirst(lines, table, chain);
+            lines.InsertRange(at, middle.Skip(same));
+        }
+    }
+
+    // Where iptables-save would print the first rule of a chain that has none: in front of the rules of the chains declared after it.
+    private static int PlaceForFirst(List<SaveLine> lines, string table, string chain)
+    {
+        var start = lines.FindIndex(line => line.Kind == SaveLineKind.Table && line.Name == table);
+        var later = new HashSet<string>(StringComparer.Ordinal);
+        var seen = false;
+        for (var i = start + 1; ; i++)
+        {
+            var line = lines[i];
+            if (line.Kind == SaveLineKind.Commit || (line.Rule is { } rule && later.Contains(rule.Chain)))
+                return i;
+            if (line.Chain is { } declared && (seen || (seen = declared.Name == chain)) && declared.Name != chain)
+                later.Add(declared.Name);
+        }
+    }
+}
