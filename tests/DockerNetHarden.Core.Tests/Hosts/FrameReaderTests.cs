@@ -26,7 +26,7 @@ public sealed class FrameReaderTests
         foreach (var chunk in Encoding.ASCII.GetBytes(text).Chunk(size))
             reader.Append(chunk);
         var parts = await reader.Done;
-        Assert.Equal(["a 3 line\nlast", "b 0 \n\n"], parts.Select(static part => $"{part.Name} {part.ExitCode} {Encoding.ASCII.GetString(part.Content)}"));
+        Assert.Equal(["a 3 line\nlast", "b 0 \n\n"], parts.Select(static part => $"{part.Name} {part.ExitCode} {Encoding.ASCII.GetString(part.Content)}"), StringComparer.Ordinal);
         var (any, open, tail) = reader.State;
         Assert.True(any);
         Assert.Null(open);

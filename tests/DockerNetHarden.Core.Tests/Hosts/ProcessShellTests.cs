@@ -73,7 +73,7 @@ public sealed class ProcessShellTests
         await using var opened = ShellFacts.Open("/bin/sh");
         var replies = await Task.WhenAll(Enumerable.Range(0, 10).Select(i =>
             opened.RunAsync(Script("echo \"$1\"", data: i.ToString(CultureInfo.InvariantCulture)), CancellationToken.None)));
-        Assert.Equal(Enumerable.Range(0, 10).Select(static i => $"{i}\n"), replies.Select(static reply => reply.Find("only")!.Text));
+        Assert.Equal(Enumerable.Range(0, 10).Select(static i => $"{i}\n"), replies.Select(static reply => reply.Find("only")!.Text), StringComparer.Ordinal);
     }
 
     [Fact]

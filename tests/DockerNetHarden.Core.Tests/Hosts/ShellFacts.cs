@@ -38,7 +38,7 @@ internal static class ShellFacts
     /// <summary>Gives a shell exactly these bytes and then the end of its input, as a connection that dies does.</summary>
     internal static async Task<string> FeedAsync(string shell, ReadOnlyMemory<byte> bytes)
     {
-        var start = new ProcessStartInfo(shell) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(shell) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         foreach (var argument in Arguments(shell))
             start.ArgumentList.Add(argument);
         using var process = Process.Start(start)!;

@@ -55,25 +55,29 @@ public sealed class ShellProgramTests
     {
         static ShellScript Make() => new ShellProgram().Section("a", "true", data: ["secret-value"], input: "secret-input").Build(ShellFacts.Patience);
         var (one, other) = (Make(), Make());
-        Assert.NotEqual(one.Nonce, other.Nonce);
+        Assert.NotEqual(one.Nonce, other.Nonce, StringComparer.Ordinal);
         Assert.Matches("^[0-9a-f]{32}$", one.Nonce);
         Assert.DoesNotContain('\r', one.Text);
         var lines = one.Text.Split('\n');
         var delimiter = lines[Array.IndexOf(lines, "secret-value") + 1];
         Assert.Matches("^[0-9a-f]{32}$", delimiter);
-        Assert.NotEqual(one.Nonce, delimiter);
+        Assert.NotEqual(one.Nonce, delimiter, StringComparer.Ordinal);
         Assert.EndsWith($"<<'{delimiter}'", lines[Array.IndexOf(lines, "secret-value") - 1], StringComparison.Ordinal);
         Assert.DoesNotContain(delimiter, other.Text, StringComparison.Ordinal);
         Assert.Equal(2, lines.Count(static line => line.Contains("secret", StringComparison.Ordinal)));
     }
 
-    [Theory]
-    [InlineData("a\0b", "NUL at position 1")]
-    [InlineData("a\ud800", "surrogate")]
-    public void What_a_shell_cannot_carry_is_refused(string value, string reason)
+    [Fact]
+    public void What_a_shell_cannot_carry_is_refused()
     {
-        Assert.Contains(reason, Assert.Throws<ArgumentException>(() => new ShellProgram().Section("a", "true", data: [value])).Message, StringComparison.Ordinal);
-        Assert.Contains(reason, Assert.Throws<ArgumentException>(() => new ShellProgram().Section("a", "true", input: value)).Message, StringComparison.Ordinal);
+        // No InlineData: half a surrogate pair does not survive in an attribute.
+        foreach (var (value, reason) in new[] { ("a\0b", "NUL at position 1"), ("a" + (char)0xd800, "surrogate") })
+        {
+            var data = Assert.Throws<ArgumentException>(() => new ShellProgram().Section("a", "true", data: [value]));
+            var input = Assert.Throws<ArgumentException>(() => new ShellProgram().Section("a", "true", input: value));
+            Assert.Contains(reason, data.Message, StringComparison.Ordinal);
+            Assert.Contains(reason, input.Message, StringComparison.Ordinal);
+        }
     }
 
     [Theory]
