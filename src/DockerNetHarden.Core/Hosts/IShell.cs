@@ -11,10 +11,18 @@ public sealed record ShellScript(string Text, string Nonce, TimeSpan Timeout);
 /// <param name="ExitCode">Its exit code.</param>
 /// <param name="Output">Its standard output, raw.</param>
 /// <param name="Errors">Its standard error.</param>
-public sealed record ShellSection(string Name, int ExitCode, ReadOnlyMemory<byte> Output, string Errors);
+public sealed record ShellSection(string Name, int ExitCode, ReadOnlyMemory<byte> Output, string Errors)
+{
+    /// <summary>The standard output as UTF-8 text; what is no UTF-8 is replaced.</summary>
+    public string Text => System.Text.Encoding.UTF8.GetString(Output.Span);
+}
 
 /// <summary>All sections of one program's reply.</summary>
-public sealed record ShellReply(IReadOnlyList<ShellSection> Sections);
+public sealed record ShellReply(IReadOnlyList<ShellSection> Sections)
+{
+    /// <summary>The section of a name; null where the program left it out.</summary>
+    public ShellSection? Find(string name) => Sections.FirstOrDefault(section => string.Equals(section.Name, name, StringComparison.Ordinal));
+}
 
 /// <summary>One conversation with one host's sh: the only seam between the engine and a host.</summary>
 public interface IShell : IAsyncDisposable

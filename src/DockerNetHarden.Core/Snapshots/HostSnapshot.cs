@@ -73,4 +73,7 @@ public sealed record HostSnapshot
 
     /// <summary>The connection in use, where it is known.</summary>
     public SessionConnection? Session { get; init; }
+
+    /// <summary>What could not be read and is not needed for every task, a sentence each: a daemon.json that is no JSON, rules of the implementation that Docker does not use.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
 }

@@ -1,0 +1,92 @@
+using DockerNetHarden.Docker;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Hosts;
+
+/// <summary>A Docker host over any shell: the only class that both reads and writes one.</summary>
+/// <param name="shell">The conversation with the host; its owner ends it.</param>
+/// <param name="docker">Where Docker is asked; null where it is not.</param>
+/// <param name="clock">The clock for <see cref="HostSnapshot.TakenAt"/>; the system's where null.</param>
+public sealed class DockerHost(IShell shell, IDockerSource? docker = null, TimeProvider? clock = null)
+{
+    /// <summary>How long reading may take; one minute unless set.</summary>
+    public TimeSpan ReadTimeout { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long one step of a write may take, its wait of ten seconds for the lock of xtables included; thirty seconds unless set.</summary>
+    public TimeSpan StepTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Reads the host: its rules in the implementation that Docker uses, links, addresses, resolvers, and Docker, side by side.</summary>
+    /// <param name="stop">Stops reading; nothing is changed by then or later.</param>
+    /// <returns>The snapshot. Docker that cannot be asked is no failure: <see cref="HostSnapshot.DockerError"/> says why.</returns>
+    /// <exception cref="HostException">The shell does not answer, iptables is missing, may not be used or cannot be read.</exception>
+    public async Task<HostSnapshot> ReadAsync(CancellationToken stop)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var asked = AskDockerAsync(either.Token);
+        HostReading reading;
+        try
+        {
+            reading = new HostReading(shell.HostName, await shell.RunAsync(HostPrograms.Read(ReadTimeout), stop).ConfigureAwait(false));
+        }
+        catch
+        {
+            await either.CancelAsync().ConfigureAwait(false);
+            // What Docker would have said matters no more; the request must not outlive the call.
+            await Task.WhenAny(asked).ConfigureAwait(false);
+            throw;
+        }
+        var (engine, networks, containers, error) = await asked.ConfigureAwait(false);
+        return new HostSnapshot
+        {
+            HostName = shell.HostName,
+            TakenAt = (clock ?? TimeProvider.System).GetUtcNow(),
+            Iptables = reading.Iptables,
+            Engine = engine,
+            DockerError = error,
+            Networks = networks,
+            Containers = containers,
+            Rules = reading.Rules,
+            Links = reading.Links,
+            Addresses = reading.Addresses,
+            Resolvers = ResolverList.Merge(reading.DaemonDns, [.. containers.SelectMany(static container => container.Dns)], reading.HostDns),
+            Session = reading.Session,
+            Warnings = reading.Warnings,
+        };
+    }
+
+    /// <summary>
+    /// Writes: compares the premises, creates chains, runs the steps, takes them back where a later one fails, reads back. One program; a token that
+    /// is cancelled after it began is not looked at, so that a host that was written is always reported.
+    /// </summary>
+    /// <param name="request">What to write.</param>
+    /// <param name="stop">Looked at before the program begins.</param>
+    /// <returns>How it ended, and the rule sets as read back.</returns>
+    /// <exception cref="HostException">The conversation broke (what is written is then unknown: read the host), there is no right to write, or the rules
+    /// could not be read back.</exception>
+    public async Task<WriteOutcome> ApplyAsync(WriteRequest request, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var script = HostPrograms.Write(request, ReadTimeout + (StepTimeout * ((2 * request.Steps.Count) + request.NewChains.Count)));
+        stop.ThrowIfCancellationRequested();
+        return WriteReading.Read(shell.HostName, request, await shell.RunAsync(script, CancellationToken.None).ConfigureAwait(false));
+    }
+
+    /// <summary>The host as the user named it.</summary>
+    /// <returns>The name.</returns>
+    public override string ToString() => shell.HostName;
+
+    private async Task<(DockerEngine?, IReadOnlyList<DockerNetwork>, IReadOnlyList<DockerContainer>, DockerException?)> AskDockerAsync(CancellationToken stop)
+    {
+        if (docker is null)
+            return (null, [], [], null);
+        try
+        {
+            var (engine, networks, containers) = await docker.ReadAsync(stop).ConfigureAwait(false);
+            return (engine, networks, containers, null);
+        }
+        catch (DockerException error)
+        {
+            return (null, [], [], error);
+        }
+    }
+}

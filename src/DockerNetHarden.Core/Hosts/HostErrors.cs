@@ -1,0 +1,54 @@
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Hosts;
+
+/// <summary>The failures of reading and writing tables, one method each: reason, text and way out.</summary>
+internal static class HostErrors
+{
+    // sudo(8); iptables-nft and -legacy without CAP_NET_ADMIN; a shell that may not execute the file.
+    private static readonly string[] NoRight =
+    [
+        "a password is required", "a terminal is required", "is not allowed to", "is not in the sudoers file", "may not run sudo", "sudo: not found", "sudo: command not found",
+        "sudo: effective uid is not 0", "no new privileges", "Permission denied", "Operation not permitted", "you must be root",
+    ];
+
+    // What iptables says when another program was faster or holds the lock: libnftnl's commit race, the lock of xtables, EAGAIN, EBUSY.
+    private static readonly string[] LostRace = ["Bad rule", "Resource temporarily unavailable", "Device or resource busy", "xtables lock", "Another app is currently holding"];
+
+    internal static bool IsNoRight(string errors) => NoRight.Any(text => errors.Contains(text, StringComparison.Ordinal));
+
+    internal static bool IsTransient(int exitCode, string errors) =>
+        !IsNoRight(errors) && (exitCode == 4 || LostRace.Any(text => errors.Contains(text, StringComparison.Ordinal)));
+
+    internal static HostException IptablesMissing(string host) => new(
+        HostFailure.IptablesMissing, host,
+        $"Host '{host}' has no iptables in PATH, /usr/local/sbin, /usr/sbin or /sbin. Install its package 'iptables'; Docker needs it too.");
+
+    internal static HostException NoPermission(string host, string user, ShellSection section) => new(
+        HostFailure.NoPermission, host,
+        $"Host '{host}': user id {user} has no right to the packet filter ({Line(section.Errors)}). Run as root, or allow the user iptables, iptables-save and "
+        + "iptables-restore in sudoers with NOPASSWD. In a container, root needs the capability NET_ADMIN.",
+        section.ExitCode, section.Errors);
+
+    internal static HostException Unreadable(string host, string command, ShellSection section) => new(
+        HostFailure.UnreadableRules, host,
+        $"Host '{host}': {command} failed with exit code {section.ExitCode} ({Line(section.Errors)}). Run it there by hand; nothing was changed.",
+        section.ExitCode, section.Errors);
+
+    internal static HostException NotParsed(string host, string command, FormatException error) => new(
+        HostFailure.UnreadableRules, host, $"Host '{host}': the output of {command} cannot be read: {error.Message}", inner: error);
+
+    internal static HostException Incompatible(string host, Family family, string line) => new(
+        HostFailure.UnreadableRules, host,
+        $"Host '{host}': iptables cannot show the {family} rules ({line.TrimStart('#', ' ')}): native nftables rules stand in a table of iptables, so what the table does is not "
+        + $"known. See 'nft list ruleset', and move those rules into a table of their own.");
+
+    internal static HostException NotReadBack(string host, string state, HostException error) => new(
+        HostFailure.NotVerified, host, $"Host '{host}': {state}, but the rules could not be read back. {error.Message}", error.ExitCode, error.Errors, error);
+
+    internal static string Line(string text)
+    {
+        var line = string.Join("; ", text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+        return line.Length == 0 ? "it printed no reason" : line.Length > 500 ? line[..500] + "..." : line;
+    }
+}

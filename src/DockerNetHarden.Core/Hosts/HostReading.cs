@@ -1,0 +1,128 @@
+using DockerNetHarden.Iptables;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Hosts;
+
+/// <summary>Reads the reply of the reading program. Pure: reply in, data out.</summary>
+internal sealed class HostReading
+{
+    private readonly string host;
+    private readonly ShellReply reply;
+    private readonly IReadOnlyDictionary<string, InstalledTool> tools;
+    private readonly List<string> warnings = [];
+
+    /// <exception cref="HostException">iptables is missing, may not be used, or its output cannot be read.</exception>
+    internal HostReading(string host, ShellReply reply)
+    {
+        (this.host, this.reply) = (host, reply);
+        tools = InstalledTools.Parse(Text("tools"));
+        var four = Choose(Family.IPv4) ?? throw HostErrors.IptablesMissing(host);
+        var six = Choose(Family.IPv6);
+        var rules = new Dictionary<Family, Ruleset> { [Family.IPv4] = four.Rules };
+        if (six is not null)
+            rules[Family.IPv6] = six.Rules;
+        Iptables = new IptablesTool(four.Tool.Backend, four.Tool.Version, four.Tool.Name, six?.Tool.Name);
+        Rules = rules;
+        Links = HostLinks.ParseLinks(Text("links"));
+        Addresses = HostLinks.ParseAddresses(Text("addresses"));
+        Session = SessionText.Parse(Text("session"));
+        DaemonDns = ReadDaemon();
+        // Behind systemd-resolved's stub (a loopback address) Docker hands out what stands in the second file.
+        HostDns = [.. ResolverList.ParseResolvConf(Text("resolv")), .. ResolverList.ParseResolvConf(Text("resolv-systemd"))];
+        Warnings = warnings;
+    }
+
+    internal IptablesTool Iptables { get; }
+
+    internal IReadOnlyDictionary<Family, Ruleset> Rules { get; }
+
+    internal IReadOnlyList<string> Links { get; }
+
+    internal IReadOnlyList<HostAddress> Addresses { get; }
+
+    internal SessionConnection? Session { get; }
+
+    internal IReadOnlyList<Cidr> DaemonDns { get; }
+
+    internal IReadOnlyList<Cidr> HostDns { get; }
+
+    internal IReadOnlyList<string> Warnings { get; }
+
+    /// <summary>A save section as a rule set.</summary>
+    /// <exception cref="HostException">The command failed, or its output cannot be read.</exception>
+    internal static Ruleset RulesOf(string host, string user, Family family, string command, ShellSection section)
+    {
+        if (section.ExitCode != 0)
+            throw HostErrors.IsNoRight(section.Errors) ? HostErrors.NoPermission(host, user, section) : HostErrors.Unreadable(host, command, section);
+        var text = section.Text;
+        // "# Table `filter' is incompatible, use 'nft' tool.": exit code 0, and the table is empty or missing in the output.
+        var incompatible = text.Split('\n').Concat(section.Errors.Split('\n'))
+            .FirstOrDefault(static line => !line.StartsWith('-') && !line.StartsWith('[') && line.Contains("is incompatible", StringComparison.Ordinal));
+        if (incompatible is not null)
+            throw HostErrors.Incompatible(host, family, incompatible);
+        try
+        {
+            return Ruleset.Parse(family, text);
+        }
+        catch (FormatException error)
+        {
+            throw HostErrors.NotParsed(host, command, error);
+        }
+    }
+
+    // The default command's rules must be readable; the other implementation's are only looked at for Docker's chains. Where those are
+    // not readable, the default is used, and the warning says what could be hidden.
+    private BackendCandidate? Choose(Family family)
+    {
+        var plain = family == Family.IPv4 ? "iptables" : "ip6tables";
+        var save = family == Family.IPv4 ? "save4" : "save6";
+        var candidates = new List<BackendCandidate>();
+        HostException? failure = null;
+        foreach (var (section, name) in new[] { (save, plain), (save + "-nft", plain + "-nft"), (save + "-legacy", plain + "-legacy") })
+        {
+            if (reply.Find(section) is not { } found || !tools.TryGetValue(name, out var tool))
+                continue;
+            try
+            {
+                candidates.Add(new BackendCandidate(tool, RulesOf(host, Text("id").Trim(), family, name + "-save", found)));
+            }
+            catch (HostException error)
+            {
+                if (string.Equals(section, save, StringComparison.Ordinal))
+                    failure = error;
+                else
+                    warnings.Add($"The rules of {name} were not read: {error.Message}");
+            }
+        }
+        var choice = BackendChoice.Choose(candidates);
+        // An unreadable default is an error unless Docker is known to use the other one.
+        return failure is not null && choice?.HasDocker != true
+            ? throw failure
+            : choice ?? (warnings.Count > 0 && family == Family.IPv4
+                ? throw new HostException(HostFailure.UnreadableRules, host, warnings[^1])
+                : null);
+    }
+
+    private string Text(string section) => reply.Find(section)?.Text ?? "";
+
+    private IReadOnlyList<Cidr> ReadDaemon()
+    {
+        if (reply.Find("daemon") is not { } section)
+            return [];
+        if (section.ExitCode != 0)
+        {
+            warnings.Add($"The file /etc/docker/daemon.json could not be read ({HostErrors.Line(section.Errors)}): DNS servers in it are not known.");
+            return [];
+        }
+        try
+        {
+            return ResolverList.ParseDaemon(section.Text);
+        }
+        catch (FormatException error)
+        {
+            warnings.Add($"The DNS servers of /etc/docker/daemon.json are not known: {error.Message}");
+            return [];
+        }
+    }
+}

@@ -1,0 +1,78 @@
+namespace DockerNetHarden.Hosts;
+
+/// <summary>
+/// A conversation with the sh at the other end of a process: <c>/bin/sh</c> itself, or ssh with other arguments. The programs of one conversation
+/// go one after the other to the same standard input. A conversation that broke is started anew by the next program.
+/// </summary>
+/// <param name="hostName">The host as the user named it.</param>
+/// <param name="executable">The program to start, looked up on PATH where it has no slash.</param>
+/// <param name="arguments">Its arguments, one element each; they pass through no shell.</param>
+public sealed class ProcessShell(string hostName, string executable, IReadOnlyList<string> arguments) : IShell
+{
+    private readonly SemaphoreSlim turn = new(1, 1);
+    private ShellConversation? conversation;
+    private bool disposed;
+
+    /// <inheritdoc/>
+    public string HostName { get; } = hostName;
+
+    /// <summary>
+    /// The most bytes that one section of a reply may have; 256 MiB unless set. A rule set of a million rules has about 100 MB;
+    /// a host that sends without end must not fill this machine's memory.
+    /// </summary>
+    public long SectionLimit { get; init; } = 256L << 20;
+
+    /// <inheritdoc/>
+    public async Task<ShellReply> RunAsync(ShellScript script, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(script);
+        await turn.WaitAsync(stop).ConfigureAwait(false);
+        try
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+            stop.ThrowIfCancellationRequested();
+            conversation ??= ShellConversation.Start(HostName, executable, arguments, SectionLimit);
+            try
+            {
+                return await conversation.RunAsync(script, stop).ConfigureAwait(false);
+            }
+            catch
+            {
+                var broken = conversation;
+                conversation = null;
+                await broken.KillAsync().ConfigureAwait(false);
+                throw;
+            }
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
+    /// <summary>Ends the conversation: closes the shell's input, waits two seconds at most, then kills the process and its children.</summary>
+    /// <returns>A task that ends when the process has.</returns>
+    public async ValueTask DisposeAsync()
+    {
+        await turn.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            disposed = true;
+            if (conversation is not null)
+                await conversation.CloseAsync().ConfigureAwait(false);
+            conversation = null;
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+}
+
+/// <summary>Shells of this machine.</summary>
+public static class LocalShell
+{
+    /// <summary>A conversation with <c>/bin/sh</c> of this machine.</summary>
+    /// <returns>The shell; nothing is started before its first program.</returns>
+    public static IShell Create() => new ProcessShell("localhost", "/bin/sh", []);
+}

@@ -1,0 +1,197 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Text;
+
+namespace DockerNetHarden.Hosts;
+
+/// <summary>One process and its three streams, while it lives.</summary>
+internal sealed class ShellConversation
+{
+    // How long streams may stay open behind a process that is gone: a grandchild can hold them for ever (ssh with a background job is known for it).
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
+
+    private readonly string host;
+    private readonly string executable;
+    private readonly Process process;
+    private readonly FrameReader output;
+    private readonly FrameReader errors;
+    private readonly Task pumps;
+    private readonly Task ended;
+
+    private ShellConversation(string host, string executable, Process process, long limit)
+    {
+        (this.host, this.executable, this.process) = (host, executable, process);
+        output = new FrameReader(limit);
+        errors = new FrameReader(limit);
+        pumps = Task.WhenAll(
+            PumpAsync(process.StandardOutput.BaseStream, output),
+            PumpAsync(process.StandardError.BaseStream, errors));
+        ended = EndAsync();
+    }
+
+    /// <exception cref="HostException">The process could not be started.</exception>
+    internal static ShellConversation Start(string host, string executable, IReadOnlyList<string> arguments, long limit)
+    {
+        var start = new ProcessStartInfo(executable)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+            CreateNoWindow = true,
+        };
+        foreach (var argument in arguments)
+            start.ArgumentList.Add(argument);
+        try
+        {
+            var started = Process.Start(start) ?? throw new InvalidOperationException("no new process");
+            return new ShellConversation(host, executable, started, limit);
+        }
+        catch (Exception error) when (error is Win32Exception or InvalidOperationException)
+        {
+            throw new HostException(
+                HostFailure.CannotStart, host,
+                $"'{executable}' could not be started for host '{host}': {error.Message}. Install it or put its folder into PATH.",
+                inner: error);
+        }
+    }
+
+    internal async Task<ShellReply> RunAsync(ShellScript script, CancellationToken stop)
+    {
+        output.Expect(script.Nonce);
+        errors.Expect(script.Nonce);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        deadline.CancelAfter(script.Timeout);
+        var written = WriteAsync(script.Text);
+        var replied = BothAsync(output.Done, errors.Done);
+        var cut = Task.Delay(Timeout.Infinite, deadline.Token);
+        await Task.WhenAny(replied, ended, cut).ConfigureAwait(false);
+
+        var bad = output.Done.Exception ?? errors.Done.Exception;
+        if (bad is not null)
+            throw Failure(HostFailure.ConnectionLost, $"the frames of its reply contradict each other: {bad.InnerException!.Message}");
+        if (replied.IsCompletedSuccessfully)
+        {
+            await written.ConfigureAwait(false);
+            return Join(output.Done.Result, errors.Done.Result);
+        }
+        if (ended.IsCompleted)
+            throw Ended();
+        stop.ThrowIfCancellationRequested();
+        throw Failure(
+            HostFailure.Timeout,
+            string.Create(System.Globalization.CultureInfo.InvariantCulture, $"the program did not end within {script.Timeout.TotalSeconds:0.###} seconds and was stopped. Allow it more time, or look on the host what it waits for"));
+    }
+
+    /// <summary>Closes the input, at which a shell ends; then as <see cref="KillAsync"/>.</summary>
+    internal async Task CloseAsync()
+    {
+        try
+        {
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // The shell is gone: there is nothing to flush.
+        }
+        await WaitAsync().ConfigureAwait(false);
+        await KillAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Kills the process with its children and waits for its end, two seconds at most.</summary>
+    internal async Task KillAsync()
+    {
+        try
+        {
+            process.Kill(entireProcessTree: true);
+        }
+        catch (Exception error) when (error is InvalidOperationException or Win32Exception or AggregateException)
+        {
+            // It ended by itself, or a child of it (sudo's) belongs to another user; the closed streams end that one.
+        }
+        await WaitAsync().ConfigureAwait(false);
+        process.Dispose();
+    }
+
+    // Not WhenAll: a stream whose frames do not fit fails the reply at once, whether the other one ever ends or not.
+    private static async Task BothAsync(Task one, Task other)
+    {
+        var first = await Task.WhenAny(one, other).ConfigureAwait(false);
+        await first.ConfigureAwait(false);
+        await (first == one ? other : one).ConfigureAwait(false);
+    }
+
+    private static async Task PumpAsync(Stream stream, FrameReader frames)
+    {
+        var buffer = new byte[65536];
+        try
+        {
+            while (await stream.ReadAsync(buffer).ConfigureAwait(false) is > 0 and var count)
+                frames.Append(buffer.AsSpan(0, count));
+        }
+        catch (Exception error) when (error is IOException or ObjectDisposedException)
+        {
+            // The stream ended with its process.
+        }
+    }
+
+    private static ShellReply Join(IReadOnlyList<FramedPart> outputs, IReadOnlyList<FramedPart> errors) =>
+        new([.. outputs.Select((part, i) => new ShellSection(part.Name, part.ExitCode, part.Content, Encoding.UTF8.GetString(errors[i].Content)))]);
+
+    private async Task WaitAsync()
+    {
+        using var patience = new CancellationTokenSource(Grace);
+        try
+        {
+            await ended.WaitAsync(patience.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // A process that SIGKILL does not end hangs in the kernel; nothing more can be done from here.
+        }
+    }
+
+    // The process is gone and its streams are read, or the streams are closed and the process had its time.
+    private async Task EndAsync()
+    {
+        var exit = process.WaitForExitAsync();
+        await Task.WhenAny(exit, pumps).ConfigureAwait(false);
+        await Task.WhenAny(Task.WhenAll(exit, pumps), Task.Delay(Grace)).ConfigureAwait(false);
+    }
+
+    private async Task WriteAsync(string text)
+    {
+        try
+        {
+            var input = process.StandardInput.BaseStream;
+            await input.WriteAsync(new UTF8Encoding(encoderShouldEmitUTF8Identifier: false).GetBytes(text)).ConfigureAwait(false);
+            await input.FlushAsync().ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is IOException or ObjectDisposedException or InvalidOperationException)
+        {
+            // The shell ended before it had read everything: its end says more than the broken pipe.
+        }
+    }
+
+    private HostException Ended()
+    {
+        var code = process.HasExited ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $" with exit code {process.ExitCode}") : "";
+        return output.State.AnyFrame || errors.State.AnyFrame
+            ? Failure(HostFailure.ConnectionLost, $"'{executable}' ended{code} before the program did. What the section had begun is unknown: read the host again")
+            : Failure(
+                HostFailure.NoPosixShell,
+                $"what answered is no POSIX sh: '{executable}' ended{code} and no frame of the program came back. The host needs a /bin/sh that reads its standard input");
+    }
+
+    private HostException Failure(HostFailure failure, string reason)
+    {
+        var (_, open, said) = output.State;
+        var (_, openErrors, complaint) = errors.State;
+        var seen = string.Join(" | ", new[] { complaint, said }.Where(static text => text.Length > 0).Select(static text => text.Length > 600 ? "..." + text[^600..] : text));
+        var section = open ?? openErrors;
+        return new HostException(
+            failure, host,
+            $"Host '{host}'{(section is null ? "" : $", section '{section}'")}: {reason}.{(seen.Length == 0 ? " It printed nothing." : $" It printed: {seen}")}",
+            process.HasExited ? process.ExitCode : null, complaint);
+    }
+}

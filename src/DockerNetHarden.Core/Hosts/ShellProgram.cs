@@ -1,0 +1,136 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace DockerNetHarden.Hosts;
+
+/// <summary>
+/// Makes a <see cref="ShellScript"/>: one function of POSIX sh (IEEE 1003.1, XCU 2), called on the program's last line. Code is constants of this
+/// project; all that comes from outside is data and stands in quoted here-documents with a random delimiter, where a shell expands nothing.
+/// </summary>
+/// <remarks>
+/// A shell reads its input as it comes. A function is run only when all of it was read, so a program that a dying connection cut off does
+/// nothing; a bare here-document would be executed with what arrived. The call's standard input is <c>/dev/null</c>, so that no command
+/// can swallow the programs that follow on the same stream.
+/// </remarks>
+public sealed class ShellProgram
+{
+    // sudo's "-n" never asks: a prompt would hang a conversation that nobody sees. $S is split into words on purpose.
+    // Daemons and non-interactive ssh sessions often have no sbin in their PATH. An unset PATH must not become ":/sbin", which names the current folder.
+    private const string Preamble = """
+        LC_ALL=C
+        export LC_ALL
+        PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin
+        export PATH
+        umask 077
+        S=
+        [ "$(id -u)" = 0 ] || S='sudo -n'
+        dnh_frame() { printf '\n@%s %s\n' "$dnh_nonce" "$1"; printf '\n@%s %s\n' "$dnh_nonce" "$1" >&2; }
+        dnh_get() { V=$(cat; printf x); V=${V%?x}; }
+
+        """;
+
+    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    private readonly List<(string Text, bool IsData)> parts = [];
+
+    /// <summary>Adds code that stands outside any section: state that later conditions look at.</summary>
+    /// <param name="code">A constant of this project, in sh.</param>
+    /// <returns>This program.</returns>
+    public ShellProgram Do([ConstantExpected] string code)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(code);
+        return Code(code + "\n");
+    }
+
+    /// <summary>
+    /// Adds a section: its code runs in a subshell, and its output, errors and exit code come back under its name.
+    /// Its data are <c>$1</c>, <c>$2</c> ... of the code (and of <paramref name="when"/> and <paramref name="then"/>).
+    /// </summary>
+    /// <param name="name">The section's name: lower-case letters, digits and hyphens.</param>
+    /// <param name="code">A constant of this project, in sh. <c>$S</c> before a command is <c>sudo -n</c> where the user is not root.</param>
+    /// <param name="data">The arguments, carried byte for byte. A NUL cannot be carried.</param>
+    /// <param name="input">The standard input, ended by a newline if it is not; <c>/dev/null</c> where null.</param>
+    /// <param name="when">A constant condition; where it fails there is no section.</param>
+    /// <param name="then">Constant code that runs after the section, outside its subshell; <c>$dnh_rc</c> is the section's exit code.</param>
+    /// <returns>This program.</returns>
+    /// <exception cref="ArgumentException">The name has other characters, or data or input has a NUL or a lone surrogate.</exception>
+    public ShellProgram Section(
+        string name,
+        [ConstantExpected] string code,
+        IReadOnlyList<string>? data = null,
+        string? input = null,
+        [ConstantExpected] string? when = null,
+        [ConstantExpected] string? then = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        ArgumentException.ThrowIfNullOrEmpty(code);
+        if (name.Any(static c => c is not ((>= 'a' and <= 'z') or (>= '0' and <= '9') or '-')))
+            throw new ArgumentException($"'{name}' is no section name: only lower-case letters, digits and hyphens can stand in a frame.", nameof(name));
+
+        Code("set --\n");
+        foreach (var value in data ?? [])
+            Code("dnh_get ").Data(value + "\n").Code("set -- \"$@\" \"$V\"\n");
+        if (when is not null)
+            Code("if ").Code(when).Code("\nthen\n");
+        Code("dnh_frame 'begin ").Code(name).Code("'\n(\n").Code(code).Code("\n)");
+        if (input is null)
+            Code("\n");
+        else
+            Code(" ").Data(input.EndsWith('\n') ? input : input + "\n");
+        Code("dnh_rc=$?\ndnh_frame \"end ").Code(name).Code(" $dnh_rc\"\n");
+        if (then is not null)
+            Code(then).Code("\n");
+        if (when is not null)
+            Code("fi\n");
+        return this;
+    }
+
+    /// <summary>Makes the program. Nonce and delimiter are new each time: 128 bits that the data, given before, cannot know.</summary>
+    /// <param name="timeout">How long it may take.</param>
+    /// <returns>The program.</returns>
+    public ShellScript Build(TimeSpan timeout)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(timeout, TimeSpan.Zero);
+        var nonce = Random();
+        var delimiter = Random();
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"dnh_{nonce}() {{\ndnh_nonce={nonce}\n").Append(Preamble.ReplaceLineEndings("\n"));
+        foreach (var (part, isData) in parts)
+        {
+            if (isData)
+                text.Append(CultureInfo.InvariantCulture, $"<<'{delimiter}'\n").Append(part).Append(delimiter).Append('\n');
+            else
+                text.Append(part);
+        }
+        // A compound command, so that no prefix of the last line is a command: `fn </dev/null` cut behind its name would run with the conversation as its input.
+        text.Append(CultureInfo.InvariantCulture, $"dnh_frame done\n}}\nif :; then dnh_{nonce} </dev/null; fi\n");
+        return new ShellScript(text.ToString(), nonce, timeout);
+    }
+
+    private static string Random() => Convert.ToHexString(RandomNumberGenerator.GetBytes(16)).ToLowerInvariant();
+
+    private ShellProgram Code(string text)
+    {
+        parts.Add((text.ReplaceLineEndings("\n"), false));
+        return this;
+    }
+
+    private ShellProgram Data(string text)
+    {
+        var nul = text.IndexOf('\0', StringComparison.Ordinal);
+        if (nul >= 0)
+            throw new ArgumentException($"The value has a NUL at position {nul}, which no shell can carry; remove it.", nameof(text));
+        try
+        {
+            _ = Strict.GetByteCount(text);
+        }
+        catch (EncoderFallbackException error)
+        {
+            throw new ArgumentException("The value has half a surrogate pair, which UTF-8 cannot carry; remove it.", nameof(text), error);
+        }
+        parts.Add((text, true));
+        return this;
+    }
+}

@@ -1,0 +1,60 @@
+using System.Text.Json;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Snapshots;
+
+/// <summary>The DNS servers that containers ask.</summary>
+public static class ResolverList
+{
+    /// <summary>Reads the <c>nameserver</c> lines of a resolv.conf. Source: resolv.conf(5).</summary>
+    /// <param name="text">The file.</param>
+    /// <returns>The servers in order; a zone (<c>fe80::1%eth0</c>) is taken off, a server that is no address is left out.</returns>
+    public static IReadOnlyList<Cidr> ParseResolvConf(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var servers = new List<Cidr>();
+        foreach (var line in text.Split('\n'))
+        {
+            var words = line.Split((char[])[' ', '\t', '\r'], StringSplitOptions.RemoveEmptyEntries);
+            if (words is ["nameserver", var server, ..] && Cidr.TryParse(server.Split('%')[0], out var address))
+                servers.Add(address);
+        }
+        return servers;
+    }
+
+    /// <summary>Reads the key <c>dns</c> of <c>/etc/docker/daemon.json</c>. Source: dockerd's configuration file reference.</summary>
+    /// <param name="json">The file.</param>
+    /// <returns>The servers in order; empty where the file has no such key.</returns>
+    /// <exception cref="FormatException">The file is no JSON object, or <c>dns</c> is no list of addresses.</exception>
+    public static IReadOnlyList<Cidr> ParseDaemon(string json)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        // dockerd starts with an empty file too.
+        if (string.IsNullOrWhiteSpace(json))
+            return [];
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+                throw new FormatException("daemon.json is no JSON object; dockerd itself would not start with it.");
+            if (!document.RootElement.TryGetProperty("dns", out var dns) || dns.ValueKind == JsonValueKind.Null)
+                return [];
+            if (dns.ValueKind != JsonValueKind.Array || dns.EnumerateArray().Any(static server => server.ValueKind != JsonValueKind.String))
+                throw new FormatException("'dns' in daemon.json is no list of addresses; write it as [\"10.0.0.2\"].");
+            return [.. dns.EnumerateArray().Select(static server => Cidr.Parse(server.GetString()!.Split('%')[0]))];
+        }
+        catch (JsonException error)
+        {
+            throw new FormatException($"daemon.json is no JSON: {error.Message}", error);
+        }
+    }
+
+    /// <summary>Puts the sources together: loopback addresses are left out, for a container cannot reach them, and what comes twice.</summary>
+    /// <param name="sources">The servers of each source: the daemon's, the containers', the host's.</param>
+    /// <returns>The servers, first come first.</returns>
+    public static IReadOnlyList<Cidr> Merge(params IReadOnlyList<Cidr>[] sources)
+    {
+        ArgumentNullException.ThrowIfNull(sources);
+        return [.. sources.SelectMany(static source => source).Where(static server => !server.IsLoopback).Distinct()];
+    }
+}

@@ -1,0 +1,205 @@
+using System.Diagnostics;
+using System.Globalization;
+using DockerNetHarden.Hosts;
+
+namespace DockerNetHarden.Core.Tests.Hosts;
+
+public sealed class ProcessShellTests
+{
+    public static TheoryData<string> Shells => ShellFacts.Shells();
+
+    private static ShellScript Script([System.Diagnostics.CodeAnalysis.ConstantExpected] string code, double seconds = 30, params string[] data) =>
+        new ShellProgram().Section("only", code, data: data).Build(TimeSpan.FromSeconds(seconds));
+
+    private static ProcessShell Sh([System.Diagnostics.CodeAnalysis.ConstantExpected] string command) => new("tested", "/bin/sh", ["-c", command]);
+
+    private static async Task<HostException> FailsAsync(IShell shell, ShellScript script) =>
+        await Assert.ThrowsAsync<HostException>(() => shell.RunAsync(script, CancellationToken.None));
+
+    private static bool Lives(int pid) => File.Exists($"/proc/{pid}/stat")
+        && !File.ReadAllText($"/proc/{pid}/stat").Split(')')[^1].StartsWith(" Z", StringComparison.Ordinal);
+
+    [Theory]
+    [MemberData(nameof(Shells))]
+    public async Task Output_comes_back_byte_for_byte(string shell)
+    {
+        var reply = await ShellFacts.RunAsync(shell, new ShellProgram()
+            .Section("newline", "echo line")
+            .Section("none", "printf 'no newline'; printf 'error without newline' >&2")
+            .Section("empty", ":")
+            .Section("newlines", """printf '\n\n\n'""")
+            .Section("binary", """printf '\000\001\377\376\r\n\200@\n@ end x 0\n'"""));
+        Assert.Equal("line\n", reply.Find("newline")!.Text);
+        Assert.Equal("no newline", reply.Find("none")!.Text);
+        Assert.Equal("error without newline", reply.Find("none")!.Errors);
+        Assert.Equal(0, reply.Find("empty")!.Output.Length);
+        Assert.Equal("\n\n\n", reply.Find("newlines")!.Text);
+        Assert.Equal([0, 1, 255, 254, 13, 10, 128, .. "@\n@ end x 0\n"u8], reply.Find("binary")!.Output.ToArray());
+    }
+
+    [Theory]
+    [MemberData(nameof(Shells))]
+    public async Task Five_megabytes_go_in_and_come_back_on_both_streams(string shell)
+    {
+        var line = new string('r', 99) + "\n";
+        var text = string.Concat(Enumerable.Repeat(line, 50_000));
+        var reply = await ShellFacts.RunAsync(shell, new ShellProgram().Section("echo", "tee /dev/fd/2", input: text).Section("after", "echo still here"));
+        Assert.Equal(text, reply.Find("echo")!.Text);
+        Assert.Equal(text, reply.Find("echo")!.Errors);
+        Assert.Equal("still here\n", reply.Find("after")!.Text);
+    }
+
+    [Theory]
+    [MemberData(nameof(Shells))]
+    public async Task Programs_follow_one_another_in_one_process(string shell)
+    {
+        await using var opened = ShellFacts.Open(shell);
+        var pids = new List<string>();
+        for (var i = 0; i < 5; i++)
+        {
+            // cat must not swallow the program that comes next on the shell's own input.
+            var number = i.ToString(CultureInfo.InvariantCulture);
+            var reply = await opened.RunAsync(Script("cat; echo $$; echo \"$1\"", data: number), CancellationToken.None);
+            var lines = reply.Find("only")!.Text.Split('\n');
+            pids.Add(lines[0]);
+            Assert.Equal(number, lines[1]);
+        }
+        Assert.Single(pids.Distinct(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Programs_that_are_asked_for_at_once_take_turns()
+    {
+        await using var opened = ShellFacts.Open("/bin/sh");
+        var replies = await Task.WhenAll(Enumerable.Range(0, 10).Select(i =>
+            opened.RunAsync(Script("echo \"$1\"", data: i.ToString(CultureInfo.InvariantCulture)), CancellationToken.None)));
+        Assert.Equal(Enumerable.Range(0, 10).Select(static i => $"{i}\n"), replies.Select(static reply => reply.Find("only")!.Text), StringComparer.Ordinal);
+    }
+
+    [Fact]
+    public async Task Noise_around_the_frames_is_ignored()
+    {
+        await using var shell = Sh("""printf 'Welcome!\nno newline at the end'; printf 'motd' >&2; exec /bin/sh""");
+        var reply = await shell.RunAsync(Script("echo mine; (sleep 0.2; echo late) &"), CancellationToken.None);
+        Assert.Equal("mine\n", reply.Find("only")!.Text);
+        Assert.Equal("", reply.Find("only")!.Errors);
+        await Task.Delay(400);
+        Assert.Equal("again\n", (await shell.RunAsync(Script("echo again"), CancellationToken.None)).Find("only")!.Text);
+    }
+
+    [Fact]
+    public async Task A_missing_executable_is_named()
+    {
+        await using var shell = new ProcessShell("web1", "/nonexistent/ssh", []);
+        var error = await FailsAsync(shell, Script("true"));
+        Assert.Equal(HostFailure.CannotStart, error.Failure);
+        Assert.Contains("/nonexistent/ssh", error.Message, StringComparison.Ordinal);
+        Assert.Equal("web1", error.Host);
+    }
+
+    [Fact]
+    public async Task What_is_no_shell_is_said_with_what_it_printed()
+    {
+        await using var shell = Sh("echo 'This account is not available.'; echo reason >&2; exit 3");
+        var error = await FailsAsync(shell, Script("true"));
+        Assert.Equal(HostFailure.NoPosixShell, error.Failure);
+        Assert.Equal(3, error.ExitCode);
+        Assert.Equal("reason", error.Errors);
+        Assert.Contains("This account is not available.", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_reads_but_never_runs_is_no_shell()
+    {
+        await using var shell = new ProcessShell("tested", "/bin/cat", []);
+        var error = await FailsAsync(shell, Script("true", 0.5));
+        Assert.Equal(HostFailure.Timeout, error.Failure);
+    }
+
+    [Fact]
+    public async Task A_shell_that_dies_in_a_section_is_a_lost_connection()
+    {
+        await using var shell = ShellFacts.Open("/bin/sh");
+        var error = await FailsAsync(shell, Script("echo half; echo why >&2; kill -9 $$; sleep 5"));
+        Assert.Equal(HostFailure.ConnectionLost, error.Failure);
+        Assert.Contains("section 'only'", error.Message, StringComparison.Ordinal);
+        Assert.Contains("half", error.Message, StringComparison.Ordinal);
+        Assert.Equal(137, error.ExitCode);
+        // The next program starts a conversation anew.
+        Assert.Equal("again\n", (await shell.RunAsync(Script("echo again"), CancellationToken.None)).Find("only")!.Text);
+    }
+
+    [Fact]
+    public async Task A_shell_that_ends_before_it_read_a_long_program_is_reported_at_once()
+    {
+        await using var shell = Sh("exit 9");
+        var watch = Stopwatch.StartNew();
+        var error = await FailsAsync(shell, Script("true", data: new string('x', 3_000_000)));
+        Assert.Equal(HostFailure.NoPosixShell, error.Failure);
+        Assert.Equal(9, error.ExitCode);
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(5), $"It took {watch.Elapsed}.");
+    }
+
+    [Fact]
+    public async Task A_grandchild_that_holds_the_streams_delays_the_end_by_seconds_only()
+    {
+        await using var shell = ShellFacts.Open("/bin/sh");
+        var watch = Stopwatch.StartNew();
+        var error = await FailsAsync(shell, Script("sleep 20 & kill -9 $$"));
+        Assert.Equal(HostFailure.ConnectionLost, error.Failure);
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(8), $"It took {watch.Elapsed}.");
+    }
+
+    [Fact]
+    public async Task A_program_that_hangs_is_stopped_with_its_children()
+    {
+        using var folder = new TemporaryFolder();
+        await using var shell = ShellFacts.Open("/bin/sh");
+        var watch = Stopwatch.StartNew();
+        var error = await FailsAsync(shell, Script("sleep 60 & echo $! > \"$1\"; wait", 0.7, folder["pid"]));
+        Assert.Equal(HostFailure.Timeout, error.Failure);
+        Assert.Contains("section 'only'", error.Message, StringComparison.Ordinal);
+        Assert.Contains("0.7 seconds", error.Message, StringComparison.Ordinal);
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(4), $"It took {watch.Elapsed}.");
+        Assert.False(Lives(int.Parse(await File.ReadAllTextAsync(folder["pid"]), CultureInfo.InvariantCulture)));
+    }
+
+    [Fact]
+    public async Task Cancellation_kills_the_children_within_a_second()
+    {
+        using var folder = new TemporaryFolder();
+        await using var shell = ShellFacts.Open("/bin/sh");
+        using var stop = new CancellationTokenSource();
+        var running = shell.RunAsync(Script("sleep 61 & echo $! > \"$1.new\"; mv \"$1.new\" \"$1\"; wait", 60, folder["pid"]), stop.Token);
+        while (!File.Exists(folder["pid"]))
+            await Task.Delay(10);
+        var pid = int.Parse(await File.ReadAllTextAsync(folder["pid"]), CultureInfo.InvariantCulture);
+        Assert.True(Lives(pid));
+        var watch = Stopwatch.StartNew();
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(1), $"It took {watch.Elapsed}.");
+        Assert.False(Lives(pid));
+    }
+
+    [Fact]
+    public async Task Disposing_ends_the_shell()
+    {
+        var shell = ShellFacts.Open("/bin/sh");
+        var reply = await shell.RunAsync(Script("echo $$"), CancellationToken.None);
+        var pid = int.Parse(reply.Find("only")!.Text, CultureInfo.InvariantCulture);
+        Assert.True(Lives(pid));
+        await shell.DisposeAsync();
+        Assert.False(Lives(pid));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => shell.RunAsync(Script("true"), CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_host_that_sends_without_end_is_stopped()
+    {
+        await using var shell = new ProcessShell("tested", "/bin/sh", []) { SectionLimit = 1_000_000 };
+        var error = await FailsAsync(shell, Script("cat /dev/zero"));
+        Assert.Equal(HostFailure.ConnectionLost, error.Failure);
+        Assert.Contains("1000000 bytes", error.Message, StringComparison.Ordinal);
+    }
+}
