@@ -5,12 +5,6 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;
 
-/// <summary>A chain to create where it does not exist, with <c>iptables -N</c>: a declaration in a restore text would flush a live one.</summary>
-/// <param name="Family">The family.</param>
-/// <param name="Table">The table, for example <c>filter</c>.</param>
-/// <param name="Chain">The chain, for example <c>DOCKER-USER</c>.</param>
-public sealed record NewChain(Family Family, string Table, string Chain);
-
 /// <summary>What to write to a host, as data.</summary>
 public sealed record WriteRequest
 {

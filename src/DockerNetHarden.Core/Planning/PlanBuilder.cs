@@ -83,7 +83,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
             // Where the engine does not manage IPv6, nothing would ever jump to a DOCKER-USER of ours: it would only look like protection.
             if (!options.CreateChain || rules.Family == Family.IPv6)
                 throw new PlanException(PlanFailure.ChainMissing, ChainMissing(rules.Family, hook));
-            _newChains.Add(new NewChain(rules.Family, hook.Chain));
+            _newChains.Add(new NewChain(rules.Family, hook.Table, hook.Chain));
         }
         var jumps = JumpPlan.Of(rules, hook, rules.Family, wanted);
         changes.Jumps(jumps);

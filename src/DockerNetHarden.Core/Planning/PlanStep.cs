@@ -21,10 +21,11 @@ public sealed record PlanStep(Family Family, string Table, string Restore, strin
 /// <param name="Lines">The lines, each ended by a newline, in order: those of the save output in which <c>DNH-</c> stands.</param>
 public sealed record PlanPremise(Family Family, string Table, string Lines);
 
-/// <summary>A chain to make with <c>-N</c> before anything is written: never with a declaration, which would flush a live one.</summary>
+/// <summary>A chain to create where it does not exist, with <c>iptables -N</c>: a declaration in a restore text would flush a live one.</summary>
 /// <param name="Family">The family.</param>
-/// <param name="Chain">The chain, in table filter.</param>
-public sealed record NewChain(Family Family, string Chain);
+/// <param name="Table">The table, for example <c>filter</c>.</param>
+/// <param name="Chain">The chain, for example <c>DOCKER-USER</c>.</param>
+public sealed record NewChain(Family Family, string Table, string Chain);
 
 /// <summary>How a plan is made.</summary>
 public sealed record PlanOptions
