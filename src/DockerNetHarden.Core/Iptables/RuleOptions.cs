@@ -21,8 +21,8 @@ internal static class RuleOptions
             .. s_quotedWhereNeeded, .. s_alwaysQuoted,
             "-i", "-o", "-m", "-j", "-g", "-p", "--in-interface", "--out-interface", "--match", "--jump", "--goto", "--protocol",
             "--physdev-in", "--physdev-out", "--name", "--hashlimit-name", "--label", "--match-set", "--add-set", "--del-set", "--map-set",
-            "--condition", "--object-pinned", "--rateest", "--rateest1", "--rateest2", "--rateest-name", "--selctx", "--genre", "--timeout",
-            "--oif", "--chunk-types", "--svc-name", "--domain",
+            "--object-pinned", "--rateest", "--rateest1", "--rateest2", "--rateest-name", "--selctx", "--genre", "--timeout",
+            "--oif",
         ]);
 
     internal static bool IsOption(string token) => token.Length > 1 && token[0] == '-';
