@@ -34,7 +34,8 @@ internal static class RuleOptions
     internal static bool IsQuotedText(string option) => s_quotedWhereNeeded.Contains(option) || s_alwaysQuoted.Contains(option);
 
     /// <summary>The value of the last of these options; null where none stands there with a value.</summary>
-    internal static string? LastValueOf(IReadOnlyList<string> tokens, string option, string? second = null, string? third = null, string? fourth = null)
+    internal static string? LastValueOf(
+        IReadOnlyList<string> tokens, string option, string? second = null, string? third = null, string? fourth = null)
     {
         string? value = null;
         for (var i = 0; i + 1 < tokens.Count; i++)

@@ -123,18 +123,27 @@ public static class SaveTokenizer
             i = end;
         }
         if (open)
-            throw new FormatException("a double quote is not closed; does a comment of this rule hold a line break? iptables-restore cannot read it either: delete the rule by its number and add it without the line break.");
+            throw new FormatException(
+                "a double quote is not closed; does a comment of this rule hold a line break? iptables-restore cannot read it either: "
+                + "delete the rule by its number and add it without the line break.");
         return tokens;
     }
 
-    private static bool NeedsQuotes(string token) => token.Length == 0 || token.AsSpan().ContainsAny(s_endsBareToken) || HasLineBreak(token);
+    private static bool NeedsQuotes(string token) => token.Length == 0 || token.AsSpan().ContainsAny(s_endsBareToken) || LineBreakError(token) is not null;
 
-    internal static bool HasLineBreak(string token) => token.AsSpan().ContainsAny('\n', '\0');
+    /// <summary>Why no rule can carry this argument; null where one can.</summary>
+    internal static string? LineBreakError(string token)
+    {
+        if (!token.AsSpan().ContainsAny('\n', '\0'))
+            return null;
+        var shown = token.Replace("\n", "\\n", StringComparison.Ordinal).Replace("\0", "\\0", StringComparison.Ordinal);
+        return $"'{shown}' holds a line break or a NUL, which an argument of a rule cannot carry; take it out.";
+    }
 
     private static string Enquote(string value)
     {
-        if (HasLineBreak(value))
-            throw new ArgumentException($"The argument '{value.ReplaceLineEndings("\\n").Replace("\0", "\\0", StringComparison.Ordinal)}' holds a line break or a NUL, which a rule cannot carry; take it out.", nameof(value));
+        if (LineBreakError(value) is { } error)
+            throw new ArgumentException(error, nameof(value));
         var text = new StringBuilder(value.Length + 2).Append('"');
         foreach (var c in value)
         {
