@@ -114,7 +114,25 @@ internal sealed class RealEngine : IAsyncDisposable
         foreach (var mount in (await File.ReadAllLinesAsync("/proc/self/mounts")).Select(line => line.Split(' ')[1]).Where(mount => mount.StartsWith(_folder + "/", StringComparison.Ordinal)).OrderByDescending(mount => mount.Length))
             await TryAsync(() => RunAsync("umount", ["-l", mount]));
         await TryAsync(() => RunAsync("ip", ["netns", "del", _namespace]));
+        RemoveControlGroups();
         Directory.Delete(_folder, recursive: true);
+    }
+
+    // A daemon that was killed leaves its containers' control groups. Only those of this engine's own containers are removed.
+    private void RemoveControlGroups()
+    {
+        var containers = Path.Combine(_folder, "d", "containers");
+        if (!Directory.Exists(containers) || !Directory.Exists("/sys/fs/cgroup"))
+            return;
+        foreach (var id in Directory.EnumerateDirectories(containers).Select(Path.GetFileName))
+        {
+            foreach (var root in Directory.EnumerateDirectories("/sys/fs/cgroup").Append("/sys/fs/cgroup"))
+            {
+                var group = Path.Combine(root, "docker", id!);
+                if (Directory.Exists(group))
+                    Directory.Delete(group);
+            }
+        }
     }
 
     private async Task RaiseAsync()
