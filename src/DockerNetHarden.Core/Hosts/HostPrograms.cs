@@ -83,7 +83,8 @@ internal static class HostPrograms
     {
         var program = new ShellProgram()
             // From here on the program ends what it began: neither a lost connection (HUP, PIPE) nor a Ctrl-C, which the terminal
-            // sends to the whole process group (INT, QUIT), may stop it between two tables. iptables-restore inherits this.
+            // sends to the whole process group (INT, QUIT), may stop it between two tables. iptables-restore inherits this. It is not
+            // taken back at the end: then a signal could still come before the last frame. A shell like this ends with its input.
             .Do("trap '' HUP INT QUIT PIPE TERM; dnh_go=1 dnh_failed=0 dnh_done=0");
         foreach (var family in request.Premises.GroupBy(static premise => premise.Family))
         {
@@ -117,7 +118,7 @@ internal static class HostPrograms
         program.Section("save4", """$S "$1-save" -c""", data: [request.Tool.Prefix4]);
         if (request.Tool.Prefix6 is { } prefix6)
             program.Section("save6", """$S "$1-save" -c""", data: [prefix6]);
-        return program.Do("trap - HUP INT QUIT PIPE TERM").Build(timeout);
+        return program.Build(timeout);
     }
 
     private static string Named(string kind, int number) => string.Create(CultureInfo.InvariantCulture, $"{kind}-{number}");
