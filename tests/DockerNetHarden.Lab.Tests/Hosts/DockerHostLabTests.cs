@@ -248,11 +248,11 @@ public sealed class DockerHostLabTests
         var recorder = new Recorder();
         await Assert.ThrowsAsync<HostException>(() => new DockerHost(recorder).ApplyAsync(
             new WriteRequest { Tool = Tool(backend), Steps = [Step("filter", "192.0.2.1/32"), Step("mangle", "192.0.2.2/32"), Step("raw", "192.0.2.3/32")] }, CancellationToken.None));
-        using var process = Process.Start(new ProcessStartInfo("ip", ["netns", "exec", space.Name, "/bin/sh"])
+        using var process = Process.Start(new ProcessStartInfo("ip", ["netns", "exec", space.Name, "env", "--default-signal=PIPE", "/bin/sh"])
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
         })!;
-        // A connection that dies: both ends that the host writes to are closed before it writes the first byte.
+        // PIPE is at its default, which a test host may have changed for its children; sshd's are so. A connection that dies: both ends that the host writes to are closed before it writes the first byte.
         process.StandardOutput.Close();
         process.StandardError.Close();
         await process.StandardInput.WriteAsync(recorder.Text);
