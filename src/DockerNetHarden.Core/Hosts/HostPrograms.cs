@@ -29,7 +29,8 @@ internal static class HostPrograms
         "[ -e /proc/net/if_inet6 ] && command -v ip6tables-legacy-save >/dev/null && case $(ip6tables --version 2>/dev/null) in *nf_tables*|'') ;; *) false ;; esac";
 
     // $1 is the command's prefix; then come pairs of a table and the lines that the plan was made on.
-    // The whole save is cut to the table here: `iptables-legacy-save -t mangle` would create the table, and a stale plan must change nothing.
+    // The whole save is cut to the table here: `iptables-legacy-save -t mangle` would create the table, and a stale plan must change
+    // nothing.
     // Exit 1: stale (the table and its lines are printed). Exit 3: not readable.
     private const string Premise = """
         t=$($S "$1-save") || exit 3
@@ -95,7 +96,8 @@ internal static class HostPrograms
         }
         for (var i = 0; i < request.NewChains.Count; i++)
         {
-            // It fails where the chain exists, which is as good; any other reason fails the step that needs the chain, with its own message.
+            // It fails where the chain exists, which is as good; any other reason fails the step that needs the chain, with its own
+            // message.
             var chain = request.NewChains[i];
             program.Section(
                 Named("create", i + 1), """$S "$1" -w 10 -t "$2" -N "$3" 2>/dev/null || :""",
@@ -125,5 +127,6 @@ internal static class HostPrograms
 
     private static string PrefixOf(WriteRequest request, Family family) =>
         family == Family.IPv4 ? request.Tool.Prefix4 : request.Tool.Prefix6
-            ?? throw new ArgumentException("The request writes IPv6 rules, but the host has no ip6tables; install it, or leave the IPv6 rules out.", nameof(request));
+            ?? throw new ArgumentException(
+                "The request writes IPv6 rules, but the host has no ip6tables; install it, or leave the IPv6 rules out.", nameof(request));
 }
