@@ -35,6 +35,9 @@ public enum DockerFailure
 
     /// <summary>The reply was not understood.</summary>
     BadReply,
+
+    /// <summary>The engine did not answer in time.</summary>
+    Timeout,
 }
 
 /// <summary>An engine that could not be asked, or that refused: the reason as data, the message with the way out.</summary>

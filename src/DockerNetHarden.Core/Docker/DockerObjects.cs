@@ -20,7 +20,10 @@ public sealed record DockerEngine
     /// <summary>The engine's firewall backend (29+: <c>iptables</c>, <c>nftables</c>, with <c>+firewalld</c>); null where the engine does not say.</summary>
     public string? FirewallBackend { get; init; }
 
-    /// <summary>Whether bridged packets pass iptables (<c>BridgeNfIptables</c>).</summary>
+    /// <summary>
+    /// Whether bridged packets pass iptables (<c>BridgeNfIptables</c>); also false where the engine does not say, which from API 1.50 on is always.
+    /// The host's own answer is <c>/proc/sys/net/bridge/bridge-nf-call-iptables</c>.
+    /// </summary>
     public bool BridgeNfIptables { get; init; }
 }
 
@@ -48,7 +51,10 @@ public sealed record DockerNetwork
     /// <summary>The subnets, both families.</summary>
     public IReadOnlyList<Cidr> Subnets { get; init; } = [];
 
-    /// <summary>The gateways, as prefixes of full length.</summary>
+    /// <summary>
+    /// The gateways, as prefixes of full length, where the engine names them: 20.10 leaves out one that it chose itself.
+    /// The bridge's own addresses (<c>ip address show dev</c> the bridge) are what holds.
+    /// </summary>
     public IReadOnlyList<Cidr> Gateways { get; init; } = [];
 
     /// <summary>The driver's options.</summary>

@@ -42,6 +42,9 @@ public enum HostFailure
     /// <summary>An operand could not be resolved on this host.</summary>
     UnresolvedOperand,
 
+    /// <summary>There is nothing to make a plan of.</summary>
+    NothingToDo,
+
     /// <summary>The plan is refused without Force.</summary>
     NeedsForce,
 }

@@ -5,13 +5,6 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;
 
-/// <summary>A chain to create where it does not exist, with <c>iptables -N</c>: a declaration in a restore text would flush a live
-/// one.</summary>
-/// <param name="Family">The family.</param>
-/// <param name="Table">The table, for example <c>filter</c>.</param>
-/// <param name="Chain">The chain, for example <c>DOCKER-USER</c>.</param>
-public sealed record NewChain(Family Family, string Table, string Chain);
-
 /// <summary>What to write to a host, as data.</summary>
 public sealed record WriteRequest
 {
@@ -62,8 +55,7 @@ public sealed record WriteOutcome
     public string Errors { get; init; } = "";
 
     /// <summary>
-    /// Whether planning again is worth it: another program changed the tables at the same time or holds their lock. Source:
-    /// iptables-restore(8)
+    /// Whether planning again is worth it: another program changed the tables at the same time or holds their lock. Source: iptables-restore(8)
     /// exits with 4 for a resource problem; iptables-nft says "Bad rule" or "Resource temporarily unavailable" for a lost race.
     /// </summary>
     public bool IsTransient { get; init; }

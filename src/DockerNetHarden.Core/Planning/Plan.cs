@@ -1,22 +1,114 @@
+using DockerNetHarden.Iptables;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Planning;
 
 /// <summary>
-/// One transaction of a plan: one table of one family. Each COMMIT of iptables-restore is atomic by itself and no more than that,
-/// so the steps stand in an order that is safe to stop at.
+/// What has to change on one host so that it is as desired: a pure function of the desired rules and a snapshot. What is applied with a mark replaces what
+/// stands under it; all other marks, and everything that is not ours, stay.
 /// </summary>
-/// <param name="Family">The family.</param>
-/// <param name="Table">The table.</param>
-/// <param name="Restore">The text for <c>iptables-restore --noflush --counters --wait</c>.</param>
-/// <param name="Inverse">The text that takes the step back.</param>
-public sealed record PlanStep(Family Family, string Table, string Restore, string Inverse);
+public sealed class Plan
+{
+    internal Plan(HostSnapshot before) => Before = before;
 
-/// <summary>
-/// What the plan was made on, a table each: the lines of <c>iptables-save -t TABLE</c> (no counters) that concern our chains.
-/// The writing program compares them with the live table before it writes.
-/// </summary>
-/// <param name="Family">The family.</param>
-/// <param name="Table">The table.</param>
-/// <param name="Lines">The lines, each ended by a newline, in order: those of the save output in which <c>DNH-</c> stands.</param>
-public sealed record PlanPremise(Family Family, string Table, string Lines);
+    /// <summary>The snapshot that the plan was made on.</summary>
+    public HostSnapshot Before { get; }
+
+    /// <summary>The lines that go in, jumps included.</summary>
+    public IReadOnlyList<RuleLine> Added { get; internal init; } = [];
+
+    /// <summary>The lines that go out, jumps included.</summary>
+    public IReadOnlyList<RuleLine> Removed { get; internal init; } = [];
+
+    /// <summary>How many of the lines that are asked for stand already.</summary>
+    public int Unchanged { get; internal init; }
+
+    /// <summary>The transactions, in an order that is safe to stop at: what adds before what only removes.</summary>
+    public IReadOnlyList<PlanStep> Steps { get; internal init; } = [];
+
+    /// <summary>What the live tables must still say when they are written.</summary>
+    public IReadOnlyList<PlanPremise> Premises { get; internal init; } = [];
+
+    /// <summary>Chains to make first.</summary>
+    public IReadOnlyList<NewChain> NewChains { get; internal init; } = [];
+
+    /// <summary>What a person should know; nothing that stops the plan.</summary>
+    public IReadOnlyList<string> Warnings { get; internal init; } = [];
+
+    /// <summary>Controls of which nothing is left, though nobody named them: the reason to ask before -Prune.</summary>
+    public IReadOnlyList<string> VanishingControls { get; internal init; } = [];
+
+    /// <summary>Whether the host is as desired already.</summary>
+    public bool IsEmpty => Steps.Count == 0 && NewChains.Count == 0;
+
+    /// <summary>What a person reads: the very lines that go out (-) and in (+), as commands would write them; order changes are said in words.</summary>
+    public string Diff
+    {
+        get
+        {
+            var lines = NewChains.Select(chain => $"+ {Command(chain.Family)} -N {chain.Chain}")
+                .Concat(Removed.Select(line => $"- {CommandLine(line)}"))
+                .Concat(Added.Select(line => $"+ {CommandLine(line)}"))
+                .ToList();
+            if (lines.Count == 0 && !IsEmpty)
+                lines.Add("~ the same lines in another order");
+            return string.Join('\n', lines);
+        }
+    }
+
+    /// <summary>A line as a person would type it: command, table where it is not filter, <c>-A</c> and the rule.</summary>
+    public static string CommandLine(RuleLine line)
+    {
+        ArgumentNullException.ThrowIfNull(line);
+        var table = line.Table is "filter" ? "" : $"-t {line.Table} ";
+        return $"{Command(line.Family)} {table}-{(JumpPlan.IsOurs(line) ? "I" : "A")} {line.Chain} {SaveTokenizer.Join(line.Tokens)}";
+    }
+
+    /// <summary>The plan to have these rules on a host.</summary>
+    /// <param name="desired">The rules; complete for each of their marks.</param>
+    /// <param name="actual">The host.</param>
+    /// <param name="options">How; null for the defaults.</param>
+    /// <exception cref="PlanException">The host cannot have these rules.</exception>
+    public static Plan From(IReadOnlyList<FirewallRule> desired, HostSnapshot actual, PlanOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(desired);
+        ArgumentNullException.ThrowIfNull(actual);
+        options ??= new PlanOptions();
+        if (desired.Count == 0)
+            throw new PlanException(PlanFailure.NothingGiven, options.Prune ? "Without a rule, Prune would remove everything of ours; to do that knowingly use Remove-FirewallRule -All." : "There is no rule to apply.");
+
+        var warnings = new List<string>();
+        var resolver = new OperandResolver(actual, warnings);
+        var literal = new List<FirewallRule>();
+        foreach (var rule in desired)
+        {
+            var resolved = resolver.Resolve(rule);
+            if (!options.Force)
+                InputGuard.Check(rule, resolved, actual, desired);
+            literal.AddRange(resolved);
+        }
+        var marks = desired.Select(rule => rule.Mark).ToHashSet();
+        return new PlanBuilder(actual, options, warnings).Build(literal, mark => !options.Prune && !marks.Contains(mark), mark => marks.Contains(mark));
+    }
+
+    /// <summary>The plan to remove what is ours and meant by <paramref name="remove"/>.</summary>
+    public static Plan Without(Func<RuleMark, bool> remove, HostSnapshot actual)
+    {
+        ArgumentNullException.ThrowIfNull(remove);
+        ArgumentNullException.ThrowIfNull(actual);
+        return new PlanBuilder(actual, new PlanOptions { Force = true }, []).Build([], mark => !remove(mark), _ => true);
+    }
+
+    /// <summary>The plan to remove single rules of ours, by their canonical text.</summary>
+    public static Plan WithoutRules(IReadOnlyList<FirewallRule> rules, HostSnapshot actual)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        ArgumentNullException.ThrowIfNull(actual);
+        var resolver = new OperandResolver(actual, []);
+        var texts = rules.SelectMany(resolver.Resolve).Select(rule => rule.ToString()).ToHashSet(StringComparer.Ordinal);
+        return new PlanBuilder(actual, new PlanOptions { Force = true }, []).Build([], _ => true, _ => true, line => !texts.Contains(line.Key));
+    }
+
+    private static string Command(Family family) => family == Family.IPv4 ? "iptables" : "ip6tables";
+}

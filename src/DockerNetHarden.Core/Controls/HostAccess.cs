@@ -1,0 +1,84 @@
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Controls;
+
+/// <summary>
+/// Keeps containers from services on the Docker host, on every address that the host has: its own, the gateways, the bridges' link-local ones. Bound to the
+/// containers' in-interfaces, never to sources: a source match in INPUT locks out clients of 172.31/16 and does not stop a spoofed one.
+/// </summary>
+public sealed record HostAccess : Control
+{
+    // Link-local and unique local sources: what a container on a bridge that is not known yet can have (RFC 4291, RFC 4193).
+    private static readonly string[] IPv6Sources = ["fe80::/10", "fc00::/7"];
+
+    /// <summary>Only these addresses of the host are closed; empty for all of them, which is what protects.</summary>
+    public IReadOnlyList<Cidr> HostAddresses { get; init; } = [];
+
+    /// <summary>Ports of the host that stay open. With <see cref="AllowAddresses"/> only at those.</summary>
+    public IReadOnlyList<PortSpec> AllowPorts { get; init; } = [];
+
+    /// <summary>Addresses of the host that stay open; with <see cref="AllowPorts"/> for those ports only.</summary>
+    public IReadOnlyList<Cidr> AllowAddresses { get; init; } = [];
+
+    /// <summary>Whether the ports that containers publish on the host stay open to containers.</summary>
+    public bool AllowPublishedPorts { get; init; }
+
+    /// <summary>True keeps DNS (53) open at every address of the host; false closes it even where the host is the containers' resolver; null keeps just that.</summary>
+    public bool? Dns { get; init; }
+
+    /// <summary>Networks whose containers may reach the host.</summary>
+    public IReadOnlyList<string> ExceptNetworks { get; init; } = [];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<FirewallRule> Rules()
+    {
+        CheckAction();
+        var list = new RuleList(nameof(HostAccess), null, Target?.Network);
+        foreach (var family in new[] { Family.IPv4, Family.IPv6 })
+        {
+            var host = HostAddresses.Where(address => address.Family == family).ToList();
+            // Who names addresses of one family only means that family only.
+            if (HostAddresses.Count > 0 && host.Count == 0)
+                continue;
+            Exceptions(list, family);
+            foreach (var place in Places(family))
+            {
+                foreach (var address in host.Count == 0 ? [(string?)null] : host.Select(address => (string?)address.ToString()))
+                    list.Block(place with { Destination = address }, Action, Log);
+            }
+        }
+        return list.Rules;
+    }
+
+    private void Exceptions(RuleList list, Family family)
+    {
+        var scope = new RuleSpec { Family = family, Chain = "INPUT", InInterface = Target?.Interface };
+        // Without neighbour discovery there is no IPv6 at all, without packet-too-big it stalls (RFC 4861, RFC 8201).
+        if (family == Family.IPv6)
+        {
+            foreach (var type in new[] { "135", "136", "2" })
+                list.Except(scope with { Protocol = "icmpv6", IcmpType = type });
+        }
+        foreach (var network in ExceptNetworks)
+            list.Except(scope with { InInterface = "network:" + network });
+        if (Dns != false)
+        {
+            foreach (var protocol in new[] { "udp", "tcp" })
+                list.Except(scope with { Destination = Dns == true ? null : "docker:resolvers", Protocol = protocol, DestinationPort = "53" });
+        }
+        AllowList.Except(list, scope, AllowPorts, AllowAddresses, family);
+        if (AllowPublishedPorts)
+            list.Except(scope with { DestinationPort = "docker:published" });
+    }
+
+    private IEnumerable<RuleSpec> Places(Family family)
+    {
+        var place = new RuleSpec { Family = family, Chain = "INPUT" };
+        if (Target is not null)
+            return [place with { InInterface = Target.Interface }];
+        var later = place with { InInterface = "docker:new-bridges" };
+        return family == Family.IPv4
+            ? [place with { InInterface = "docker:bridges" }, later with { Source = "docker:pools" }]
+            : [place with { InInterface = "docker:bridges" }, .. IPv6Sources.Select(source => later with { Source = source })];
+    }
+}

@@ -1,0 +1,69 @@
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Controls;
+
+/// <summary>
+/// Keeps a network's containers from internal ranges: SSRF and DNS rebinding end there. What leaves by the bridge it came from passes, so do replies to
+/// whoever reaches a published port.
+/// </summary>
+public sealed record InternalAccess : Control
+{
+    /// <summary>What counts as internal where no range is named: RFC 1918, RFC 6598 (shared address space) and RFC 3927 (link-local).</summary>
+    public static IReadOnlyList<Cidr> DefaultRanges { get; } =
+        [Cidr.Parse("10.0.0.0/8"), Cidr.Parse("172.16.0.0/12"), Cidr.Parse("192.168.0.0/16"), Cidr.Parse("100.64.0.0/10"), Cidr.Parse("169.254.0.0/16")];
+
+    /// <summary>The ranges; IPv4.</summary>
+    public IReadOnlyList<Cidr> Ranges { get; init; } = DefaultRanges;
+
+    /// <summary>Internal addresses that stay open; with <see cref="AllowPorts"/> for those ports only.</summary>
+    public IReadOnlyList<Cidr> AllowAddresses { get; init; } = [];
+
+    /// <summary>Ports that stay open; with <see cref="AllowAddresses"/> only at those.</summary>
+    public IReadOnlyList<PortSpec> AllowPorts { get; init; } = [];
+
+    /// <summary>True keeps DNS (53) open at every internal address; false closes it at the containers' own resolvers too; null keeps just those.</summary>
+    public bool? Dns { get; init; }
+
+    /// <summary>Networks whose containers may reach internal ranges.</summary>
+    public IReadOnlyList<string> ExceptNetworks { get; init; } = [];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<FirewallRule> Rules()
+    {
+        CheckAction();
+        var list = new RuleList(nameof(InternalAccess), null, Target?.Network);
+        var forward = new RuleSpec { InInterface = Target?.Interface };
+        var backstops = BackstopSources.Select(source => new RuleSpec { Table = "mangle", Chain = "POSTROUTING", Source = source }).ToList();
+        foreach (var scope in backstops.Prepend(forward))
+            Exceptions(list, scope);
+        foreach (var network in ExceptNetworks.Select(network => new ControlTarget(network)))
+        {
+            list.Except(new RuleSpec { InInterface = network.Interface });
+            list.Except(new RuleSpec { Table = "mangle", Chain = "POSTROUTING", Source = network.Sources(Family.IPv4)[0] });
+        }
+        foreach (var range in Ranges)
+            Block(list, range);
+        return list.Rules;
+    }
+
+    private void Block(RuleList list, Cidr range)
+    {
+        if (range.Family == Family.IPv6)
+            throw new RuleException("Range", range.ToString(), "internal ranges are IPv4 ranges; leave the IPv6 range out.");
+        var place = Target?.Interface ?? "docker:bridges";
+        var match = new RuleSpec { Destination = range.ToString(), OutInterface = "!" + place };
+        list.Block(match with { InInterface = place }, Action, Log);
+        foreach (var source in Target?.Sources(Family.IPv4) ?? ["docker:bridges"])
+            list.Backstop(match with { Source = source, ConnectionDirection = "ORIGINAL" });
+    }
+
+    private void Exceptions(RuleList list, RuleSpec scope)
+    {
+        if (Dns != false)
+        {
+            foreach (var protocol in new[] { "udp", "tcp" })
+                list.Except(scope with { Destination = Dns == true ? null : "docker:resolvers", Protocol = protocol, DestinationPort = "53" });
+        }
+        AllowList.Except(list, scope, AllowPorts, AllowAddresses, Family.IPv4);
+    }
+}

@@ -1,0 +1,83 @@
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Controls;
+
+/// <summary>
+/// Keeps containers from the cloud's metadata service and the credentials in it. Without a target it names no interface: it covers every network, also
+/// later ones, and whatever else the host forwards.
+/// </summary>
+public sealed record MetadataAccess : Control
+{
+    /// <summary>The provider; null for the endpoints of all that are known.</summary>
+    public string? Provider { get; init; }
+
+    /// <summary>True keeps DNS (53) of every endpoint's address open; false closes even what the provider's data keep; null leaves it to the data.</summary>
+    public bool? Dns { get; init; }
+
+    /// <summary>Other ports that stay open on the endpoints' addresses.</summary>
+    public IReadOnlyList<PortSpec> AllowPorts { get; init; } = [];
+
+    /// <summary>Endpoint addresses that are not blocked at all.</summary>
+    public IReadOnlyList<Cidr> AllowAddresses { get; init; } = [];
+
+    /// <summary>Networks whose containers may reach the endpoints.</summary>
+    public IReadOnlyList<string> ExceptNetworks { get; init; } = [];
+
+    /// <summary>True: the target's containers may reach the endpoints, whatever is blocked for the whole host.</summary>
+    public bool Permit { get; init; }
+
+    private static IReadOnlyList<PortSpec> DnsPorts { get; } = PortSpec.ParseAll(["53/udp", "53/tcp"]);
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<FirewallRule> Rules()
+    {
+        CheckAction();
+        var provider = Provider is null ? null : MetadataEndpoints.Find(Provider);
+        var list = new RuleList(nameof(MetadataAccess), provider?.Id, Target?.Network);
+        var endpoints = MetadataEndpoints.Merge(provider is null ? MetadataEndpoints.Providers : [provider])
+            .Where(endpoint => endpoint is { Path: EndpointPath.Forward, Address.Family: Family.IPv4 })
+            .Where(endpoint => !AllowAddresses.Any(allowed => allowed.Contains(endpoint.Address)));
+        foreach (var endpoint in endpoints)
+        {
+            if (Permit)
+                Pass(list, Target ?? throw new RuleException("Network", null, "metadata is permitted to a network; name it."), endpoint.Address.ToString());
+            else
+                Block(list, endpoint);
+        }
+        return list.Rules;
+    }
+
+    private void Block(RuleList list, MetadataEndpoint endpoint)
+    {
+        var address = endpoint.Address.ToString();
+        foreach (var network in ExceptNetworks)
+            Pass(list, new ControlTarget(network), address);
+        var kept = (Dns == false ? endpoint.Keep.Where(port => port.Ports is not "53") : endpoint.Keep)
+            .Concat(Dns == true ? DnsPorts : []).Concat(AllowPorts);
+        foreach (var (protocol, ports) in PortSpec.Joined(kept))
+        {
+            var match = new RuleSpec { Destination = address, Protocol = protocol, DestinationPort = ports };
+            list.Except(match with { InInterface = Target?.Interface });
+            foreach (var source in BackstopSources)
+                list.Except(match with { Table = "mangle", Chain = "POSTROUTING", Source = source });
+        }
+        foreach (var match in Matches(endpoint, address))
+        {
+            list.Block(match with { InInterface = Target?.Interface }, Action, Log);
+            foreach (var source in BackstopSources)
+                list.Backstop(match with { Source = source });
+        }
+    }
+
+    private static IEnumerable<RuleSpec> Matches(MetadataEndpoint endpoint, string address) =>
+        endpoint.Ports.Count == 0
+            ? [new RuleSpec { Destination = address }]
+            : PortSpec.Joined(endpoint.Ports).Select(ports => new RuleSpec { Destination = address, Protocol = ports.Protocol, DestinationPort = ports.Ports });
+
+    private static void Pass(RuleList list, ControlTarget network, string address)
+    {
+        list.Except(new RuleSpec { Destination = address, InInterface = network.Interface });
+        foreach (var source in network.Sources(Family.IPv4))
+            list.Except(new RuleSpec { Table = "mangle", Chain = "POSTROUTING", Destination = address, Source = source });
+    }
+}

@@ -1,0 +1,37 @@
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Controls;
+
+/// <summary>What a network is for; kept in the label <c>io.dockernetharden.profile</c>.</summary>
+public enum NetworkProfile
+{
+    /// <summary>Metadata and the host are blocked.</summary>
+    Default,
+
+    /// <summary>Metadata may be reached, the host is blocked.</summary>
+    MetadataAccess,
+
+    /// <summary>Metadata, the host and internal ranges are blocked; only the outside is reached.</summary>
+    ExternalOnly,
+
+    /// <summary>As ExternalOnly, and the network is made with <c>--internal</c>: it reaches nothing but itself.</summary>
+    Isolated,
+}
+
+/// <summary>The controls that a profile means.</summary>
+public static class NetworkProfiles
+{
+    /// <summary>The controls of a profile, bound to a network.</summary>
+    public static IReadOnlyList<Control> Controls(NetworkProfile profile, ControlTarget network) => profile switch
+    {
+        NetworkProfile.Default => [new MetadataAccess { Target = network }, new HostAccess { Target = network }],
+        NetworkProfile.MetadataAccess => [new MetadataAccess { Target = network, Permit = true }, new HostAccess { Target = network }],
+        NetworkProfile.ExternalOnly or NetworkProfile.Isolated =>
+            [new MetadataAccess { Target = network }, new HostAccess { Target = network }, new InternalAccess { Target = network }],
+        _ => throw new RuleException("Profile", profile.ToString(), $"the profiles are {string.Join(", ", Enum.GetNames<NetworkProfile>())}."),
+    };
+
+    /// <summary>The rules of a profile, bound to a network.</summary>
+    public static IReadOnlyList<FirewallRule> Rules(NetworkProfile profile, ControlTarget network) =>
+        [.. Controls(profile, network).SelectMany(control => control.Rules())];
+}

@@ -1,0 +1,44 @@
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Controls;
+
+/// <summary>A port with its protocol, as people write it: <c>53/udp</c>, <c>8080/tcp</c>, <c>1000:2000/tcp</c>; without a protocol tcp is meant.</summary>
+public sealed record PortSpec
+{
+    private PortSpec(string ports, string protocol) => (Ports, Protocol) = (ports, protocol);
+
+    /// <summary>The port, or the range, in iptables' form.</summary>
+    public string Ports { get; }
+
+    /// <summary><c>tcp</c>, <c>udp</c> or <c>sctp</c>.</summary>
+    public string Protocol { get; }
+
+    /// <summary>Reads one.</summary>
+    /// <exception cref="RuleException">It is no port with a protocol.</exception>
+    public static PortSpec Parse(string text, string part = "Port")
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var slash = text.IndexOf('/', StringComparison.Ordinal);
+        var protocol = slash < 0 ? "tcp" : text[(slash + 1)..].Trim().ToLowerInvariant();
+        if (protocol is not ("tcp" or "udp" or "sctp"))
+            throw new RuleException(part, text, "the protocol of a port is tcp, udp or sctp; for example 53/udp.");
+        return new PortSpec(PortList.Parse(slash < 0 ? text : text[..slash], part).ToString(), protocol);
+    }
+
+    /// <summary>Reads several; an element may hold several with commas between them.</summary>
+    /// <exception cref="RuleException">One of them is no port with a protocol.</exception>
+    public static IReadOnlyList<PortSpec> ParseAll(IEnumerable<string> texts, string part = "Port")
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        return [.. texts.SelectMany(text => text.Split(',')).Select(text => Parse(text.Trim(), part)).Distinct()];
+    }
+
+    /// <summary>One entry a protocol, its ports joined, so that one rule serves all of them.</summary>
+    public static IEnumerable<(string Protocol, string Ports)> Joined(IEnumerable<PortSpec> ports) =>
+        ports.GroupBy(port => port.Protocol, StringComparer.Ordinal)
+            .OrderBy(group => group.Key, StringComparer.Ordinal)
+            .Select(group => (group.Key, PortList.Parse(string.Join(',', group.Select(port => port.Ports)), "Port").ToString()));
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Ports}/{Protocol}";
+}

@@ -1,0 +1,84 @@
+using System.Globalization;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Controls;
+
+/// <summary>
+/// Limits new mail connections that containers open to the outside. Not counted: what was translated to a container (a published mail server's own clients)
+/// and what leaves by the bridge it came from.
+/// </summary>
+public sealed record SmtpRate : Control
+{
+    /// <summary>The ports of mail: relay, submission over TLS, submission (RFC 5321, RFC 8314, RFC 6409).</summary>
+    public const string DefaultPorts = "25,465,587";
+
+    /// <summary>A limit; what is beyond it is dropped: a mail server tries again by itself, and a dropped SYN costs nothing of the rate.</summary>
+    public SmtpRate() => Action = RuleAction.Drop;
+
+    /// <summary>New connections a minute, on average.</summary>
+    public int PerMinute { get; init; } = 5;
+
+    /// <summary>How many may come at once before the rate counts.</summary>
+    public int Burst { get; init; } = 5;
+
+    /// <summary>The ports, in iptables' form.</summary>
+    public string Ports { get; init; } = DefaultPorts;
+
+    /// <summary>Whether each container (source address) has its own rate; else all share one.</summary>
+    public bool PerContainer { get; init; }
+
+    /// <summary>Networks whose containers are not limited.</summary>
+    public IReadOnlyList<string> ExceptNetworks { get; init; } = [];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<FirewallRule> Rules()
+    {
+        CheckAction();
+        var ports = PortList.Parse(Ports, "Port").ToString();
+        if (PerMinute < 1)
+            throw new RuleException("PerMinute", PerMinute.ToString(CultureInfo.InvariantCulture), "at least one connection a minute; to let none out, block the ports with New-FirewallRule.");
+        var list = new RuleList(nameof(SmtpRate), ports.Replace(':', '-'), Target?.Network);
+        foreach (var network in ExceptNetworks)
+            list.Except(new RuleSpec { InInterface = "network:" + network });
+        foreach (var place in Target is null ? ["docker:bridges", "docker:new-bridges"] : new[] { Target.Interface })
+            list.Except(new RuleSpec { InInterface = place, OutInterface = place });
+
+        var mail = new RuleSpec { Protocol = "tcp", TcpFlags = "SYN", DestinationPort = ports, ConnectionState = "!DNAT" };
+        var rate = string.Create(CultureInfo.InvariantCulture, $"{PerMinute}/min");
+        if (PerContainer)
+            EachContainer(list, mail, rate);
+        else
+            AllTogether(list, mail with { InInterface = Target?.Interface }, rate);
+        return list.Rules;
+    }
+
+    private void AllTogether(RuleList list, RuleSpec mail, string rate)
+    {
+        list.Add(mail with { Limit = rate, LimitBurst = Burst, Action = RuleAction.Return });
+        if (Log)
+            list.Log(mail);
+        list.Add(Blocked(mail));
+    }
+
+    // Bound to the network's subnets: with spoofed sources a container could fill the table of buckets, and a full one drops everybody. A spoofed source
+    // from elsewhere goes uncounted, but no answer ever reaches it, so it opens no connection.
+    private void EachContainer(RuleList list, RuleSpec mail, string rate)
+    {
+        var place = Target?.Interface ?? "docker:bridges";
+        foreach (var source in Target?.Sources(Family.IPv4) ?? ["docker:bridges"])
+        {
+            var limited = mail with { InInterface = place, Source = source, HashLimit = "above " + rate, HashLimitBurst = Burst, HashLimitMode = "srcip" };
+            // The log line must not take from the bucket: it has a limit of its own, and the connections that pass return before it.
+            if (Log)
+            {
+                list.Add(limited with { HashLimit = "upto " + rate, Action = RuleAction.Return });
+                list.Log(mail with { InInterface = place, Source = source });
+                list.Add(Blocked(mail with { InInterface = place, Source = source }));
+            }
+            else
+                list.Add(Blocked(limited));
+        }
+    }
+
+    private RuleSpec Blocked(RuleSpec mail) => mail with { Action = Action, RejectWith = Action == RuleAction.Reject ? "tcp-reset" : null };
+}

@@ -1,0 +1,97 @@
+using System.Globalization;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Docker;
+
+/// <summary>
+/// Reads the replies about containers. The list has neither the DNS servers nor the process id: those come from inspecting one.
+/// Source: https://docs.docker.com/reference/api/engine/, ContainerSummary and ContainerInspectResponse.
+/// </summary>
+public static class ContainerReader
+{
+    /// <summary>Reads the body of <c>GET /containers/json</c>.</summary>
+    /// <exception cref="DockerException"><see cref="DockerFailure.BadReply"/>.</exception>
+    public static IReadOnlyList<DockerContainer> ReadList(ReadOnlyMemory<byte> body) =>
+        JsonShape.Read(body, "GET /containers/json", root => root.Items().Select(Summary).ToArray());
+
+    /// <summary>Reads the body of <c>GET /containers/{id}/json</c>.</summary>
+    /// <exception cref="DockerException"><see cref="DockerFailure.BadReply"/>.</exception>
+    public static DockerContainer Read(ReadOnlyMemory<byte> body) => JsonShape.Read(body, "GET /containers/{id}/json", Inspected);
+
+    private static DockerContainer Summary(JsonShape root)
+    {
+        var id = root.NeededText("Id");
+        var names = root.Items("Names").Select(item => item.Text().TrimStart('/')).ToArray();
+        return new DockerContainer
+        {
+            Id = id,
+            // A link's alias stands beside the name as "/other/alias"; a container that is being removed has no name.
+            Name = names.FirstOrDefault(text => text.Length > 0 && !text.Contains('/', StringComparison.Ordinal)) ?? Short(id),
+            Image = root.Text("Image"),
+            State = root.Text("State"),
+            NetworkMode = Mode(root.Member("HostConfig")?.Text("NetworkMode")),
+            Addresses = Addresses(root),
+            Ports = [.. root.Items("Ports").Select(Port).OfType<PublishedPort>().Distinct()],
+        };
+    }
+
+    private static DockerContainer Inspected(JsonShape root)
+    {
+        var id = root.NeededText("Id");
+        var state = root.Needed("State");
+        return new DockerContainer
+        {
+            Id = id,
+            Name = root.Text("Name").TrimStart('/') is { Length: > 0 } name ? name : Short(id),
+            Image = root.Member("Config")?.Text("Image") ?? "",
+            State = state.Text("Status"),
+            NetworkMode = Mode(root.Member("HostConfig")?.Text("NetworkMode")),
+            Addresses = Addresses(root),
+            Ports = [.. (root.Member("NetworkSettings")?.Pairs("Ports") ?? []).SelectMany(Ports).Distinct()],
+            // The API lets anything stand here; what is no address is skipped by every resolver too (resolv.conf(5)).
+            Dns = [.. (root.Member("HostConfig")?.Items("Dns") ?? []).Select(item => JsonShape.TryAddress(item.Text(), out var server) ? server : (Cidr?)null).OfType<Cidr>().Distinct()],
+            Pid = state.Number("Pid"),
+        };
+    }
+
+    // Engines to about 27 write "default" where nothing was asked for; newer ones write what it means.
+    private static string Mode(string? mode) => mode switch
+    {
+        null => "",
+        "default" => "bridge",
+        _ => mode,
+    };
+
+    private static ContainerAddress[] Addresses(JsonShape root) =>
+        [.. (root.Member("NetworkSettings")?.Pairs("Networks") ?? []).Select(pair =>
+            new ContainerAddress(pair.Key, pair.Value.Address("IPAddress"), pair.Value.Address("GlobalIPv6Address")))];
+
+    // A port that is exposed and not published has no PublicPort.
+    private static PublishedPort? Port(JsonShape root) =>
+        root.Number("PublicPort") is > 0 and var port ? new PublishedPort(Everywhere(root.Address("IP")), port, root.Number("PrivatePort"), root.Text("Type")) : null;
+
+    // "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}]; null where the port is only exposed.
+    private static IEnumerable<PublishedPort> Ports(KeyValuePair<string, JsonShape> pair)
+    {
+        var slash = pair.Key.IndexOf('/', StringComparison.Ordinal);
+        if (slash < 0 || !TryPort(pair.Key.AsSpan(0, slash), out var inside))
+            throw pair.Value.Bad($"a port such as 80/tcp instead of '{DockerNames.Printable(pair.Key)}'");
+        foreach (var binding in pair.Value.Items())
+        {
+            // An empty or zero host port is one that is not bound (yet).
+            if (binding.Text("HostPort") is not { Length: > 0 } text || string.Equals(text, "0", StringComparison.Ordinal))
+                continue;
+            if (!TryPort(text, out var outside))
+                throw binding.Needed("HostPort").Bad("a port from 1 to 65535");
+            yield return new PublishedPort(Everywhere(binding.Address("HostIp")), outside, inside, pair.Key[(slash + 1)..]);
+        }
+    }
+
+    private static bool TryPort(ReadOnlySpan<char> text, out int port) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port is > 0 and <= 65535;
+
+    // 0.0.0.0 and :: are all of the host's addresses.
+    private static Cidr? Everywhere(Cidr? address) => address is { } given && given.Bits == UInt128.Zero ? null : address;
+
+    private static string Short(string id) => id[..Math.Min(12, id.Length)];
+}

@@ -1,0 +1,139 @@
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Docker;
+
+/// <summary>
+/// A bridge network as it is asked for. What is not asked for (null, empty) is left to the engine and is not compared.
+/// Source: https://docs.docker.com/reference/api/engine/, NetworkCreate; https://docs.docker.com/engine/network/drivers/bridge/.
+/// </summary>
+public sealed record NetworkSpec
+{
+    /// <summary>A network as it is asked for.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="bridgeName">The bridge's interface name, 1 to 15 characters; null for the engine's choice.</param>
+    /// <param name="subnets">The subnets, both families, at most one each; an IPv6 subnet asks for IPv6 too.</param>
+    /// <param name="gateways">The gateways, each within one of the subnets.</param>
+    /// <param name="isInternal">Whether the network has no way out; null: not asked for.</param>
+    /// <param name="enableIPv6">Whether it has IPv6; null: not asked for.</param>
+    /// <param name="icc">Whether its containers reach each other; null: not asked for.</param>
+    /// <param name="labels">Labels that it must have.</param>
+    /// <param name="options">Driver options that it must have, beside the bridge's name and icc.</param>
+    /// <exception cref="FormatException">A name is none, or too long.</exception>
+    /// <exception cref="ArgumentException">The parts contradict each other; the message says which.</exception>
+    public NetworkSpec(
+        string name,
+        string? bridgeName = null,
+        IReadOnlyList<Cidr>? subnets = null,
+        IReadOnlyList<Cidr>? gateways = null,
+        bool? isInternal = null,
+        bool? enableIPv6 = null,
+        bool? icc = null,
+        IReadOnlyDictionary<string, string>? labels = null,
+        IReadOnlyDictionary<string, string>? options = null)
+    {
+        DockerNames.Check(name, "network");
+        if (bridgeName is not null)
+            DockerNames.CheckBridge(bridgeName);
+        Name = name;
+        BridgeName = bridgeName;
+        Subnets = [.. subnets ?? []];
+        Gateways = [.. gateways ?? []];
+        Internal = isInternal;
+        EnableIPv6 = enableIPv6 ?? (Subnets.Any(subnet => subnet.Family == Family.IPv6) ? true : null);
+        Icc = icc;
+        Labels = new SortedDictionary<string, string>(labels?.ToDictionary(StringComparer.Ordinal) ?? [], StringComparer.Ordinal);
+        Options = new SortedDictionary<string, string>(options?.ToDictionary(StringComparer.Ordinal) ?? [], StringComparer.Ordinal);
+
+        foreach (var taken in new[] { NetworkReader.BridgeNameOption, NetworkReader.IccOption })
+        {
+            if (Options.ContainsKey(taken))
+                throw new ArgumentException($"The option {taken} has a setting of its own; use that one.", nameof(options));
+        }
+        foreach (var family in new[] { Family.IPv4, Family.IPv6 })
+        {
+            if (Subnets.Count(subnet => subnet.Family == family) > 1)
+                throw new ArgumentException($"A bridge network has one {family} subnet at most; asked for are {Join(Subnets)}.", nameof(subnets));
+        }
+        if (EnableIPv6 == false && Subnets.Any(subnet => subnet.Family == Family.IPv6))
+            throw new ArgumentException($"A network without IPv6 cannot have an IPv6 subnet ({Join(Subnets)}).", nameof(enableIPv6));
+        foreach (var gateway in Gateways)
+        {
+            if (!gateway.IsSingleAddress || !Subnets.Any(subnet => subnet.Contains(gateway)))
+                throw new ArgumentException($"The gateway {gateway.ToShortString()} is not an address within the subnets that are asked for ({(Subnets.Count == 0 ? "none" : Join(Subnets))}).", nameof(gateways));
+            if (Gateways.Count(other => other.Family == gateway.Family) > 1)
+                throw new ArgumentException($"A subnet has one gateway; asked for are {Join(Gateways)}.", nameof(gateways));
+        }
+    }
+
+    /// <summary>The name.</summary>
+    public string Name { get; }
+
+    /// <summary>The bridge's interface name; null: not asked for.</summary>
+    public string? BridgeName { get; }
+
+    /// <summary>The subnets; empty: not asked for.</summary>
+    public IReadOnlyList<Cidr> Subnets { get; }
+
+    /// <summary>The gateways; empty: not asked for.</summary>
+    public IReadOnlyList<Cidr> Gateways { get; }
+
+    /// <summary>Whether the network is internal; null: not asked for.</summary>
+    public bool? Internal { get; }
+
+    /// <summary>Whether it has IPv6; null: not asked for.</summary>
+    public bool? EnableIPv6 { get; }
+
+    /// <summary>Whether its containers reach each other; null: not asked for.</summary>
+    public bool? Icc { get; }
+
+    /// <summary>The labels that it must have.</summary>
+    public IReadOnlyDictionary<string, string> Labels { get; }
+
+    /// <summary>The driver options that it must have.</summary>
+    public IReadOnlyDictionary<string, string> Options { get; }
+
+    /// <summary>
+    /// How a network differs from what is asked for, a sentence each for a person; empty where it is as asked for. Only what was asked for
+    /// is compared.
+    /// </summary>
+    public IReadOnlyList<string> DifferencesFrom(DockerNetwork network)
+    {
+        ArgumentNullException.ThrowIfNull(network);
+        var differences = new List<string>();
+        Compare("name", Name, network.Name);
+        Compare("driver", "bridge", network.Driver);
+        if (BridgeName is not null)
+            Compare("bridge name", BridgeName, network.Bridge ?? "none");
+        // Of the families that were asked for: a network may have got an IPv6 subnet of the engine's own choice.
+        foreach (var subnet in Subnets)
+            Compare($"{subnet.Family} subnet", subnet.ToString(), Join(network.Subnets.Where(other => other.Family == subnet.Family)));
+        foreach (var gateway in Gateways)
+            Compare($"{gateway.Family} gateway", gateway.Address, Join(network.Gateways.Where(other => other.Family == gateway.Family)));
+        CompareFlag("internal", Internal, network.Internal);
+        CompareFlag("IPv6", EnableIPv6, network.EnableIPv6);
+        CompareFlag("inter-container communication", Icc, IsIcc(network));
+        foreach (var (key, value) in Options)
+            Compare($"option {key}", value, network.Options.GetValueOrDefault(key, "not set"));
+        foreach (var (key, value) in Labels)
+            Compare($"label {key}", value, network.Labels.GetValueOrDefault(key, "not set"));
+        return differences;
+
+        void Compare(string what, string asked, string found)
+        {
+            if (!string.Equals(asked, found, StringComparison.Ordinal))
+                differences.Add($"{what}: asked for {asked}, is {found}");
+        }
+
+        void CompareFlag(string what, bool? asked, bool found)
+        {
+            if (asked is { } flag)
+                Compare(what, flag ? "on" : "off", found ? "on" : "off");
+        }
+    }
+
+    // On is the engine's default: the option is only there where somebody set it. Go's strconv.ParseBool reads the value.
+    private static bool IsIcc(DockerNetwork network) =>
+        network.Options.GetValueOrDefault(NetworkReader.IccOption) is not ("0" or "f" or "F" or "false" or "FALSE" or "False");
+
+    private static string Join(IEnumerable<Cidr> prefixes) => string.Join(", ", prefixes.Select(prefix => prefix.ToShortString())) is { Length: > 0 } text ? text : "none";
+}

@@ -1,0 +1,74 @@
+using System.Net.Sockets;
+using DockerNetHarden.Docker;
+
+namespace DockerNetHarden.Hosts.Docker;
+
+/// <summary>Opens the socket to an engine, and says in plain words why it could not.</summary>
+internal static class DockerConnection
+{
+    /// <summary>Where systemd makes the folder of each user, in which a rootless engine's socket is: https://docs.docker.com/engine/security/rootless/.</summary>
+    public const string UserFolders = "/run/user";
+
+    /// <summary>Connects to the first target that answers.</summary>
+    /// <exception cref="DockerException">NotInstalled, Rootless, DaemonDown, NoPermission, UnusableEndpoint.</exception>
+    public static async Task<Stream> OpenAsync(DockerEndpoint endpoint, string userFolders, CancellationToken stop)
+    {
+        SocketException? failure = null;
+        foreach (var target in endpoint.Targets)
+        {
+            var socket = new Socket(target.AddressFamily, SocketType.Stream, target.AddressFamily == AddressFamily.Unix ? ProtocolType.Unspecified : ProtocolType.Tcp);
+            try
+            {
+                await socket.ConnectAsync(target, stop).ConfigureAwait(false);
+                return new NetworkStream(socket, ownsSocket: true);
+            }
+            catch (SocketException error)
+            {
+                socket.Dispose();
+                failure ??= error;
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+        }
+        throw Explain(endpoint, failure!, userFolders);
+    }
+
+    /// <summary>The failure of a connect as an error with its way out.</summary>
+    public static DockerException Explain(DockerEndpoint endpoint, SocketException error, string userFolders)
+    {
+        var (failure, message) = error.SocketErrorCode switch
+        {
+            // connect(2): ENOENT and ENOTDIR; .NET gives both as AddressNotAvailable.
+            SocketError.AddressNotAvailable when endpoint.SocketPath is not null => Absent(endpoint, userFolders),
+            SocketError.ConnectionRefused => (DockerFailure.DaemonDown, $"Nobody answers at {endpoint}: the engine is not running. Start it with `systemctl start docker`; `journalctl -u docker` says why it stopped."),
+            SocketError.AccessDenied => (DockerFailure.NoPermission, $"The user '{Environment.UserName}' may not open {endpoint}. Run as root or with sudo, or have the user added to the group docker (`usermod -aG docker {Environment.UserName}`, then log in again; the group is as powerful as root)."),
+            _ => (DockerFailure.DaemonDown, $"{endpoint} could not be opened: {error.Message}. `systemctl status docker` says how the engine is; DOCKER_HOST says where it is asked."),
+        };
+        return new DockerException(failure, message, endpoint.Text, inner: error);
+    }
+
+    private static (DockerFailure Failure, string Message) Absent(DockerEndpoint endpoint, string userFolders)
+    {
+        if (!endpoint.IsDefault)
+            return (DockerFailure.NotInstalled, $"The socket {endpoint.SocketPath} does not exist: DOCKER_HOST names it. Correct it, or unset it for {DockerEndpoint.DefaultSocket}; where no Docker Engine is installed, https://docs.docker.com/engine/install/ says how.");
+        if (RootlessSocket(userFolders) is { } rootless)
+            return (DockerFailure.Rootless, $"{endpoint.SocketPath} does not exist, and {rootless} does: Docker runs rootless here, in a network namespace of its own, where this host's firewall does not decide what containers reach. Run the engine as root (`systemctl enable --now docker`), or harden within that namespace.");
+        return (DockerFailure.NotInstalled, $"The socket {endpoint.SocketPath} does not exist: Docker Engine is not installed or was never started. Install it (https://docs.docker.com/engine/install/), start it (`systemctl start docker`), or name its socket in DOCKER_HOST.");
+    }
+
+    private static string? RootlessSocket(string userFolders)
+    {
+        try
+        {
+            // Other users' folders are closed to all but root; those then count as having none.
+            return Directory.EnumerateDirectories(userFolders).Select(folder => Path.Combine(folder, "docker.sock")).FirstOrDefault(File.Exists);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,28 @@
+using DockerNetHarden.Planning;
+
+namespace DockerNetHarden.Hosts;
+
+/// <summary>
+/// Where the workers of <see cref="Fleet"/> send what only the caller's thread may do. A cmdlet drains it on the pipeline thread, a program prints, a test
+/// collects. Called from any thread.
+/// </summary>
+public interface IFleetSink
+{
+    /// <summary>A host is done.</summary>
+    void Result(InvocationResult result);
+
+    /// <summary>A host failed; the others go on.</summary>
+    void Failure(string host, Exception error);
+
+    /// <summary>Something that a person should know of a host.</summary>
+    void Warning(string host, string message);
+
+    /// <summary>What is being done, for those who ask.</summary>
+    void Trace(string host, string message);
+
+    /// <summary>Asks whether to carry a plan out.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="plan">The plan; it changes something.</param>
+    /// <param name="stop">Ends the wait for an answer.</param>
+    Task<bool> ConfirmAsync(string host, Plan plan, CancellationToken stop);
+}

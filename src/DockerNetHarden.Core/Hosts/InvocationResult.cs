@@ -1,0 +1,39 @@
+namespace DockerNetHarden.Hosts;
+
+/// <summary>How applying rules to a host ended.</summary>
+public enum InvocationStatus
+{
+    /// <summary>Nothing was written: -WhatIf, or the answer was no. Added and Removed say what would have been.</summary>
+    Planned,
+
+    /// <summary>The rules were there already; nothing was written.</summary>
+    Unchanged,
+
+    /// <summary>The rules were written.</summary>
+    Applied,
+}
+
+/// <summary>What was done on one host.</summary>
+public sealed record InvocationResult
+{
+    /// <summary>The host as the user named it.</summary>
+    public required string HostName { get; init; }
+
+    /// <summary>How it ended.</summary>
+    public required InvocationStatus Status { get; init; }
+
+    /// <summary>Which iptables the rules are in, as it names itself: the one in which Docker's chains are.</summary>
+    public required string Iptables { get; init; }
+
+    /// <summary>The lines that went in (or would have), as commands.</summary>
+    public IReadOnlyList<string> Added { get; init; } = [];
+
+    /// <summary>The lines that went out (or would have), as commands.</summary>
+    public IReadOnlyList<string> Removed { get; init; } = [];
+
+    /// <summary>How many of the lines that were asked for stood already.</summary>
+    public int Unchanged { get; init; }
+
+    /// <summary>Whether what was read back says that the host is as desired.</summary>
+    public bool Verified { get; init; }
+}

@@ -1,0 +1,110 @@
+using DockerNetHarden.Planning;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Hosts;
+
+/// <summary>Brings one host to a plan: reads, plans, asks, writes, reads back; and again, where somebody else wrote in between.</summary>
+internal sealed class RuleApplier(DockerHost host, Func<HostSnapshot, Plan> planner, IFleetSink sink)
+{
+    // Under contention of two administrators one of them wins each round; five rounds with jitter were always enough in the lab.
+    private const int MaxAttempts = 5;
+
+    private readonly List<string> _added = [];
+    private readonly List<string> _removed = [];
+    private string? _confirmed;
+
+    public async Task<InvocationResult> RunAsync(CancellationToken stop)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            var before = await host.ReadAsync(stop).ConfigureAwait(false);
+            var plan = Make(before);
+            if (attempt == 1)
+                Tell(before, plan);
+            if (plan.IsEmpty)
+                return Result(plan, _added.Count + _removed.Count == 0 ? InvocationStatus.Unchanged : InvocationStatus.Applied, verified: true);
+            // A plan that was not the one that was agreed to is asked about again.
+            if (!string.Equals(_confirmed, plan.Diff, StringComparison.Ordinal) && !await sink.ConfirmAsync(host.ToString(), plan, stop).ConfigureAwait(false))
+                return Result(plan, InvocationStatus.Planned, verified: false);
+            _confirmed = plan.Diff;
+
+            var outcome = await host.ApplyAsync(Request(plan), stop).ConfigureAwait(false);
+            if (outcome.Status == WriteStatus.Written)
+            {
+                _added.AddRange(plan.Added.Select(Plan.CommandLine));
+                _removed.AddRange(plan.Removed.Select(Plan.CommandLine));
+                if (Make(before with { Rules = outcome.Rules }).IsEmpty)
+                    return Result(plan, InvocationStatus.Applied, verified: true);
+            }
+            if (attempt == MaxAttempts || outcome is { Status: WriteStatus.Failed, IsTransient: false } or { UndoFailed: true })
+                throw Failure(outcome);
+            sink.Trace(host.ToString(), $"Attempt {attempt} of {MaxAttempts}: {Reason(outcome)} Planning again.");
+            await Task.Delay(Random.Shared.Next(20, 100 * attempt), stop).ConfigureAwait(false);
+        }
+    }
+
+    private static WriteRequest Request(Plan plan) => new()
+    {
+        Tool = plan.Before.Iptables,
+        Steps = plan.Steps,
+        Premises = plan.Premises,
+        NewChains = plan.NewChains,
+    };
+
+    private void Tell(HostSnapshot before, Plan plan)
+    {
+        sink.Trace(host.ToString(), $"Read with {before.Iptables.Prefix4} ({before.Iptables.Version}); Docker {before.Engine?.Version ?? "was not asked"}, {before.Networks.Count} networks.");
+        foreach (var warning in before.Warnings.Concat(plan.Warnings))
+            sink.Warning(host.ToString(), warning);
+    }
+
+    private Plan Make(HostSnapshot snapshot)
+    {
+        try
+        {
+            return planner(snapshot);
+        }
+        catch (PlanException error)
+        {
+            var failure = error.Failure switch
+            {
+                PlanFailure.UnresolvedOperand => HostFailure.UnresolvedOperand,
+                PlanFailure.ChainMissing => HostFailure.ChainMissing,
+                PlanFailure.FamilyMissing => HostFailure.IptablesMissing,
+                PlanFailure.NeedsForce => HostFailure.NeedsForce,
+                _ => HostFailure.NothingToDo,
+            };
+            throw new HostException(failure, host.ToString(), error.Message, inner: error);
+        }
+    }
+
+    private InvocationResult Result(Plan plan, InvocationStatus status, bool verified) => new()
+    {
+        HostName = host.ToString(),
+        Status = status,
+        Iptables = plan.Before.Iptables.Version,
+        Added = status == InvocationStatus.Planned ? [.. plan.Added.Select(Plan.CommandLine)] : _added,
+        Removed = status == InvocationStatus.Planned ? [.. plan.Removed.Select(Plan.CommandLine)] : _removed,
+        Unchanged = plan.Unchanged,
+        Verified = verified,
+    };
+
+    private static string Reason(WriteOutcome outcome) => outcome.Status switch
+    {
+        WriteStatus.Stale => "somebody else changed our chains since they were read; nothing was written.",
+        WriteStatus.Written => "what was read back is not what was written.",
+        _ => $"iptables-restore lost a race ({outcome.Errors.Trim()}).",
+    };
+
+    private HostException Failure(WriteOutcome outcome)
+    {
+        var name = host.ToString();
+        return outcome switch
+        {
+            { UndoFailed: true } => new HostException(HostFailure.UndoFailed, name, $"{name}: iptables-restore refused a table (exit code {outcome.ExitCode}: {outcome.Errors.Trim()}), and what had been written before could not be taken back. The host is in between: look at it with Get-FirewallRule, then apply again or Remove-FirewallRule -All.", outcome.ExitCode, outcome.Errors),
+            { Status: WriteStatus.Stale } => new HostException(HostFailure.Contended, name, $"{name}: somebody else changed our chains each of the {MaxAttempts} times between reading and writing; nothing of this call was left. Find out who applies rules there, and try again."),
+            { Status: WriteStatus.Written } => new HostException(HostFailure.NotVerified, name, $"{name}: what was read back is not what was written. Look with Get-FirewallRule whether another tool changes our chains."),
+            _ => new HostException(HostFailure.RestoreFailed, name, $"{name}: iptables-restore refused the rules (exit code {outcome.ExitCode}): {outcome.Errors.Trim()} What had been written before was taken back.", outcome.ExitCode, outcome.Errors),
+        };
+    }
+}

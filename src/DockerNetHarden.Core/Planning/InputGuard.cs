@@ -1,0 +1,61 @@
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Planning;
+
+/// <summary>
+/// Refuses, without Force, rules in the host's own way: one that blocks in INPUT without a container's in-interface (it would meet the host's other clients),
+/// and one that would match the connection in use.
+/// </summary>
+internal static class InputGuard
+{
+    public static void Check(FirewallRule rule, IReadOnlyList<FirewallRule> resolved, HostSnapshot host, IReadOnlyList<FirewallRule> all)
+    {
+        if (rule.Chain is not ("INPUT" or "PREROUTING" or "OUTPUT") || rule.Action is RuleAction.Accept or RuleAction.Return or RuleAction.Log)
+            return;
+        if (rule.InInterface is null || Negatable.Parse(rule.InInterface).Not)
+            throw Refuse($"The rule '{rule}' blocks in {rule.Table} {rule.Chain} without a container's in-interface: it would meet every other client of {host.HostName} too, perhaps you. Add -InInterface docker:bridges or network:NAME, or give -Force.");
+        var operand = Operand.Parse(rule.InInterface, "InInterface");
+        if (operand is Operand.Literal { Value: var link } && !IsContainers(link, host))
+            throw Refuse($"The rule '{rule}' blocks in {rule.Table} {rule.Chain} what comes in by {link}, which is no bridge of Docker's on {host.HostName}. Name a bridge of a Docker network, or give -Force.");
+        foreach (var line in resolved)
+            CheckSession(line, host, all);
+    }
+
+    // A bridge that does not exist yet carries nobody's connection: rules may stand before their network does.
+    private static bool IsContainers(string link, HostSnapshot host)
+    {
+        if (host.Networks.Any(network => string.Equals(network.Bridge, link, StringComparison.Ordinal)))
+            return true;
+        return link.EndsWith('+')
+            ? !host.Links.Any(other => other.StartsWith(link[..^1], StringComparison.Ordinal) && !host.Networks.Any(network => string.Equals(network.Bridge, other, StringComparison.Ordinal)))
+            : !host.Links.Contains(link, StringComparer.Ordinal);
+    }
+
+    private static void CheckSession(FirewallRule rule, HostSnapshot host, IReadOnlyList<FirewallRule> all)
+    {
+        if (host.Session is not { } session || rule.Chain is "OUTPUT" || !Matches(rule, session))
+            return;
+        // An exception of the same mark may let the session through.
+        if (all.Any(other => other.Mark == rule.Mark && other.Phase == Phase.Exception && other.Chain == rule.Chain && other.Protocol is "tcp"
+            && other.DestinationPort is { } ports && !ports.Contains("docker:", StringComparison.Ordinal) && !ports.StartsWith('!') && PortList.Parse(ports, "DestinationPort").Contains(session.ServerPort)
+            && other.Destination is null && other.Source is null && other.ConnectionState is null))
+            return;
+        throw Refuse($"The rule '{rule}' would match the connection in use: {session.Client.Address} reaches {host.HostName} port {session.ServerPort} by {session.Link}. Except it with -AllowPort {session.ServerPort}/tcp, or give -Force.");
+    }
+
+    private static bool Matches(FirewallRule rule, SessionConnection session) =>
+        rule.Family == session.Client.Family
+        && session.Link is { } link && rule.InInterface is { } name && (name.EndsWith('+') ? link.StartsWith(name[..^1], StringComparison.Ordinal) : string.Equals(link, name, StringComparison.Ordinal))
+        && (rule.Protocol is null or "tcp")
+        && (rule.Source is null || Holds(rule.Source, source => Cidr.Parse(source).Contains(session.Client)))
+        && (rule.DestinationPort is null || Holds(rule.DestinationPort, ports => PortList.Parse(ports, "DestinationPort").Contains(session.ServerPort)));
+
+    private static bool Holds(string text, Func<string, bool> test)
+    {
+        var value = Negatable.Parse(text);
+        return test(value.Value) != value.Not;
+    }
+
+    private static PlanException Refuse(string message) => new(PlanFailure.NeedsForce, message);
+}

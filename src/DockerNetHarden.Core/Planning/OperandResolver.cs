@@ -1,0 +1,140 @@
+using DockerNetHarden.Docker;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Planning;
+
+/// <summary>
+/// Makes of a rule with symbolic operands the literal rules that it means on one host. An operand that stands in a rule several times
+/// (<c>-i network:web ! -o network:web</c>) means the same place each time.
+/// </summary>
+internal sealed class OperandResolver(HostSnapshot host, ICollection<string> warnings)
+{
+    private static readonly string[] Parts = ["InInterface", "OutInterface", "Source", "Destination"];
+
+    /// <summary>A bridge of the host and its subnets.</summary>
+    private sealed record Place(string Bridge, IReadOnlyList<Cidr> Subnets);
+
+    public IReadOnlyList<FirewallRule> Resolve(FirewallRule rule)
+    {
+        IEnumerable<FirewallRule> rules = rule.DestinationPort is "docker:published" ? Published(rule) : [rule];
+        foreach (var operand in Parts.Select(part => OperandOf(rule, part)).OfType<Operand>().Where(operand => operand.IsSymbolic).Distinct())
+            rules = [.. rules.SelectMany(each => Replace(each, operand))];
+        return [.. rules];
+    }
+
+    private IEnumerable<FirewallRule> Replace(FirewallRule rule, Operand operand)
+    {
+        if (operand is Operand.Docker { Symbol: DockerSymbol.Pools or DockerSymbol.Resolvers } symbol)
+        {
+            var addresses = symbol.Symbol == DockerSymbol.Pools ? Engine(operand).AddressPools : host.Resolvers;
+            return addresses.Where(address => address.Family == rule.Family).SelectMany(address => Substitute(rule, operand, new Place("", [address])));
+        }
+        var places = Places(operand);
+        if (places.Count > 1 && OnlyNegated(rule, operand))
+            throw Unresolved(operand, $"on this host it means {places.Count} bridges, and 'none of them' cannot be said in one rule; name one network, or use it without '!' in the other interface too.");
+        return places.SelectMany(place => Substitute(rule, operand, place));
+    }
+
+    private IReadOnlyList<Place> Places(Operand operand)
+    {
+        switch (operand)
+        {
+            case Operand.Network network:
+                Engine(operand);
+                var found = host.Networks.FirstOrDefault(each => string.Equals(each.Name, network.Name, StringComparison.Ordinal))
+                    ?? throw Unresolved(operand, host.Networks.Count == 0 ? "the host has no Docker networks." : $"the host's networks are {string.Join(", ", host.Networks.Select(each => each.Name).Order(StringComparer.Ordinal))}. Create it first, for example with New-HardenedDockerNetwork.");
+                return found.Bridge is { } bridge
+                    ? [new Place(bridge, found.Subnets)]
+                    : throw Unresolved(operand, $"its driver is {found.Driver}: its packets pass no bridge of this host, so no rule here can decide them.");
+            case Operand.Docker { Symbol: DockerSymbol.Bridges }:
+                Engine(operand);
+                return [.. host.Networks.Where(each => each.Bridge is not null).OrderBy(each => each.Bridge, StringComparer.Ordinal).Select(each => new Place(each.Bridge!, each.Subnets))];
+            default:
+                return NewBridges();
+        }
+    }
+
+    // A wildcard must not catch an interface that is no bridge of Docker's: br-lan with the administrator behind it, for example.
+    private IReadOnlyList<Place> NewBridges()
+    {
+        var others = host.Links.Where(link => link.StartsWith("br-", StringComparison.Ordinal) && !host.Networks.Any(network => string.Equals(network.Bridge, link, StringComparison.Ordinal))).ToList();
+        if (others.Count == 0)
+            return [new Place("br-+", [])];
+        warnings.Add($"Networks made later are not covered: 'br-+' would match {string.Join(", ", others)} too, which Docker did not make. Apply the rules again after 'docker network create', or make networks with New-HardenedDockerNetwork.");
+        return [];
+    }
+
+    private IEnumerable<FirewallRule> Substitute(FirewallRule rule, Operand operand, Place place)
+    {
+        var asAddress = Uses(rule, operand, "Source", "Destination").ToList();
+        if (asAddress.Count == 0)
+            return [rule.With(spec => Interfaces(spec, operand, place))];
+        var subnets = place.Subnets.Where(subnet => subnet.Family == rule.Family).ToList();
+        if (subnets.Count > 1 && asAddress.Exists(text => Negatable.Parse(text).Not))
+            throw Unresolved(operand, $"it has {subnets.Count} subnets, and 'none of them' cannot be said in one rule; name the prefix yourself.");
+        return subnets.Select(subnet => rule.With(spec =>
+        {
+            Interfaces(spec, operand, place);
+            spec.Source = Swap(spec.Source, operand, subnet.ToString());
+            spec.Destination = Swap(spec.Destination, operand, subnet.ToString());
+        }));
+    }
+
+    private static void Interfaces(RuleSpec spec, Operand operand, Place place)
+    {
+        spec.InInterface = Swap(spec.InInterface, operand, place.Bridge);
+        spec.OutInterface = Swap(spec.OutInterface, operand, place.Bridge);
+    }
+
+    private static string? Swap(string? text, Operand operand, string value)
+    {
+        if (text is null)
+            return null;
+        var parsed = Negatable.Parse(text);
+        return string.Equals(parsed.Value, operand.ToString(), StringComparison.Ordinal) ? (parsed with { Value = value }).ToString() : text;
+    }
+
+    // The ports that running containers publish. docker-proxy brings a container's packets to them to INPUT.
+    private IEnumerable<FirewallRule> Published(FirewallRule rule)
+    {
+        Engine(new Operand.Docker(DockerSymbol.Published));
+        var ports = host.Containers.SelectMany(container => container.Ports)
+            .Where(port => port.HostPort > 0 && (port.HostAddress is not { } address || address.Family == rule.Family))
+            .Where(port => rule.Destination is null || port.HostAddress is null);
+        foreach (var group in ports.GroupBy(port => (port.Protocol, port.HostAddress)).OrderBy(group => group.Key.Protocol, StringComparer.Ordinal).ThenBy(group => group.Key.HostAddress?.ToString(), StringComparer.Ordinal))
+        {
+            foreach (var chunk in group.Select(port => port.HostPort).Distinct().Order().Chunk(15))
+            {
+                yield return rule.With(spec =>
+                {
+                    spec.Protocol = group.Key.Protocol;
+                    spec.DestinationPort = string.Join(',', chunk);
+                    spec.Destination ??= group.Key.HostAddress?.ToString();
+                });
+            }
+        }
+    }
+
+    private static bool OnlyNegated(FirewallRule rule, Operand operand) =>
+        Uses(rule, operand, Parts).All(text => Negatable.Parse(text).Not);
+
+    private static IEnumerable<string> Uses(FirewallRule rule, Operand operand, params string[] parts) =>
+        parts.Where(part => OperandOf(rule, part) == operand).Select(part => TextOf(rule, part)!);
+
+    private static Operand? OperandOf(FirewallRule rule, string part) => TextOf(rule, part) is { } text ? Operand.Parse(Negatable.Parse(text).Value, part) : null;
+
+    private static string? TextOf(FirewallRule rule, string part) => part switch
+    {
+        "InInterface" => rule.InInterface,
+        "OutInterface" => rule.OutInterface,
+        "Source" => rule.Source,
+        _ => rule.Destination,
+    };
+
+    private DockerEngine Engine(Operand operand) =>
+        host.Engine ?? throw Unresolved(operand, host.DockerError?.Message ?? "Docker was not asked.");
+
+    private PlanException Unresolved(Operand operand, string reason) =>
+        new(PlanFailure.UnresolvedOperand, $"'{operand}' cannot be resolved on {host.HostName}: {reason}");
+}

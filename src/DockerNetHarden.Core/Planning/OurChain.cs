@@ -1,0 +1,67 @@
+using DockerNetHarden.Iptables;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Planning;
+
+/// <summary>A line in a chain of ours: as it stands (or is to stand), and what is understood of it.</summary>
+/// <param name="Line">The line; counters included.</param>
+/// <param name="Mark">Whose it is; null where somebody else put it there.</param>
+/// <param name="Rule">The rule that it is; null where it is none that this module writes.</param>
+/// <param name="Key">What is compared: the canonical text, or the tokens where there is none.</param>
+internal sealed record OurLine(RuleLine Line, RuleMark? Mark, FirewallRule? Rule, string Key)
+{
+    public static OurLine Read(RuleLine line, Hook hook)
+    {
+        var rule = RuleParser.TryReadLine(line.Family, line.Table, hook.Chain, line.Tokens);
+        var marked = RuleMark.TryParse(line.Comment, out var mark, out _);
+        return new OurLine(line, mark, marked ? rule : null, marked && rule is not null ? rule.ToString() : SaveTokenizer.Join(line.Tokens));
+    }
+
+    public static OurLine Make(FirewallRule rule, string chain)
+    {
+        var line = new RuleLine(rule.Family, rule.Table, chain, RuleText.Tokens(rule));
+        return new OurLine(line, rule.Mark, rule, rule.ToString());
+    }
+}
+
+/// <summary>One of our chains of one family: which control's, at which hook, and its lines in order.</summary>
+internal sealed record OurChain(Family Family, Hook Hook, string Control, IReadOnlyList<OurLine> Lines)
+{
+    public string Name => Hook.ChainOf(Control);
+
+    public IReadOnlyList<string> JumpTokens => ["-m", "comment", "--comment", RuleMark.Owner, "-j", Name];
+
+    public RuleLine Jump => new(Family, Hook.Table, Hook.Chain, JumpTokens);
+
+    /// <summary>All our chains of a rule set; foreign chains, also such with our prefix, are not ours.</summary>
+    public static IEnumerable<OurChain> ReadAll(Ruleset rules)
+    {
+        foreach (var table in Hook.Tables)
+        {
+            foreach (var chain in rules.ChainsOf(table))
+            {
+                if (Hook.OwnerOf(table, chain.Name) is var (control, hook))
+                    yield return new OurChain(rules.Family, hook, control, [.. rules[table, chain.Name].Select(line => OurLine.Read(line, hook))]);
+            }
+        }
+    }
+
+    /// <summary>
+    /// The chain with other lines. What is bound to a network stands before what is for the whole host (the narrower decides first); then exceptions,
+    /// blocks, limits; then by mark. Lines that somebody else put into our chain stay at the end that they were nearer to.
+    /// </summary>
+    public OurChain With(IEnumerable<OurLine> ours)
+    {
+        var first = Lines.TakeWhile(line => line.Mark is null).ToList();
+        var last = Lines.Skip(first.Count).Where(line => line.Mark is null);
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        var sorted = ours.Where(line => line.Mark is not null && seen.Add(line.Key))
+            .OrderBy(line => line.Mark!.Network is null ? 1 : 0)
+            .ThenBy(line => line.Rule?.Phase ?? Phase.Block)
+            .ThenBy(line => line.Mark!.ToString(), StringComparer.Ordinal);
+        return this with { Lines = [.. first, .. sorted, .. last] };
+    }
+
+    public bool SameLinesAs(OurChain other) =>
+        Lines.Select(line => line.Key).SequenceEqual(other.Lines.Select(line => line.Key), StringComparer.Ordinal);
+}

@@ -1,0 +1,118 @@
+using DockerNetHarden.Iptables;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Planning;
+
+/// <summary>Puts a plan together: which chains of ours come to hold which lines, and the transactions that bring them there.</summary>
+internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<string> warnings)
+{
+    private readonly List<RuleLine> _added = [];
+    private readonly List<RuleLine> _removed = [];
+    private readonly List<(PlanStep Step, bool Adds)> _steps = [];
+    private readonly List<PlanPremise> _premises = [];
+    private readonly List<NewChain> _newChains = [];
+    private int _unchanged;
+
+    /// <summary>Builds the plan.</summary>
+    /// <param name="literal">The resolved rules that go in.</param>
+    /// <param name="keeps">Which marks stay as they are.</param>
+    /// <param name="named">Which marks somebody named: a control that vanishes under one of these needs no question.</param>
+    /// <param name="keepsLine">Which single lines stay, of marks that stay.</param>
+    public Plan Build(IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<RuleMark, bool> named, Func<OurLine, bool>? keepsLine = null)
+    {
+        var wantedFamilies = literal.Select(rule => rule.Family).ToHashSet();
+        foreach (var family in new[] { Family.IPv4, Family.IPv6 })
+        {
+            if (host.Rules.TryGetValue(family, out var rules))
+                BuildFamily(rules, [.. literal.Where(rule => rule.Family == family)], keeps, keepsLine ?? (_ => true));
+            else if (wantedFamilies.Contains(family))
+                throw new PlanException(PlanFailure.FamilyMissing, $"{host.HostName} has no {(family == Family.IPv4 ? "iptables" : "ip6tables")} to write {family} rules with; install the distribution's iptables package.");
+        }
+        return new Plan(host)
+        {
+            Added = _added,
+            Removed = _removed,
+            Unchanged = _unchanged,
+            // Until the last step is done a block may stand too many, never one too few.
+            Steps = [.. _steps.OrderBy(step => step.Adds ? 0 : 1).Select(step => step.Step)],
+            Premises = _premises,
+            NewChains = _newChains,
+            Warnings = warnings,
+            VanishingControls = Vanishing(literal, keeps, named),
+        };
+    }
+
+    private void BuildFamily(Ruleset rules, IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<OurLine, bool> keepsLine)
+    {
+        var existing = OurChain.ReadAll(rules).ToList();
+        var places = existing.Select(chain => (chain.Hook, chain.Control)).Concat(literal.Select(rule => (rule.Hook, rule.Control))).ToHashSet();
+        // mangle first: the half of a block that Docker never touches stands before the other is looked at.
+        foreach (var table in new[] { "mangle", "raw", "filter" })
+        {
+            var changes = new TableChange(rules, table);
+            foreach (var (hook, control) in places.Where(place => string.Equals(place.Hook.Table, table, StringComparison.Ordinal)).OrderBy(place => place.Hook.ChainOf(place.Control), StringComparer.Ordinal))
+            {
+                var before = existing.Find(chain => chain.Hook == hook && string.Equals(chain.Control, control, StringComparison.Ordinal));
+                var empty = new OurChain(rules.Family, hook, control, []);
+                var after = Compose(before ?? empty, [.. literal.Where(rule => rule.Hook == hook && string.Equals(rule.Control, control, StringComparison.Ordinal))], keeps, keepsLine);
+                changes.Add(before, after);
+            }
+            foreach (var hook in Hook.All.Where(hook => string.Equals(hook.Table, table, StringComparison.Ordinal)))
+                PlanHook(rules, hook, changes);
+            Finish(rules, table, changes);
+        }
+    }
+
+    private OurChain Compose(OurChain before, IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<OurLine, bool> keepsLine)
+    {
+        // A line that is asked for and stands already keeps its tokens and its counters.
+        var there = before.Lines.GroupBy(line => line.Key, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.First(), StringComparer.Ordinal);
+        var wanted = literal.Select(rule => there.TryGetValue(rule.ToString(), out var line) ? line : OurLine.Make(rule, before.Name)).ToList();
+        _unchanged += wanted.Select(line => line.Key).Distinct(StringComparer.Ordinal).Count(there.ContainsKey);
+        var marks = literal.Select(rule => rule.Mark).ToHashSet();
+        var kept = before.Lines.Where(line => line.Mark is not null && keeps(line.Mark) && !marks.Contains(line.Mark) && keepsLine(line));
+        return before.With(kept.Concat(wanted));
+    }
+
+    private void PlanHook(Ruleset rules, Hook hook, TableChange changes)
+    {
+        var wanted = changes.Chains.Where(chain => chain.Hook == hook && chain.Lines.Count > 0).ToList();
+        if (wanted.Count > 0 && !hook.IsBuiltIn && !rules.HasChain(hook.Table, hook.Chain))
+        {
+            // Where the engine does not manage IPv6, nothing would ever jump to a DOCKER-USER of ours: it would only look like protection.
+            if (!options.CreateChain || rules.Family == Family.IPv6)
+                throw new PlanException(PlanFailure.ChainMissing, ChainMissing(rules.Family, hook));
+            _newChains.Add(new NewChain(rules.Family, hook.Table, hook.Chain));
+        }
+        var jumps = JumpPlan.Of(rules, hook, rules.Family, wanted);
+        changes.Jumps(jumps);
+        warnings.AddRange(jumps.Warnings);
+    }
+
+    private void Finish(Ruleset rules, string table, TableChange changes)
+    {
+        if (changes.IsEmpty)
+            return;
+        _added.AddRange(changes.Added);
+        _removed.AddRange(changes.Removed);
+        warnings.AddRange(changes.Warnings);
+        _steps.Add((new PlanStep(rules.Family, table, changes.Restore(), changes.Inverse()), changes.Added.Count > 0));
+        _premises.Add(new PlanPremise(rules.Family, table, Premise(rules, table)));
+    }
+
+    private static string Premise(Ruleset rules, string table) =>
+        string.Concat(rules.Lines(table).Where(line => line.Contains(Hook.Prefix, StringComparison.Ordinal)).Select(line => line + "\n"));
+
+    private string ChainMissing(Family family, Hook hook) => family == Family.IPv6
+        ? $"{host.HostName} has no chain {hook.Chain} in ip6tables: its engine does not manage IPv6 rules (Docker before 27, or ip6tables off). Use table mangle, chain POSTROUTING, for IPv6."
+        : $"{host.HostName} has no chain {hook.Chain}: Docker is not started there, or runs with \"iptables\": false{(host.DockerError is { } error ? $" ({error.Message})" : "")}. Start Docker, or give -CreateChain to make the chain before Docker's first start; Docker keeps it.";
+
+    private List<string> Vanishing(IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<RuleMark, bool> named)
+    {
+        var marks = host.Rules.Values.SelectMany(OurChain.ReadAll).SelectMany(chain => chain.Lines).Select(line => line.Mark).OfType<RuleMark>().ToHashSet();
+        return [.. marks.Select(mark => mark.Control).Distinct(StringComparer.Ordinal).Where(control =>
+            !literal.Any(rule => string.Equals(rule.Control, control, StringComparison.Ordinal))
+            && marks.Where(mark => string.Equals(mark.Control, control, StringComparison.Ordinal)).All(mark => !keeps(mark) && !named(mark)))];
+    }
+}

@@ -1,0 +1,88 @@
+namespace DockerNetHarden.Rules;
+
+/// <summary>
+/// A place where the kernel asks rules: a table and a chain of it, and the names of our own chains there. Every control has one chain of its own a hook;
+/// the hook gets one marked jump to it.
+/// </summary>
+/// <param name="Table">The table: <c>filter</c>, <c>mangle</c> or <c>raw</c>.</param>
+/// <param name="Chain">The chain that jumps: <c>DOCKER-USER</c>, <c>INPUT</c>, <c>POSTROUTING</c> ...</param>
+public sealed record Hook(string Table, string Chain)
+{
+    /// <summary>What begins the name of every chain of ours.</summary>
+    public const string Prefix = "DNH-";
+
+    /// <summary>Docker's chain for the administrator's own rules.</summary>
+    public const string DockerUser = "DOCKER-USER";
+
+    private static readonly (Hook Hook, string Suffix)[] Known =
+    [
+        (new("filter", DockerUser), "-USER"), (new("filter", "INPUT"), "-IN"), (new("filter", "OUTPUT"), "-OUT"),
+        (new("mangle", "PREROUTING"), "-PRE"), (new("mangle", "INPUT"), "-IN"), (new("mangle", "FORWARD"), "-FWD"),
+        (new("mangle", "OUTPUT"), "-OUT"), (new("mangle", "POSTROUTING"), "-POST"),
+        (new("raw", "PREROUTING"), "-PRE"), (new("raw", "OUTPUT"), "-OUT"),
+    ];
+
+    /// <summary>All hooks that rules can be put on.</summary>
+    public static IReadOnlyList<Hook> All { get; } = [.. Known.Select(known => known.Hook)];
+
+    /// <summary>The tables in which we write.</summary>
+    public static IReadOnlyList<string> Tables { get; } = ["filter", "mangle", "raw"];
+
+    /// <summary>Whether the kernel makes the chain itself; else somebody else (Docker) has to have made it.</summary>
+    public bool IsBuiltIn => !string.Equals(Chain, DockerUser, StringComparison.Ordinal);
+
+    /// <summary>Whether the in-interface is known there.</summary>
+    public bool HasInInterface => Chain is not ("OUTPUT" or "POSTROUTING");
+
+    /// <summary>Whether the out-interface is known there.</summary>
+    public bool HasOutInterface => Chain is not ("INPUT" or "PREROUTING");
+
+    /// <summary>The name of a control's chain at this hook, for example <c>DNH-METADATA</c>. The control's usual hook in a table needs no suffix.</summary>
+    public string ChainOf(string control)
+    {
+        var word = control switch
+        {
+            "MetadataAccess" => "METADATA",
+            "HostAccess" => "HOST",
+            "InternalAccess" => "INTERNAL",
+            "SmtpRate" => "SMTP",
+            _ => "CUSTOM",
+        };
+        var usual = Table switch
+        {
+            "filter" => string.Equals(control, "HostAccess", StringComparison.Ordinal) ? "INPUT" : DockerUser,
+            "mangle" => "POSTROUTING",
+            _ => "PREROUTING",
+        };
+        return Prefix + word + (string.Equals(Chain, usual, StringComparison.Ordinal) ? "" : Array.Find(Known, known => known.Hook == this).Suffix);
+    }
+
+    /// <summary>The control and hook whose chain it is; null where it is no chain of ours.</summary>
+    public static (string Control, Hook Hook)? OwnerOf(string table, string chain)
+    {
+        foreach (var hook in All.Where(hook => string.Equals(hook.Table, table, StringComparison.Ordinal)))
+        {
+            foreach (var control in RuleMark.Controls)
+            {
+                if (string.Equals(hook.ChainOf(control), chain, StringComparison.Ordinal))
+                    return (control, hook);
+            }
+        }
+        return null;
+    }
+
+    /// <summary>Checks that rules can be put there.</summary>
+    /// <exception cref="RuleException">They cannot; the reason names the hook to use.</exception>
+    public static Hook Check(string table, string chain)
+    {
+        var hook = new Hook(table, chain);
+        if (Array.Exists(Known, known => known.Hook == hook))
+            return hook;
+        if (hook == new Hook("filter", "FORWARD"))
+            throw new RuleException("Chain", chain, "Docker puts its own jumps before a rule in FORWARD whenever a network is made; use DOCKER-USER, or mangle POSTROUTING for IPv6.");
+        if (!Tables.Contains(table, StringComparer.Ordinal))
+            throw new RuleException("Table", table, $"rules are put into {string.Join(", ", Tables)}; nat decides where packets go, not whether they may.");
+        var chains = Known.Where(known => string.Equals(known.Hook.Table, table, StringComparison.Ordinal)).Select(known => known.Hook.Chain);
+        throw new RuleException("Chain", chain, $"rules of table {table} are put on {string.Join(", ", chains)}.");
+    }
+}

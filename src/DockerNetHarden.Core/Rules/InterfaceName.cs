@@ -1,0 +1,44 @@
+namespace DockerNetHarden.Rules;
+
+/// <summary>Names of network interfaces, checked as the kernel does. Source: dev_valid_name() of Linux, IFNAMSIZ (netdevice(7)).</summary>
+public static class InterfaceName
+{
+    /// <summary>The longest name that the kernel allows, in characters.</summary>
+    public const int MaxLength = 15;
+
+    /// <summary>Checks a name; returns it.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="part">What it is meant for, for the error's text.</param>
+    /// <param name="allowWildcard">Whether a <c>+</c> at the end may stand for any rest, as in iptables(8).</param>
+    /// <exception cref="RuleException">It is no name that an interface can have.</exception>
+    public static string Check(string name, string part, bool allowWildcard = false)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        if (Problem(name, allowWildcard) is { } reason)
+            throw new RuleException(part, name, reason);
+        return name;
+    }
+
+    /// <summary>Why a text cannot be an interface's name; null where it can.</summary>
+    public static string? Problem(string name, bool allowWildcard = false)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        if (name.Length == 0)
+            return "an interface name is empty.";
+        if (name.Length > MaxLength)
+            return $"an interface name has at most {MaxLength} characters (the kernel's IFNAMSIZ), this one has {name.Length}; choose a shorter one.";
+        if (name is "." or "..")
+            return "the kernel refuses '.' and '..' as interface names.";
+        if (name[0] is '-' or '!')
+            return $"an interface name cannot begin with '{name[0]}' here: it would read as an option or a negation.";
+        foreach (var c in name)
+        {
+            if (c is '/' or ':' or '"' or '\'' or '\\' || c <= ' ' || c > '~')
+                return "an interface name consists of printable ASCII characters without spaces, quotes, '\\', '/' and ':'.";
+        }
+        var plus = name.IndexOf('+', StringComparison.Ordinal);
+        if (plus >= 0 && (!allowWildcard || plus != name.Length - 1))
+            return allowWildcard ? "a '+' stands for any rest and only at the end of the name." : "a '+' is iptables' wildcard and cannot be part of this name.";
+        return null;
+    }
+}

@@ -1,0 +1,87 @@
+using System.Text.RegularExpressions;
+
+namespace DockerNetHarden.Rules;
+
+/// <summary>
+/// An interface or an address that a rule names: a literal, or something that only a host knows, by name. A symbolic operand has a colon and begins
+/// with <c>network:</c> or <c>docker:</c>; no interface name and no address can look like that. It is resolved from a host's snapshot when the plan is made.
+/// </summary>
+public abstract partial record Operand
+{
+    private Operand()
+    {
+    }
+
+    /// <summary>The text as it is.</summary>
+    public sealed record Literal(string Value) : Operand
+    {
+        /// <inheritdoc/>
+        public override string ToString() => Value;
+    }
+
+    /// <summary><c>network:NAME</c>: the bridge of a Docker network as an interface, its subnets as addresses.</summary>
+    public sealed record Network(string Name) : Operand
+    {
+        /// <inheritdoc/>
+        public override string ToString() => "network:" + Name;
+    }
+
+    /// <summary>One of the symbols that begin with <c>docker:</c>.</summary>
+    public sealed record Docker(DockerSymbol Symbol) : Operand
+    {
+        /// <inheritdoc/>
+        public override string ToString() => Symbols[(int)Symbol];
+    }
+
+    /// <summary>Whether only a host can say what it stands for.</summary>
+    public bool IsSymbolic => this is not Literal;
+
+    private static readonly string[] Symbols = ["docker:bridges", "docker:new-bridges", "docker:pools", "docker:resolvers", "docker:published"];
+
+    /// <summary>Reads an operand; its <c>ToString()</c> is the inverse.</summary>
+    /// <exception cref="RuleException">The text looks symbolic and is no known symbol, or names no possible network.</exception>
+    public static Operand Parse(string text, string part)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        if (text.StartsWith("network:", StringComparison.Ordinal))
+            return new Network(CheckNetworkName(text["network:".Length..], part));
+        if (!text.StartsWith("docker:", StringComparison.Ordinal))
+            return new Literal(text);
+        var index = Array.IndexOf(Symbols, text);
+        return index >= 0
+            ? new Docker((DockerSymbol)index)
+            : throw new RuleException(part, text, $"the symbols are {string.Join(", ", Symbols)} and network:NAME.");
+    }
+
+    /// <summary>Checks a Docker network's name. Source: Docker's own pattern for names.</summary>
+    /// <exception cref="RuleException">No network can have that name.</exception>
+    public static string CheckNetworkName(string name, string part)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return NamePattern().IsMatch(name)
+            ? name
+            : throw new RuleException(part, name, "a Docker network's name begins with a letter or a digit and goes on with letters, digits, '_', '.' and '-', at most 128 characters.");
+    }
+
+    [GeneratedRegex(@"\A[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex NamePattern();
+}
+
+/// <summary>What the <c>docker:</c> operands stand for.</summary>
+public enum DockerSymbol
+{
+    /// <summary><c>docker:bridges</c>: each bridge network of the host (docker0, user networks, docker_gwbridge); as addresses its subnets.</summary>
+    Bridges,
+
+    /// <summary><c>docker:new-bridges</c>: <c>br-+</c>, for networks made later; nothing where the host has another interface of that form.</summary>
+    NewBridges,
+
+    /// <summary><c>docker:pools</c>: the pools from which the engine takes subnets for new networks.</summary>
+    Pools,
+
+    /// <summary><c>docker:resolvers</c>: the DNS servers that containers ask.</summary>
+    Resolvers,
+
+    /// <summary><c>docker:published</c>: as a destination port, the ports that containers publish on the host.</summary>
+    Published,
+}

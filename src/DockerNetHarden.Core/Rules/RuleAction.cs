@@ -1,0 +1,36 @@
+namespace DockerNetHarden.Rules;
+
+/// <summary>What a rule does with a packet that it matches: the target. Source: iptables(8), iptables-extensions(8).</summary>
+public enum RuleAction
+{
+    /// <summary><c>-j ACCEPT</c>: the packet passes this hook; later rules of the chain are not asked.</summary>
+    Accept = 1,
+
+    /// <summary><c>-j RETURN</c>: this control has nothing to say; the chain that jumped here goes on.</summary>
+    Return = 2,
+
+    /// <summary><c>-j DROP</c>: the packet vanishes; the client waits until its timeout.</summary>
+    Drop = 3,
+
+    /// <summary><c>-j REJECT</c>: the packet is answered with an error; the client fails at once.</summary>
+    Reject = 4,
+
+    /// <summary><c>-j LOG</c>: the kernel log gets a line; the packet goes on to the next rule.</summary>
+    Log = 5,
+
+    /// <summary><c>-j CHAIN</c>: another chain decides.</summary>
+    Jump = 6,
+}
+
+/// <summary>Where in its control's chain a rule stands: exceptions before blocks, blocks before limits.</summary>
+public enum Phase
+{
+    /// <summary>Lets packets pass the control's blocks.</summary>
+    Exception = 0,
+
+    /// <summary>Stops or logs packets. All custom rules are of this phase: they keep the order in which they were given.</summary>
+    Block = 1,
+
+    /// <summary>Counts packets against a rate.</summary>
+    Limit = 2,
+}

@@ -1,0 +1,23 @@
+namespace DockerNetHarden.Rules;
+
+/// <summary>A rule, or a part of one, that cannot be: the message names the value, the reason and the way out. Nothing has been changed when it is thrown.</summary>
+public sealed class RuleException : FormatException
+{
+    /// <summary>A refusal of a value.</summary>
+    /// <param name="part">What the value was meant for, for example <c>Destination</c>.</param>
+    /// <param name="value">The value as it was given.</param>
+    /// <param name="reason">Why it cannot be, and the way out: one or more whole sentences.</param>
+    /// <param name="inner">The cause.</param>
+    public RuleException(string part, string? value, string reason, Exception? inner = null)
+        : base($"{part} '{Printable(value)}' is refused: {reason}", inner) => (Part, Value) = (part, value);
+
+    /// <summary>What the value was meant for.</summary>
+    public string Part { get; }
+
+    /// <summary>The value as it was given.</summary>
+    public string? Value { get; }
+
+    // A value with control characters must not be able to forge a line of a log or move a terminal's cursor.
+    private static string Printable(string? value) =>
+        value is null ? "" : string.Concat(value.Select(c => char.IsControl(c) ? $"\\u{(int)c:x4}" : c.ToString()));
+}

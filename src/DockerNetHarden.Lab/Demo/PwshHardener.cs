@@ -1,0 +1,37 @@
+namespace DockerNetHarden.Lab.Demo;
+
+/// <summary>Hardens through the module's cmdlets, in a pwsh on the lab's host.</summary>
+public sealed class PwshHardener : IHardener
+{
+    private readonly string pwsh;
+    private readonly string module;
+
+    private PwshHardener(string pwsh, string module) => (this.pwsh, this.module) = (pwsh, module);
+
+    /// <summary>The hardener for a staged module (its folder or its manifest); null where there is no such module or no pwsh on the PATH.</summary>
+    public static PwshHardener? Find(string? module)
+    {
+        if (LabHost.FindProgram("pwsh") is not { } program || module is null)
+            return null;
+        var manifest = Directory.Exists(module) ? Path.Combine(module, "DockerNetHarden.psd1") : module;
+        return File.Exists(manifest) ? new PwshHardener(program, Path.GetFullPath(manifest)) : null;
+    }
+
+    public string Description =>
+        "Block-ContainerMetadataAccess; Block-ContainerHostAccess; Block-ContainerInternalAccess; Set-SmtpRateLimit | Invoke-FirewallRule";
+
+    public async Task<string> HardenAsync(LabHost lab, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(lab);
+        var script = Path.Combine(lab.Folder, "harden.ps1");
+        var source = typeof(PwshHardener).Assembly.GetManifestResourceStream("harden.ps1")!;
+        await using (source.ConfigureAwait(false))
+        {
+            var file = File.Create(script);
+            await using (file.ConfigureAwait(false))
+                await source.CopyToAsync(file, stop).ConfigureAwait(false);
+        }
+        var result = await lab.ExecAsync([pwsh, "-NoProfile", "-NonInteractive", "-File", script, "-Module", module], stop: stop).ConfigureAwait(false);
+        return result.OrThrow().Trim();
+    }
+}

@@ -1,0 +1,4 @@
+namespace DockerNetHarden.Lab;
+
+/// <summary>Why a lab could not be raised, found or asked. The message says what to do.</summary>
+public sealed class LabException(string message, Exception? inner = null) : Exception(message, inner);

@@ -1,0 +1,156 @@
+using System.Formats.Tar;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using DockerNetHarden.Lab.Linux;
+
+namespace DockerNetHarden.Lab;
+
+public sealed partial class LabHost
+{
+    /// <summary>The image of every container: an empty root, over which the machine's own programs are mounted read-only. No registry is asked.</summary>
+    public const string Image = "dnh-lab";
+
+    // As with `docker run --volume`: a symbolic link (/bin) is mounted as the folder that it leads to.
+    private static readonly string[] MountedFolders = ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc"];
+
+    public async Task<LabContainer> RunContainerAsync(LabContainerOptions options, CancellationToken stop = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        List<string> arguments = ["run", "--detach", "--name", options.Name, "--hostname", options.Name, "--network", options.Network];
+        arguments.AddRange(MountedFolders.Where(Directory.Exists).SelectMany(path => (string[])["--volume", $"{path}:{path}:ro"]));
+        arguments.AddRange(options.Publish.SelectMany(port => (string[])["--publish", port]));
+        arguments.AddRange(options.Dns.SelectMany(server => (string[])["--dns", server]));
+        arguments.AddRange(options.AddCapabilities.SelectMany(capability => (string[])["--cap-add", capability]));
+        arguments.AddRange(options.Arguments);
+        await DockerAsync([.. arguments, Image, "/bin/sleep", "infinity"], stop).ConfigureAwait(false);
+        var container = await ContainerAsync(options.Name, stop).ConfigureAwait(false);
+        if (options.LinkLocal && container.Address.Length > 0)
+            EnableLinkLocal(container);
+        return container;
+    }
+
+    public Task RemoveContainerAsync(string name, CancellationToken stop = default) => DockerAsync(["rm", "--force", name], stop);
+
+    /// <summary>Makes a bridge network; further arguments are those of <c>docker network create</c>.</summary>
+    public Task CreateNetworkAsync(string name, string? bridge = null, IReadOnlyList<string>? arguments = null, CancellationToken stop = default) =>
+        DockerAsync(["network", "create", .. bridge is null ? (string[])[] : ["--opt", "com.docker.network.bridge.name=" + bridge], .. arguments ?? [], name], stop);
+
+    public Task RemoveNetworkAsync(string name, CancellationToken stop = default) => DockerAsync(["network", "rm", name], stop);
+
+    public async Task<LabContainer> ContainerAsync(string name, CancellationToken stop = default) =>
+        (await InspectAsync([name], stop).ConfigureAwait(false))[0];
+
+    public async Task<IReadOnlyList<LabContainer>> ContainersAsync(CancellationToken stop = default)
+    {
+        var names = (await DockerAsync(["ps", "--format", "{{.Names}}"], stop).ConfigureAwait(false)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        return names.Length == 0 ? [] : await InspectAsync([.. names.Order(StringComparer.Ordinal)], stop).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Stops dockerd and starts it again, as <c>systemctl restart docker</c> does. With live-restore the containers stay; without, they are started again afterwards.
+    /// </summary>
+    public async Task RestartDockerAsync(CancellationToken stop = default)
+    {
+        var running = state.LiveRestore ? [] : await ContainersAsync(stop).ConfigureAwait(false);
+        await StopDockerAsync().ConfigureAwait(false);
+        await StartDockerAsync(stop).ConfigureAwait(false);
+        if (running.Count > 0)
+            await DockerAsync(["start", .. running.Select(container => container.Name)], stop).ConfigureAwait(false);
+    }
+
+    /// <summary>Stops dockerd: what a host is like before docker.service starts.</summary>
+    public Task StopDockerAsync() => state.Dockerd.StopAsync(TimeSpan.FromSeconds(20));
+
+    /// <summary>Starts dockerd and waits until it answers.</summary>
+    public async Task StartDockerAsync(CancellationToken stop = default)
+    {
+        string[] arguments = [.. Shell, "dockerd", "--config-file", folder.In("daemon.json"),
+            "--containerd-namespace", "dnh-" + Name, "--containerd-plugins-namespace", "dnh-" + Name + "-plugins"];
+        // dockerd looks iptables up on its PATH; the host's own keeps what the distribution chose.
+        Dictionary<string, string> environment = new(StringComparer.Ordinal);
+        if (Backend == LabBackend.Legacy)
+            environment["PATH"] = LegacyPrograms() + ":" + System.Environment.GetEnvironmentVariable("PATH");
+        Save(state with { Dockerd = await ProcessRun.StartDetachedAsync(arguments, folder.DockerLog, environment, stop).ConfigureAwait(false) });
+        await WaitAsync("dockerd", token => DockerPing.AnswersAsync(DockerSocket, token), folder.DockerLog, () => state.Dockerd, stop).ConfigureAwait(false);
+    }
+
+    private async Task<string> DockerAsync(IReadOnlyList<string> arguments, CancellationToken stop) =>
+        (await ProcessRun.RunAsync(["docker", "-H", DockerHost, .. arguments], stop).ConfigureAwait(false)).OrThrow().Trim();
+
+    private async Task ConfigureDockerAsync(LabOptions options, CancellationToken stop)
+    {
+        // Everything of its own, so that it meets no other Docker of the machine: folders, socket, containerd's namespaces, and a cgroup by which its processes are found.
+        var settings = new JsonObject
+        {
+            ["data-root"] = folder.In("data"),
+            ["exec-root"] = folder.In("exec"),
+            ["pidfile"] = folder.In("dockerd.pid"),
+            ["hosts"] = new JsonArray(DockerHost),
+            ["cgroup-parent"] = "/" + LabFolder.Cgroup(Name),
+            ["exec-opts"] = new JsonArray("native.cgroupdriver=cgroupfs"),
+            ["storage-driver"] = "vfs",
+            ["live-restore"] = options.LiveRestore,
+            ["userland-proxy"] = options.UserlandProxy,
+            ["dns"] = new JsonArray([.. options.Dns.Select(address => JsonValue.Create(address))]),
+        };
+        // Engines to 24 keep a key in /etc/docker unless told otherwise; later ones have none and refuse the setting.
+        var key = folder.In("key.json");
+        if ((await ProcessRun.RunAsync(["dockerd", "--deprecated-key-path", key, "--version"], stop).ConfigureAwait(false)).ExitCode == 0)
+            settings["deprecated-key-path"] = key;
+        await File.WriteAllTextAsync(folder.In("daemon.json"), settings.ToJsonString(), stop).ConfigureAwait(false);
+    }
+
+    private string LegacyPrograms()
+    {
+        var programs = folder.In("legacy");
+        if (Directory.Exists(programs))
+            return programs;
+        Directory.CreateDirectory(programs);
+        foreach (var name in (string[])["iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore"])
+        {
+            var legacy = name.Replace("tables", "tables-legacy", StringComparison.Ordinal);
+            File.CreateSymbolicLink(Path.Combine(programs, name), FindProgram(legacy) ?? throw new LabException($"{legacy} is missing; Debian's package iptables has it."));
+        }
+        return programs;
+    }
+
+    private async Task ImportImageAsync(CancellationToken stop)
+    {
+        var archive = folder.In("root.tar");
+        var tar = new TarWriter(File.Create(archive));
+        await using (tar.ConfigureAwait(false))
+        {
+            foreach (var path in MountedFolders)
+                await tar.WriteEntryAsync(new PaxTarEntry(TarEntryType.Directory, path.TrimStart('/') + "/"), stop).ConfigureAwait(false);
+        }
+        await DockerAsync(["import", archive, Image], stop).ConfigureAwait(false);
+    }
+
+    private async Task RunDefaultContainersAsync(CancellationToken stop)
+    {
+        var first = RunContainerAsync(new LabContainerOptions("c0"), stop);
+        await CreateNetworkAsync("apps", "apps0", null, stop).ConfigureAwait(false);
+        await Task.WhenAll(first, RunContainerAsync(new LabContainerOptions("a1") { Network = "apps" }, stop),
+            RunContainerAsync(new LabContainerOptions("a2") { Network = "apps" }, stop)).ConfigureAwait(false);
+    }
+
+    private static void EnableLinkLocal(LabContainer container)
+    {
+        var inside = NetNamespace.Of(container.Pid);
+        // eth0 before all: its address is made when it is allowed, and is then usable at once.
+        inside.Write("/proc/sys/net/ipv6/conf/eth0/accept_dad", "0");
+        inside.Write("/proc/sys/net/ipv6/conf/all/accept_dad", "0");
+        inside.Write("/proc/sys/net/ipv6/conf/eth0/disable_ipv6", "0");
+    }
+
+    private async Task<IReadOnlyList<LabContainer>> InspectAsync(IReadOnlyList<string> names, CancellationToken stop)
+    {
+        const string Format = "{{.Name}} {{.State.Pid}}{{range $name, $network := .NetworkSettings.Networks}} {{$name}},{{$network.IPAddress}},{{$network.Gateway}}{{end}}";
+        var lines = (await DockerAsync(["inspect", "--type", "container", "--format", Format, .. names], stop).ConfigureAwait(false)).Split('\n');
+        return [.. lines.Select(line => line.Split(' ')).Select(parts =>
+        {
+            var network = parts.Length > 2 ? parts[2].Split(',') : ["none", "", ""];
+            return new LabContainer(parts[0].TrimStart('/'), int.Parse(parts[1], CultureInfo.InvariantCulture), network[0], network[1], network[2]);
+        })];
+    }
+}

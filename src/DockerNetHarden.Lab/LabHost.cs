@@ -1,0 +1,194 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text.RegularExpressions;
+using DockerNetHarden.Lab.Linux;
+using DockerNetHarden.Lab.Services;
+
+namespace DockerNetHarden.Lab;
+
+/// <summary>
+/// A throwaway Docker host in two network namespaces: one with dockerd and the firewall under test, one with everything outside. Raised in about a second,
+/// asked with real packets, and gone without a trace when disposed of, or, where its owner crashed, when the next one is raised.
+/// </summary>
+public sealed partial class LabHost : IAsyncDisposable
+{
+    private readonly LabFolder folder;
+    private readonly bool owned;
+    private LabState state;
+
+    private LabHost(LabState state, bool owned) => (this.state, this.owned, folder) = (state, owned, new LabFolder(state.Name));
+
+    public string Name => state.Name;
+
+    public LabBackend Backend => state.Backend;
+
+    /// <summary>The command that shows and writes the tables that this lab's Docker uses: <c>iptables-nft</c> or <c>iptables-legacy</c>. Add <c>-save</c>, <c>-restore</c>.</summary>
+    public string Iptables => Backend == LabBackend.Nft ? "iptables-nft" : "iptables-legacy";
+
+    /// <summary>The root-only folder with the lab's state, its logs and its Docker data.</summary>
+    public string Folder => folder.Path;
+
+    public string HostNamespace => LabFolder.HostNamespace(Name);
+
+    public string OutsideNamespace => LabFolder.OutsideNamespace(Name);
+
+    public string DockerSocket => folder.DockerSocket;
+
+    /// <summary>The value of DOCKER_HOST for this lab.</summary>
+    public string DockerHost => folder.DockerHost;
+
+    /// <summary>The arguments that enter the host's namespace; a command's arguments follow.</summary>
+    public IReadOnlyList<string> Shell => ["nsenter", "--net=/run/netns/" + HostNamespace, "--"];
+
+    /// <summary>How long the lab took to be raised; zero where it was raised by another process.</summary>
+    public TimeSpan RaisedIn { get; private set; }
+
+    /// <summary>Why no lab can be raised on this machine; null where one can.</summary>
+    public static string? WhyUnavailable()
+    {
+        if (!OperatingSystem.IsLinux())
+            return "needs Linux";
+        if (Native.EffectiveUser() != 0)
+            return "needs root";
+        var missing = Array.FindAll(["dockerd", "docker", "ip", "nsenter", "setsid", "iptables-nft", "iptables-legacy"], program => FindProgram(program) is null);
+        return missing.Length == 0 ? null : "needs " + string.Join(", ", missing);
+    }
+
+    public static async Task<LabHost> RaiseAsync(LabOptions options, CancellationToken stop = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (WhyUnavailable() is { } reason)
+            throw new LabException($"A lab cannot be raised here: it {reason}. Run as root on Linux with Debian's docker.io, iptables, iproute2 and util-linux, or their like.");
+        var clock = Stopwatch.StartNew();
+        var lab = new LabHost(await ClaimAsync(options, stop).ConfigureAwait(false), owned: true);
+        try
+        {
+            await lab.BuildAsync(options, stop).ConfigureAwait(false);
+            lab.RaisedIn = clock.Elapsed;
+            return lab;
+        }
+        catch
+        {
+            await lab.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>A lab that another process raised. Disposing of it leaves it standing. Without a name: the only one there is.</summary>
+    public static LabHost Open(string? name)
+    {
+        var all = LabFolder.All();
+        if (name is null && all.Count != 1)
+            throw new LabException(all.Count == 0 ? "There is no lab. Raise one: dnh-lab up." : $"There are several labs ({string.Join(", ", all)}): say which with --name.");
+        name = CheckName(name ?? all[0]);
+        var found = new LabFolder(name).Read()
+            ?? throw new LabException($"There is no lab '{name}'. {(all.Count == 0 ? "Raise one: dnh-lab up." : $"There are: {string.Join(", ", all)}.")}");
+        return new LabHost(found, owned: false);
+    }
+
+    /// <summary>Takes labs down, whoever raised them: one by its name, or all. Returns their names.</summary>
+    public static async Task<IReadOnlyList<string>> RemoveAsync(string? name, bool all = false)
+    {
+        IReadOnlyList<string> names = all ? LabFolder.All() : [Open(name).Name];
+        foreach (var each in names)
+            await LabRemains.RemoveAsync(each).ConfigureAwait(false);
+        return names;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (owned)
+            await LabRemains.RemoveAsync(Name).ConfigureAwait(false);
+    }
+
+    /// <summary>Runs a command on the lab's host: in its namespace, with DOCKER_HOST set.</summary>
+    public Task<CommandResult> ExecAsync(IReadOnlyList<string> arguments, string? input = null, CancellationToken stop = default) =>
+        ProcessRun.RunAsync([.. Shell, .. arguments], stop, input, Environment());
+
+    /// <summary>The same on the caller's own terminal.</summary>
+    public Task<int> ExecHereAsync(IReadOnlyList<string> arguments, CancellationToken stop = default) => ProcessRun.RunHereAsync([.. Shell, .. arguments], Environment(), stop);
+
+    /// <summary>Whether packets between containers of one bridge pass iptables.</summary>
+    public void SetBridgeNetfilter(bool on) => LabNetwork.SetBridgeNetfilter(Name, on);
+
+    private Dictionary<string, string> Environment() => new(StringComparer.Ordinal) { ["DOCKER_HOST"] = DockerHost };
+
+    private static async Task<LabState> ClaimAsync(LabOptions options, CancellationToken stop)
+    {
+        var name = CheckName(options.Name ?? "lab" + RandomNumberGenerator.GetHexString(6, lowercase: true));
+        var owner = ProcessMark.Of(options.Owner ?? System.Environment.ProcessId);
+        using var held = await LabFolder.LockAsync(stop).ConfigureAwait(false);
+        LabFolder.DeleteRenamed();
+        foreach (var stale in LabRemains.Stale())
+            await LabRemains.RemoveAsync(stale).ConfigureAwait(false);
+        var claimed = new LabFolder(name);
+        if (Directory.Exists(claimed.Path))
+            throw new LabException($"There is a lab '{name}' already. Take it down (dnh-lab down --name {name}), or give this one another name.");
+        var initial = new LabState(name, options.Backend, owner, ProcessMark.Nobody, ProcessMark.Nobody, options.LiveRestore, Directory.Exists("/run/docker"));
+        claimed.Create();
+        claimed.Write(initial);
+        return initial;
+    }
+
+    private async Task BuildAsync(LabOptions options, CancellationToken stop)
+    {
+        var configured = ConfigureDockerAsync(options, stop);
+        await LabNetwork.RaiseAsync(Name, options.BridgeNetfilter, stop).ConfigureAwait(false);
+        await configured.ConfigureAwait(false);
+        await StartServicesAsync(stop).ConfigureAwait(false);
+        await StartDockerAsync(stop).ConfigureAwait(false);
+        await ImportImageAsync(stop).ConfigureAwait(false);
+        if (options.Containers)
+            await RunDefaultContainersAsync(stop).ConfigureAwait(false);
+        await WaitAsync("the lab's services", new ServiceClient(folder.ServiceSocket).IsReadyAsync, folder.ServiceLog, () => state.Services, stop).ConfigureAwait(false);
+    }
+
+    private async Task StartServicesAsync(CancellationToken stop)
+    {
+        string[] arguments = [.. OwnProgram(), "serve", "--host", HostNamespace, "--outside", OutsideNamespace, "--control", folder.ServiceSocket];
+        Dictionary<string, string> environment = new(StringComparer.Ordinal) { ["DOTNET_gcServer"] = "0" };
+        Save(state with { Services = await ProcessRun.StartDetachedAsync(arguments, folder.ServiceLog, environment, stop).ConfigureAwait(false) });
+    }
+
+    // The assembly is also a library of the tests, so it names its own file instead of the running program.
+    private static string[] OwnProgram()
+    {
+        var assembly = typeof(LabHost).Assembly.Location;
+        return System.Environment.ProcessPath is { } running && Path.GetFileNameWithoutExtension(running) is "dotnet"
+            ? [running, "exec", assembly]
+            : Path.ChangeExtension(assembly, null) is var program && File.Exists(program) ? [program]
+            : throw new LabException($"The program of the lab's services is missing: {program}. Build DockerNetHarden.Lab, or run the lab with 'dotnet'.");
+    }
+
+    private void Save(LabState next)
+    {
+        state = next;
+        folder.Write(next);
+    }
+
+    private static async Task WaitAsync(string what, Func<CancellationToken, Task<bool>> ready, string log, Func<ProcessMark> process, CancellationToken stop)
+    {
+        var until = System.Environment.TickCount64 + 30_000;
+        while (!await ready(stop).ConfigureAwait(false))
+        {
+            var ended = !process().IsAlive();
+            if (ended || System.Environment.TickCount64 > until)
+            {
+                var last = File.Exists(log) ? string.Join('\n', File.ReadLines(log).TakeLast(8)) : "(nothing)";
+                throw new LabException($"{what} {(ended ? "ended at once" : "did not answer within 30 s")}. The end of {log}:\n{last}");
+            }
+            await Task.Delay(10, stop).ConfigureAwait(false);
+        }
+    }
+
+    // Part of the names of namespaces, cgroups and paths; a Unix socket's path has at most 107 bytes.
+    private static string CheckName(string name) => NameForm().IsMatch(name)
+        ? name
+        : throw new LabException($"'{name}' is no name for a lab: 1 to 20 of the characters a to z, 0 to 9 and '-', a letter first.");
+
+    internal static string? FindProgram(string name) =>
+        (System.Environment.GetEnvironmentVariable("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin").Split(':').Select(part => Path.Combine(part, name)).FirstOrDefault(File.Exists);
+
+    [GeneratedRegex("^[a-z][a-z0-9-]{0,19}$", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex NameForm();
+}

@@ -1,0 +1,66 @@
+using System.Text.Json.Serialization;
+
+namespace DockerNetHarden.Lab;
+
+/// <summary>Which iptables the lab's Docker writes with.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<LabBackend>))]
+public enum LabBackend
+{
+    /// <summary>iptables over nf_tables, Debian's default.</summary>
+    Nft,
+
+    /// <summary>The older x_tables interface. Only dockerd is given it; the host's own <c>iptables</c> stays what it is.</summary>
+    Legacy,
+}
+
+/// <summary>What a lab is to be like.</summary>
+public sealed record LabOptions
+{
+    /// <summary>Its name; one is made up where none is given.</summary>
+    public string? Name { get; init; }
+
+    public LabBackend Backend { get; init; }
+
+    /// <summary>Whether packets between containers of one bridge pass iptables (net.bridge.bridge-nf-call-iptables); null leaves the kernel's default.</summary>
+    public bool? BridgeNetfilter { get; init; }
+
+    /// <summary>Whether containers live on while dockerd restarts. On, so that a container can ask throughout a restart.</summary>
+    public bool LiveRestore { get; init; } = true;
+
+    /// <summary>Whether dockerd starts a docker-proxy for each published port, Docker's default.</summary>
+    public bool UserlandProxy { get; init; } = true;
+
+    /// <summary>The daemon's resolvers: the host's own by default.</summary>
+    public IReadOnlyList<string> Dns { get; init; } = [Services.LabAddresses.Host];
+
+    /// <summary>The process that the lab belongs to: when it is gone, the next lab to be raised takes this one down. 0 is nobody; null the calling process.</summary>
+    public int? Owner { get; init; }
+
+    /// <summary>Whether the network <c>apps</c> and the containers c0, a1 and a2 are made.</summary>
+    public bool Containers { get; init; } = true;
+}
+
+/// <summary>A container to run. Its network is what it is for: its only process sleeps.</summary>
+public sealed record LabContainerOptions(string Name)
+{
+    public string Network { get; init; } = "bridge";
+
+    /// <summary>As for <c>docker run --publish</c>.</summary>
+    public IReadOnlyList<string> Publish { get; init; } = [];
+
+    public IReadOnlyList<string> Dns { get; init; } = [];
+
+    public IReadOnlyList<string> AddCapabilities { get; init; } = [];
+
+    /// <summary>Further arguments of <c>docker run</c>, each one argument.</summary>
+    public IReadOnlyList<string> Arguments { get; init; } = [];
+
+    /// <summary>
+    /// Whether the container has its link-local IPv6 address. Docker 20.10 takes it away where the network has no IPv6, newer engines and a user's
+    /// <c>--sysctl</c> leave it, and over it the host is reached past every rule of iptables (without the 6).
+    /// </summary>
+    public bool LinkLocal { get; init; } = true;
+}
+
+/// <summary>A running container.</summary>
+public sealed record LabContainer(string Name, int Pid, string Network, string Address, string Gateway);

@@ -1,0 +1,64 @@
+using System.Globalization;
+
+namespace DockerNetHarden.Lab.Linux;
+
+/// <summary>
+/// One process for good: its number and its start time (field 22 of <c>/proc/PID/stat</c>, proc(5), in clock ticks since boot), so that a number
+/// that was given again is not taken for it. Number 0 stands for nobody.
+/// </summary>
+public sealed record ProcessMark(int Pid, long StartTicks)
+{
+    public static ProcessMark Nobody { get; } = new(0, 0);
+
+    public static ProcessMark Of(int pid) =>
+        pid == 0 ? Nobody
+        : Stat(pid) is { } stat ? new ProcessMark(pid, stat.Start)
+        : throw new LabException($"There is no process {pid}. Name a running one, or 0 for a lab that stays until it is taken down.");
+
+    /// <summary>Whether the process runs. One that ended and that nobody has waited for does not.</summary>
+    public bool IsAlive() => Pid != 0 && Stat(Pid) is { } stat && stat.Start == StartTicks && stat.State is not ('Z' or 'X');
+
+    public void Signal(int signal)
+    {
+        if (IsAlive())
+            _ = Native.Kill(Pid, signal);
+    }
+
+    /// <summary>Waits until the process is gone; false where it is not after the time.</summary>
+    public async Task<bool> WaitAsync(TimeSpan atMost)
+    {
+        var until = Environment.TickCount64 + (long)atMost.TotalMilliseconds;
+        while (IsAlive())
+        {
+            if (Environment.TickCount64 > until)
+                return false;
+            await Task.Delay(10).ConfigureAwait(false);
+        }
+        return true;
+    }
+
+    /// <summary>Asks the process to end, waits, and ends it.</summary>
+    public async Task StopAsync(TimeSpan patience)
+    {
+        Signal(Native.SigTerm);
+        if (await WaitAsync(patience).ConfigureAwait(false))
+            return;
+        Signal(Native.SigKill);
+        await WaitAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(false);
+    }
+
+    internal static (char State, int Parent, long Start)? Stat(int pid)
+    {
+        try
+        {
+            var text = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/stat"));
+            // The name stands in brackets and may hold brackets and spaces itself: count from the last one.
+            var fields = text[(text.LastIndexOf(')') + 2)..].Split(' ');
+            return (fields[0][0], int.Parse(fields[1], CultureInfo.InvariantCulture), long.Parse(fields[19], CultureInfo.InvariantCulture));
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,82 @@
+using System.Collections.Concurrent;
+using System.Net.Sockets;
+using System.Text.Json;
+using DockerNetHarden.Lab.Linux;
+
+namespace DockerNetHarden.Lab.Services;
+
+/// <summary>
+/// The process behind the hidden verb <c>serve</c>: every service of one lab, inside both namespaces and inside containers, and a control socket that is
+/// asked for the counters. It outlives the command that raised the lab.
+/// </summary>
+internal sealed class ServiceProcess(string hostNamespace, string outsideNamespace, string controlSocket)
+{
+    private readonly ServiceCounters counters = new();
+    private readonly ConcurrentBag<Listener> listeners = [];
+
+    public async Task RunAsync(CancellationToken stop)
+    {
+        var host = NetNamespace.Named(hostNamespace);
+        var outside = NetNamespace.Named(outsideNamespace);
+        foreach (var service in LabAddresses.Services)
+        {
+            var place = service.Place == ServicePlace.Host ? host : outside;
+            listeners.Add(Listener.Open(place, service.Name, LabAddress.Parse(service.Address), service.Port, service.Kind, counters, stop));
+        }
+
+        // Bound last: that it answers means that everything else does.
+        using var control = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        control.Bind(new UnixDomainSocketEndPoint(controlSocket));
+        control.Listen(64);
+        try
+        {
+            while (true)
+                _ = AnswerAsync(await control.AcceptAsync(stop).ConfigureAwait(false), stop);
+        }
+        catch (OperationCanceledException)
+        {
+            foreach (var listener in listeners)
+                listener.Dispose();
+        }
+    }
+
+    private async Task AnswerAsync(Socket client, CancellationToken stop)
+    {
+        using var stream = new NetworkStream(client, ownsSocket: true);
+        using var reader = new StreamReader(stream);
+        try
+        {
+            var line = await reader.ReadLineAsync(stop).ConfigureAwait(false);
+            if (line is null)
+                return;
+            var reply = Answer(JsonSerializer.Deserialize(line, ControlJson.Default.ControlRequest)!, stop);
+            await stream.WriteAsync((byte[])[.. JsonSerializer.SerializeToUtf8Bytes(reply, ControlJson.Default.ControlReply), (byte)'\n'], stop).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is IOException or JsonException or OperationCanceledException)
+        {
+            // Whoever asked is gone or did not ask; nobody is left to be told.
+        }
+    }
+
+    private ControlReply Answer(ControlRequest request, CancellationToken stop)
+    {
+        try
+        {
+            switch (request.Operation)
+            {
+                case "counts":
+                    return new ControlReply(null, counters.Read());
+                case "listen":
+                    listeners.Add(Listener.Open(
+                        new NetNamespace(request.Namespace!), request.Name!, LabAddress.Parse(request.Address!), request.Port, request.Kind, counters, stop));
+                    return new ControlReply(null);
+                default:
+                    return new ControlReply($"'{request.Operation}' is no operation of the lab's services; there are counts and listen.");
+            }
+        }
+        catch (Exception error) when (error is SocketException or IOException or FormatException or LabException or System.ComponentModel.Win32Exception)
+        {
+            return new ControlReply($"{request.Name} cannot listen on {request.Address} port {request.Port}: {error.Message}");
+        }
+    }
+}
