@@ -28,6 +28,22 @@ internal static class HostPrograms
     private const string LegacyIsOther6 =
         "[ -e /proc/net/if_inet6 ] && command -v ip6tables-legacy-save >/dev/null && case $(ip6tables --version 2>/dev/null) in *nf_tables*|'') ;; *) false ;; esac";
 
+    // dockerd can be told its DNS servers, or another configuration file, on its command line. It is the one of this network namespace: a
+    // machine can run several. Without the right to look at a process's namespace the first one found is taken.
+    private const string FindDockerd = """
+        dnh_dockerd= dnh_config=/etc/docker/daemon.json
+        for p in /proc/[0-9]*; do
+        c=
+        { read -r c <"$p/comm"; } 2>/dev/null
+        [ "$c" = dockerd ] || continue
+        if [ -r "$p/ns/net" ] && ! [ "$p/ns/net" -ef /proc/self/ns/net ]; then continue; fi
+        dnh_dockerd=$p
+        c=$(tr '\0' '\n' <"$p/cmdline" | sed -n -e 's/^--config-file=//p' -e '/^--config-file$/{n;p;}')
+        [ -z "$c" ] || dnh_config=$c
+        break
+        done
+        """;
+
     // $1 is the command's prefix; then come pairs of a table and the lines that the plan was made on.
     // The whole save is cut to the table here: `iptables-legacy-save -t mangle` would create the table, and a stale plan must change
     // nothing.
@@ -70,7 +86,9 @@ internal static class HostPrograms
         .Section(
             "resolv-systemd", "cat /run/systemd/resolve/resolv.conf",
             when: "[ -e /run/systemd/resolve/resolv.conf ] && grep -q '^[[:space:]]*nameserver[[:space:]][[:space:]]*127\\.0\\.0\\.53' /etc/resolv.conf 2>/dev/null")
-        .Section("daemon", "cat /etc/docker/daemon.json 2>/dev/null || $S cat /etc/docker/daemon.json", when: "[ -e /etc/docker/daemon.json ]")
+        .Do(FindDockerd)
+        .Section("dockerd", """tr '\0' '\n' <"$dnh_dockerd/cmdline" """, when: """[ -n "$dnh_dockerd" ]""")
+        .Section("daemon", """cat "$dnh_config" 2>/dev/null || $S cat "$dnh_config" """, when: """[ -e "$dnh_config" ]""")
         .Section(
             "session", """printf '%s\n' "$SSH_CONNECTION"; set -f; set -- $SSH_CONNECTION; command -v ip >/dev/null && ip -o route get "$1" || :""",
             when: """[ -n "$SSH_CONNECTION" ]""")

@@ -27,7 +27,7 @@ internal sealed class HostReading
         Links = HostLinks.ParseLinks(Text("links"));
         Addresses = HostLinks.ParseAddresses(Text("addresses"));
         Session = SessionText.Parse(Text("session"));
-        DaemonDns = ReadDaemon();
+        DaemonDns = [.. ResolverList.ParseArguments(Text("dockerd")), .. ReadDaemon()];
         // Behind systemd-resolved's stub (a loopback address) Docker hands out what stands in the second file.
         HostDns = [.. ResolverList.ParseResolvConf(Text("resolv")), .. ResolverList.ParseResolvConf(Text("resolv-systemd"))];
         Warnings = warnings;
@@ -116,7 +116,7 @@ internal sealed class HostReading
             return [];
         if (section.ExitCode != 0)
         {
-            warnings.Add($"The file /etc/docker/daemon.json could not be read ({HostErrors.Line(section.Errors)}): DNS servers in it are not known.");
+            warnings.Add($"dockerd's configuration file could not be read ({HostErrors.Line(section.Errors)}): DNS servers in it are not known.");
             return [];
         }
         try
@@ -125,7 +125,7 @@ internal sealed class HostReading
         }
         catch (FormatException error)
         {
-            warnings.Add($"The DNS servers of /etc/docker/daemon.json are not known: {error.Message}");
+            warnings.Add($"The DNS servers of dockerd's configuration file are not known: {error.Message}");
             return [];
         }
     }

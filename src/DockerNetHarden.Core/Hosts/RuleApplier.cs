@@ -1,10 +1,12 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;
 
 /// <summary>Brings one host to a plan: reads, plans, asks, writes, reads back; and again, where somebody else wrote in between.</summary>
-internal sealed class RuleApplier(DockerHost host, Func<HostSnapshot, Plan> planner, IFleetSink sink)
+internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Plan> planner, IFleetSink sink)
 {
     // Under contention of two administrators one of them wins each round; five rounds with jitter were always enough in the lab.
     private const int MaxAttempts = 5;
@@ -37,7 +39,7 @@ internal sealed class RuleApplier(DockerHost host, Func<HostSnapshot, Plan> plan
                     return Result(plan, InvocationStatus.Applied, verified: true);
             }
             if (attempt == MaxAttempts || outcome is { Status: WriteStatus.Failed, IsTransient: false } or { UndoFailed: true })
-                throw Failure(outcome);
+                throw Failure(outcome, plan);
             sink.Trace(host.ToString(), $"Attempt {attempt} of {MaxAttempts}: {Reason(outcome)} Planning again.");
             await Task.Delay(Random.Shared.Next(20, 100 * attempt), stop).ConfigureAwait(false);
         }
@@ -96,7 +98,20 @@ internal sealed class RuleApplier(DockerHost host, Func<HostSnapshot, Plan> plan
         _ => $"iptables-restore lost a race ({outcome.Errors.Trim()}).",
     };
 
-    private HostException Failure(WriteOutcome outcome)
+    // iptables-restore names lines by number; a person wants to see them.
+    private static string Refused(WriteOutcome outcome, Plan plan)
+    {
+        if (outcome.FailedStep is not { } step)
+            return "";
+        var lines = plan.Steps[step].Restore.Split('\n');
+        var named = LineNumber().Matches(outcome.Errors).Select(match => int.Parse(match.ValueSpan["line ".Length..], CultureInfo.InvariantCulture)).Where(number => number >= 1 && number < lines.Length).Distinct().Take(5);
+        return string.Concat(named.Select(number => $"\n  line {number}: {lines[number - 1]}"));
+    }
+
+    [GeneratedRegex("line [0-9]{1,6}", RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex LineNumber();
+
+    private HostException Failure(WriteOutcome outcome, Plan plan)
     {
         var name = host.ToString();
         return outcome switch
@@ -104,7 +119,7 @@ internal sealed class RuleApplier(DockerHost host, Func<HostSnapshot, Plan> plan
             { UndoFailed: true } => new HostException(HostFailure.UndoFailed, name, $"{name}: iptables-restore refused a table (exit code {outcome.ExitCode}: {outcome.Errors.Trim()}), and what had been written before could not be taken back. The host is in between: look at it with Get-FirewallRule, then apply again or Remove-FirewallRule -All.", outcome.ExitCode, outcome.Errors),
             { Status: WriteStatus.Stale } => new HostException(HostFailure.Contended, name, $"{name}: somebody else changed our chains each of the {MaxAttempts} times between reading and writing; nothing of this call was left. Find out who applies rules there, and try again."),
             { Status: WriteStatus.Written } => new HostException(HostFailure.NotVerified, name, $"{name}: what was read back is not what was written. Look with Get-FirewallRule whether another tool changes our chains."),
-            _ => new HostException(HostFailure.RestoreFailed, name, $"{name}: iptables-restore refused the rules (exit code {outcome.ExitCode}): {outcome.Errors.Trim()} What had been written before was taken back.", outcome.ExitCode, outcome.Errors),
+            _ => new HostException(HostFailure.RestoreFailed, name, $"{name}: iptables-restore refused the rules (exit code {outcome.ExitCode}): {outcome.Errors.Trim()}{Refused(outcome, plan)} What had been written before was taken back.", outcome.ExitCode, outcome.Errors),
         };
     }
 }

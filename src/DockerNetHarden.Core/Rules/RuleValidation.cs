@@ -31,8 +31,8 @@ internal static partial class RuleValidation
             ConnectionDirection = given.ConnectionDirection is null ? null : RuleWords.Direction(given.ConnectionDirection),
             OriginalDestination = Negatable.Normalize(given.OriginalDestination, text => LiteralAddress(text, "OriginalDestination", family)),
             OriginalDestinationPort = Negatable.Normalize(given.OriginalDestinationPort, SinglePort),
-            SourceAddressType = Negatable.Normalize(given.SourceAddressType, text => RuleWords.AddressType(text, "SourceAddressType")),
-            DestinationAddressType = Negatable.Normalize(given.DestinationAddressType, text => RuleWords.AddressType(text, "DestinationAddressType")),
+            SourceAddressType = Negatable.Normalize(given.SourceAddressType, text => RuleWords.AddressType(text, "SourceAddressType", family)),
+            DestinationAddressType = Negatable.Normalize(given.DestinationAddressType, text => RuleWords.AddressType(text, "DestinationAddressType", family)),
             Set = Negatable.Normalize(given.Set, SetMatch),
             Comment = Words(given.Comment, "Comment"),
         };
@@ -138,8 +138,9 @@ internal static partial class RuleValidation
             var rate = Rate.ParseLimit(rule.Limit, "Limit");
             rule.Limit = rate.ToString();
             rule.LimitBurst = Burst(rule.LimitBurst, "LimitBurst", 10_000);
-            // xt_limit multiplies the two in 32 bits and refuses what overflows.
-            if (rate.Period * rule.LimitBurst > uint.MaxValue)
+            // xt_limit counts in credits, some 25,600 to 38,400 a second (HZ times CREDITS_PER_JIFFY), in 32 bits, and refuses what overflows: what takes
+            // longer than this to fill up again. nf_tables would take it; a rule must not depend on that.
+            if (rate.Period * rule.LimitBurst > 10_000L * (uint.MaxValue / 38_400))
                 throw new RuleException("Limit", rule.Limit, $"with a burst of {rule.LimitBurst} the kernel's counter overflows; take a smaller burst or a faster rate.");
         }
 

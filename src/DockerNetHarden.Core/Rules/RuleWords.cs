@@ -28,7 +28,9 @@ internal static class RuleWords
 
     public static string State(string text) => Subset(text, States, "ConnectionState");
 
-    public static string AddressType(string text, string part) => Subset(text, AddressTypes, part);
+    // Of IPv6 xt_addrtype knows fewer types: the kernel refuses the others (net/netfilter/xt_addrtype.c).
+    public static string AddressType(string text, string part, Family family) =>
+        Subset(text, family == Family.IPv4 ? AddressTypes : ["UNSPEC", "UNICAST", "LOCAL", "ANYCAST", "MULTICAST", "BLACKHOLE", "UNREACHABLE"], part);
 
     public static string HashMode(string text) => Subset(text.ToLowerInvariant(), HashModes, "HashLimitMode");
 

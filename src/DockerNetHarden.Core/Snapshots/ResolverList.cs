@@ -22,7 +22,7 @@ public static class ResolverList
         return servers;
     }
 
-    /// <summary>Reads the key <c>dns</c> of <c>/etc/docker/daemon.json</c>. Source: dockerd's configuration file reference.</summary>
+    /// <summary>Reads the key <c>dns</c> of dockerd's configuration file, <c>/etc/docker/daemon.json</c> unless it was told another. Source: dockerd's configuration file reference.</summary>
     /// <param name="json">The file.</param>
     /// <returns>The servers in order; empty where the file has no such key.</returns>
     /// <exception cref="FormatException">The file is no JSON object, or <c>dns</c> is no list of addresses.</exception>
@@ -47,6 +47,19 @@ public static class ResolverList
         {
             throw new FormatException($"daemon.json is no JSON: {error.Message}", error);
         }
+    }
+
+    /// <summary>Reads <c>--dns</c> from dockerd's own arguments. Source: dockerd(8).</summary>
+    /// <param name="arguments">The arguments, a line each.</param>
+    /// <returns>The servers in order; what is no address is left out, dockerd would not have started with it.</returns>
+    public static IReadOnlyList<Cidr> ParseArguments(string arguments)
+    {
+        ArgumentNullException.ThrowIfNull(arguments);
+        var lines = arguments.Split('\n');
+        var values = lines.Select((line, index) =>
+            line.StartsWith("--dns=", StringComparison.Ordinal) ? line["--dns=".Length..]
+            : line is "--dns" && index + 1 < lines.Length ? lines[index + 1] : "");
+        return [.. values.SelectMany(static value => value.Split(',')).Select(static value => Cidr.TryParse(value.Split('%')[0], out var server) ? server : (Cidr?)null).OfType<Cidr>()];
     }
 
     /// <summary>Puts the sources together: loopback addresses are left out, for a container cannot reach them, and what comes

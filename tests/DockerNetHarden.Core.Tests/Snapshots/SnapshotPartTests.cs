@@ -99,6 +99,13 @@ public sealed class SnapshotPartTests
     public void A_daemon_json_that_is_none_is_said(string json, string reason) =>
         Assert.Contains(reason, Assert.Throws<FormatException>(() => ResolverList.ParseDaemon(json)).Message, StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData("dockerd\n-H\nfd://\n", "")]
+    [InlineData("dockerd\n--dns=10.0.0.2\n--dns\nfd00::53\n", "10.0.0.2 fd00::53")]
+    [InlineData("dockerd\n--dns-search=lan\n--dns", "")]
+    public void The_daemons_own_arguments_are_read(string arguments, string servers) =>
+        Assert.Equal(servers, string.Join(' ', ResolverList.ParseArguments(arguments).Select(static server => server.ToShortString())), StringComparer.Ordinal);
+
     [Fact]
     public void Resolvers_are_merged_without_loopback_and_duplicates()
     {

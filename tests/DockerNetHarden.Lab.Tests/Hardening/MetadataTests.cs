@@ -19,7 +19,7 @@ public abstract class MetadataTests(LabFixture fixture)
     public async Task Metadata_is_refused_at_once_on_every_network_also_on_one_made_later()
     {
         await using var hardening = await Hardening.OfAsync(Lab);
-        await ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 80);
+        await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 80);
         var result = await hardening.ApplyAsync(new MetadataAccess());
         Assert.Equal(InvocationStatus.Applied, result.Status);
         Assert.True(result.Verified);
@@ -27,17 +27,17 @@ public abstract class MetadataTests(LabFixture fixture)
         foreach (var (address, port) in new[] { (LabAddresses.Metadata, 80), (LabAddresses.WireServer, 80), (LabAddresses.WireServer, 443), (LabAddresses.WireServer, 32526), (LabAddresses.Alibaba, 80), (LabAddresses.OracleStorage, 3260) })
         {
             foreach (var container in new[] { "c0", "a1" })
-                await ExpectAsync(Reach.Refused, container, address, port, ProbeProtocol.Tcp);
+                await Lab.ExpectAsync(Reach.Refused, container, address, port, ProbeProtocol.Tcp);
         }
         await Lab.CreateNetworkAsync("later");
         await Lab.RunContainerAsync(new LabContainerOptions("l1") { Network = "later" });
-        await ExpectAsync(Reach.Refused, "l1", LabAddresses.Metadata, 80);
+        await Lab.ExpectAsync(Reach.Refused, "l1", LabAddresses.Metadata, 80);
         await Lab.RemoveContainerAsync("l1");
         await Lab.RemoveNetworkAsync("later");
 
-        await ExpectAsync(Reach.Open, "c0", LabAddresses.Web, 80);
-        await ExpectAsync(Reach.Open, "c0", LabAddresses.WireServer, 53, ProbeProtocol.Dns);
-        await ExpectAsync(Reach.Open, "host", LabAddresses.Metadata, 80);
+        await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Web, 80);
+        await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.WireServer, 53, ProbeProtocol.Dns);
+        await Lab.ExpectAsync(Reach.Open, "host", LabAddresses.Metadata, 80);
         hardening.CompareForeign = false; // Docker put its jump elsewhere when the network was made
     }
 
@@ -46,13 +46,13 @@ public abstract class MetadataTests(LabFixture fixture)
     {
         await using var hardening = await Hardening.OfAsync(Lab);
         await hardening.ApplyAsync(new MetadataAccess { Provider = "Gcp" });
-        await ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);
-        await ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 53, ProbeProtocol.Dns);
-        await ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 53, ProbeProtocol.DnsTcp);
+        await Lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);
+        await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 53, ProbeProtocol.Dns);
+        await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 53, ProbeProtocol.DnsTcp);
 
         await hardening.ApplyAsync(new MetadataAccess { Provider = "Gcp", Dns = false });
-        await ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 53, ProbeProtocol.Dns);
-        await ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 53, ProbeProtocol.DnsTcp);
+        await Lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 53, ProbeProtocol.Dns);
+        await Lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 53, ProbeProtocol.DnsTcp);
     }
 
     [LabFact]
@@ -60,9 +60,9 @@ public abstract class MetadataTests(LabFixture fixture)
     {
         await using var hardening = await Hardening.OfAsync(Lab);
         await hardening.ApplyAsync(new MetadataAccess { Provider = "Aws" });
-        await ExpectAsync(Reach.Open, "c0", LabAddresses.WireServer, 80);
+        await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.WireServer, 80);
         await hardening.ApplyAsync(new MetadataAccess { Provider = "Azure" });
-        await ExpectAsync(Reach.Refused, "c0", LabAddresses.WireServer, 80);
+        await Lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.WireServer, 80);
         var save = await hardening.SaveAsync();
         Assert.Contains("MetadataAccess/aws", save, StringComparison.Ordinal);
         Assert.Contains("MetadataAccess/azure", save, StringComparison.Ordinal);
@@ -74,12 +74,12 @@ public abstract class MetadataTests(LabFixture fixture)
         await using var hardening = await Hardening.OfAsync(Lab);
         await hardening.ApplyAsync(new MetadataAccess());
         await hardening.ApplyAsync(NetworkProfiles.Rules(NetworkProfile.MetadataAccess, new ControlTarget("apps", "apps0")));
-        await ExpectAsync(Reach.Open, "a1", LabAddresses.Metadata, 80);
-        await ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);
-        await ExpectAsync(Reach.Refused, "a1", LabAddresses.Host, LabAddresses.HostHttpPort);
+        await Lab.ExpectAsync(Reach.Open, "a1", LabAddresses.Metadata, 80);
+        await Lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);
+        await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Host, LabAddresses.HostHttpPort);
 
         await hardening.ApplyAsync(new MetadataAccess { ExceptNetworks = ["bridge"] });
-        await ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 80);
+        await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 80);
     }
 
     [LabFact]
@@ -87,8 +87,8 @@ public abstract class MetadataTests(LabFixture fixture)
     {
         await using var hardening = await Hardening.OfAsync(Lab);
         await hardening.ApplyAsync(new MetadataAccess { Target = new ControlTarget("apps"), Action = DockerNetHarden.Rules.RuleAction.Drop });
-        await ExpectAsync(Reach.TimedOut, "a1", LabAddresses.Metadata, 80);
-        await ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 80);
+        await Lab.ExpectAsync(Reach.TimedOut, "a1", LabAddresses.Metadata, 80);
+        await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 80);
     }
 
     [LabFact]
@@ -108,6 +108,22 @@ public abstract class MetadataTests(LabFixture fixture)
         var burst = await Lab.BurstAsync("c0", LabAddresses.Metadata, 80, 60);
         Assert.Equal(60, burst.Refused);
         Assert.InRange(burst.SlowestMilliseconds, 0, 1000);
+    }
+
+    [LabFact]
+    public async Task The_backstop_holds_while_the_jump_is_away_and_against_an_accept_before_it()
+    {
+        await using var hardening = await Hardening.OfAsync(Lab);
+        await hardening.ApplyAsync(new MetadataAccess());
+        (await Lab.ExecAsync([Lab.Iptables, "-D", "FORWARD", "-j", "DOCKER-USER"])).OrThrow();
+        await Lab.ExpectAsync(Reach.TimedOut, "c0", LabAddresses.Metadata, 80);
+        (await Lab.ExecAsync([Lab.Iptables, "-I", "FORWARD", "-j", "DOCKER-USER"])).OrThrow();
+        await Lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);
+
+        (await Lab.ExecAsync([Lab.Iptables, "-I", "FORWARD", "-i", "docker0", "-j", "ACCEPT"])).OrThrow();
+        await Lab.ExpectAsync(Reach.TimedOut, "c0", LabAddresses.Metadata, 80);
+        await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Web, 80);
+        (await Lab.ExecAsync([Lab.Iptables, "-D", "FORWARD", "-i", "docker0", "-j", "ACCEPT"])).OrThrow();
     }
 
     [LabFact]
@@ -131,15 +147,7 @@ public abstract class MetadataTests(LabFixture fixture)
         Assert.Equal(0, asked.Open);
         Assert.Equal(before, await Lab.CountAsync("metadata"));
         // The rules survived the restarts.
-        await ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);
+        await Lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);
         Assert.Equal(InvocationStatus.Unchanged, (await hardening.ApplyAsync(new MetadataAccess())).Status);
-    }
-
-    private async Task ExpectAsync(Reach expected, string from, string to, int port, ProbeProtocol protocol = ProbeProtocol.Http)
-    {
-        var result = await Lab.AskAsync(from, to, port, protocol);
-        Assert.True(expected == result.Result, $"{from} -> {to}:{port} {protocol}: {result}, expected {expected}");
-        if (expected == Reach.Refused)
-            Assert.InRange(result.Milliseconds, 0, 1000);
     }
 }
