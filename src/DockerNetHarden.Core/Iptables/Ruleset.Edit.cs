@@ -21,7 +21,10 @@ public sealed partial class Ruleset
         foreach (var rule in rules)
         {
             if (rule.Family != Family || rule.Table != table || rule.Chain != chain)
-                throw new ArgumentException($"The rule '{rule.Text}' is for {rule.Family}, table {rule.Table}, chain {rule.Chain}, not for {Family}, table {table}, chain {chain}; make it with the place where it shall stand.", nameof(rules));
+                throw new ArgumentException(
+                    $"The rule '{rule.Text}' is for {rule.Family}, table {rule.Table}, chain {rule.Chain}, "
+                    + $"not for {Family}, table {table}, chain {chain}; make it with the place where it shall stand.",
+                    nameof(rules));
         }
 
         var lines = new List<SaveLine>(_index.Lines);
@@ -42,7 +45,9 @@ public sealed partial class Ruleset
             return this;
         var found = _index.Tables[table];
         if (found.Chains[found.PlaceOf(chain)].Policy is { } policy)
-            throw new ArgumentException($"The chain '{chain}' of the table '{table}' is built in (its policy is {policy}) and cannot be removed; remove its rules.", nameof(chain));
+            throw new ArgumentException(
+                $"The chain '{chain}' of the table '{table}' is built in (its policy is {policy}) and cannot be removed; remove its rules.",
+                nameof(chain));
         var lines = _index.Lines.Where((line, i) =>
             i <= found.Start || i >= found.End || (line.Rule?.Chain != chain && line.Chain?.Name != chain));
         return From(Family, lines);
@@ -72,7 +77,8 @@ public sealed partial class Ruleset
         }
         else if (!found.Has(chain))
         {
-            var last = lines.FindLastIndex(found.End, found.End - found.Start + 1, static line => line.Kind is SaveLineKind.Chain or SaveLineKind.Table);
+            var last = lines.FindLastIndex(
+                found.End, found.End - found.Start + 1, static line => line.Kind is SaveLineKind.Chain or SaveLineKind.Table);
             lines.Insert(last + 1, Declaration(chain));
         }
         else
@@ -114,7 +120,9 @@ public sealed partial class Ruleset
                 continue;
             }
             var text = counted ? string.Create(CultureInfo.InvariantCulture, $"[{rule.Packets}:{rule.Bytes}] {rule.Text}") : rule.Text;
-            lines.Add(new SaveLine(SaveLineKind.Rule, text, NewLine, Rule: rule with { Raw = text, Packets = counted ? rule.Packets : 0, Bytes = counted ? rule.Bytes : 0 }));
+            lines.Add(new SaveLine(SaveLineKind.Rule, text, NewLine, Rule: counted
+                ? rule with { Raw = text }
+                : rule with { Raw = text, Packets = 0, Bytes = 0 }));
         }
         return lines;
     }

@@ -56,7 +56,9 @@ internal sealed class RulesetIndex(Family family)
             throw new FormatException($"the table '{_open.Name}' before it has no COMMIT: lines are missing. Read the rules again.");
         var index = new TableIndex(table, Lines.Count);
         if (!Tables.TryAdd(table, index))
-            throw new FormatException($"the table '{table}' stands in the output twice. Two outputs in one text (nft and legacy, IPv4 and IPv6) must be read each on its own.");
+            throw new FormatException(
+                $"the table '{table}' stands in the output twice. "
+                + "Two outputs in one text (nft and legacy, IPv4 and IPv6) must be read each on its own.");
         TableNames.Add(table);
         _open = index;
     }
@@ -95,13 +97,16 @@ internal sealed class TableIndex(string name, int start)
         else if (isPolicy)
             Chains[_places[chain.Name]] = chain;
         else
-            throw new FormatException($"the chain '{chain.Name}' is declared twice in the table '{Name}'. Two outputs in one text must be read each on its own.");
+            throw new FormatException(
+                $"the chain '{chain.Name}' is declared twice in the table '{Name}'. Two outputs in one text must be read each on its own.");
     }
 
     internal RuleLine Append(RuleLine rule)
     {
         if (!_rules.TryGetValue(rule.Chain, out var rules))
-            throw new FormatException($"the chain '{rule.Chain}' is not declared in the table '{Name}'; iptables-save declares every chain in front of the rules (':{rule.Chain} - [0:0]'). Lines are missing: read the rules again.");
+            throw new FormatException(
+                $"the chain '{rule.Chain}' is not declared in the table '{Name}'; "
+                + $"iptables-save declares every chain in front of the rules (':{rule.Chain} - [0:0]'). Lines are missing: read the rules again.");
         if (rule.Position != rules.Count + 1)
             rule = rule with { Position = rules.Count + 1 };
         rules.Add(rule);

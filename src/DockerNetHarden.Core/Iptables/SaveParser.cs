@@ -33,7 +33,8 @@ internal static class SaveParser
             start = next;
         }
         if (index.OpenTable is { } open)
-            throw new IptablesFormatException(number, content, $"the output ends within the table '{open}', before its COMMIT: it was cut off. Read the rules again.");
+            throw new IptablesFormatException(
+                number, content, $"the output ends within the table '{open}', before its COMMIT: it was cut off. Read the rules again.");
         return index;
     }
 
@@ -50,7 +51,8 @@ internal static class SaveParser
         if (text[0] == '*')
             return new SaveLine(SaveLineKind.Table, line, ending, ReadTable(text));
         if (table is null)
-            throw new FormatException($"it stands outside a table, where only '*table' and '#' comments may stand. Did something else write into the output?");
+            throw new FormatException(
+                "it stands outside a table, where only '*table' and '#' comments may stand. Did something else write into the output?");
         if (text is "COMMIT")
             return new SaveLine(SaveLineKind.Commit, line, ending);
         if (text[0] == ':')
@@ -105,7 +107,9 @@ internal static class SaveParser
         if (rest[0] == '[')
             (packets, bytes) = ReadCounters(ref rest);
         if (!IsCommand(rest, "-A"))
-            throw new FormatException($"it is none of the lines that iptables-save prints: {Known}. Is it an error message of iptables-save, or a command for iptables?");
+            throw new FormatException(
+                $"it is none of the lines that iptables-save prints: {Known}. "
+                + "Is it an error message of iptables-save, or a command for iptables?");
 
         rest = rest[2..].TrimStart(" \t");
         string chain;

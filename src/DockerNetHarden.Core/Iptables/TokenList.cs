@@ -15,8 +15,8 @@ internal sealed class TokenList : IReadOnlyList<string>
         {
             if (token is null)
                 throw new ArgumentException("A token of a rule is null; leave it out.", nameof(tokens));
-            if (SaveTokenizer.HasLineBreak(token))
-                throw new ArgumentException($"The token '{token.ReplaceLineEndings("\\n").Replace("\0", "\\0", StringComparison.Ordinal)}' holds a line break or a NUL, which a rule cannot carry; take it out.", nameof(tokens));
+            if (SaveTokenizer.LineBreakError(token) is { } error)
+                throw new ArgumentException(error, nameof(tokens));
         }
         _tokens = tokens;
     }

@@ -21,8 +21,8 @@ internal static class RuleOptions
             .. s_quotedWhereNeeded, .. s_alwaysQuoted,
             "-i", "-o", "-m", "-j", "-g", "-p", "--in-interface", "--out-interface", "--match", "--jump", "--goto", "--protocol",
             "--physdev-in", "--physdev-out", "--name", "--hashlimit-name", "--label", "--match-set", "--add-set", "--del-set", "--map-set",
-            "--condition", "--object-pinned", "--rateest", "--rateest1", "--rateest2", "--rateest-name", "--selctx", "--genre", "--timeout",
-            "--oif", "--chunk-types", "--svc-name", "--domain",
+            "--object-pinned", "--rateest", "--rateest1", "--rateest2", "--rateest-name", "--selctx", "--genre", "--timeout",
+            "--oif",
         ]);
 
     internal static bool IsOption(string token) => token.Length > 1 && token[0] == '-';
@@ -34,7 +34,8 @@ internal static class RuleOptions
     internal static bool IsQuotedText(string option) => s_quotedWhereNeeded.Contains(option) || s_alwaysQuoted.Contains(option);
 
     /// <summary>The value of the last of these options; null where none stands there with a value.</summary>
-    internal static string? LastValueOf(IReadOnlyList<string> tokens, string option, string? second = null, string? third = null, string? fourth = null)
+    internal static string? LastValueOf(
+        IReadOnlyList<string> tokens, string option, string? second = null, string? third = null, string? fourth = null)
     {
         string? value = null;
         for (var i = 0; i + 1 < tokens.Count; i++)

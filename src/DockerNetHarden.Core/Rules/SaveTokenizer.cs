@@ -32,6 +32,10 @@ public static class SaveTokenizer
     // A carriage return is no separator, but at the end of a line it could not be told from a CR LF line end.
     private static readonly SearchValues<char> s_endsBareToken = SearchValues.Create(" \t\r\"");
 
+    private static readonly SearchValues<char> s_endsBarePiece = SearchValues.Create(" \t\n\"");
+
+    private static readonly SearchValues<char> s_endsQuotedPiece = SearchValues.Create("\\\"");
+
     /// <summary>Splits the text of a rule into its arguments, quotes and escapes taken off.</summary>
     /// <param name="text">One line, without a line end and without <c>[n:m]</c> counters.</param>
     /// <returns>The arguments, in order.</returns>
@@ -87,57 +91,59 @@ public static class SaveTokenizer
     internal static List<string> Split(string text, int start, out List<int>? quotedNegations)
     {
         quotedNegations = null;
-        var tokens = new List<string>();
-        var token = new StringBuilder();
+        var tokens = new List<string>(16);
+        StringBuilder? parts = null; // of an argument that is not one piece of the text: it has quotes within it, or escapes
         var open = false;
         for (var i = start; i < text.Length; i++)
         {
-            var c = text[i];
-            if (open)
+            // Whole pieces, not characters: a rule set may have tens of thousands of lines.
+            var length = text.AsSpan(i).IndexOfAny(open ? s_endsQuotedPiece : s_endsBarePiece);
+            var end = length < 0 ? text.Length : i + length;
+            var stop = length < 0 ? '\0' : text[end];
+            if (open ? stop == '\\' : stop == '"')
             {
-                if (c == '\\' && i + 1 < text.Length)
-                    token.Append(text[++i]);
-                else if (c == '"')
-                {
-                    open = false;
-                    if (token.Length == 1 && token[0] == '!')
-                        (quotedNegations ??= []).Add(tokens.Count);
-                    Flush(tokens, token);
-                }
-                else
-                    token.Append(c);
+                if (end > i || open)
+                    (parts ??= new StringBuilder()).Append(text, i, end - i);
+                if (!open)
+                    open = true;
+                else if (end + 1 < text.Length)
+                    parts!.Append(text[++end]); // what is escaped
             }
-            else if (c == '"')
-                open = true;
-            else if (c is ' ' or '\t' or '\n')
+            else if (!open || stop == '"')
             {
-                if (token.Length > 0)
-                    Flush(tokens, token);
+                var piece = text[i..end];
+                var token = parts is { Length: > 0 } ? parts.Append(piece).ToString() : piece;
+                parts?.Clear();
+                if (open && token == "!")
+                    (quotedNegations ??= []).Add(tokens.Count);
+                if (open || token.Length > 0)
+                    tokens.Add(token);
+                open = false;
             }
-            else
-                token.Append(c);
+            i = end;
         }
         if (open)
-            throw new FormatException("a double quote is not closed; does a comment of this rule hold a line break? iptables-restore cannot read it either: delete the rule by its number and add it without the line break.");
-        if (token.Length > 0)
-            Flush(tokens, token);
+            throw new FormatException(
+                "a double quote is not closed; does a comment of this rule hold a line break? iptables-restore cannot read it either: "
+                + "delete the rule by its number and add it without the line break.");
         return tokens;
     }
 
-    private static void Flush(List<string> tokens, StringBuilder token)
+    private static bool NeedsQuotes(string token) => token.Length == 0 || token.AsSpan().ContainsAny(s_endsBareToken) || LineBreakError(token) is not null;
+
+    /// <summary>Why no rule can carry this argument; null where one can.</summary>
+    internal static string? LineBreakError(string token)
     {
-        tokens.Add(token.ToString());
-        token.Clear();
+        if (!token.AsSpan().ContainsAny('\n', '\0'))
+            return null;
+        var shown = token.Replace("\n", "\\n", StringComparison.Ordinal).Replace("\0", "\\0", StringComparison.Ordinal);
+        return $"'{shown}' holds a line break or a NUL, which an argument of a rule cannot carry; take it out.";
     }
-
-    private static bool NeedsQuotes(string token) => token.Length == 0 || token.AsSpan().ContainsAny(s_endsBareToken) || HasLineBreak(token);
-
-    internal static bool HasLineBreak(string token) => token.AsSpan().ContainsAny('\n', '\0');
 
     private static string Enquote(string value)
     {
-        if (HasLineBreak(value))
-            throw new ArgumentException($"The argument '{value.ReplaceLineEndings("\\n").Replace("\0", "\\0", StringComparison.Ordinal)}' holds a line break or a NUL, which a rule cannot carry; take it out.", nameof(value));
+        if (LineBreakError(value) is { } error)
+            throw new ArgumentException(error, nameof(value));
         var text = new StringBuilder(value.Length + 2).Append('"');
         foreach (var c in value)
         {

@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
-using System.Text;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Rules;
 using FsCheck;
@@ -117,6 +114,7 @@ public sealed class RulesetTests
     [InlineData("-A X -p tcp -m tcp ! --dport 22 ! -d 10.0.0.0/8", "-p tcp -m tcp ! --dport 22 ! -d 10.0.0.0/8")]
     [InlineData("-A X -m comment --comment \"!\" -j DROP", "-m comment --comment \"!\" -j DROP")]
     [InlineData("-A X -m comment --comment ! -j DROP", "-m comment --comment \"!\" -j DROP")]
+    [InlineData("-A X -m comment --comment ! ! -d 10.0.0.0/8", "-m comment --comment \"!\" ! -d 10.0.0.0/8")]
     [InlineData("-A X -m comment --comment -s ! -d 10.0.0.0/8", "-m comment --comment -s ! -d 10.0.0.0/8")]
     [InlineData("-A X -m recent --name ! --rsource -j DROP", "-m recent --name ! --rsource -j DROP")]
     [InlineData("-A X -m set --match-set admins src -m set ! --match-set -j dst -j DROP", "-m set --match-set admins src -m set ! --match-set -j dst -j DROP")]
@@ -245,24 +243,4 @@ public sealed class RulesetTests
             return rules.ToString() == save && rules.AllRules.Count == lines
                 && rules.Tables.Sum(table => rules.ChainsOf(table).Sum(chain => rules[table, chain.Name].Count)) == lines;
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(1000));
-
-    [Fact]
-    public void Ten_thousand_rules_are_read_in_less_than_half_a_second()
-    {
-        var save = new StringBuilder("*filter\n:DOCKER-USER - [0:0]\n");
-        for (var i = 0; i < 10_000; i++)
-            save.Append(CultureInfo.InvariantCulture, $"[{i}:{i}] -A DOCKER-USER -d 10.{i / 256}.{i % 256}.0/24 -i br-0123456789ab -p tcp -m tcp --dport 25 -m comment --comment \"DockerNetHarden:Custom/rule {i}\" -j DROP\n");
-        var text = save.Append("COMMIT\n").ToString();
-
-        // The best of three: the machine may be busy with something else.
-        var best = TimeSpan.MaxValue;
-        for (var run = 0; run < 3; run++)
-        {
-            var clock = Stopwatch.StartNew();
-            var rules = Ruleset.Parse(Family.IPv4, text);
-            best = clock.Elapsed < best ? clock.Elapsed : best;
-            Assert.Equal(10_000, rules["filter", "DOCKER-USER"][^1].Position);
-        }
-        Assert.InRange(best.TotalMilliseconds, 0, 500);
-    }
 }
