@@ -121,7 +121,11 @@ run_xunit() {
 run_pester() {
     say "== Pester"
     code=0
-    DNH_MODULE=$(staged) "$1" -NoLogo -NoProfile -NonInteractive -File tests/Pester/Invoke-Tests.ps1 </dev/null >"$results/pester.log" 2>&1 || code=$?
+    # Twenty minutes are what a build agent has for everything; a pwsh that hangs must not take them.
+    patience=
+    ! has timeout || patience='timeout -k 10 900'
+    # shellcheck disable=SC2086 # A command and its arguments.
+    DNH_MODULE=$(staged) $patience "$1" -NoLogo -NoProfile -NonInteractive -File tests/Pester/Invoke-Tests.ps1 </dev/null >"$results/pester.log" 2>&1 || code=$?
     cat "$results/pester.log"
     line=$(sed -n 's/^Pester: \([0-9][0-9]*\) passed, \([0-9][0-9]*\) failed, \([0-9][0-9]*\) skipped.*$/\1 \2 \3/p' "$results/pester.log" | tail -n 1)
     # shellcheck disable=SC2086 # Three numbers.
