@@ -1,6 +1,7 @@
 using System.Formats.Tar;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using DockerNetHarden.Lab.Linux;
 
 namespace DockerNetHarden.Lab;
@@ -93,10 +94,10 @@ public sealed partial class LabHost
             ["userland-proxy"] = options.UserlandProxy,
             ["dns"] = new JsonArray([.. options.Dns.Select(address => JsonValue.Create(address))]),
         };
-        // Engines to 24 keep a key in /etc/docker unless told otherwise; later ones have none and refuse the setting.
-        var key = folder.In("key.json");
-        if ((await ProcessRun.RunAsync(["dockerd", "--deprecated-key-path", key, "--version"], stop).ConfigureAwait(false)).ExitCode == 0)
-            settings["deprecated-key-path"] = key;
+        // Engines to 23 keep a key in /etc/docker unless told otherwise; later ones have none and refuse the setting.
+        var version = (await ProcessRun.RunAsync(["dockerd", "--version"], stop).ConfigureAwait(false)).OrThrow();
+        if (DockerVersion().Match(version) is { Success: true } match && int.Parse(match.Groups["major"].ValueSpan, CultureInfo.InvariantCulture) <= 23)
+            settings["deprecated-key-path"] = folder.In("key.json");
         await File.WriteAllTextAsync(folder.In("daemon.json"), settings.ToJsonString(), stop).ConfigureAwait(false);
     }
 
@@ -142,6 +143,9 @@ public sealed partial class LabHost
         inside.Write("/proc/sys/net/ipv6/conf/all/accept_dad", "0");
         inside.Write("/proc/sys/net/ipv6/conf/eth0/disable_ipv6", "0");
     }
+
+    [GeneratedRegex("version (?<major>[0-9]+)\\.", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex DockerVersion();
 
     private async Task<IReadOnlyList<LabContainer>> InspectAsync(IReadOnlyList<string> names, CancellationToken stop)
     {

@@ -50,7 +50,7 @@ public sealed partial class LabHost
 
     /// <summary>
     /// Whether a packet with a false source, sent by a container, arrives at the host's service: a datagram at the UDP echo, or a TCP SYN, which then stands
-    /// half open in the host's table of connections.
+    /// half open in the host's table of connections, or was already ended by a reset from the true owner of the address.
     /// </summary>
     public async Task<bool> SpoofedAsync(string from, string source, string to, ProbeProtocol protocol = ProbeProtocol.Udp, CancellationToken stop = default)
     {
@@ -60,9 +60,10 @@ public sealed partial class LabHost
         using var socket = place.OpenSocket(AddressFamily.InterNetwork, SocketType.Raw, 255);
         if (protocol == ProbeProtocol.Tcp)
         {
+            var failed = FailedAttempts();
             var packet = SpoofedPacket.TcpSyn(spoofed, target, port, LabAddresses.HostHttpPort);
             await socket.SendToAsync(packet, SocketFlags.None, new IPEndPoint(target, 0), stop).ConfigureAwait(false);
-            return await SeenAsync(() => Task.FromResult(IsHalfOpen(spoofed, port)), stop).ConfigureAwait(false);
+            return await SeenAsync(() => Task.FromResult(IsHalfOpen(spoofed, port) || FailedAttempts() > failed), stop).ConfigureAwait(false);
         }
         if (protocol != ProbeProtocol.Udp)
             throw new LabException($"A packet with a false source is a UDP datagram or a TCP SYN, not {protocol}.");
@@ -129,6 +130,14 @@ public sealed partial class LabHost
         var address = Convert.ToHexString([.. Enumerable.Reverse(remote.GetAddressBytes())]);
         var wanted = string.Create(CultureInfo.InvariantCulture, $" {address}:{port:X4} 03 ");
         return NetNamespace.Named(HostNamespace).Read("/proc/thread-self/net/tcp").Contains(wanted, StringComparison.Ordinal);
+    }
+
+    // AttemptFails of /proc/net/snmp (RFC 4022, tcpAttemptFails): connections that went from SYN_RECV back to nothing, in the host's namespace.
+    private long FailedAttempts()
+    {
+        var lines = NetNamespace.Named(HostNamespace).Read("/proc/thread-self/net/snmp").Split('\n').Where(line => line.StartsWith("Tcp:", StringComparison.Ordinal))
+            .Select(line => line.Split(' ')).ToArray();
+        return long.Parse(lines[1][Array.IndexOf(lines[0], "AttemptFails")], CultureInfo.InvariantCulture);
     }
 
     private static async Task<bool> SeenAsync(Func<Task<bool>> seen, CancellationToken stop)

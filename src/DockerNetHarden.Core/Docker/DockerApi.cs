@@ -13,7 +13,7 @@ public static class DockerApi
     /// <summary>The newest API version that is understood: Docker Engine 29.0's.</summary>
     public static ApiVersion Newest => new(1, 52);
 
-    /// <summary>The oldest API version that is understood: Docker Engine 1.12's, the oldest that Docker itself still documents.</summary>
+    /// <summary>The oldest API version that is understood: Docker Engine 1.12's, and the oldest that engines 25 to 28 still speak.</summary>
     public static ApiVersion Oldest => new(1, 24);
 
     /// <summary>Is an engine there at all?</summary>

@@ -38,7 +38,7 @@ public sealed class DockerResponseReader
         for (var interim = 0; interim <= MostInterim; interim++)
         {
             var budget = _limits.HeaderBytes;
-            var statusLine = await _source.ReadLineAsync(budget, mayEnd: true, stop).ConfigureAwait(false);
+            var statusLine = await _source.ReadLineAsync(budget, mayEnd: interim == 0, stop).ConfigureAwait(false);
             if (statusLine is null)
             {
                 _ended = true;

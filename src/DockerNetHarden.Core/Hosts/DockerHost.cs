@@ -12,10 +12,12 @@ public sealed class DockerHost(IShell shell, IDockerSource? docker = null, TimeP
     /// <summary>How long reading may take; one minute unless set.</summary>
     public TimeSpan ReadTimeout { get; init; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>How long one step of a write may take, its wait of ten seconds for the lock of xtables included; thirty seconds unless set.</summary>
+    /// <summary>How long one step of a write may take, its wait of ten seconds for the lock of xtables included; thirty seconds unless
+    /// set.</summary>
     public TimeSpan StepTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Reads the host: its rules in the implementation that Docker uses, links, addresses, resolvers, and Docker, side by side.</summary>
+    /// <summary>Reads the host: its rules in the implementation that Docker uses, links, addresses, resolvers, and Docker, side by
+    /// side.</summary>
     /// <param name="stop">Stops reading; nothing is changed by then or later.</param>
     /// <returns>The snapshot. Docker that cannot be asked is no failure: <see cref="HostSnapshot.DockerError"/> says why.</returns>
     /// <exception cref="HostException">The shell does not answer, iptables is missing, may not be used or cannot be read.</exception>
@@ -55,13 +57,15 @@ public sealed class DockerHost(IShell shell, IDockerSource? docker = null, TimeP
     }
 
     /// <summary>
-    /// Writes: compares the premises, creates chains, runs the steps, takes them back where a later one fails, reads back. One program; a token that
+    /// Writes: compares the premises, creates chains, runs the steps, takes them back where a later one fails, reads back. One program; a
+    /// token that
     /// is cancelled after it began is not looked at, so that a host that was written is always reported.
     /// </summary>
     /// <param name="request">What to write.</param>
     /// <param name="stop">Looked at before the program begins.</param>
     /// <returns>How it ended, and the rule sets as read back.</returns>
-    /// <exception cref="HostException">The conversation broke (what is written is then unknown: read the host), there is no right to write, or the rules
+    /// <exception cref="HostException">The conversation broke (what is written is then unknown: read the host), there is no right to
+    /// write, or the rules
     /// could not be read back.</exception>
     public async Task<WriteOutcome> ApplyAsync(WriteRequest request, CancellationToken stop)
     {

@@ -4,8 +4,10 @@ using System.Text;
 namespace DockerNetHarden.Hosts;
 
 /// <summary>
-/// Finds the frames of one program in one of its streams. A frame is a line that begins with <c>@NONCE</c>, with a newline of its own before it,
-/// so that output without a last newline keeps its end. What stands outside the frames is noise (banners, motd): kept, bounded, for messages.
+/// Finds the frames of one program in one of its streams. A frame is a line that begins with <c>@NONCE</c>, with a newline of its own
+/// before it,
+/// so that output without a last newline keeps its end. What stands outside the frames is noise (banners, motd): kept, bounded, for
+/// messages.
 /// </summary>
 internal sealed class FrameReader
 {
@@ -29,7 +31,8 @@ internal sealed class FrameReader
     /// <summary>Ends with the sections when the program's last frame has come; fails where frames contradict each other.</summary>
     internal Task<IReadOnlyList<FramedPart>> Done => done.Task;
 
-    /// <summary>What was seen so far: whether any frame came, the section that is open, and the noise or what the open section printed last.</summary>
+    /// <summary>What was seen so far: whether any frame came, the section that is open, and the noise or what the open section printed
+    /// last.</summary>
     internal (bool AnyFrame, string? Open, string Tail) State
     {
         get

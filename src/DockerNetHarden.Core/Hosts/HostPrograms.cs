@@ -29,7 +29,8 @@ internal static class HostPrograms
         "[ -e /proc/net/if_inet6 ] && command -v ip6tables-legacy-save >/dev/null && case $(ip6tables --version 2>/dev/null) in *nf_tables*|'') ;; *) false ;; esac";
 
     // $1 is the command's prefix; then come pairs of a table and the lines that the plan was made on.
-    // The whole save is cut to the table here: `iptables-legacy-save -t mangle` would create the table, and a stale plan must change nothing.
+    // The whole save is cut to the table here: `iptables-legacy-save -t mangle` would create the table, and a stale plan must change
+    // nothing.
     // Exit 1: stale (the table and its lines are printed). Exit 3: not readable.
     private const string Premise = """
         t=$($S "$1-save") || exit 3
@@ -83,7 +84,8 @@ internal static class HostPrograms
     {
         var program = new ShellProgram()
             // From here on the program ends what it began: neither a lost connection (HUP, PIPE) nor a Ctrl-C, which the terminal
-            // sends to the whole process group (INT, QUIT), may stop it between two tables. iptables-restore inherits this.
+            // sends to the whole process group (INT, QUIT), may stop it between two tables. iptables-restore inherits this. It is not
+            // taken back at the end: then a signal could still come before the last frame. A shell like this ends with its input.
             .Do("trap '' HUP INT QUIT PIPE TERM; dnh_go=1 dnh_failed=0 dnh_done=0");
         foreach (var family in request.Premises.GroupBy(static premise => premise.Family))
         {
@@ -94,7 +96,8 @@ internal static class HostPrograms
         }
         for (var i = 0; i < request.NewChains.Count; i++)
         {
-            // It fails where the chain exists, which is as good; any other reason fails the step that needs the chain, with its own message.
+            // It fails where the chain exists, which is as good; any other reason fails the step that needs the chain, with its own
+            // message.
             var chain = request.NewChains[i];
             program.Section(
                 Named("create", i + 1), """$S "$1" -w 10 -t "$2" -N "$3" 2>/dev/null || :""",
@@ -117,12 +120,13 @@ internal static class HostPrograms
         program.Section("save4", """$S "$1-save" -c""", data: [request.Tool.Prefix4]);
         if (request.Tool.Prefix6 is { } prefix6)
             program.Section("save6", """$S "$1-save" -c""", data: [prefix6]);
-        return program.Do("trap - HUP INT QUIT PIPE TERM").Build(timeout);
+        return program.Build(timeout);
     }
 
     private static string Named(string kind, int number) => string.Create(CultureInfo.InvariantCulture, $"{kind}-{number}");
 
     private static string PrefixOf(WriteRequest request, Family family) =>
         family == Family.IPv4 ? request.Tool.Prefix4 : request.Tool.Prefix6
-            ?? throw new ArgumentException("The request writes IPv6 rules, but the host has no ip6tables; install it, or leave the IPv6 rules out.", nameof(request));
+            ?? throw new ArgumentException(
+                "The request writes IPv6 rules, but the host has no ip6tables; install it, or leave the IPv6 rules out.", nameof(request));
 }

@@ -97,11 +97,15 @@ internal sealed class HostReading
         }
         var choice = BackendChoice.Choose(candidates);
         // An unreadable default is an error unless Docker is known to use the other one.
-        return failure is not null && choice?.HasDocker != true
-            ? throw failure
-            : choice ?? (warnings.Count > 0 && family == Family.IPv4
-                ? throw new HostException(HostFailure.UnreadableRules, host, warnings[^1])
-                : null);
+        if (failure is not null)
+        {
+            if (choice?.HasDocker != true)
+                throw failure;
+            warnings.Add($"The rules of {plain} were not read, Docker uses {choice.Tool.Name}: {failure.Message}");
+        }
+        return choice ?? (warnings.Count > 0 && family == Family.IPv4
+            ? throw new HostException(HostFailure.UnreadableRules, host, warnings[^1])
+            : null);
     }
 
     private string Text(string section) => reply.Find(section)?.Text ?? "";

@@ -1,7 +1,8 @@
 namespace DockerNetHarden.Hosts;
 
 /// <summary>
-/// A conversation with the sh at the other end of a process: <c>/bin/sh</c> itself, or ssh with other arguments. The programs of one conversation
+/// A conversation with the sh at the other end of a process: <c>/bin/sh</c> itself, or ssh with other arguments. The programs of one
+/// conversation
 /// go one after the other to the same standard input. A conversation that broke is started anew by the next program.
 /// </summary>
 /// <param name="hostName">The host as the user named it.</param>
@@ -50,7 +51,8 @@ public sealed class ProcessShell(string hostName, string executable, IReadOnlyLi
         }
     }
 
-    /// <summary>Ends the conversation: closes the shell's input, waits two seconds at most, then kills the process and its children.</summary>
+    /// <summary>Ends the conversation: closes the shell's input, waits two seconds at most, then kills the process and its
+    /// children.</summary>
     /// <returns>A task that ends when the process has.</returns>
     public async ValueTask DisposeAsync()
     {

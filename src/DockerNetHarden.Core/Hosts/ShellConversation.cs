@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 
 namespace DockerNetHarden.Hosts;
@@ -7,7 +8,8 @@ namespace DockerNetHarden.Hosts;
 /// <summary>One process and its three streams, while it lives.</summary>
 internal sealed class ShellConversation
 {
-    // How long streams may stay open behind a process that is gone: a grandchild can hold them for ever (ssh with a background job is known for it).
+    // How long streams may stay open behind a process that is gone: a grandchild can hold them for ever (ssh with a background job is
+    // known for it).
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
 
     private readonly string host;
@@ -80,7 +82,8 @@ internal sealed class ShellConversation
         stop.ThrowIfCancellationRequested();
         throw Failure(
             HostFailure.Timeout,
-            string.Create(System.Globalization.CultureInfo.InvariantCulture, $"the program did not end within {script.Timeout.TotalSeconds:0.###} seconds and was stopped. Allow it more time, or look on the host what it waits for"));
+            string.Create(CultureInfo.InvariantCulture, $"the program did not end within {script.Timeout.TotalSeconds:0.###} seconds and was stopped. ")
+            + "Allow it more time, or look on the host what it waits for");
     }
 
     /// <summary>Closes the input, at which a shell ends; then as <see cref="KillAsync"/>.</summary>
@@ -175,19 +178,22 @@ internal sealed class ShellConversation
 
     private HostException Ended()
     {
-        var code = process.HasExited ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $" with exit code {process.ExitCode}") : "";
+        var code = process.HasExited ? string.Create(CultureInfo.InvariantCulture, $" with exit code {process.ExitCode}") : "";
         return output.State.AnyFrame || errors.State.AnyFrame
             ? Failure(HostFailure.ConnectionLost, $"'{executable}' ended{code} before the program did. What the section had begun is unknown: read the host again")
             : Failure(
                 HostFailure.NoPosixShell,
-                $"what answered is no POSIX sh: '{executable}' ended{code} and no frame of the program came back. The host needs a /bin/sh that reads its standard input");
+                $"what answered is no POSIX sh: '{executable}' ended{code} and no frame of the program came back. "
+                + "The host needs a /bin/sh that reads its standard input");
     }
 
     private HostException Failure(HostFailure failure, string reason)
     {
         var (_, open, said) = output.State;
         var (_, openErrors, complaint) = errors.State;
-        var seen = string.Join(" | ", new[] { complaint, said }.Where(static text => text.Length > 0).Select(static text => text.Length > 600 ? "..." + text[^600..] : text));
+        var seen = string.Join(" | ", new[] { complaint, said }
+            .Where(static text => text.Length > 0)
+            .Select(static text => text.Length > 600 ? "..." + text[^600..] : text));
         var section = open ?? openErrors;
         return new HostException(
             failure, host,

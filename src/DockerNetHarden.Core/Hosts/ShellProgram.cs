@@ -6,7 +6,8 @@ using System.Text;
 namespace DockerNetHarden.Hosts;
 
 /// <summary>
-/// Makes a <see cref="ShellScript"/>: one function of POSIX sh (IEEE 1003.1, XCU 2), called on the program's last line. Code is constants of this
+/// Makes a <see cref="ShellScript"/>: one function of POSIX sh (IEEE 1003.1, XCU 2), called on the program's last line. Code is constants
+/// of this
 /// project; all that comes from outside is data and stands in quoted here-documents with a random delimiter, where a shell expands nothing.
 /// </summary>
 /// <remarks>
@@ -17,7 +18,8 @@ namespace DockerNetHarden.Hosts;
 public sealed class ShellProgram
 {
     // sudo's "-n" never asks: a prompt would hang a conversation that nobody sees. $S is split into words on purpose.
-    // Daemons and non-interactive ssh sessions often have no sbin in their PATH. An unset PATH must not become ":/sbin", which names the current folder.
+    // Daemons and non-interactive ssh sessions often have no sbin in their PATH. An unset PATH must not become ":/sbin", which names the
+    // current folder.
     private const string Preamble = """
         LC_ALL=C
         export LC_ALL
@@ -49,11 +51,13 @@ public sealed class ShellProgram
     /// Its data are <c>$1</c>, <c>$2</c> ... of the code (and of <paramref name="when"/> and <paramref name="then"/>).
     /// </summary>
     /// <param name="name">The section's name: lower-case letters, digits and hyphens.</param>
-    /// <param name="code">A constant of this project, in sh. <c>$S</c> before a command is <c>sudo -n</c> where the user is not root.</param>
+    /// <param name="code">A constant of this project, in sh. <c>$S</c> before a command is <c>sudo -n</c> where the user is not
+    /// root.</param>
     /// <param name="data">The arguments, carried byte for byte. A NUL cannot be carried.</param>
     /// <param name="input">The standard input, ended by a newline if it is not; <c>/dev/null</c> where null.</param>
     /// <param name="when">A constant condition; where it fails there is no section.</param>
-    /// <param name="then">Constant code that runs after the section, outside its subshell; <c>$dnh_rc</c> is the section's exit code.</param>
+    /// <param name="then">Constant code that runs after the section, outside its subshell; <c>$dnh_rc</c> is the section's exit
+    /// code.</param>
     /// <returns>This program.</returns>
     /// <exception cref="ArgumentException">The name has other characters, or data or input has a NUL or a lone surrogate.</exception>
     public ShellProgram Section(
@@ -104,7 +108,8 @@ public sealed class ShellProgram
             else
                 text.Append(part);
         }
-        // A compound command, so that no prefix of the last line is a command: `fn </dev/null` cut behind its name would run with the conversation as its input.
+        // A compound command, so that no prefix of the last line is a command: `fn </dev/null` cut behind its name would run with the
+        // conversation as its input.
         text.Append(CultureInfo.InvariantCulture, $"dnh_frame done\n}}\nif :; then dnh_{nonce} </dev/null; fi\n");
         return new ShellScript(text.ToString(), nonce, timeout);
     }

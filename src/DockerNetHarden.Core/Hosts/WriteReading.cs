@@ -19,7 +19,9 @@ internal static class WriteReading
 
         // Nothing was written in these two cases; a plain error says more than an outcome.
         if (unread is not null)
-            throw HostErrors.IsNoRight(unread.Errors) ? HostErrors.NoPermission(host, "of the conversation", unread) : HostErrors.Unreadable(host, "iptables-save", unread);
+            throw HostErrors.IsNoRight(unread.Errors)
+                ? HostErrors.NoPermission(host, "of the conversation", unread)
+                : HostErrors.Unreadable(host, "iptables-save", unread);
         if (failed is not null && steps.Count == 1 && HostErrors.IsNoRight(failed.Errors))
             throw HostErrors.NoPermission(host, "of the conversation", failed);
 
@@ -27,7 +29,10 @@ internal static class WriteReading
             : failed is not null ? WriteStatus.Failed
             : WriteStatus.Written;
         if (status == WriteStatus.Written && steps.Count != request.Steps.Count)
-            throw new HostException(HostFailure.ConnectionLost, host, $"Host '{host}': {steps.Count} of {request.Steps.Count} steps were reported. Read the host again to see what it has.");
+            throw new HostException(
+                HostFailure.ConnectionLost, host,
+                $"Host '{host}': {steps.Count} of {request.Steps.Count} steps were reported. "
+                + "Read the host again to see what it has.");
 
         return new WriteOutcome
         {

@@ -3,11 +3,13 @@ using DockerNetHarden.Iptables;
 namespace DockerNetHarden.Snapshots;
 
 /// <summary>One family's rule set in one implementation, with the command that writes there.</summary>
-/// <param name="Tool">The command: <c>iptables</c>, or <c>iptables-nft</c> or <c>iptables-legacy</c> where <c>iptables</c> is the other implementation.</param>
+/// <param name="Tool">The command: <c>iptables</c>, or <c>iptables-nft</c> or <c>iptables-legacy</c> where <c>iptables</c> is the other
+/// implementation.</param>
 /// <param name="Rules">What it holds.</param>
 public sealed record BackendCandidate(InstalledTool Tool, Ruleset Rules)
 {
-    /// <summary>Whether Docker's chains are here: DOCKER-USER or DOCKER in filter, DOCKER in nat. Source: Docker's "Packet filtering and firewalls".</summary>
+    /// <summary>Whether Docker's chains are here: DOCKER-USER or DOCKER in filter, DOCKER in nat. Source: Docker's "Packet filtering and
+    /// firewalls".</summary>
     public bool HasDocker => Rules.HasChain("filter", "DOCKER-USER") || Rules.HasChain("filter", "DOCKER") || Rules.HasChain("nat", "DOCKER");
 
     /// <summary>Whether FORWARD jumps to DOCKER-USER, which only a daemon that runs with this implementation does.</summary>
@@ -16,12 +18,14 @@ public sealed record BackendCandidate(InstalledTool Tool, Ruleset Rules)
 }
 
 /// <summary>
-/// Finds the implementation that Docker uses: a host can have rules in iptables-nft and in iptables-legacy, and rules beside Docker's chains protect nothing.
+/// Finds the implementation that Docker uses: a host can have rules in iptables-nft and in iptables-legacy, and rules beside Docker's
+/// chains protect nothing.
 /// </summary>
 public static class BackendChoice
 {
     /// <summary>
-    /// The candidate with Docker's chains; where several have them, the one whose FORWARD jumps to DOCKER-USER (chains of a daemon that once ran with
+    /// The candidate with Docker's chains; where several have them, the one whose FORWARD jumps to DOCKER-USER (chains of a daemon that
+    /// once ran with
     /// the other implementation stay behind); where that does not decide, the first.
     /// </summary>
     /// <param name="candidates">The candidates of one family, the default command's first.</param>

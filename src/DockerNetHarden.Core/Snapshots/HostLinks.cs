@@ -5,7 +5,8 @@ namespace DockerNetHarden.Snapshots;
 /// <summary>The links of a host and their addresses.</summary>
 public static class HostLinks
 {
-    /// <summary>Reads <c>/proc/net/dev</c>: two lines of headings, then a link a line, its name before the last colon (an alias has one of its own). Source: proc(5).</summary>
+    /// <summary>Reads <c>/proc/net/dev</c>: two lines of headings, then a link a line, its name before the last colon (an alias has one of
+    /// its own). Source: proc(5).</summary>
     /// <param name="text">The file.</param>
     /// <returns>The names, in the kernel's order.</returns>
     public static IReadOnlyList<string> ParseLinks(string text)
@@ -29,7 +30,8 @@ public static class HostLinks
         foreach (var line in text.Split('\n'))
         {
             var words = line.Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
-            // "2: eth0    inet 10.0.0.5/24 brd ...", "3: tun0    inet 10.8.0.1 peer 10.8.0.2/32 ...": the length is the subnet's, not the address's.
+            // "2: eth0    inet 10.0.0.5/24 brd ...", "3: tun0    inet 10.8.0.1 peer 10.8.0.2/32 ...": the length is the subnet's, not the
+            // address's.
             if (words.Length < 4 || words[2] is not ("inet" or "inet6"))
                 continue;
             if (Cidr.TryParse(words[3].Split('/')[0], out var address))

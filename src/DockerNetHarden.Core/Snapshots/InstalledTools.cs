@@ -7,7 +7,8 @@ namespace DockerNetHarden.Snapshots;
 public sealed record InstalledTool(string Name, string Path, string Version)
 {
     /// <summary>
-    /// The implementation of an iptables command. Since 1.8 the version says <c>(nf_tables)</c> or <c>(legacy)</c>; older ones say neither and are legacy.
+    /// The implementation of an iptables command. Since 1.8 the version says <c>(nf_tables)</c> or <c>(legacy)</c>; older ones say neither
+    /// and are legacy.
     /// Source: xtables-nft(8).
     /// </summary>
     public IptablesBackend Backend => Version.Contains("(nf_tables)", StringComparison.Ordinal) ? IptablesBackend.Nft : IptablesBackend.Legacy;

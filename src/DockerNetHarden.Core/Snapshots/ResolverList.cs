@@ -49,7 +49,8 @@ public static class ResolverList
         }
     }
 
-    /// <summary>Puts the sources together: loopback addresses are left out, for a container cannot reach them, and what comes twice.</summary>
+    /// <summary>Puts the sources together: loopback addresses are left out, for a container cannot reach them, and what comes
+    /// twice.</summary>
     /// <param name="sources">The servers of each source: the daemon's, the containers', the host's.</param>
     /// <returns>The servers, first come first.</returns>
     public static IReadOnlyList<Cidr> Merge(params IReadOnlyList<Cidr>[] sources)

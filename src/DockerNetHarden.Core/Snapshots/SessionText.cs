@@ -9,7 +9,8 @@ public static class SessionText
     private const string Mapped = "::ffff:";
 
     /// <summary>
-    /// Reads the value of <c>SSH_CONNECTION</c> (client address, client port, server address, server port; sshd(8)) in the first line and the output of
+    /// Reads the value of <c>SSH_CONNECTION</c> (client address, client port, server address, server port; sshd(8)) in the first line and
+    /// the output of
     /// <c>ip -o route get CLIENT</c> (ip-route(8)) behind it.
     /// </summary>
     /// <param name="text">The lines.</param>

@@ -12,6 +12,14 @@ internal sealed class LabDemo(IHardener hardener, TextWriter output, Style style
     public async Task<bool> RunAsync(LabBackend backend, CancellationToken stop)
     {
         var clock = Stopwatch.StartNew();
+        var kept = await HardenAsync(backend, stop).ConfigureAwait(false);
+        await SayAsync("\n" + (kept ? style.Good("Every check came to what hardening promises.") : style.Bad("Not every check came to what hardening promises: see the lines marked '!'."))
+            + style.Quiet(string.Create(CultureInfo.InvariantCulture, $" {clock.Elapsed.TotalSeconds:0.0} s in all; the host is gone again."))).ConfigureAwait(false);
+        return kept;
+    }
+
+    private async Task<bool> HardenAsync(LabBackend backend, CancellationToken stop)
+    {
         await SayAsync(style.Heading("A Docker host, as it comes")).ConfigureAwait(false);
         var lab = await LabHost.RaiseAsync(new LabOptions { Backend = backend }, stop).ConfigureAwait(false);
         await using (lab.ConfigureAwait(false))
@@ -34,10 +42,7 @@ internal sealed class LabDemo(IHardener hardener, TextWriter output, Style style
             await SayAsync("\n" + style.Heading("The rules in place, and the packets that they met")).ConfigureAwait(false);
             await ShowRulesAsync(lab, stop).ConfigureAwait(false);
 
-            var kept = checks.Zip(after).All(pair => pair.First.IsAsPromised(pair.Second));
-            await SayAsync("\n" + (kept ? style.Good("Every check came to what hardening promises.") : style.Bad("Not every check came to what hardening promises: see the lines marked '!'."))
-                + style.Quiet(string.Create(CultureInfo.InvariantCulture, $" {clock.Elapsed.TotalSeconds:0.0} s in all; the host is gone again."))).ConfigureAwait(false);
-            return kept;
+            return checks.Zip(after).All(pair => pair.First.IsAsPromised(pair.Second));
         }
     }
 

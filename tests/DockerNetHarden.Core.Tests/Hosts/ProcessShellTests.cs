@@ -77,6 +77,19 @@ public sealed class ProcessShellTests
     }
 
     [Fact]
+    public async Task Forty_conversations_wait_side_by_side()
+    {
+        var watch = Stopwatch.StartNew();
+        await Task.WhenAll(Enumerable.Range(0, 40).Select(static async _ =>
+        {
+            await using var opened = ShellFacts.Open("/bin/sh");
+            await opened.RunAsync(Script("sleep 1"), CancellationToken.None);
+        }));
+        // One after the other they would take 40 seconds; with a thread blocked for each stream, more than ten.
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(8), $"It took {watch.Elapsed}.");
+    }
+
+    [Fact]
     public async Task Noise_around_the_frames_is_ignored()
     {
         await using var shell = Sh("""printf 'Welcome!\nno newline at the end'; printf 'motd' >&2; exec /bin/sh""");

@@ -1,4 +1,4 @@
-using DockerNetHarden.Iptables;
+using DockerNetHarden.Rules;
 using FsCheck;
 using FsCheck.Fluent;
 

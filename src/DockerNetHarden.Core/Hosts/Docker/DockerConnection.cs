@@ -56,7 +56,7 @@ internal static class DockerConnection
             return (DockerFailure.NotInstalled, $"The socket {endpoint.SocketPath} does not exist: DOCKER_HOST names it. Correct it, or unset it for {DockerEndpoint.DefaultSocket}; where no Docker Engine is installed, https://docs.docker.com/engine/install/ says how.");
         if (RootlessSocket(userFolders) is { } rootless)
             return (DockerFailure.Rootless, $"{endpoint.SocketPath} does not exist, and {rootless} does: Docker runs rootless here, in a network namespace of its own, where this host's firewall does not decide what containers reach. Run the engine as root (`systemctl enable --now docker`), or harden within that namespace.");
-        return (DockerFailure.NotInstalled, $"The socket {endpoint.SocketPath} does not exist: Docker Engine is not installed or was never started. Install it (https://docs.docker.com/engine/install/), start it (`systemctl start docker`), or name its socket in DOCKER_HOST.");
+        return (DockerFailure.NotInstalled, $"The socket {endpoint.SocketPath} does not exist: Docker Engine is not installed or does not run. Start it (`systemctl start docker`), install it (https://docs.docker.com/engine/install/), or name its socket in DOCKER_HOST.");
     }
 
     private static string? RootlessSocket(string userFolders)

@@ -1,0 +1,104 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
+using DockerNetHarden.Hosts.Docker;
+
+namespace DockerNetHarden.Core.Tests.Docker;
+
+/// <summary>Something on a unix socket in a temporary folder that answers as a test says. A null answer hangs; bytes are sent as they are.</summary>
+internal sealed class FakeEngine : IAsyncDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("dnh-engine-").FullName;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+    private readonly Func<string, byte[]?> _answer;
+    private readonly Task _loop;
+    private int _busy;
+    private int _mostBusy;
+
+    public FakeEngine(Func<string, byte[]?> answer)
+    {
+        _answer = answer;
+        _listener.Bind(new UnixDomainSocketEndPoint(SocketPath));
+        _listener.Listen(64);
+        _loop = AcceptAsync();
+    }
+
+    public string SocketPath => Path.Combine(_folder, "docker.sock");
+
+    public DockerEndpoint Endpoint => DockerEndpoint.Parse("unix://" + SocketPath);
+
+    /// <summary>The requests' first lines, with the body behind it where there was one.</summary>
+    public ConcurrentQueue<string> Requests { get; } = new();
+
+    /// <summary>How many requests were in work at the same time.</summary>
+    public int MostBusy => _mostBusy;
+
+    public static byte[] Reply(int status, string body) =>
+        Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}"));
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        _listener.Dispose();
+        await _loop;
+        _stop.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private async Task AcceptAsync()
+    {
+        var conversations = new List<Task>();
+        try
+        {
+            while (true)
+                conversations.Add(ConverseAsync(await _listener.AcceptAsync(_stop.Token)));
+        }
+        catch (Exception error) when (error is OperationCanceledException or SocketException or ObjectDisposedException)
+        {
+            await Task.WhenAll(conversations);
+        }
+    }
+
+    private async Task ConverseAsync(Socket socket)
+    {
+        await using var stream = new NetworkStream(socket, ownsSocket: true);
+        using var reader = new StreamReader(stream, Encoding.Latin1);
+        try
+        {
+            while (await reader.ReadLineAsync(_stop.Token) is { Length: > 0 } first)
+            {
+                var length = 0;
+                while (await reader.ReadLineAsync(_stop.Token) is { Length: > 0 } header)
+                {
+                    if (header.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase))
+                        length = int.Parse(header.AsSpan(15), CultureInfo.InvariantCulture);
+                }
+                var body = new char[length];
+                // Without a body not even zero characters are asked for: the reader would wait for the next request.
+                if (length > 0)
+                    await reader.ReadBlockAsync(body, _stop.Token);
+                var request = first.Replace(" HTTP/1.1", "", StringComparison.Ordinal) + (length > 0 ? " " + new string(body) : "");
+                Requests.Enqueue(request);
+
+                var busy = Interlocked.Increment(ref _busy);
+                for (var most = _mostBusy; busy > most && Interlocked.CompareExchange(ref _mostBusy, busy, most) != most; most = _mostBusy) { }
+                if (_answer(request) is not { } reply)
+                {
+                    await Task.Delay(Timeout.Infinite, _stop.Token);
+                    return;
+                }
+                await Task.Delay(5, _stop.Token);
+                Interlocked.Decrement(ref _busy);
+                await stream.WriteAsync(reply, _stop.Token);
+                if (reply is not [.., (byte)'}' or (byte)']'])
+                    return;
+            }
+        }
+        catch (Exception error) when (error is OperationCanceledException or IOException)
+        {
+            // The client is gone, or the test is over.
+        }
+    }
+}
