@@ -6,4 +6,31 @@
     CompanyName            = 'The DockerNetHarden authors'
     Copyright              = '(c) 2026 The DockerNetHarden authors. MIT License.'
     Description            = 'Decides, enforces and proves what Docker containers may reach: cloud metadata, the Docker host, internal networks, mail.'
+    PowerShellVersion      = '7.4'
+    CompatiblePSEditions   = @('Core')
+    FormatsToProcess       = @('DockerNetHarden.Format.ps1xml')
+    CmdletsToExport        = @(
+        'Block-ContainerHostAccess'
+        'Block-ContainerInternalAccess'
+        'Block-ContainerMetadataAccess'
+        'Get-DockerNetwork'
+        'Get-FirewallRule'
+        'Invoke-FirewallRule'
+        'New-FirewallRule'
+        'New-HardenedDockerNetwork'
+        'Remove-FirewallRule'
+        'Set-SmtpRateLimit'
+        'Test-FirewallRule'
+    )
+    FunctionsToExport      = @()
+    AliasesToExport        = @()
+    VariablesToExport      = @()
+    PrivateData            = @{
+        PSData = @{
+            Tags         = @('Docker', 'Firewall', 'iptables', 'Security', 'Hardening', 'Container', 'Metadata', 'Linux', 'PSEdition_Core')
+            LicenseUri   = 'https://github.com/dockernetharden/DockerNetHarden/blob/main/LICENSE'
+            ProjectUri   = 'https://github.com/dockernetharden/DockerNetHarden'
+            ReleaseNotes = 'https://github.com/dockernetharden/DockerNetHarden/blob/main/CHANGELOG.md'
+        }
+    }
 }

@@ -146,6 +146,13 @@ public sealed partial class FirewallRule : IEquatable<FirewallRule>
         return new FirewallRule(RuleParser.Parse(text));
     }
 
+    /// <summary>The same rule under the mark <c>Custom/NAME</c>, so that it is replaced and removed by itself.</summary>
+    /// <param name="name">The subject of the mark.</param>
+    /// <exception cref="RuleException">The rule belongs to another control, or the name cannot stand in a mark.</exception>
+    public FirewallRule Named(string name) => string.Equals(Control, "Custom", StringComparison.Ordinal)
+        ? With(spec => spec.Subject = name)
+        : throw new RuleException("Name", name, $"the rule belongs to {Mark}; only a rule of the control Custom can be given a name.");
+
     /// <summary>The rule in canonical text; it holds everything.</summary>
     public override string ToString() => _text.Value;
 

@@ -1,0 +1,58 @@
+using DockerNetHarden.Iptables;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Planning;
+
+/// <summary>
+/// Whether rules stand on a host where they can act: each in its control's chain, jumped to, in order, and not behind a line that ends the chain before
+/// them. It reads text, not packets: what other tables and other tools do to a packet is not looked at.
+/// </summary>
+public static class RulePresence
+{
+    /// <summary>What keeps the rules from acting, a sentence each; empty where nothing does.</summary>
+    /// <exception cref="PlanException">An operand of a rule means nothing on this host.</exception>
+    public static IReadOnlyList<string> Problems(IReadOnlyList<FirewallRule> rules, HostSnapshot host)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        ArgumentNullException.ThrowIfNull(host);
+        var resolver = new OperandResolver(host, []);
+        var problems = new List<string>();
+        foreach (var place in rules.SelectMany(resolver.Resolve).GroupBy(rule => (rule.Family, rule.Hook, rule.Control)))
+        {
+            if (!host.Rules.TryGetValue(place.Key.Family, out var tables))
+                problems.Add($"{host.HostName} has no tables of {place.Key.Family}.");
+            else
+                problems.AddRange(Of([.. place], tables, place.Key.Hook, place.Key.Control));
+        }
+        return problems;
+    }
+
+    private static IEnumerable<string> Of(IReadOnlyList<FirewallRule> rules, Ruleset tables, Hook hook, string control)
+    {
+        var chains = OurChain.ReadAll(tables).Where(chain => chain.Hook == hook && chain.Lines.Count > 0).ToList();
+        var chain = chains.Find(each => string.Equals(each.Control, control, StringComparison.Ordinal));
+        var wanted = rules.Select(rule => rule.ToString()).ToHashSet(StringComparer.Ordinal);
+        var there = chain?.Lines.Where(line => wanted.Contains(line.Key)).Select(line => line.Key).ToHashSet(StringComparer.Ordinal) ?? [];
+        foreach (var text in wanted.Where(text => !there.Contains(text)))
+            yield return $"'{text}' is not there.";
+        if (chain is null || there.Count == 0)
+            yield break;
+
+        // Lines that are not ours stay where they are, so only ours can be out of order.
+        var order = chain.Lines.Where(line => wanted.Contains(line.Key)).Select(line => line.Key).Distinct(StringComparer.Ordinal);
+        var right = chain.With(chain.Lines).Lines.Where(line => wanted.Contains(line.Key)).Select(line => line.Key);
+        if (!order.SequenceEqual(right, StringComparer.Ordinal))
+            yield return $"The rules in {chain.Name} stand in another order than they should.";
+        if (chain.Lines.TakeWhile(line => !wanted.Contains(line.Key)).FirstOrDefault(line => JumpPlan.IsEndOfChain(line.Line)) is { } end)
+            yield return $"{chain.Name} ends before them, at '{end.Line.Text}'.";
+
+        if (JumpPlan.Of(tables, hook, tables.Family, chains).Insert.Any(jump => jump.Tokens.SequenceEqual(chain.JumpTokens, StringComparer.Ordinal)))
+            yield return $"{hook.Table} {hook.Chain} does not jump to {chain.Name}, or ends before the jump.";
+        if (!hook.IsBuiltIn && !IsReached(tables, hook))
+            yield return $"FORWARD does not jump to {hook.Chain}, or ends before the jump: is Docker running?";
+    }
+
+    private static bool IsReached(Ruleset tables, Hook hook) =>
+        tables[hook.Table, "FORWARD"].TakeWhile(line => !JumpPlan.IsEndOfChain(line)).Any(line => line.Tokens is ["-j", var target] && string.Equals(target, hook.Chain, StringComparison.Ordinal));
+}

@@ -1,0 +1,87 @@
+using System.Management.Automation;
+using DockerNetHarden.Completion;
+using DockerNetHarden.Hosts;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Commands;
+
+/// <summary>Removes rules of ours; what has no mark is refused.</summary>
+[Cmdlet(VerbsCommon.Remove, "FirewallRule", SupportsShouldProcess = true, DefaultParameterSetName = RuleSet)]
+[OutputType(typeof(InvocationResult))]
+public sealed class RemoveFirewallRuleCommand : HostCmdlet
+{
+    private const string RuleSet = "Rule";
+    private const string MarkSet = "Control";
+    private const string NetworkSet = "Network";
+    private const string AllSet = "All";
+
+    private RuleInput? _input;
+    private Func<HostSnapshot, Plan>? _planner;
+
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = RuleSet, HelpMessage = "Rules, as Get-FirewallRule or the emitters give them, or as text.")]
+    [Alias("Rule")]
+    [AllowNull]
+    [AllowEmptyCollection]
+    public PSObject?[]? InputObject { get; set; }
+
+    [Parameter(Mandatory = true, ParameterSetName = MarkSet, HelpMessage = "All rules of these controls.")]
+    [ArgumentCompleter(typeof(ControlCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[]? Control { get; set; }
+
+    [Parameter(ParameterSetName = MarkSet, HelpMessage = "Only those that are bound to these Docker networks.")]
+    [Parameter(Mandatory = true, ParameterSetName = NetworkSet, HelpMessage = "All rules that are bound to these Docker networks.")]
+    [ArgumentCompleter(typeof(NetworkCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[]? Network { get; set; }
+
+    [Parameter(Mandatory = true, ParameterSetName = AllSet, HelpMessage = "All rules that are ours.")]
+    public SwitchParameter All { get; set; }
+
+    protected override void BeginProcessing() => _input = new RuleInput(this);
+
+    protected override void ProcessRecord()
+    {
+        if (ParameterSetName is RuleSet)
+            _input!.Add(InputObject);
+    }
+
+    protected override void EndProcessing()
+    {
+        if (ParameterSetName is RuleSet)
+        {
+            // `Get-FirewallRule -Control X | Remove-FirewallRule` where there is none: done already.
+            if (_input!.IsEmpty)
+                return;
+            // A rule less is removed less: that opens nothing.
+            var rules = _input.Complete(failOnUpstreamError: false);
+            _planner = host => WithoutRules(rules, host);
+        }
+        WorkOnHosts();
+    }
+
+    private protected override Task WorkAsync(IReadOnlyList<HostConnection> hosts, PipelineQueue queue, CancellationToken stop)
+    {
+        // -All:$false chooses nothing.
+        var controls = MarkFilter.CheckControls(Control);
+        bool Chosen(RuleMark mark) => ParameterSetName is AllSet ? All : MarkFilter.Holds(controls, mark.Control) && MarkFilter.Holds(Network, mark.Network);
+        return Fleet.ApplyAsync([.. hosts.Select(host => host.Host)], _planner ?? (before => Plan.Without(Chosen, before)), hosts.Count, queue, stop);
+    }
+
+    // A text without a mark means our Custom rule of these words. Where only somebody else's line has them, say so instead of doing nothing.
+    private static Plan WithoutRules(IReadOnlyList<FirewallRule> rules, HostSnapshot host)
+    {
+        var plan = Plan.WithoutRules(rules, host);
+        if (plan.IsEmpty)
+        {
+            var wanted = rules.Select(rule => rule.ToString().Replace(" -m comment --comment \"DockerNetHarden:Custom\"", "", StringComparison.Ordinal)).ToHashSet(StringComparer.Ordinal);
+            var foreign = host.Rules.Values.SelectMany(tables => tables.AllRules)
+                .FirstOrDefault(line => wanted.Contains($"{(line.Family == Family.IPv6 ? "-6 " : "")}{(line.Table is "filter" ? "" : $"-t {line.Table} ")}{line.Text}"));
+            if (foreign is not null)
+                throw CommandFailure.NotOurs(Plan.CommandLine(foreign));
+        }
+        return plan;
+    }
+}

@@ -1,0 +1,60 @@
+using System.Management.Automation;
+using DockerNetHarden.Completion;
+using DockerNetHarden.Controls;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Commands;
+
+/// <summary>Emits rules that limit the mail connections that containers open. Changes nothing.</summary>
+[Cmdlet(VerbsCommon.Set, "SmtpRateLimit", DefaultParameterSetName = AllNetworksSet)]
+[OutputType(typeof(FirewallRule))]
+public sealed class SetSmtpRateLimitCommand : PSCmdlet
+{
+    private const string AllNetworksSet = "AllNetworks";
+    private const string NetworkSet = "Network";
+
+    [Parameter(Position = 0, HelpMessage = "New connections a minute, on average.")]
+    public int PerMinute { get; set; } = 5;
+
+    [Parameter(HelpMessage = "How many may come at once before the rate counts.")]
+    public int Burst { get; set; } = 5;
+
+    [Parameter(HelpMessage = "The TCP ports of mail; 25, 465 and 587 where none is named.")]
+    [ValidateNotNullOrEmpty]
+    public string[]? Port { get; set; }
+
+    [Parameter(HelpMessage = "Each container has a rate of its own; else all share one.")]
+    public SwitchParameter PerContainer { get; set; }
+
+    [Parameter(Mandatory = true, ParameterSetName = NetworkSet, HelpMessage = "Only containers of these Docker networks.")]
+    [ArgumentCompleter(typeof(NetworkCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[]? Network { get; set; }
+
+    [Parameter(ParameterSetName = AllNetworksSet, HelpMessage = "Docker networks whose containers are not limited.")]
+    [ArgumentCompleter(typeof(NetworkCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[]? ExceptNetwork { get; set; }
+
+    [Parameter(HelpMessage = "Drop: mail servers try again by themselves. Reject: clients fail at once.")]
+    [ValidateSet(nameof(RuleAction.Drop), nameof(RuleAction.Reject))]
+    public RuleAction Action { get; set; } = RuleAction.Drop;
+
+    [Parameter(HelpMessage = "Log what is beyond the limit, at most ten lines a minute.")]
+    public SwitchParameter Log { get; set; }
+
+    protected override void EndProcessing() => ControlInput.Emit(this, () =>
+        from target in ControlInput.Targets(Network)
+        from rule in new SmtpRate
+        {
+            Target = target,
+            ExceptNetworks = ControlInput.Networks(ExceptNetwork, nameof(ExceptNetwork)),
+            PerMinute = PerMinute,
+            Burst = Burst,
+            Ports = Port is null ? SmtpRate.DefaultPorts : string.Join(',', Port),
+            PerContainer = PerContainer,
+            Action = Action,
+            Log = Log,
+        }.Rules()
+        select rule);
+}

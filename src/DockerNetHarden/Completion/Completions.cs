@@ -1,0 +1,60 @@
+using System.Management.Automation;
+using DockerNetHarden.Controls;
+using DockerNetHarden.Hosts.Docker;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Completion;
+
+/// <summary>What can be completed, as words with a tooltip each. Never throws, never blocks longer than a blink: a completion is a help, not a task.</summary>
+internal static class Completions
+{
+    // A person who presses Tab notices half a second.
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(300);
+
+    public static IReadOnlyList<(string Text, string Tip)> Providers() =>
+        [.. MetadataEndpoints.Providers.Select(provider => (provider.Id, $"{provider.Name}: {string.Join(", ", provider.Endpoints.Select(endpoint => endpoint.Address.ToShortString()).Distinct(StringComparer.Ordinal))}"))];
+
+    public static IReadOnlyList<(string Text, string Tip)> Controls() => [.. RuleMark.Controls.Select(control => (control, $"The rules of {control}"))];
+
+    public static IReadOnlyList<(string Text, string Tip)> Chains() =>
+        [.. Hook.All.GroupBy(hook => hook.Chain, StringComparer.Ordinal).Select(chain => (chain.Key, $"Table {string.Join(", ", chain.Select(hook => hook.Table))}"))];
+
+    public static IReadOnlyList<(string Text, string Tip)> Networks()
+    {
+        using var stop = new CancellationTokenSource(Patience);
+        // On the pool: a connect that hangs must not hang the prompt.
+        var asked = Task.Run(() => AskAsync(stop.Token), stop.Token);
+        try
+        {
+            return asked.Wait(Patience) ? asked.Result : [];
+        }
+        catch (AggregateException)
+        {
+            return [];
+        }
+    }
+
+    public static IEnumerable<CompletionResult> Results(Func<IReadOnlyList<(string Text, string Tip)>> words, string? typed)
+    {
+        try
+        {
+            var start = (typed ?? "").Trim('\'', '"');
+            return [.. words().Where(word => word.Text.StartsWith(start, StringComparison.OrdinalIgnoreCase))
+                .Select(word => new CompletionResult(word.Text, word.Text, CompletionResultType.ParameterValue, word.Tip))];
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            return [];
+        }
+    }
+
+    private static async Task<IReadOnlyList<(string Text, string Tip)>> AskAsync(CancellationToken stop)
+    {
+        var client = new DockerClient(DockerEndpoint.FromEnvironment());
+        await using (client.ConfigureAwait(false))
+        {
+            var networks = await client.ListNetworksAsync(stop).ConfigureAwait(false);
+            return [.. networks.Select(network => (network.Name, $"{network.Driver} {network.Bridge} {string.Join(", ", network.Subnets)}".Trim()))];
+        }
+    }
+}

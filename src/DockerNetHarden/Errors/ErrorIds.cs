@@ -1,0 +1,60 @@
+namespace DockerNetHarden.Commands;
+
+/// <summary>The error ids: what scripts match on, so none changes its meaning. A user sees <c>Id,DockerNetHarden.Commands.InvokeFirewallRuleCommand</c>.</summary>
+internal static class ErrorIds
+{
+    // Input.
+    public const string InvalidRule = "InvalidRule";
+    public const string InvalidAddress = "InvalidAddress";
+    public const string InvalidPort = "InvalidPort";
+    public const string InvalidInterface = "InvalidInterface";
+    public const string InvalidRate = "InvalidRate";
+    public const string InvalidName = "InvalidName";
+    public const string InvalidArgument = "InvalidArgument";
+    public const string InvalidNetwork = "InvalidNetwork";
+    public const string UnknownProvider = "UnknownProvider";
+    public const string ConflictingParameters = "ConflictingParameters";
+    public const string NothingToBlock = "NothingToBlock";
+    public const string NoRule = "NoRule";
+    public const string UpstreamError = "UpstreamError";
+    public const string CannotAsk = "CannotAsk";
+
+    // What is on the host.
+    public const string NotOurs = "NotOurs";
+    public const string NetworkDiffers = "NetworkDiffers";
+    public const string NetworkNotFound = "NetworkNotFound";
+
+    // The host.
+    public const string ShellNotStarted = "ShellNotStarted";
+    public const string NoPosixShell = "NoPosixShell";
+    public const string ConnectionLost = "ConnectionLost";
+    public const string HostTimeout = "HostTimeout";
+    public const string IptablesMissing = "IptablesMissing";
+    public const string NoPermission = "NoPermission";
+    public const string ChainMissing = "ChainMissing";
+    public const string UnreadableRules = "UnreadableRules";
+    public const string RestoreFailed = "RestoreFailed";
+    public const string Contended = "Contended";
+    public const string NotVerified = "NotVerified";
+    public const string UndoFailed = "UndoFailed";
+    public const string UnresolvedOperand = "UnresolvedOperand";
+    public const string NothingToDo = "NothingToDo";
+    public const string NeedsForce = "NeedsForce";
+
+    // Docker.
+    public const string DockerNotInstalled = "DockerNotInstalled";
+    public const string DockerDaemonDown = "DockerDaemonDown";
+    public const string DockerNoPermission = "DockerNoPermission";
+    public const string DockerRootless = "DockerRootless";
+    public const string DockerUnusableEndpoint = "DockerUnusableEndpoint";
+    public const string DockerApiTooOld = "DockerApiTooOld";
+    public const string DockerNotFound = "DockerNotFound";
+    public const string DockerConflict = "DockerConflict";
+    public const string DockerBadRequest = "DockerBadRequest";
+    public const string DockerEngineError = "DockerEngineError";
+    public const string DockerBadReply = "DockerBadReply";
+    public const string DockerTimeout = "DockerTimeout";
+
+    // A fault of ours.
+    public const string Unexpected = "Unexpected";
+}

@@ -1,0 +1,45 @@
+using System.Management.Automation;
+
+namespace DockerNetHarden.Commands;
+
+/// <summary>A cmdlet whose waits end when it is stopped: by Ctrl-C, or because nobody downstream wants more.</summary>
+public abstract class CancellableCmdlet : PSCmdlet, IDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+    private readonly object _gate = new();
+    private bool _disposed;
+
+    private protected CancellationToken StopToken => _stop.Token;
+
+    // After `Select-Object -First` and after an error downstream only this is called, neither StopProcessing nor EndProcessing.
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    protected override void StopProcessing() => Cancel();
+
+    protected virtual void Dispose(bool disposing)
+    {
+        if (!disposing)
+            return;
+        Cancel();
+        lock (_gate)
+        {
+            if (!_disposed)
+                _stop.Dispose();
+            _disposed = true;
+        }
+    }
+
+    // StopProcessing comes on another thread, and may come when the cmdlet is gone already.
+    private protected void Cancel()
+    {
+        lock (_gate)
+        {
+            if (!_disposed)
+                _stop.Cancel();
+        }
+    }
+}

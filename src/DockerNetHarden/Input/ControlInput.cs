@@ -1,0 +1,62 @@
+using System.Collections;
+using System.Management.Automation;
+using DockerNetHarden.Controls;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Commands;
+
+/// <summary>What the emitters have in common: parameters made into the engine's values, rules written all or none.</summary>
+internal static class ControlInput
+{
+    /// <summary>Writes the rules of the controls; the first value that cannot be ends the command before anything is written.</summary>
+    public static void Emit(PSCmdlet cmdlet, Func<IEnumerable<FirewallRule>> rules)
+    {
+        var made = new List<FirewallRule>();
+        try
+        {
+            made.AddRange(rules());
+        }
+        catch (Exception error) when (error is CommandFailure or FormatException or ArgumentException)
+        {
+            cmdlet.ThrowTerminatingError(ErrorRecords.From(error, null));
+        }
+        if (made.Count == 0)
+            cmdlet.ThrowTerminatingError(ErrorRecords.From(CommandFailure.NothingToBlock(), null));
+        cmdlet.WriteObject(made, enumerateCollection: true);
+    }
+
+    public static IReadOnlyList<Cidr> Addresses(string[]? texts, string part) => [.. (texts ?? []).Select(text => Address(text, part)).Distinct()];
+
+    public static IReadOnlyList<PortSpec> Ports(string[]? texts, string part) => PortSpec.ParseAll(texts ?? [], part);
+
+    /// <summary>One target a network; one null where no network is named: the whole host.</summary>
+    public static IReadOnlyList<ControlTarget?> Targets(string[]? networks) =>
+        networks is null ? [null] : [.. Networks(networks, "Network").Select(network => new ControlTarget(network))];
+
+    public static IReadOnlyList<string> Networks(string[]? networks, string part) =>
+        [.. (networks ?? []).Select(network => Operand.CheckNetworkName(network, part)).Distinct(StringComparer.Ordinal)];
+
+    public static bool? Dns(SwitchParameter allow, SwitchParameter block) => (allow.IsPresent, block.IsPresent) switch
+    {
+        (true, true) => throw CommandFailure.ConflictingParameters("AllowDns", "BlockDns"),
+        (true, _) => true,
+        (_, true) => false,
+        _ => null,
+    };
+
+    public static IReadOnlyDictionary<string, string> Texts(Hashtable? table) =>
+        (table ?? []).Cast<DictionaryEntry>().ToDictionary(
+            entry => LanguagePrimitives.ConvertTo<string>(entry.Key), entry => LanguagePrimitives.ConvertTo<string>(entry.Value), StringComparer.Ordinal);
+
+    private static Cidr Address(string text, string part)
+    {
+        try
+        {
+            return Cidr.Parse(text);
+        }
+        catch (FormatException error)
+        {
+            throw new RuleException(part, text, error.Message, error);
+        }
+    }
+}

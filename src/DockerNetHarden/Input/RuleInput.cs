@@ -1,0 +1,135 @@
+using System.Collections;
+using System.Management.Automation;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Commands;
+
+/// <summary>
+/// Takes rules from the pipeline and fails closed: the first element that is none ends the command, and so does an error that arose elsewhere in the
+/// pipeline meanwhile. A rule that silently stayed behind would leave a hole that nobody sees.
+/// </summary>
+internal sealed class RuleInput
+{
+    // Beside an object's own properties, remoting puts these on what it brings.
+    private static readonly string[] NotOfTheObject = ["PSComputerName", "PSShowComputerName", "PSSourceJobInstanceId", "RunspaceId"];
+
+    private readonly PSCmdlet _cmdlet;
+    private readonly object? _lastError;
+    private readonly List<FirewallRule> _rules = [];
+    private int _position;
+
+    /// <summary>Made in BeginProcessing: the whole pipeline has begun by then, and nothing has come yet.</summary>
+    public RuleInput(PSCmdlet cmdlet)
+    {
+        _cmdlet = cmdlet;
+        _lastError = LastError();
+    }
+
+    /// <summary>Whether anything came at all.</summary>
+    public bool IsEmpty => _position == 0;
+
+    public void Add(PSObject?[]? elements)
+    {
+        try
+        {
+            // A null that came down the pipeline binds as no list at all; it is an element, and no rule.
+            foreach (var element in elements ?? [null])
+            {
+                _position++;
+                _rules.AddRange(Convert(element, nested: false));
+            }
+        }
+        catch (CommandFailure failure)
+        {
+            _cmdlet.ThrowTerminatingError(ErrorRecords.From(failure, null));
+        }
+    }
+
+    /// <summary>All rules that came.</summary>
+    /// <param name="failOnUpstreamError">Whether an error elsewhere in the pipeline matters: a rule less means a hole.</param>
+    public IReadOnlyList<FirewallRule> Complete(bool failOnUpstreamError = true)
+    {
+        var last = LastError();
+        if (failOnUpstreamError && last is not null && !ReferenceEquals(last, _lastError))
+            _cmdlet.ThrowTerminatingError(ErrorRecords.From(CommandFailure.UpstreamError(last), null));
+        if (_rules.Count == 0)
+            _cmdlet.ThrowTerminatingError(ErrorRecords.From(CommandFailure.NoRule(), null));
+        return _rules;
+    }
+
+    // $Error holds the newest first, handled ones too: a command that errs and goes on may have left a rule out.
+    private object? LastError() =>
+        Unwrap(_cmdlet.SessionState.PSVariable.GetValue("global:Error")) is IList { Count: > 0 } errors ? Unwrap(errors[0]) : null;
+
+    private IEnumerable<FirewallRule> Convert(object? element, bool nested)
+    {
+        var value = Unwrap(element);
+        switch (value)
+        {
+            case null:
+                throw Refuse("it is null; the command that should have made it returned nothing.", null);
+            case FirewallRule rule:
+                return [rule];
+            case InstalledRule { Rule: { } rule }:
+                return [rule];
+            case InstalledRule other:
+                throw other.IsOurs ? Refuse($"the line '{other.Text}' is not one that this module writes.", value) : CommandFailure.NotOurs(other.Text);
+            case string text:
+                return [Checked(() => FirewallRule.Parse(text), value)];
+            case ErrorRecord error:
+                throw Refuse($"it is an error ({error}).", value);
+        }
+        var bag = Properties(element!, value);
+        if (bag.TryGetValue("Rules", out var rules))
+        {
+            // Objects with rules hold rules, not such objects again.
+            return !nested && rules is IEnumerable list and not string
+                ? [.. list.Cast<object?>().SelectMany(rule => Convert(rule, nested: true))]
+                : throw Refuse($"the property Rules of {Name(value)} holds no list of rules.", value);
+        }
+        return value is IDictionary or PSCustomObject
+            ? [Checked(() => FirewallRule.FromProperties(bag), value)]
+            : throw Refuse($"it is {Name(value)} ({value}).", value);
+    }
+
+    private static Dictionary<string, object?> Properties(object element, object value)
+    {
+        var bag = new Dictionary<string, object?>(StringComparer.OrdinalIgnoreCase);
+        if (value is IDictionary dictionary)
+        {
+            foreach (DictionaryEntry entry in dictionary)
+                bag[entry.Key.ToString() ?? ""] = Unwrap(entry.Value);
+        }
+        else if (value is PSCustomObject)
+        {
+            foreach (var property in PSObject.AsPSObject(element).Properties)
+            {
+                if (property.IsGettable && !NotOfTheObject.Contains(property.Name, StringComparer.OrdinalIgnoreCase))
+                    bag[property.Name] = Unwrap(property.Value);
+            }
+        }
+        else if (PSObject.AsPSObject(element).Properties["Rules"] is { IsGettable: true } rules)
+            bag["Rules"] = Unwrap(rules.Value);
+        return bag;
+    }
+
+    private FirewallRule Checked(Func<FirewallRule> make, object value)
+    {
+        try
+        {
+            return make();
+        }
+        catch (FormatException error)
+        {
+            throw CommandFailure.InvalidRule(_position, error.Message, value, error);
+        }
+    }
+
+    private CommandFailure Refuse(string reason, object? value) => CommandFailure.InvalidRule(_position, reason, value);
+
+    // A deserialized enum unwraps to its number, which is as good as its name. A custom object has no object behind it.
+    private static object? Unwrap(object? value) => value is PSObject wrapped ? wrapped.BaseObject : value;
+
+    private static string Name(object value) => $"a {value.GetType().Name}";
+}

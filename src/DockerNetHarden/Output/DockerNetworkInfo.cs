@@ -1,0 +1,52 @@
+using DockerNetHarden.Docker;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Commands;
+
+/// <summary>A network of Docker's, as texts: what ConvertTo-Json and Export-Csv make of it can be read.</summary>
+public sealed record DockerNetworkInfo
+{
+    public required string HostName { get; init; }
+
+    public required string Name { get; init; }
+
+    public required string Id { get; init; }
+
+    public required string Driver { get; init; }
+
+    /// <summary>The bridge's interface; null where the driver is not bridge.</summary>
+    public string? Bridge { get; init; }
+
+    public required IReadOnlyList<string> Subnet { get; init; }
+
+    public required IReadOnlyList<string> Gateway { get; init; }
+
+    public required IReadOnlyList<string> Container { get; init; }
+
+    /// <summary>The profile that the network was made with; null where it is none of New-HardenedDockerNetwork's.</summary>
+    public string? Profile { get; init; }
+
+    public required bool Internal { get; init; }
+
+    public required bool EnableIPv6 { get; init; }
+
+    public override string ToString() => Name;
+
+    internal static DockerNetworkInfo From(string host, DockerNetwork network) => new()
+    {
+        HostName = host,
+        Name = network.Name,
+        Id = network.Id,
+        Driver = network.Driver,
+        Bridge = network.Bridge,
+        Subnet = Texts(network.Subnets),
+        Gateway = Texts(network.Gateways),
+        Container = network.Containers,
+        Profile = network.Profile,
+        Internal = network.Internal,
+        EnableIPv6 = network.EnableIPv6,
+    };
+
+    // An array, not a lazy list: the value is compared and serialized.
+    private static string[] Texts(IReadOnlyList<Cidr> prefixes) => [.. prefixes.Select(prefix => prefix.ToShortString())];
+}

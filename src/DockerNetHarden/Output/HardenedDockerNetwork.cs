@@ -1,0 +1,44 @@
+using DockerNetHarden.Controls;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Commands;
+
+/// <summary>How a network came to be as asked for.</summary>
+public enum NetworkStatus
+{
+    /// <summary>It was made.</summary>
+    Created,
+
+    /// <summary>It was there already, as asked for.</summary>
+    Exists,
+
+    /// <summary>It would be made: -WhatIf, or the answer was no.</summary>
+    Planned,
+}
+
+/// <summary>A network with a profile, and the rules that the profile means; pipe it to Invoke-FirewallRule.</summary>
+public sealed record HardenedDockerNetwork
+{
+    public required string HostName { get; init; }
+
+    public required string Name { get; init; }
+
+    /// <summary>Docker's id; null while the network is only planned.</summary>
+    public string? Id { get; init; }
+
+    public required string Bridge { get; init; }
+
+    /// <summary>The subnets, a comma between them; null where Docker has yet to choose.</summary>
+    public string? Subnet { get; init; }
+
+    /// <summary>The gateways, a comma between them; null where the engine does not say.</summary>
+    public string? Gateway { get; init; }
+
+    public required NetworkProfile Profile { get; init; }
+
+    public required NetworkStatus Status { get; init; }
+
+    public required IReadOnlyList<FirewallRule> Rules { get; init; }
+
+    public override string ToString() => Name;
+}
