@@ -1,8 +1,11 @@
+using System.CommandLine;
 using DockerNetHarden.Lab;
 
 try
 {
-    return await CommandLine.Build().Parse(args).InvokeAsync(new() { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);
+    // After Ctrl-C a lab is taken down, which takes seconds; the default of two would leave half of one standing.
+    var settings = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(1) };
+    return await CommandLine.Build().Parse(args).InvokeAsync(settings).ConfigureAwait(false);
 }
 catch (Exception error) when (error is LabException or FormatException)
 {

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace DockerNetHarden.Lab.Tests;
 
 /// <summary>One lab for all tests of a collection. A test that writes rules takes them away with <see cref="ResetRulesAsync"/> or leaves none.</summary>
@@ -22,14 +24,34 @@ public abstract class LabFixture(LabBackend backend) : IAsyncLifetime
     }
 
     /// <summary>The tables of both families as Docker left them; give it to <see cref="ResetRulesAsync"/>.</summary>
-    public async Task<(string V4, string V6)> SaveRulesAsync() =>
-        ((await Lab.ExecAsync([Lab.Iptables + "-save"])).OrThrow(), (await Lab.ExecAsync([Lab.Iptables.Replace("ip", "ip6", StringComparison.Ordinal) + "-save"])).OrThrow());
+    public async Task<(string V4, string V6)> SaveRulesAsync() => (await SaveAsync(Lab.Iptables), await SaveAsync(Ip6tables));
 
     /// <summary>Puts whole tables back: what was added since is gone.</summary>
     public async Task ResetRulesAsync((string V4, string V6) saved)
     {
-        (await Lab.ExecAsync([Lab.Iptables + "-restore"], saved.V4)).OrThrow();
-        (await Lab.ExecAsync([Lab.Iptables.Replace("ip", "ip6", StringComparison.Ordinal) + "-restore"], saved.V6)).OrThrow();
+        foreach (var (program, text) in ((string, string)[])[(Lab.Iptables, saved.V4), (Ip6tables, saved.V6)])
+            (await Lab.ExecAsync([program + "-restore"], text + Empty(await SaveAsync(program), text))).OrThrow();
+    }
+
+    private string Ip6tables => Lab.Iptables.Replace("ip", "ip6", StringComparison.Ordinal);
+
+    private async Task<string> SaveAsync(string program) => (await Lab.ExecAsync([program + "-save"])).OrThrow();
+
+    // A table that did not exist is not in the saved text, and restoring the text would leave it as it is now: restored with its built-in chains alone, it is empty.
+    private static string Empty(string now, string saved)
+    {
+        var text = new StringBuilder();
+        var absent = false;
+        foreach (var line in now.Split('\n'))
+        {
+            if (line.StartsWith('*'))
+                absent = !saved.Contains(line + "\n", StringComparison.Ordinal);
+            if (absent && (line.StartsWith('*') || line == "COMMIT"))
+                text.Append(line).Append('\n');
+            else if (absent && line.StartsWith(':') && !line.Contains(" - [", StringComparison.Ordinal))
+                text.Append(line.Split(' ')[0]).Append(" ACCEPT [0:0]\n");
+        }
+        return text.ToString();
     }
 }
 

@@ -79,6 +79,21 @@ public abstract class DockerHostTests(LabFixture fixture)
     }
 
     [LabFact]
+    public async Task Rules_that_a_test_wrote_are_gone_after_a_reset()
+    {
+        var saved = await fixture.SaveRulesAsync();
+        foreach (var program in (string[])[Lab.Iptables, Lab.Iptables.Replace("ip", "ip6", StringComparison.Ordinal)])
+            (await Lab.ExecAsync([program, "-I", "INPUT", "-p", "tcp", "--dport", "8080", "-j", "DROP"])).OrThrow();
+        Assert.Equal(Reach.TimedOut, (await Lab.AskAsync("c0", LabAddresses.Host, 8080)).Result);
+        Assert.Equal(Reach.TimedOut, (await Lab.AskAsync("c0", Lab.LinkLocal("docker0"), 8080)).Result);
+
+        await fixture.ResetRulesAsync(saved);
+        Assert.Equal(Reach.Open, (await Lab.AskAsync("c0", LabAddresses.Host, 8080)).Result);
+        Assert.Equal(Reach.Open, (await Lab.AskAsync("c0", Lab.LinkLocal("docker0"), 8080)).Result);
+        Assert.Equal(Reach.Open, (await Lab.AskAsync("c0", LabAddresses.Metadata, 80)).Result);
+    }
+
+    [LabFact]
     public async Task A_command_on_the_host_sees_the_labs_docker_and_its_network()
     {
         Assert.Equal("apps", (await Lab.ExecAsync(["docker", "network", "ls", "--filter", "name=apps", "--format", "{{.Name}}"])).OrThrow().Trim());

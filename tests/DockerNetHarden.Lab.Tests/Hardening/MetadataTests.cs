@@ -1,0 +1,145 @@
+using DockerNetHarden.Controls;
+using DockerNetHarden.Hosts;
+using DockerNetHarden.Lab.Probing;
+using DockerNetHarden.Lab.Services;
+
+namespace DockerNetHarden.Lab.Tests.Hardening;
+
+[Collection(NftCollection.Name)]
+public sealed class MetadataOnNft(NftLab lab) : MetadataTests(lab);
+
+[Collection(LegacyCollection.Name)]
+public sealed class MetadataOnLegacy(LegacyLab lab) : MetadataTests(lab);
+
+public abstract class MetadataTests(LabFixture fixture)
+{
+    private LabHost Lab => fixture.Lab;
+
+    [LabFact]
+    public async Task Metadata_is_refused_at_once_on_every_network_also_on_one_made_later()
+    {
+        await using var hardening = await Hardening.OfAsync(Lab);
+        await ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 80);
+        var result = await hardening.ApplyAsync(new MetadataAccess());
+        Assert.Equal(InvocationStatus.Applied, result.Status);
+        Assert.True(result.Verified);
+
+        foreach (var (address, port) in new[] { (LabAddresses.Metadata, 80), (LabAddresses.WireServer, 80), (LabAddresses.WireServer, 443), (LabAddresses.WireServer, 32526), (LabAddresses.Alibaba, 80), (LabAddresses.OracleStorage, 3260) })
+        {
+            foreach (var container in new[] { "c0", "a1" })
+                await ExpectAsync(Reach.Refused, container, address, port, ProbeProtocol.Tcp);
+        }
+        await Lab.CreateNetworkAsync("later");
+        await Lab.RunContainerAsync(new LabContainerOptions("l1") { Network = "later" });
+        await ExpectAsync(Reach.Refused, "l1", LabAddresses.Metadata, 80);
+        await Lab.RemoveContainerAsync("l1");
+        await Lab.RemoveNetworkAsync("later");
+
+        await ExpectAsync(Reach.Open, "c0", LabAddresses.Web, 80);
+        await ExpectAsync(Reach.Open, "c0", LabAddresses.WireServer, 53, ProbeProtocol.Dns);
+        await ExpectAsync(Reach.Open, "host", LabAddresses.Metadata, 80);
+        hardening.CompareForeign = false; // Docker put its jump elsewhere when the network was made
+    }
+
+    [LabFact]
+    public async Task Gcp_dns_on_the_metadata_address_still_answers()
+    {
+        await using var hardening = await Hardening.OfAsync(Lab);
+        await hardening.ApplyAsync(new MetadataAccess { Provider = "Gcp" });
+        await ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);
+        await ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 53, ProbeProtocol.Dns);
+        await ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 53, ProbeProtocol.DnsTcp);
+
+        await hardening.ApplyAsync(new MetadataAccess { Provider = "Gcp", Dns = false });
+        await ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 53, ProbeProtocol.Dns);
+        await ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 53, ProbeProtocol.DnsTcp);
+    }
+
+    [LabFact]
+    public async Task A_second_provider_adds_and_keeps_the_first()
+    {
+        await using var hardening = await Hardening.OfAsync(Lab);
+        await hardening.ApplyAsync(new MetadataAccess { Provider = "Aws" });
+        await ExpectAsync(Reach.Open, "c0", LabAddresses.WireServer, 80);
+        await hardening.ApplyAsync(new MetadataAccess { Provider = "Azure" });
+        await ExpectAsync(Reach.Refused, "c0", LabAddresses.WireServer, 80);
+        var save = await hardening.SaveAsync();
+        Assert.Contains("MetadataAccess/aws", save, StringComparison.Ordinal);
+        Assert.Contains("MetadataAccess/azure", save, StringComparison.Ordinal);
+    }
+
+    [LabFact]
+    public async Task A_permitted_network_reaches_metadata_while_others_do_not()
+    {
+        await using var hardening = await Hardening.OfAsync(Lab);
+        await hardening.ApplyAsync(new MetadataAccess());
+        await hardening.ApplyAsync(NetworkProfiles.Rules(NetworkProfile.MetadataAccess, new ControlTarget("apps", "apps0")));
+        await ExpectAsync(Reach.Open, "a1", LabAddresses.Metadata, 80);
+        await ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);
+        await ExpectAsync(Reach.Refused, "a1", LabAddresses.Host, LabAddresses.HostHttpPort);
+
+        await hardening.ApplyAsync(new MetadataAccess { ExceptNetworks = ["bridge"] });
+        await ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 80);
+    }
+
+    [LabFact]
+    public async Task A_block_bound_to_a_network_leaves_the_others_alone()
+    {
+        await using var hardening = await Hardening.OfAsync(Lab);
+        await hardening.ApplyAsync(new MetadataAccess { Target = new ControlTarget("apps"), Action = DockerNetHarden.Rules.RuleAction.Drop });
+        await ExpectAsync(Reach.TimedOut, "a1", LabAddresses.Metadata, 80);
+        await ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 80);
+    }
+
+    [LabFact]
+    public async Task A_keep_alive_that_was_open_before_the_rules_ends_with_them()
+    {
+        await using var hardening = await Hardening.OfAsync(Lab);
+        var kept = await Lab.KeepAliveAsync("a1", LabAddresses.Metadata, 80, () => hardening.ApplyAsync(new MetadataAccess()));
+        Assert.Equal(Reach.Open, kept.First.Result);
+        Assert.Equal(Reach.Broken, kept.Second.Result);
+    }
+
+    [LabFact]
+    public async Task Sixty_parallel_connects_to_a_rejected_address_fail_at_once()
+    {
+        await using var hardening = await Hardening.OfAsync(Lab);
+        await hardening.ApplyAsync(new MetadataAccess());
+        var burst = await Lab.BurstAsync("c0", LabAddresses.Metadata, 80, 60);
+        Assert.Equal(60, burst.Refused);
+        Assert.InRange(burst.SlowestMilliseconds, 0, 1000);
+    }
+
+    [LabFact]
+    public async Task None_of_200_requests_a_second_gets_through_while_networks_are_made_and_dockerd_restarts()
+    {
+        await using var hardening = await Hardening.OfAsync(Lab);
+        hardening.CompareForeign = false;
+        await hardening.ApplyAsync(new MetadataAccess());
+        var before = await Lab.CountAsync("metadata");
+        using var until = new CancellationTokenSource(TimeSpan.FromSeconds(90));
+        var stream = Lab.StreamAsync("a1", LabAddresses.Metadata, 80, 200, until.Token);
+        for (var i = 0; i < 10; i++)
+            await Lab.CreateNetworkAsync($"made{i}");
+        for (var i = 0; i < 3; i++)
+            await Lab.RestartDockerAsync();
+        await until.CancelAsync();
+        var asked = await stream;
+        for (var i = 0; i < 10; i++)
+            await Lab.RemoveNetworkAsync($"made{i}");
+        Assert.True(asked.Count > 200, $"only {asked.Count} requests were sent");
+        Assert.Equal(0, asked.Open);
+        Assert.Equal(before, await Lab.CountAsync("metadata"));
+        // The rules survived the restarts.
+        await ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);
+        Assert.Equal(InvocationStatus.Unchanged, (await hardening.ApplyAsync(new MetadataAccess())).Status);
+    }
+
+    private async Task ExpectAsync(Reach expected, string from, string to, int port, ProbeProtocol protocol = ProbeProtocol.Http)
+    {
+        var result = await Lab.AskAsync(from, to, port, protocol);
+        Assert.True(expected == result.Result, $"{from} -> {to}:{port} {protocol}: {result}, expected {expected}");
+        if (expected == Reach.Refused)
+            Assert.InRange(result.Milliseconds, 0, 1000);
+    }
+}
