@@ -31,8 +31,8 @@ public sealed partial class HelpTests
     public void A_page_has_exactly_the_parameters_of_its_cmdlet(string name)
     {
         var expected = HelpCmdlet.All[name].Parameters.Order(StringComparer.Ordinal).ToList();
-        Assert.Equal(expected, HelpPage.Read(name).Parameters.Keys.Order(StringComparer.Ordinal));
-        Assert.Equal(expected, Maml[name].Parameters.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(expected, HelpPage.Read(name).Parameters.Keys.Order(StringComparer.Ordinal), StringComparer.Ordinal);
+        Assert.Equal(expected, Maml[name].Parameters.Keys.Order(StringComparer.Ordinal), StringComparer.Ordinal);
     }
 
     [Theory]
@@ -54,7 +54,7 @@ public sealed partial class HelpTests
         Assert.All(examples, example =>
         {
             Assert.Contains(name, example.Code, StringComparison.Ordinal);
-            Assert.NotEqual("", example.Remark);
+            Assert.False(string.IsNullOrEmpty(example.Remark));
             Assert.Matches(ExampleTitle(), example.Title);
         });
     }
@@ -80,8 +80,12 @@ public sealed partial class HelpTests
     {
         var files = Directory.GetFiles(PathOf("docs"), "*.md", SearchOption.AllDirectories).Concat(Directory.GetFiles(PathOf("en-US"))).ToList();
         Assert.True(files.Count > HelpCmdlet.All.Count, "Too few files were looked at.");
-        Assert.Empty(files.Where(file => File.ReadAllText(file).Contains("{{", StringComparison.Ordinal)));
-        Assert.Empty(files.Where(file => File.ReadAllText(file).Contains("ProgressAction", StringComparison.Ordinal)));
+        Assert.All(files, file =>
+        {
+            var text = File.ReadAllText(file);
+            Assert.DoesNotContain("{{", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("ProgressAction", text, StringComparison.Ordinal);
+        });
     }
 
     [Fact]

@@ -15,7 +15,8 @@ BeforeDiscovery {
         foreach ($match in [regex]::Matches($section, '(?ms)^### (Example \d+)[^\n]*\n```powershell\r?\n(.*?)^```')) {
             $code = $match.Groups[2].Value
             $ast = [Management.Automation.Language.Parser]::ParseInput($code, [ref] $null, [ref] $null)
-            $used = $ast.FindAll({ $args[0] -is [Management.Automation.Language.CommandAst] }, $true).ForEach({ $_.GetCommandName() })
+            # & { ... } is a command without a name.
+            $used = $ast.FindAll({ $args[0] -is [Management.Automation.Language.CommandAst] }, $true) | ForEach-Object { $_.GetCommandName() } | Where-Object { $_ }
             @{ Name = $name; Title = $match.Groups[1].Value; Code = $code; Runs = -not ($used | Where-Object { $_ -notin $harmless }) }
         }
     }
@@ -60,7 +61,7 @@ Describe 'The examples' {
         $errors = $null
         $ast = [Management.Automation.Language.Parser]::ParseInput($Code, [ref] $null, [ref] $errors)
         $errors | Should -BeNullOrEmpty
-        foreach ($command in $ast.FindAll({ $args[0] -is [Management.Automation.Language.CommandAst] }, $true)) {
+        foreach ($command in $ast.FindAll({ $args[0] -is [Management.Automation.Language.CommandAst] -and $args[0].GetCommandName() }, $true)) {
             Get-Command $command.GetCommandName() -ErrorAction Ignore | Should -Not -BeNullOrEmpty -Because "the example calls $($command.GetCommandName())"
             $bound = [Management.Automation.Language.StaticParameterBinder]::BindCommand($command, $true)
             $bound.BindingExceptions.Values.BindingException.Message | Should -BeNullOrEmpty
