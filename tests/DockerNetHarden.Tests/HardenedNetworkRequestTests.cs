@@ -1,0 +1,101 @@
+using DockerNetHarden.Commands;
+using DockerNetHarden.Controls;
+using DockerNetHarden.Docker;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Tests;
+
+public sealed class HardenedNetworkRequestTests
+{
+    private static readonly Dictionary<string, string> None = [];
+
+    [Theory]
+    [InlineData("web", "dnh-web")]
+    [InlineData("elevenchars", "dnh-elevenchars")]
+    public void A_short_name_is_the_bridges_name(string network, string bridge) => Assert.Equal(bridge, HardenedNetworkRequest.BridgeNameFor(network));
+
+    [Fact]
+    public void A_long_name_becomes_fifteen_characters_that_are_always_the_same()
+    {
+        var name = HardenedNetworkRequest.BridgeNameFor("twelve-chars");
+        Assert.Equal(15, name.Length);
+        Assert.StartsWith("dnh_twel", name, StringComparison.Ordinal);
+        Assert.Equal(name, HardenedNetworkRequest.BridgeNameFor("twelve-chars"));
+        Assert.NotEqual(name, HardenedNetworkRequest.BridgeNameFor("twelve-charz"));
+    }
+
+    [Fact]
+    public void Every_name_gives_a_bridge_that_the_kernel_takes_and_no_other_name_has()
+    {
+        var names = Enumerable.Range(1, 128).Select(length => string.Concat(Enumerable.Range(0, length).Select(i => "a.B-_9"[i % 6]))).ToList();
+        var bridges = names.Select(HardenedNetworkRequest.BridgeNameFor).ToList();
+        Assert.All(bridges, DockerNames.CheckBridge);
+        Assert.Equal(names.Count, bridges.Distinct(StringComparer.Ordinal).Count());
+        // A short name in the long form's clothes.
+        Assert.NotEqual(HardenedNetworkRequest.BridgeNameFor("twelve-chars"), HardenedNetworkRequest.BridgeNameFor(HardenedNetworkRequest.BridgeNameFor("twelve-chars")[4..]));
+    }
+
+    [Theory]
+    [InlineData("20.10.24", false)]
+    [InlineData("27.5.1", false)]
+    [InlineData("28.0.0", true)]
+    [InlineData("29.1.0-rc.1", true)]
+    [InlineData("dev", false)]
+    public void Gateway_modes_are_asked_for_from_engine_28_on(string version, bool known)
+    {
+        Assert.Equal(known, HardenedNetworkRequest.HasGatewayModes(version));
+        var spec = Request(NetworkProfile.Isolated).ToSpec(Engine(version));
+        Assert.True(spec.Internal);
+        Assert.Equal(known, spec.Options.ContainsKey("com.docker.network.bridge.gateway_mode_ipv4"));
+        Assert.False(spec.Options.ContainsKey("com.docker.network.bridge.gateway_mode_ipv6"));
+    }
+
+    [Fact]
+    public void What_the_user_sets_is_not_overwritten()
+    {
+        var request = new HardenedNetworkRequest("web", NetworkProfile.Isolated, null, [], [], None, new Dictionary<string, string> { ["com.docker.network.bridge.gateway_mode_ipv4"] = "nat" }, enableIPv6: true, disableIcc: false);
+        var spec = request.ToSpec(Engine("29.0.0"));
+        Assert.Equal("nat", spec.Options["com.docker.network.bridge.gateway_mode_ipv4"]);
+        Assert.Equal("isolated", spec.Options["com.docker.network.bridge.gateway_mode_ipv6"]);
+    }
+
+    [Theory]
+    [InlineData(NetworkProfile.Default, false)]
+    [InlineData(NetworkProfile.MetadataAccess, false)]
+    [InlineData(NetworkProfile.ExternalOnly, false)]
+    [InlineData(NetworkProfile.Isolated, true)]
+    public void The_profile_is_kept_in_the_label_and_decides_about_the_way_out(NetworkProfile profile, bool isInternal)
+    {
+        var spec = Request(profile).ToSpec(Engine("20.10.24"));
+        Assert.Equal(isInternal, spec.Internal);
+        Assert.Equal(profile.ToString(), spec.Labels[DockerNetwork.ProfileLabel]);
+    }
+
+    [Fact]
+    public void A_planned_network_has_the_rules_of_its_profile_for_its_bridge()
+    {
+        var request = Request(NetworkProfile.ExternalOnly);
+        var planned = request.Describe("localhost", request.ToSpec(Engine("20.10.24")), null, NetworkStatus.Planned);
+        Assert.Equal("dnh-web", planned.Bridge);
+        Assert.Null(planned.Id);
+        Assert.Null(planned.Subnet);
+        Assert.Equal(NetworkProfiles.Rules(NetworkProfile.ExternalOnly, new ControlTarget("web", "dnh-web")), planned.Rules);
+    }
+
+    [Fact]
+    public void The_profiles_label_cannot_be_given_as_a_label() => Assert.Throws<ArgumentException>(() =>
+        new HardenedNetworkRequest("web", NetworkProfile.Default, null, [], [], new Dictionary<string, string> { [DockerNetwork.ProfileLabel] = "x" }, None, enableIPv6: false, disableIcc: false));
+
+    [Fact]
+    public void A_bridge_name_of_sixteen_characters_is_refused() => Assert.Throws<FormatException>(() =>
+        new HardenedNetworkRequest("web", NetworkProfile.Default, "sixteen-chars-xx", [], [], None, None, enableIPv6: false, disableIcc: false));
+
+    [Fact]
+    public void A_name_that_no_network_can_have_is_refused() => Assert.Throws<RuleException>(() => 
+        new HardenedNetworkRequest("$(reboot)", NetworkProfile.Default, null, [], [], None, None, enableIPv6: false, disableIcc: false));
+
+    private static HardenedNetworkRequest Request(NetworkProfile profile) =>
+        new("web", profile, null, [], [], None, None, enableIPv6: false, disableIcc: false);
+
+    private static DockerEngine Engine(string version) => new() { Version = version, ApiVersion = "1.41" };
+}

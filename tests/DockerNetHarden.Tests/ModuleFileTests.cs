@@ -1,0 +1,100 @@
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+
+namespace DockerNetHarden.Tests;
+
+public sealed class ModuleFileTests
+{
+    private static string Staged => Path.Combine(ModuleFacts.Root, "out", "DockerNetHarden", ModuleFacts.Version);
+
+    [Fact]
+    public void The_manifest_exports_exactly_the_cmdlets_that_there_are() =>
+        Assert.Equal(ModuleFacts.Cmdlets.Select(cmdlet => cmdlet.Name), ModuleFacts.ManifestList("CmdletsToExport").Order(StringComparer.Ordinal));
+
+    [Theory]
+    [InlineData("FunctionsToExport")]
+    [InlineData("AliasesToExport")]
+    [InlineData("VariablesToExport")]
+    public void The_manifest_exports_nothing_else(string key) => Assert.Empty(ModuleFacts.ManifestList(key));
+
+    [Theory]
+    [InlineData(@"PowerShellVersion\s*=\s*'7\.4'")]
+    [InlineData(@"CompatiblePSEditions\s*=\s*@\('Core'\)")]
+    [InlineData(@"LicenseUri\s*=\s*'https://")]
+    [InlineData(@"ProjectUri\s*=\s*'https://github\.com/dockernetharden/DockerNetHarden'")]
+    [InlineData(@"ReleaseNotes\s*=\s*'.+'")]
+    [InlineData(@"Tags\s*=\s*@\('")]
+    public void The_manifest_says(string pattern) => Assert.Matches(pattern, ModuleFacts.ManifestText);
+
+    [Fact]
+    public void The_assemblys_version_is_the_manifests() =>
+        Assert.Equal(ModuleFacts.Version, ModuleFacts.Module.GetName().Version!.ToString(3));
+
+    [Fact]
+    public void The_newest_version_of_the_changelog_is_the_manifests()
+    {
+        var newest = Regex.Match(File.ReadAllText(Path.Combine(ModuleFacts.Root, "CHANGELOG.md")), @"^## \[?(\d+\.\d+\.\d+)", RegexOptions.Multiline);
+        Assert.Equal(ModuleFacts.Version, newest.Groups[1].Value);
+    }
+
+    [Fact]
+    public void Every_type_that_is_emitted_has_a_view()
+    {
+        var views = XDocument.Load(Path.Combine(ModuleFacts.Root, "src", "DockerNetHarden", "DockerNetHarden.Format.ps1xml"));
+        var viewed = views.Descendants("TypeName").Select(name => name.Value).ToHashSet(StringComparer.Ordinal);
+        var emitted = ModuleFacts.Cmdlets.SelectMany(cmdlet => cmdlet.OutputTypes).Where(type => type != typeof(bool)).Distinct().Select(type => type.FullName!).ToList();
+        Assert.NotEmpty(emitted);
+        Assert.Equal(emitted.Order(StringComparer.Ordinal), viewed.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void A_view_shows_properties_that_the_type_has()
+    {
+        var views = XDocument.Load(Path.Combine(ModuleFacts.Root, "src", "DockerNetHarden", "DockerNetHarden.Format.ps1xml"));
+        foreach (var view in views.Descendants("View"))
+        {
+            var name = view.Descendants("TypeName").Single().Value;
+            var type = ModuleFacts.Cmdlets.SelectMany(cmdlet => cmdlet.OutputTypes).First(each => each.FullName == name);
+            var shown = view.Descendants("PropertyName").Select(property => property.Value)
+                .Concat(view.Descendants("ScriptBlock").SelectMany(script => Regex.Matches(script.Value, @"\$_\.(\w+)").Select(match => match.Groups[1].Value)));
+            Assert.All(shown, property => Assert.True(type.GetProperty(property) is not null, $"{name}.{property}"));
+            Assert.Equal(view.Descendants("TableColumnHeader").Count(), view.Descendants("TableColumnItem").Count());
+        }
+    }
+
+    [Fact]
+    public void The_module_needs_no_package_but_PowerShells_stub()
+    {
+        var project = XDocument.Load(Path.Combine(ModuleFacts.Root, "src", "DockerNetHarden", "DockerNetHarden.csproj"));
+        var package = Assert.Single(project.Descendants("PackageReference"));
+        Assert.Equal("PowerShellStandard.Library", (string?)package.Attribute("Include"));
+        Assert.Equal("all", (string?)package.Attribute("PrivateAssets"));
+        Assert.Empty(XDocument.Load(Path.Combine(ModuleFacts.Root, "src", "DockerNetHarden.Core", "DockerNetHarden.Core.csproj")).Descendants("PackageReference"));
+    }
+
+    [SkippableFact]
+    public void What_is_staged_is_the_module_and_nothing_else()
+    {
+        Skip.IfNot(Directory.Exists(Staged), $"{Staged} does not exist; `dotnet build -c Release` stages the module.");
+        var expected = new[] { "DockerNetHarden.Core.dll", "DockerNetHarden.Format.ps1xml", "DockerNetHarden.dll", "DockerNetHarden.psd1", "LICENSE" };
+        Assert.Equal(expected, Directory.EnumerateFiles(Staged).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal));
+        Assert.All(Directory.EnumerateDirectories(Staged), folder => Assert.Equal("en-US", Path.GetFileName(folder)));
+        Assert.Equal(File.ReadAllText(Path.Combine(ModuleFacts.Root, "DockerNetHarden.psd1")), File.ReadAllText(Path.Combine(Staged, "DockerNetHarden.psd1")));
+    }
+
+    [SkippableFact]
+    public void What_is_staged_refers_to_the_runtime_PowerShell_and_itself_only()
+    {
+        Skip.IfNot(Directory.Exists(Staged), $"{Staged} does not exist; `dotnet build -c Release` stages the module.");
+        var runtime = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
+        foreach (var name in new[] { "DockerNetHarden.dll", "DockerNetHarden.Core.dll" })
+        {
+            using var stream = File.OpenRead(Path.Combine(Staged, name));
+            using var image = new System.Reflection.PortableExecutable.PEReader(stream);
+            var metadata = System.Reflection.Metadata.PEReaderExtensions.GetMetadataReader(image);
+            var references = metadata.AssemblyReferences.Select(handle => metadata.GetString(metadata.GetAssemblyReference(handle).Name));
+            Assert.All(references, reference => Assert.True(
+                reference is "System.Management.Automation" or "DockerNetHarden.Core" || File.Exists(Path.Combine(runtime, reference + ".dll")), $"{name} refers to {reference}"));
+        }
+    }
+}
