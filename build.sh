@@ -144,10 +144,13 @@ run_pester() {
 version() { sed -n "s/^ *ModuleVersion *= *'\([0-9.]*\)'.*/\1/p" DockerNetHarden.psd1; }
 staged() { printf '%s\n' "$PWD/out/DockerNetHarden/$(version)"; }
 
+# Builds the projects or solutions given; the module's own project stages it.
 build() {
     need_dotnet
     mkdir -p out
-    dotnet build DockerNetHarden.sln -c "$configuration" -v q </dev/null || fail "dotnet build failed; its errors stand above."
+    for project; do
+        dotnet build "$project" -c "$configuration" -v q </dev/null || fail "dotnet build failed; its errors stand above."
+    done
     [ -f "$(staged)/DockerNetHarden.psd1" ] || fail "the build did not stage the module in $(staged)."
     say "Staged $(staged)"
 }
@@ -158,7 +161,7 @@ run_tests() {
     rm -rf "$results"
     mkdir -p "$results"
     # Without a build there is nothing to test: a failure that is counted like any other.
-    if (build); then
+    if (build DockerNetHarden.sln); then
         run_xunit DockerNetHarden.Core.Tests
         run_xunit DockerNetHarden.Tests
         run_xunit DockerNetHarden.Lab.Tests
@@ -181,7 +184,8 @@ run_tests() {
 demo() {
     mkdir -p out
     install_packages
-    build
+    # Without the test projects: somebody is waiting to see it.
+    build src/DockerNetHarden src/DockerNetHarden.Lab
     pwsh=$(find_pwsh)
     if [ -n "$pwsh" ]; then
         PATH=$(dirname "$pwsh"):$PATH
@@ -196,7 +200,7 @@ clean() {
 }
 
 case "${1:-build}" in
-    build) build ;;
+    build) build DockerNetHarden.sln ;;
     test) run_tests ;;
     demo) demo ;;
     clean) clean ;;
