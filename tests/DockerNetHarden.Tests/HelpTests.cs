@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Tests;
 
@@ -13,24 +14,28 @@ public sealed partial class HelpTests
 
     private static readonly Dictionary<string, MamlCommand> Maml = MamlCommand.ReadAll(PathOf("en-US", "DockerNetHarden.dll-Help.xml"));
 
-    public static TheoryData<string> Names => [.. HelpCmdlet.All.Keys];
+    public static TheoryData<string> Names => ModuleFacts.CmdletNames;
 
-    public static TheoryData<string> Emitters => [.. HelpCmdlet.All.Values.Where(cmdlet => cmdlet.EmitsRules).Select(cmdlet => cmdlet.Name)];
+    public static TheoryData<string> Emitters =>
+        [.. ModuleFacts.Cmdlets.Where(cmdlet => !cmdlet.SupportsShouldProcess && cmdlet.OutputTypes.Contains(typeof(FirewallRule))).Select(cmdlet => cmdlet.Name)];
+
+    private static IReadOnlyList<string> All => [.. ModuleFacts.Cmdlets.Select(cmdlet => cmdlet.Name).Order(StringComparer.Ordinal)];
 
     [Fact]
     public void Each_cmdlet_has_a_page_and_each_page_a_cmdlet()
     {
-        Assert.NotEmpty(HelpCmdlet.All);
+        Assert.NotEmpty(All);
         var pages = Directory.GetFiles(PathOf("docs", "cmdlets"), "*.md").Select(file => Path.GetFileNameWithoutExtension(file)!);
-        Assert.Equal(HelpCmdlet.All.Keys.Order(StringComparer.Ordinal), pages.Order(StringComparer.Ordinal));
-        Assert.Equal(HelpCmdlet.All.Keys.Order(StringComparer.Ordinal), Maml.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(All, pages.Order(StringComparer.Ordinal));
+        Assert.Equal(All, Maml.Keys.Order(StringComparer.Ordinal));
     }
 
     [Theory]
     [MemberData(nameof(Names))]
     public void A_page_has_exactly_the_parameters_of_its_cmdlet(string name)
     {
-        var expected = HelpCmdlet.All[name].Parameters.Order(StringComparer.Ordinal).ToList();
+        var cmdlet = ModuleFacts.Cmdlet(name);
+        var expected = cmdlet.Parameters.Select(parameter => parameter.Name).Concat(cmdlet.SupportsShouldProcess ? ["Confirm", "WhatIf"] : []).Order(StringComparer.Ordinal).ToList();
         Assert.Equal(expected, HelpPage.Read(name).Parameters.Keys.Order(StringComparer.Ordinal), StringComparer.Ordinal);
         Assert.Equal(expected, Maml[name].Parameters.Keys.Order(StringComparer.Ordinal), StringComparer.Ordinal);
     }
@@ -79,7 +84,7 @@ public sealed partial class HelpTests
     public void Nothing_is_left_to_be_filled_in()
     {
         var files = Directory.GetFiles(PathOf("docs"), "*.md", SearchOption.AllDirectories).Concat(Directory.GetFiles(PathOf("en-US"))).ToList();
-        Assert.True(files.Count > HelpCmdlet.All.Count, "Too few files were looked at.");
+        Assert.True(files.Count > All.Count, "Too few files were looked at.");
         Assert.All(files, file =>
         {
             var text = File.ReadAllText(file);
@@ -108,16 +113,10 @@ public sealed partial class HelpTests
     public void The_about_topic_names_each_cmdlet()
     {
         var text = File.ReadAllText(PathOf("en-US", "about_DockerNetHarden.help.txt"));
-        Assert.All(HelpCmdlet.All.Keys, name => Assert.Contains(name, text, StringComparison.Ordinal));
+        Assert.All(All, name => Assert.Contains(name, text, StringComparison.Ordinal));
     }
 
-    internal static string PathOf(params string[] parts)
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "DockerNetHarden.sln")))
-            folder = folder.Parent;
-        return Path.Combine([folder?.FullName ?? throw new InvalidOperationException($"DockerNetHarden.sln is in no folder above {AppContext.BaseDirectory}."), .. parts]);
-    }
+    internal static string PathOf(params string[] parts) => Path.Combine([ModuleFacts.Root, .. parts]);
 
     [GeneratedRegex(@"\A\S.*[.)]\z", RegexOptions.Singleline, 1000)]
     private static partial Regex Sentence();
