@@ -113,6 +113,13 @@ public sealed partial class LayeringTests
     [InlineData("new Socket(family, type, protocol)")]
     public void The_scan_sees_the_outside_being_touched(string code) => Assert.Matches(Outside(), code);
 
+    [Theory]
+    [InlineData("// TO" + "DO: later")]
+    [InlineData("throw new Not" + "ImplementedException();")]
+    [InlineData("cd /ho" + "me/somebody/src")]
+    [InlineData("see C:\\Us" + "ers\\somebody")]
+    public void The_scan_sees_what_no_file_may_hold(string text) => Assert.Matches(Forbidden(), text);
+
     // Rules.Cidr is a use of the layer Rules; snapshot.Rules and Rules.Count, of a property, are none.
     private static IEnumerable<string> UsesOfLayers(string code) => LayerUse().Matches(code)
         .Where(match => match.Groups["root"].Success || TypesOf(match.Groups["layer"].Value).Contains(match.Groups["member"].Value, StringComparer.Ordinal))
