@@ -1,0 +1,81 @@
+BeforeAll {
+    . $PSScriptRoot/Common.ps1
+    Import-Module (Get-StagedModule) -Force
+}
+
+Describe 'Block-ContainerMetadataAccess' {
+    It 'blocks the endpoints of every cloud where none is named' {
+        $destinations = (Block-ContainerMetadataAccess).Destination
+        foreach ($address in '169.254.169.254/32', '168.63.129.16/32', '100.100.100.200/32', '169.254.42.42/32') { $destinations | Should -Contain $address }
+    }
+
+    It 'has a mark for each provider, whatever the case of its name' {
+        (Block-ContainerMetadataAccess -Provider Aws, azure).Subject | Select-Object -Unique | Should -Be @('aws', 'azure')
+        (Block-ContainerMetadataAccess AWS, aws).Count | Should -Be (Block-ContainerMetadataAccess aws).Count
+    }
+
+    It 'blocks with a second half that Docker never touches' {
+        $backstop = Block-ContainerMetadataAccess aws | Where-Object Table -EQ mangle
+        $backstop.Chain | Should -Be 'POSTROUTING'
+        $backstop.SourceAddressType | Should -Be '!LOCAL'
+    }
+
+    It 'blocks only the ports of WireServer that serve metadata' {
+        (Block-ContainerMetadataAccess azure | Where-Object { $_.Destination -like '168.*' -and $_.Action -ne 'Return' }).DestinationPort | Select-Object -Unique | Should -Be '80,443,32526'
+    }
+
+    It 'keeps the DNS that GCP serves at the same address' {
+        $kept = Block-ContainerMetadataAccess gcp | Where-Object { $_.Action -eq 'Return' -and $_.Table -eq 'filter' }
+        ($kept | Where-Object Protocol -EQ udp).DestinationPort | Should -Be '53,123'
+        ($kept | Where-Object Protocol -EQ tcp).DestinationPort | Should -Be '53'
+    }
+
+    It 'closes that DNS too where asked' {
+        (Block-ContainerMetadataAccess gcp -BlockDns | Where-Object Action -EQ Return).DestinationPort | Should -Not -Match '53'
+    }
+
+    It 'keeps DNS where the cloud serves none, and other ports, where asked' {
+        (Block-ContainerMetadataAccess aws -AllowDns | Where-Object Action -EQ Return).DestinationPort | Should -Contain '53'
+        (Block-ContainerMetadataAccess aws -AllowPort 123/udp, 8080 | Where-Object { $_.Action -eq 'Return' -and $_.Table -eq 'filter' } | ForEach-Object { "$($_.DestinationPort)/$($_.Protocol)" }) |
+            Should -Be @('8080/tcp', '123/udp')
+    }
+
+    It 'leaves out an address that is allowed' {
+        (Block-ContainerMetadataAccess azure -AllowAddress 169.254.169.254).Destination | Select-Object -Unique | Should -Be '168.63.129.16/32'
+    }
+
+    It 'ends with an error where nothing would be blocked' {
+        { Block-ContainerMetadataAccess aws -AllowAddress 169.254.0.0/16 } | Should -Throw -ErrorId 'NothingToBlock,*'
+    }
+
+    It 'refuses -AllowDns with -BlockDns' { { Block-ContainerMetadataAccess -AllowDns -BlockDns } | Should -Throw -ErrorId 'ConflictingParameters,*' }
+
+    It 'refuses an unknown provider and names those that there are' {
+        $failure = Get-TerminatingError { Block-ContainerMetadataAccess aws, Contoso }
+        $failure.FullyQualifiedErrorId | Should -Be 'UnknownProvider,DockerNetHarden.Commands.BlockContainerMetadataAccessCommand'
+        $failure.CategoryInfo.Category | Should -Be 'InvalidArgument'
+        "$failure" | Should -Match "Contoso.*aws.*azure"
+    }
+
+    It 'emits nothing at all where one value is bad' {
+        $seen = [Collections.Generic.List[object]]::new()
+        { Block-ContainerMetadataAccess aws, Contoso | ForEach-Object { $seen.Add($_) } } | Should -Throw
+        $seen.Count | Should -Be 0
+    }
+
+    It 'refuses <Value> as -<Parameter>' -ForEach @(
+        @{ Parameter = 'AllowAddress'; Value = '10.0.0.1/8'; Id = 'InvalidAddress' }
+        @{ Parameter = 'AllowAddress'; Value = '010.0.0.1'; Id = 'InvalidAddress' }
+        @{ Parameter = 'AllowAddress'; Value = '$(reboot)'; Id = 'InvalidAddress' }
+        @{ Parameter = 'AllowPort'; Value = '0/udp'; Id = 'InvalidPort' }
+        @{ Parameter = 'AllowPort'; Value = '65536'; Id = 'InvalidPort' }
+        @{ Parameter = 'AllowPort'; Value = '20:10/tcp'; Id = 'InvalidPort' }
+        @{ Parameter = 'AllowPort'; Value = '53/icmp'; Id = 'InvalidPort' }
+        @{ Parameter = 'AllowPort'; Value = '-j ACCEPT'; Id = 'InvalidPort' }
+    ) {
+        $bad = @{ $Parameter = $Value }
+        $failure = Get-TerminatingError { Block-ContainerMetadataAccess @bad }
+        $failure.FullyQualifiedErrorId | Should -BeLike "$Id,*"
+        "$failure" | Should -BeLike "*$([WildcardPattern]::Escape($Value -replace '/.*'))*"
+    }
+}

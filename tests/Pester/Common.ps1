@@ -1,0 +1,127 @@
+# What the test files share. Dot-sourced in BeforeDiscovery and BeforeAll.
+
+function Get-ProjectRoot { Split-Path (Split-Path $PSScriptRoot) }
+
+# The staged module, never the sources: what is tested is what is shipped.
+function Get-StagedModule {
+    if ($env:DNH_MODULE) { return $env:DNH_MODULE }
+    $stage = Join-Path (Get-ProjectRoot) 'out/DockerNetHarden'
+    $newest = Get-ChildItem $stage -Directory -ErrorAction Ignore | Sort-Object { [version] $_.Name } | Select-Object -Last 1
+    if (-not $newest) { throw "$stage is empty: dotnet build -c Release stages the module." }
+    Join-Path $newest.FullName 'DockerNetHarden.psd1'
+}
+
+function Get-LabTool {
+    if ($env:DNH_LAB_TOOL) { return $env:DNH_LAB_TOOL }
+    foreach ($configuration in 'Release', 'Debug') {
+        $tool = Join-Path (Get-ProjectRoot) "src/DockerNetHarden.Lab/bin/$configuration/net8.0/dnh-lab.dll"
+        if (Test-Path $tool) { return $tool }
+    }
+}
+
+# Behind a name: why its tests do not run here; empty where they do.
+function Get-LabReason {
+    if ($env:DNH_LAB) { '' } else { ' (skipped: needs the lab; run tests/Pester/Invoke-Tests.ps1 as root with Docker installed)' }
+}
+
+function Invoke-Lab {
+    $output = dotnet $env:DNH_LAB_TOOL @args
+    if ($LASTEXITCODE -ne 0) { throw "dnh-lab $args failed: $output" }
+    $output
+}
+
+# What became of a real packet: Open, Refused, TimedOut ...
+function Get-Reach([string] $From, [string] $To, [int] $Port, [string] $Protocol = 'Http') {
+    (Invoke-Lab ask --name $env:DNH_LAB --from $From --to $To --port $Port --protocol $Protocol --timeout 1500 --json | ConvertFrom-Json).result
+}
+
+# All tables of both families without counters and time: what must not change where nothing is to be changed.
+function Get-TableText { (@(iptables-save) + @(ip6tables-save)) -notmatch '^#' -replace '\[\d+:\d+\]' -join "`n" }
+
+# The error that a command ends with; a test fails where it ends with none.
+function Get-TerminatingError([scriptblock] $Script) {
+    try { $null = & $Script } catch { return $_ }
+    throw 'No terminating error came.'
+}
+
+# A runspace of its own with the module: what can be stopped, or asked by a host of the test's own.
+function New-TestShell([System.Management.Automation.Host.PSHost] $PSHost) {
+    $state = [initialsessionstate]::CreateDefault2()
+    $state.ImportPSModule((Get-StagedModule))
+    $runspace = if ($PSHost) { [runspacefactory]::CreateRunspace($PSHost, $state) } else { [runspacefactory]::CreateRunspace($state) }
+    $runspace.Open()
+    $shell = [powershell]::Create()
+    $shell.Runspace = $runspace
+    $shell
+}
+
+# Stops a running shell and says how long it took and how it ended.
+function Stop-TestShell([powershell] $Shell) {
+    $clock = [Diagnostics.Stopwatch]::StartNew()
+    $Shell.Stop()
+    [pscustomobject]@{ Milliseconds = $clock.ElapsedMilliseconds; State = "$($Shell.InvocationStateInfo.State)" }
+}
+
+# A host that answers questions as it is told, and that can hold one back until it is released: PowerShell's console does so while a person thinks.
+function Add-TestHost {
+    if ('DockerNetHardenTest.AnsweringHost' -as [type]) { return }
+    Add-Type -WarningAction Ignore -TypeDefinition @'
+using System;
+using System.Collections.Generic;
+using System.Collections.ObjectModel;
+using System.Globalization;
+using System.Management.Automation;
+using System.Management.Automation.Host;
+using System.Security;
+using System.Threading;
+namespace DockerNetHardenTest
+{
+    public sealed class AnsweringHost : PSHost
+    {
+        private readonly AnsweringUI _ui = new AnsweringUI();
+        public AnsweringUI Answers { get { return _ui; } }
+        public override CultureInfo CurrentCulture { get { return CultureInfo.InvariantCulture; } }
+        public override CultureInfo CurrentUICulture { get { return CultureInfo.InvariantCulture; } }
+        public override Guid InstanceId { get; } = Guid.NewGuid();
+        public override string Name { get { return "AnsweringHost"; } }
+        public override PSHostUserInterface UI { get { return _ui; } }
+        public override Version Version { get { return new Version(1, 0); } }
+        public override void EnterNestedPrompt() { }
+        public override void ExitNestedPrompt() { }
+        public override void NotifyBeginApplication() { }
+        public override void NotifyEndApplication() { }
+        public override void SetShouldExit(int exitCode) { }
+    }
+    public sealed class AnsweringUI : PSHostUserInterface
+    {
+        public int Answer;
+        public bool Hold;
+        public readonly ManualResetEventSlim Asked = new ManualResetEventSlim();
+        public readonly ManualResetEventSlim Released = new ManualResetEventSlim();
+        public readonly List<string> Questions = new List<string>();
+        public override PSHostRawUserInterface RawUI { get { return null; } }
+        public override int PromptForChoice(string caption, string message, Collection<ChoiceDescription> choices, int defaultChoice)
+        {
+            Questions.Add(message);
+            Asked.Set();
+            if (!Hold) return Answer;
+            Released.Wait(TimeSpan.FromSeconds(30));
+            throw new PipelineStoppedException();
+        }
+        public override Dictionary<string, PSObject> Prompt(string caption, string message, Collection<FieldDescription> descriptions) { throw new NotSupportedException(); }
+        public override PSCredential PromptForCredential(string caption, string message, string userName, string targetName) { throw new NotSupportedException(); }
+        public override PSCredential PromptForCredential(string caption, string message, string userName, string targetName, PSCredentialTypes allowedCredentialTypes, PSCredentialUIOptions options) { throw new NotSupportedException(); }
+        public override string ReadLine() { throw new NotSupportedException(); }
+        public override SecureString ReadLineAsSecureString() { throw new NotSupportedException(); }
+        public override void Write(string value) { }
+        public override void Write(ConsoleColor foregroundColor, ConsoleColor backgroundColor, string value) { }
+        public override void WriteLine(string value) { }
+        public override void WriteDebugLine(string message) { }
+        public override void WriteErrorLine(string value) { }
+        public override void WriteProgress(long sourceId, ProgressRecord record) { }
+        public override void WriteVerboseLine(string message) { }
+        public override void WriteWarningLine(string message) { }
+    }
+}
+'@
+}

@@ -1,0 +1,55 @@
+BeforeAll {
+    . $PSScriptRoot/Common.ps1
+    Import-Module (Get-StagedModule) -Force
+}
+
+Describe 'The module' {
+    It 'is a manifest that PowerShell accepts' {
+        (Test-ModuleManifest (Get-StagedModule)).Version | Should -BeGreaterThan ([version] '0.0.9')
+    }
+
+    It 'exports cmdlets and nothing else' {
+        $module = Get-Module DockerNetHarden
+        $module.ExportedCmdlets.Keys | Sort-Object | Should -Be @(
+            'Block-ContainerHostAccess', 'Block-ContainerInternalAccess', 'Block-ContainerMetadataAccess', 'Get-DockerNetwork', 'Get-FirewallRule', 'Invoke-FirewallRule',
+            'New-FirewallRule', 'New-HardenedDockerNetwork', 'Remove-FirewallRule', 'Set-SmtpRateLimit', 'Test-FirewallRule')
+        $module.ExportedFunctions.Count + $module.ExportedAliases.Count + $module.ExportedVariables.Count | Should -Be 0
+    }
+
+    It 'brings no assembly of anybody else' {
+        Get-ChildItem (Split-Path (Get-StagedModule)) -Filter *.dll | ForEach-Object Name | Sort-Object | Should -Be @('DockerNetHarden.Core.dll', 'DockerNetHarden.dll')
+    }
+
+    It 'works in parallel runspaces' {
+        $path = Get-StagedModule
+        $counts = 1..8 | ForEach-Object -ThrottleLimit 4 -Parallel {
+            Import-Module $using:path
+            @(Block-ContainerMetadataAccess -Provider gcp).Count
+        }
+        $counts | Should -HaveCount 8
+        $counts | Select-Object -Unique | Should -HaveCount 1
+    }
+
+    It 'completes providers and controls, each with a tooltip' {
+        $providers = (TabExpansion2 'Block-ContainerMetadataAccess -Provider a').CompletionMatches
+        $providers.CompletionText | Should -Contain 'aws'
+        ($providers | Where-Object CompletionText -EQ aws).ToolTip | Should -Match '169\.254\.169\.254'
+        (TabExpansion2 'Get-FirewallRule -Control S').CompletionMatches.CompletionText | Should -Be 'SmtpRate'
+        (TabExpansion2 'Set-SmtpRateLimit -Action ').CompletionMatches.CompletionText | Should -Be @('Drop', 'Reject')
+    }
+
+    It 'completes nothing, and at once, where Docker does not answer' {
+        $listener = [Net.Sockets.TcpListener]::new([Net.IPAddress]::Loopback, 0)
+        $listener.Start()
+        $docker = $env:DOCKER_HOST
+        try {
+            $env:DOCKER_HOST = "tcp://127.0.0.1:$($listener.LocalEndpoint.Port)"
+            (Measure-Command { $script:found = (TabExpansion2 'Get-DockerNetwork -Name zzz').CompletionMatches }).TotalSeconds | Should -BeLessThan 3
+        }
+        finally {
+            $env:DOCKER_HOST = $docker
+            $listener.Stop()
+        }
+        $found | Where-Object ResultType -EQ ParameterValue | Should -BeNullOrEmpty
+    }
+}
