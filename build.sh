@@ -125,7 +125,7 @@ run_pester() {
     patience=
     ! has timeout || patience='timeout -k 10 900'
     # shellcheck disable=SC2086 # A command and its arguments.
-    DNH_MODULE=$(staged) $patience "$1" -NoLogo -NoProfile -NonInteractive -File tests/Pester/Invoke-Tests.ps1 </dev/null >"$results/pester.log" 2>&1 || code=$?
+    DNH_MODULE=$(staged)/DockerNetHarden.psd1 $patience "$1" -NoLogo -NoProfile -NonInteractive -File tests/Pester/Invoke-Tests.ps1 </dev/null >"$results/pester.log" 2>&1 || code=$?
     cat "$results/pester.log"
     line=$(sed -n 's/^Pester: \([0-9][0-9]*\) passed, \([0-9][0-9]*\) failed, \([0-9][0-9]*\) skipped.*$/\1 \2 \3/p' "$results/pester.log" | tail -n 1)
     # shellcheck disable=SC2086 # Three numbers.

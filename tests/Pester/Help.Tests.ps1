@@ -24,11 +24,8 @@ BeforeDiscovery {
 }
 
 BeforeAll {
-    $folder = $env:DNH_MODULE
-    if (-not $folder) {
-        $folder = Get-ChildItem "$PSScriptRoot/../../out/DockerNetHarden" -Directory | Sort-Object { [version] $_.Name } | Select-Object -Last 1 -ExpandProperty FullName
-    }
-    Import-Module "$folder/DockerNetHarden.psd1" -Force
+    . "$PSScriptRoot/Common.ps1"
+    Import-Module (Get-StagedModule) -Force
 }
 
 Describe 'The help of <Name>' -ForEach $cmdlets {
