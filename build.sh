@@ -101,7 +101,7 @@ run_xunit() {
     name=$1
     say "== $name"
     code=0
-    dotnet test "tests/$name" -c "$configuration" --no-build -v q --results-directory "$results" --logger "trx;LogFileName=$name.trx" \
+    dotnet test "tests/$name" -c "$configuration" --no-build --results-directory "$results" --logger "trx;LogFileName=$name.trx" \
         --blame-hang --blame-hang-timeout 5min --blame-hang-dump-type none </dev/null || code=$?
     line=$(grep -o '<Counters [^>]*' "$results/$name.trx" 2>/dev/null | head -n 1) || :
     total=$(counter "$line" total) executed=$(counter "$line" executed) good=$(counter "$line" passed)

@@ -61,7 +61,7 @@ Describe 'The examples' {
         foreach ($command in $ast.FindAll({ $args[0] -is [Management.Automation.Language.CommandAst] -and $args[0].GetCommandName() }, $true)) {
             Get-Command $command.GetCommandName() -ErrorAction Ignore | Should -Not -BeNullOrEmpty -Because "the example calls $($command.GetCommandName())"
             $bound = [Management.Automation.Language.StaticParameterBinder]::BindCommand($command, $true)
-            $bound.BindingExceptions.Values.BindingException.Message | Should -BeNullOrEmpty
+            $bound.BindingExceptions.Values | ForEach-Object { $_.BindingException.Message } | Should -BeNullOrEmpty
         }
     }
 
