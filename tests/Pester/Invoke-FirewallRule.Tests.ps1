@@ -1,0 +1,253 @@
+BeforeDiscovery { . $PSScriptRoot/Common.ps1 }
+
+BeforeAll {
+    . $PSScriptRoot/Common.ps1
+    Import-Module (Get-StagedModule) -Force
+}
+
+Describe 'Invoke-FirewallRule and what is no rule' {
+    # Nothing is read before the input is whole, so these need no Docker host.
+    It 'ends at <What>, wherever it stands' -ForEach @(
+        @{ What = 'a number'; Bad = 42 }
+        @{ What = 'null'; Bad = $null }
+        @{ What = 'a file'; Bad = (Get-Item $PSCommandPath) }
+        @{ What = 'a text that is no rule'; Bad = '$(reboot)' }
+        @{ What = 'an empty text'; Bad = '' }
+        @{ What = 'an object without a rule''s properties'; Bad = [pscustomobject]@{ Name = 'x' } }
+        @{ What = 'a table with an unknown key'; Bad = @{ Action = 'Drop'; Destinatoin = '10.0.0.5' } }
+        @{ What = 'a table with a bad value'; Bad = @{ Action = 'Drop'; Destination = '10.0.0.1/8' } }
+        @{ What = 'an error'; Bad = [Management.Automation.ErrorRecord]::new([Exception]::new('boo'), 'Boo', 'NotSpecified', $null) }
+        @{ What = 'an object whose Rules are no list'; Bad = [pscustomobject]@{ Rules = 7 } }
+        @{ What = 'an object whose Rules hold something else'; Bad = [pscustomobject]@{ Rules = @('-A DOCKER-USER -j DROP', 7) } }
+    ) {
+        $rule = New-FirewallRule -Action Drop -RemoteAddress 10.0.0.5
+        foreach ($list in @(, $Bad + $rule), @($rule, $Bad, $rule), @($rule, $Bad)) {
+            $failure = Get-TerminatingError { $list | Invoke-FirewallRule -ErrorAction Stop }
+            $failure.FullyQualifiedErrorId | Should -Be 'InvalidRule,DockerNetHarden.Commands.InvokeFirewallRuleCommand'
+            $failure.ErrorDetails.RecommendedAction | Should -Not -BeNullOrEmpty
+        }
+        $failure = Get-TerminatingError { $rule, $Bad | Invoke-FirewallRule }
+        "$failure" | Should -Match '^Element 2 of the input'
+        { Invoke-FirewallRule -Rule $rule, $Bad } | Should -Throw -ErrorId 'InvalidRule,*'
+    }
+
+    It 'ends where no rule came: <What>' -ForEach @(@{ What = 'nothing in the pipeline'; None = @() }, @{ What = 'an empty list'; None = , @() }, @{ What = 'an object with no rules'; None = [pscustomobject]@{ Rules = @() } }) {
+        { $None | Invoke-FirewallRule } | Should -Throw -ErrorId 'NoRule,*'
+        { $None | Invoke-FirewallRule -Prune -Force } | Should -Throw -ErrorId 'NoRule,*'
+    }
+
+    It 'ends where an error arose while the rules came in, non-terminating or terminating' {
+        $first = Get-TerminatingError { & { Block-ContainerMetadataAccess; Write-Error 'boo' -ErrorAction Continue; Set-SmtpRateLimit } 2>$null | Invoke-FirewallRule }
+        $first.FullyQualifiedErrorId | Should -BeLike 'UpstreamError,*'
+        "$first" | Should -BeLike '*boo*'
+        $second = Get-TerminatingError {
+            $ErrorActionPreference = 'Continue'
+            & { Block-ContainerMetadataAccess -Provider Contoso; Set-SmtpRateLimit } 2>$null | Invoke-FirewallRule
+        }
+        $second.FullyQualifiedErrorId | Should -Match '^(UpstreamError|UnknownProvider),'
+    }
+
+    It 'is never reached where upstream throws' {
+        { & { Block-ContainerMetadataAccess; throw 'boo' } | Invoke-FirewallRule } | Should -Throw 'boo'
+    }
+}
+
+Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
+    BeforeAll {
+        Add-TestHost
+        $before = Get-TableText
+    }
+
+    AfterEach { Remove-FirewallRule -All | Out-Null }
+
+    It 'applies rules, reads them back, and the packets tell' {
+        Get-Reach c0 169.254.169.254 80 | Should -Be 'Open'
+        Get-Reach c0 169.254.169.254 53 Dns | Should -Be 'Open'
+        $result = Block-ContainerMetadataAccess | Invoke-FirewallRule
+        $result.Status, $result.Verified, $result.HostName, $result.Unchanged | Should -Be @('Applied', $true, 'localhost', 0)
+        $result.Removed | Should -BeNullOrEmpty
+        $result.Added | Where-Object { $_ -like '*-j DNH-METADATA*' } | Should -HaveCount 2
+        Get-Reach c0 169.254.169.254 80 | Should -Be 'Refused'
+        Get-Reach a1 169.254.169.254 80 | Should -Be 'Refused'
+        Get-Reach c0 169.254.169.254 53 Dns | Should -Be 'Open'
+        Get-Reach c0 203.0.113.25 80 | Should -Be 'Open'
+    }
+
+    It 'writes nothing the second time' {
+        Block-ContainerMetadataAccess aws | Invoke-FirewallRule | Out-Null
+        Get-Reach c0 169.254.169.254 80 | Should -Be 'Refused'
+        $counted = (Get-FirewallRule | Measure-Object Packets -Sum).Sum
+        $counted | Should -BeGreaterThan 0
+        $again = Block-ContainerMetadataAccess aws | Invoke-FirewallRule
+        $again.Status, $again.Added.Count, $again.Removed.Count, $again.Unchanged | Should -Be @('Unchanged', 0, 0, 4)
+        (Get-FirewallRule | Measure-Object Packets -Sum).Sum | Should -Be $counted
+    }
+
+    It 'adds a second provider and replaces a second limit' {
+        Block-ContainerMetadataAccess aws | Invoke-FirewallRule | Out-Null
+        Block-ContainerMetadataAccess azure | Invoke-FirewallRule | Out-Null
+        (Get-FirewallRule).Subject | Sort-Object -Unique | Should -Be @('aws', 'azure')
+        Set-SmtpRateLimit 5 | Invoke-FirewallRule | Out-Null
+        Set-SmtpRateLimit 10 | Invoke-FirewallRule | Out-Null
+        (Get-FirewallRule -Control SmtpRate).Rule.Limit | Where-Object { $_ } | Should -Be '10/min'
+    }
+
+    It 'takes the same rules from <_>' -ForEach 'JSON', 'CLIXML', 'text', 'tables', 'an object with Rules', 'an argument', 'what stands on a host' {
+        $rules = & { Block-ContainerMetadataAccess gcp -Log; Set-SmtpRateLimit -PerContainer -Network apps; New-FirewallRule -Action Drop -RemoteAddress 10.0.0.5 -Comment "it's `"mine`" `$(reboot)" -Name mine }
+        $first = $rules | Invoke-FirewallRule
+        $first.Status | Should -Be 'Applied'
+        $again = switch ($_) {
+            'JSON' { $rules | ConvertTo-Json | ConvertFrom-Json | Invoke-FirewallRule }
+            'CLIXML' {
+                $rules | Export-Clixml TestDrive:/rules.xml
+                Import-Clixml TestDrive:/rules.xml | Invoke-FirewallRule
+            }
+            'text' { $rules | ForEach-Object { "$_" } | Invoke-FirewallRule }
+            'tables' { $rules | ConvertTo-Json | ConvertFrom-Json -AsHashtable | Invoke-FirewallRule }
+            'an object with Rules' { [pscustomobject]@{ Name = 'x'; Rules = $rules } | ConvertTo-Json | ConvertFrom-Json | Invoke-FirewallRule }
+            'an argument' { Invoke-FirewallRule -Rule $rules }
+            'what stands on a host' { Get-FirewallRule | Invoke-FirewallRule }
+        }
+        $again.Status | Should -Be 'Unchanged'
+        $again.Unchanged | Should -Be (Get-FirewallRule).Count
+    }
+
+    It 'changes nothing where one element in the middle is no rule' {
+        { & { Block-ContainerMetadataAccess; 'nonsense'; Set-SmtpRateLimit } | Invoke-FirewallRule } | Should -Throw -ErrorId 'InvalidRule,*'
+        Get-TableText | Should -BeExactly $before
+    }
+
+    It 'changes nothing after an error upstream' {
+        { & { Block-ContainerMetadataAccess; Write-Error boo -ErrorAction Continue } 2>$null | Invoke-FirewallRule } | Should -Throw -ErrorId 'UpstreamError,*'
+        { & { Block-ContainerMetadataAccess; throw 'boo' } | Invoke-FirewallRule } | Should -Throw 'boo'
+        Get-TableText | Should -BeExactly $before
+    }
+
+    It 'takes what Select-Object lets through, and ends well where its own result is cut off' {
+        $one = Block-ContainerMetadataAccess | Select-Object -First 1 | Invoke-FirewallRule
+        $one.Status, $one.Verified | Should -Be @('Applied', $true)
+        $cut = Set-SmtpRateLimit | Invoke-FirewallRule | Select-Object -First 1
+        $cut.Status | Should -Be 'Applied'
+        Set-SmtpRateLimit | Test-FirewallRule | Should -BeTrue
+    }
+
+    It 'prints the very lines under -WhatIf, changes nothing, and still says what it would do' {
+        $rules = Block-ContainerMetadataAccess aws
+        $planned = $rules | Invoke-FirewallRule -WhatIf
+        $planned.Status, $planned.Verified | Should -Be @('Planned', $false)
+        Get-TableText | Should -BeExactly $before
+        $printed = & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command "Import-Module '$(Get-StagedModule)'; Block-ContainerMetadataAccess aws | Invoke-FirewallRule -WhatIf | Out-Null"
+        $printed -join "`n" | Should -Match '^What if: '
+        foreach ($line in $planned.Added) { $printed | Should -Contain "+ $line" }
+        ($rules | Invoke-FirewallRule).Added | Should -Be $planned.Added
+    }
+
+    It 'asks with the lines under -Confirm: <Status> where the answer is <Word>' -ForEach @(@{ Word = 'yes'; Answer = 0; Status = 'Applied' }, @{ Word = 'no'; Answer = 2; Status = 'Planned' }) {
+        $answering = [DockerNetHardenTest.AnsweringHost]::new()
+        $answering.Answers.Answer = $Answer
+        $shell = New-TestShell $answering
+        $result = $shell.AddScript('Set-SmtpRateLimit | Invoke-FirewallRule -Confirm').Invoke()
+        $shell.Dispose()
+        $answering.Answers.Questions | Should -HaveCount 1
+        $answering.Answers.Questions[0] | Should -BeLike '*+ iptables -I DOCKER-USER*DNH-SMTP*'
+        $result.Status | Should -Be $Status
+        if ($Status -eq 'Planned') { Get-TableText | Should -BeExactly $before }
+    }
+
+    It 'does not hang where nobody can be asked' {
+        $output = $null | & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command "Import-Module '$(Get-StagedModule)'; Set-SmtpRateLimit | Invoke-FirewallRule -Confirm -ErrorVariable e 2>`$null; `$e.FullyQualifiedErrorId"
+        $output | Should -Contain 'CannotAsk,DockerNetHarden.Commands.InvokeFirewallRuleCommand'
+        Get-TableText | Should -BeExactly $before
+    }
+
+    It 'makes the input all that is ours with -Prune, asks where a control vanishes, and asks nothing with -Force' {
+        & { Block-ContainerMetadataAccess aws; Set-SmtpRateLimit; Set-SmtpRateLimit -Port 2525 } | Invoke-FirewallRule | Out-Null
+        $kept = & { Block-ContainerMetadataAccess aws; Set-SmtpRateLimit } | Invoke-FirewallRule -Prune
+        $kept.Status | Should -Be 'Applied'
+        (Get-FirewallRule -Control SmtpRate).Subject | Select-Object -Unique | Should -Be '25,465,587'
+
+        $answering = [DockerNetHardenTest.AnsweringHost]::new()
+        $answering.Answers.Answer = 1
+        $shell = New-TestShell $answering
+        $refused = $shell.AddScript('Set-SmtpRateLimit | Invoke-FirewallRule -Prune').Invoke()
+        $shell.Dispose()
+        $answering.Answers.Questions[0] | Should -BeLike '*MetadataAccess*would be open*'
+        $refused.Status | Should -Be 'Planned'
+        Get-Reach c0 169.254.169.254 80 | Should -Be 'Refused'
+
+        (Set-SmtpRateLimit | Invoke-FirewallRule -Prune -Force).Status | Should -Be 'Applied'
+        (Get-FirewallRule).Control | Select-Object -Unique | Should -Be 'SmtpRate'
+    }
+
+    It 'refuses what would meet the host''s own clients without -Force' {
+        $rule = New-FirewallRule -Action Drop -Chain INPUT -Protocol tcp -DPort 9999
+        { $rule | Invoke-FirewallRule -ErrorAction Stop } | Should -Throw -ErrorId 'NeedsForce,*'
+        Get-TableText | Should -BeExactly $before
+        ($rule | Invoke-FirewallRule -Force).Status | Should -Be 'Applied'
+    }
+
+    It 'refuses an unknown network by name: <What>' -ForEach @(@{ What = 'goes on'; Action = 'SilentlyContinue' }, @{ What = 'stops'; Action = 'Stop' }) {
+        $rules = Block-ContainerHostAccess -Network nowhere
+        if ($Action -eq 'Stop') { $failure = Get-TerminatingError { $rules | Invoke-FirewallRule -ErrorAction Stop } }
+        else {
+            $rules | Invoke-FirewallRule -ErrorAction SilentlyContinue -ErrorVariable failures | Should -BeNullOrEmpty
+            $failure = $failures[0]
+        }
+        $failure.FullyQualifiedErrorId | Should -Be 'UnresolvedOperand,DockerNetHarden.Commands.InvokeFirewallRuleCommand'
+        "$failure" | Should -BeLike '*nowhere*apps*'
+        Get-TableText | Should -BeExactly $before
+    }
+
+    It 'carries shell words in a comment to the kernel and back' {
+        $rule = New-FirewallRule -Action Drop -RemoteAddress 10.0.0.5 -Comment "'; touch $TestDrive/pwned; `$(touch $TestDrive/pwned) `"-j ACCEPT`""
+        ($rule | Invoke-FirewallRule).Verified | Should -BeTrue
+        (Get-FirewallRule).Rule | Should -Be $rule
+        "$TestDrive/pwned" | Should -Not -Exist
+        $rule | Test-FirewallRule | Should -BeTrue
+    }
+
+    It 'leaves everybody else''s rules as they are' {
+        iptables -I DOCKER-USER -s 203.0.113.99 -m comment --comment 'the "admin''s" own' -j DROP
+        iptables -A DOCKER-USER -s 203.0.113.98 -j ACCEPT
+        try {
+            $own = Get-TableText
+            & { Block-ContainerMetadataAccess; Block-ContainerHostAccess; Block-ContainerInternalAccess; Set-SmtpRateLimit } | Invoke-FirewallRule | Out-Null
+            Get-TableText | Should -Not -BeExactly $own
+            Remove-FirewallRule -All | Out-Null
+            Get-TableText | Should -BeExactly $own
+        }
+        finally {
+            iptables -D DOCKER-USER -s 203.0.113.99 -m comment --comment 'the "admin''s" own' -j DROP
+            iptables -D DOCKER-USER -s 203.0.113.98 -j ACCEPT
+        }
+    }
+
+    It 'says that DOCKER-USER is missing, and makes it where told to' {
+        # A namespace of its own: a host on which Docker has never been started.
+        ip netns add "$env:DNH_LAB-bare"
+        try {
+            $script = "Import-Module '$(Get-StagedModule)'; `$r = New-FirewallRule -Action Drop -RemoteAddress 10.0.0.5; `$r | Invoke-FirewallRule -ErrorVariable e 2>`$null; `$e.FullyQualifiedErrorId; (`$r | Invoke-FirewallRule -CreateChain).Status"
+            $output = nsenter "--net=/run/netns/$env:DNH_LAB-bare" (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command $script
+            $output | Should -Be @('ChainMissing,DockerNetHarden.Commands.InvokeFirewallRuleCommand', 'Applied')
+        }
+        finally { ip netns delete "$env:DNH_LAB-bare" }
+    }
+
+    It 'stops at once while a question is open, and writes nothing' {
+        $answering = [DockerNetHardenTest.AnsweringHost]::new()
+        $answering.Answers.Hold = $true
+        $shell = New-TestShell $answering
+        $running = $shell.AddScript('Set-SmtpRateLimit | Invoke-FirewallRule -Confirm').BeginInvoke()
+        $answering.Answers.Asked.Wait(20000) | Should -BeTrue
+        $clock = [Diagnostics.Stopwatch]::StartNew()
+        $stopping = $shell.BeginStop($null, $null)
+        # As a console does at Ctrl-C: the prompt ends.
+        $answering.Answers.Released.Set()
+        $shell.EndStop($stopping)
+        $clock.ElapsedMilliseconds | Should -BeLessThan 5000
+        "$($shell.InvocationStateInfo.State)" | Should -Be 'Stopped'
+        $running.IsCompleted | Should -BeTrue
+        $shell.Dispose()
+        Get-TableText | Should -BeExactly $before
+    }
+}
