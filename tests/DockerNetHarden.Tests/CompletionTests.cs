@@ -35,6 +35,15 @@ public sealed class CompletionTests
         Assert.Equal(3, Completions.Results(() => words, null).Count());
     }
 
+    [Theory]
+    [InlineData("web_1.a-b", true)]
+    [InlineData("two words", false)]
+    [InlineData("$(reboot)", false)]
+    [InlineData("-All", false)]
+    [InlineData("a;b", false)]
+    public void Only_a_plain_word_is_completed_without_quotes(string name, bool plain) =>
+        Assert.Equal(plain, Completions.Quoted(name) == name);
+
     [Fact]
     public void Every_provider_is_offered_with_its_addresses()
     {

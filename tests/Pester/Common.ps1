@@ -35,8 +35,18 @@ function Get-Reach([string] $From, [string] $To, [int] $Port, [string] $Protocol
     (Invoke-Lab ask --name $env:DNH_LAB --from $From --to $To --port $Port --protocol $Protocol --timeout 1500 --json | ConvertFrom-Json).result
 }
 
-# All tables of both families without counters and time: what must not change where nothing is to be changed.
-function Get-TableText { (@(iptables-save) + @(ip6tables-save)) -notmatch '^#' -replace '\[\d+:\d+\]' -join "`n" }
+# All tables of both families without counters and time: what must not change where nothing is to be changed. A table that holds no rule and whose
+# policies are ACCEPT is the same as none: the kernel makes it at the first use and keeps it.
+function Get-TableText {
+    $lines = foreach ($command in 'iptables-save', 'ip6tables-save') {
+        $table = ''
+        foreach ($line in & $command) {
+            if ($line -match '^\*(.+)$') { $table = $Matches[1] }
+            elseif ($line -match '^-A|^:' -and $line -notmatch '^:\S+ ACCEPT') { "$command $table $($line -replace '\[\d+:\d+\]')" }
+        }
+    }
+    $lines -join "`n"
+}
 
 # The error that a command ends with; a test fails where it ends with none.
 function Get-TerminatingError([scriptblock] $Script) {

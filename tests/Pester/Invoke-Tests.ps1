@@ -17,6 +17,8 @@ param(
 )
 Set-StrictMode -Version 3
 $ErrorActionPreference = 'Stop'
+# pwsh -File hands a list over as one text.
+$Path = @($Path -split ',')
 . (Join-Path $PSScriptRoot 'Common.ps1')
 
 function Invoke-Suite {

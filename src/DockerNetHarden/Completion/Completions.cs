@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using System.Management.Automation.Language;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Rules;
@@ -40,13 +41,19 @@ internal static class Completions
         {
             var start = (typed ?? "").Trim('\'', '"');
             return [.. words().Where(word => word.Text.StartsWith(start, StringComparison.OrdinalIgnoreCase))
-                .Select(word => new CompletionResult(word.Text, word.Text, CompletionResultType.ParameterValue, word.Tip))];
+                .Select(word => new CompletionResult(Quoted(word.Text), word.Text, CompletionResultType.ParameterValue, word.Tip))];
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
             return [];
         }
     }
+
+    // Engines to 20.10 take any name for a network: what is no plain word must not become code on the command line.
+    internal static string Quoted(string text) =>
+        text.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '_' or '.' or '-') && text is not ['-', ..]
+            ? text
+            : $"'{CodeGeneration.EscapeSingleQuotedStringContent(text)}'";
 
     private static async Task<IReadOnlyList<(string Text, string Tip)>> AskAsync(CancellationToken stop)
     {
