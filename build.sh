@@ -1,0 +1,208 @@
+#!/bin/sh
+# Builds, tests and shows DockerNetHarden: ./build.sh [build|test|demo|clean]
+# The last line of `test` is always "N passed, N failed, N skipped"; its exit code is 0 only if nothing failed.
+set -eu
+cd "$(dirname "$0")"
+
+configuration=Release
+results=out/test-results
+tools=out/tools
+
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 POWERSHELL_TELEMETRY_OPTOUT=1 POWERSHELL_UPDATECHECK=Off
+if [ "${CI:-}" = true ]; then
+    # A build agent waits for every process that holds its output open: leave no build server behind.
+    export MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false NO_COLOR=1
+fi
+
+say() { printf '%s\n' "$*"; }
+loud() { printf '\n*** %s ***\n\n' "$*" >&2; }
+fail() { printf 'build.sh: %s\n' "$*" >&2; exit 2; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+need_dotnet() {
+    has dotnet || fail "there is no dotnet on the PATH. Install the .NET SDK 10 or later: https://dotnet.microsoft.com/download"
+    # C# 14 is the SDK's; what is built runs on .NET 8 and later.
+    dotnet --list-sdks | grep -Eq '^[1-9][0-9]+\.' ||
+        fail "the .NET SDK is too old ($(dotnet --version 2>/dev/null || echo none)); this builds with 10 or later."
+}
+
+# The packages whose commands the lab needs (src/DockerNetHarden.Lab, LabHost.WhyUnavailable) and that are not there.
+missing_packages() {
+    has dockerd || printf ' docker.io'
+    { has iptables-nft && has iptables-legacy; } || printf ' iptables'
+    has ip || printf ' iproute2'
+    { has nsenter && has setsid; } || printf ' util-linux'
+}
+
+# As root on Debian and its like the lab's packages are installed; elsewhere its tests skip and say so.
+install_packages() {
+    # Debian keeps these in sbin, which is not on everybody's PATH.
+    PATH=$PATH:/usr/sbin:/sbin
+    packages=$(missing_packages)
+    [ -n "$packages" ] || return 0
+    if [ "$(id -u)" != 0 ] || ! has apt-get; then
+        loud "NOT INSTALLED:$packages. The tests on a real kernel will be skipped. Install them, and run this as root"
+        return 0
+    fi
+    say "Installing$packages"
+    # Packages start their services when they are installed. Docker's must not: it would write this machine's firewall.
+    policy=/usr/sbin/policy-rc.d
+    ours=
+    if [ ! -e "$policy" ] && (set -C; printf '#!/bin/sh\nexit 101\n' >"$policy") 2>/dev/null; then
+        ours=$policy
+        trap 'rm -f "$ours"' EXIT
+        trap 'exit 130' INT
+        trap 'exit 143' TERM
+        chmod 755 "$policy"
+    fi
+    # shellcheck disable=SC2086 # The packages are words.
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages; } </dev/null >out/apt.log 2>&1 ||
+        loud "apt-get COULD NOT INSTALL$packages (see out/apt.log). The tests on a real kernel will be skipped"
+    [ -z "$ours" ] || rm -f "$ours"
+    trap - EXIT INT TERM
+}
+
+# pwsh from the PATH, else as a .NET tool; empty where neither works (no network, for example).
+find_pwsh() {
+    if has pwsh; then
+        command -v pwsh
+        return 0
+    fi
+    [ -x "$tools/pwsh" ] || dotnet tool install PowerShell --tool-path "$tools" </dev/null >out/pwsh-install.log 2>&1 || :
+    if [ -x "$tools/pwsh" ] && "$tools/pwsh" -NoLogo -NoProfile -NonInteractive -Command 'exit 0' </dev/null >/dev/null 2>&1; then
+        printf '%s\n' "$PWD/$tools/pwsh"
+    fi
+}
+
+# Pester 5 where pwsh finds it, else saved into out/tools/Modules; false where neither works.
+find_pester() {
+    PSModulePath=$PWD/$tools/Modules${PSModulePath:+:$PSModulePath}
+    export PSModulePath
+    DNH_MODULES=$PWD/$tools/Modules "$1" -NoLogo -NoProfile -NonInteractive -Command '
+        $ErrorActionPreference = "Stop"
+        function Find { Get-Module Pester -ListAvailable | Where-Object { $_.Version.Major -eq 5 -and $_.Version -ge "5.5.0" } }
+        if (Find) { exit 0 }
+        $null = New-Item -ItemType Directory -Force $env:DNH_MODULES
+        Save-PSResource Pester -Version "[5.5.0,6.0.0)" -Path $env:DNH_MODULES -TrustRepository
+        exit [int](-not (Find))' </dev/null >out/pester-install.log 2>&1
+}
+
+# Reads attribute $2 of the <Counters> line $1 of a trx file; 0 where it is not there.
+counter() {
+    value=$(printf '%s\n' "$1" | sed -n 's/.* '"$2"'="\([0-9][0-9]*\)".*/\1/p')
+    printf '%s\n' "${value:-0}"
+}
+
+passed=0 failed=0 skipped=0
+add() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3)); }
+
+# Runs one xunit project and adds its counts. A crashed or hanging test host, no result file and no tests at all are failures.
+run_xunit() {
+    name=$1
+    say "== $name"
+    code=0
+    dotnet test "tests/$name" -c "$configuration" --no-build --results-directory "$results" --logger "trx;LogFileName=$name.trx" \
+        --blame-hang --blame-hang-timeout 5min --blame-hang-dump-type none </dev/null || code=$?
+    line=$(grep -o '<Counters [^>]*' "$results/$name.trx" 2>/dev/null | head -n 1) || :
+    total=$(counter "$line" total) executed=$(counter "$line" executed) good=$(counter "$line" passed)
+    bad=$((executed - good))
+    if [ "$total" -eq 0 ]; then
+        loud "$name RAN NO TEST"
+        bad=$((bad + 1))
+    elif [ "$code" -ne 0 ] && [ "$bad" -eq 0 ]; then
+        loud "$name ENDED WITH EXIT CODE $code THOUGH NO TEST FAILED: the test host crashed or hung"
+        bad=1
+    fi
+    say "$name: $good passed, $bad failed, $((total - executed)) skipped"
+    add "$good" "$bad" $((total - executed))
+}
+
+# Runs the Pester suite on the staged module and adds the counts of its last line.
+run_pester() {
+    say "== Pester"
+    code=0
+    # Twenty minutes are what a build agent has for everything; a pwsh that hangs must not take them.
+    patience=
+    ! has timeout || patience='timeout -k 10 900'
+    # shellcheck disable=SC2086 # A command and its arguments.
+    DNH_MODULE=$(staged)/DockerNetHarden.psd1 $patience "$1" -NoLogo -NoProfile -NonInteractive -File tests/Pester/Invoke-Tests.ps1 </dev/null >"$results/pester.log" 2>&1 || code=$?
+    cat "$results/pester.log"
+    line=$(sed -n 's/^Pester: \([0-9][0-9]*\) passed, \([0-9][0-9]*\) failed, \([0-9][0-9]*\) skipped.*$/\1 \2 \3/p' "$results/pester.log" | tail -n 1)
+    # shellcheck disable=SC2086 # Three numbers.
+    set -- ${line:-0 0 0}
+    bad=$2
+    if [ $(($1 + $2 + $3)) -eq 0 ]; then
+        loud "PESTER RAN NO TEST (exit code $code)"
+        bad=1
+    elif [ "$code" -ne 0 ] && [ "$bad" -eq 0 ]; then
+        loud "PESTER ENDED WITH EXIT CODE $code THOUGH NO TEST FAILED"
+        bad=1
+    fi
+    add "$1" "$bad" "$3"
+}
+
+version() { sed -n "s/^ *ModuleVersion *= *'\([0-9.]*\)'.*/\1/p" DockerNetHarden.psd1; }
+staged() { printf '%s\n' "$PWD/out/DockerNetHarden/$(version)"; }
+
+# Builds the projects or solutions given; the module's own project stages it.
+build() {
+    need_dotnet
+    mkdir -p out
+    for project; do
+        dotnet build "$project" -c "$configuration" -v q </dev/null || fail "dotnet build failed; its errors stand above."
+    done
+    [ -f "$(staged)/DockerNetHarden.psd1" ] || fail "the build did not stage the module in $(staged)."
+    say "Staged $(staged)"
+}
+
+run_tests() {
+    mkdir -p out
+    install_packages
+    rm -rf "$results"
+    mkdir -p "$results"
+    # Without a build there is nothing to test: a failure that is counted like any other.
+    if (build DockerNetHarden.sln); then
+        run_xunit DockerNetHarden.Core.Tests
+        run_xunit DockerNetHarden.Tests
+        run_xunit DockerNetHarden.Lab.Tests
+        pwsh=$(find_pwsh)
+        if [ -z "$pwsh" ]; then
+            loud "THE PESTER SUITE DID NOT RUN: there is no pwsh on the PATH, and 'dotnet tool install PowerShell' failed (see out/pwsh-install.log)"
+        elif ! find_pester "$pwsh"; then
+            loud "THE PESTER SUITE DID NOT RUN: pwsh has no Pester 5, and 'Save-PSResource Pester' failed (see out/pester-install.log)"
+        else
+            run_pester "$pwsh"
+        fi
+    else
+        loud "THE BUILD FAILED"
+        add 0 1 0
+    fi
+    say "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -eq 0 ]
+}
+
+demo() {
+    mkdir -p out
+    install_packages
+    # Without the test projects: somebody is waiting to see it.
+    build src/DockerNetHarden src/DockerNetHarden.Lab
+    pwsh=$(find_pwsh)
+    if [ -n "$pwsh" ]; then
+        PATH=$(dirname "$pwsh"):$PATH
+    else
+        loud "THERE IS NO pwsh: the demo hardens through the engine, not through the cmdlets"
+    fi
+    exec dotnet "src/DockerNetHarden.Lab/bin/$configuration/net8.0/dnh-lab.dll" demo --module "$(staged)"
+}
+
+clean() {
+    rm -rf out TestResults src/*/bin src/*/obj tests/*/bin tests/*/obj
+}
+
+case "${1:-build}" in
+    build) build DockerNetHarden.sln ;;
+    test) run_tests ;;
+    demo) demo ;;
+    clean) clean ;;
+    *) fail "'$1' is no task; the tasks are build, test, demo and clean." ;;
+esac

@@ -1,0 +1,175 @@
+using System.Text.RegularExpressions;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Tests;
+
+/// <summary>The architecture as a test: who may know whom, who may touch the outside, and what no file may hold (docs/architecture.md).</summary>
+public sealed partial class LayeringTests
+{
+    private const int LongestFile = 300;
+    private const int Patience = 5_000;
+
+    // A folder of Core and the folders that it may use, besides itself.
+    private static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
+    {
+        ["Rules"] = [],
+        ["Controls"] = ["Rules"],
+        ["Iptables"] = ["Rules"],
+        ["Docker"] = ["Rules"],
+        ["Snapshots"] = ["Rules", "Iptables", "Docker"],
+        ["Planning"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots"],
+        ["Hosts"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots", "Planning"],
+    };
+
+    private static readonly string[] CodeFiles = [".cs", ".ps1", ".psm1", ".psd1", ".sh"];
+    private static readonly string[] TextFiles = [.. CodeFiles, ".md", ".txt", ".csproj", ".props", ".targets", ".json", ".xml", ".ps1xml", ".sln", ""];
+    private static readonly string[] NotOurs = ["bin", "obj", "out", "TestResults", ".git", ".vs", ".vscode"];
+
+    private static string Root { get; } = FindRoot();
+
+    public static TheoryData<string> CoreFolders => [.. Directory.GetDirectories(Core).Select(folder => Path.GetFileName(folder)!).Except(NotOurs, StringComparer.Ordinal)];
+
+    private static string Core => Path.Combine(Root, "src", "DockerNetHarden.Core");
+
+    [Theory]
+    [MemberData(nameof(CoreFolders))]
+    public void A_folder_of_the_engine_uses_only_what_stands_below_it(string folder)
+    {
+        Assert.True(MayUse.TryGetValue(folder, out var below), $"The folder {folder} is new in Core: say here and in docs/architecture.md what it may use.");
+        var above = MayUse.Keys.Except(below!, StringComparer.Ordinal).Except([folder], StringComparer.Ordinal).ToList();
+        var wrong = Sources(folder)
+            .SelectMany(file => UsesOfLayers(file.Code).Where(used => above.Contains(used, StringComparer.Ordinal)).Select(used => $"{file.Name} uses {used}"));
+        Assert.Empty(wrong);
+    }
+
+    [Theory]
+    [MemberData(nameof(CoreFolders))]
+    public void A_folder_of_the_engine_is_its_namespace(string folder)
+    {
+        var wrong = Sources(folder).Where(file => !Regex.IsMatch(file.Code, $@"^namespace DockerNetHarden\.{folder}(\.\w+)?;", RegexOptions.Multiline, TimeSpan.FromMilliseconds(Patience))).Select(file => file.Name);
+        Assert.Empty(wrong);
+    }
+
+    [Theory]
+    [MemberData(nameof(CoreFolders))]
+    public void Only_Hosts_touches_the_outside(string folder)
+    {
+        var touching = Sources(folder).Where(file => Outside().IsMatch(file.Code)).Select(file => $"{file.Name}: {Outside().Match(file.Code).Value}").ToList();
+        if (folder is "Hosts")
+            Assert.NotEmpty(touching);
+        else
+            Assert.Empty(touching);
+    }
+
+    [Theory]
+    [MemberData(nameof(CoreFolders))]
+    public void The_engine_writes_to_no_console(string folder) =>
+        Assert.Empty(Sources(folder).Where(file => ConsoleUse().IsMatch(file.Code)).Select(file => file.Name));
+
+    [Fact]
+    public void The_engine_needs_nothing_but_the_runtime()
+    {
+        var references = typeof(Cidr).Assembly.GetReferencedAssemblies().Select(assembly => assembly.Name!).ToList();
+        Assert.NotEmpty(references);
+        var runtime = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
+        Assert.All(references, name => Assert.True(File.Exists(Path.Combine(runtime, name + ".dll")), $"{name} is not part of the runtime."));
+    }
+
+    [Fact]
+    public void No_file_of_code_is_longer_than_one_idea()
+    {
+        var tooLong = Files(CodeFiles).Select(file => (file, lines: File.ReadLines(file).Count())).Where(each => each.lines > LongestFile);
+        Assert.Empty(tooLong.Select(each => $"{Path.GetRelativePath(Root, each.file)}: {each.lines} lines, {LongestFile} at most; find the second idea in it"));
+    }
+
+    [Fact]
+    public void No_file_holds_a_stub_or_a_path_of_one_machine()
+    {
+        var files = Files(TextFiles).ToList();
+        Assert.True(files.Count > 100, $"Only {files.Count} files were looked at.");
+        var wrong = files.SelectMany(file => Forbidden().Matches(File.ReadAllText(file)).Select(match => $"{Path.GetRelativePath(Root, file)}: {match.Value}"));
+        Assert.Empty(wrong);
+    }
+
+    [Theory]
+    [InlineData("using DockerNetHarden.Hosts;", "Hosts")]
+    [InlineData("var plan = DockerNetHarden.Planning.Plan.From(rules, host);", "Planning")]
+    [InlineData("var plan = Planning.Plan.From(rules, host);", "Planning")]
+    [InlineData("using static DockerNetHarden.Hosts.HostErrors;", "Hosts")]
+    public void The_scan_sees_a_layer_being_used(string code, string layer) => Assert.Contains(layer, UsesOfLayers(code), StringComparer.Ordinal);
+
+    [Theory]
+    [InlineData("// see DockerNetHarden.Hosts.Fleet")]
+    [InlineData("var text = \"using DockerNetHarden.Hosts;\";")]
+    [InlineData("/// <see cref=\"Hosts.Fleet\"/>")]
+    [InlineData("var name = new Operand.Docker(symbol);")]
+    [InlineData("return Controls.Contains(name) && snapshot.Rules.Count > 0;")]
+    public void The_scan_does_not_see_comments_texts_and_members(string code) => Assert.Empty(UsesOfLayers(WithoutTexts(code)));
+
+    [Theory]
+    [InlineData("Process.Start(start)")]
+    [InlineData("new HttpClient()")]
+    [InlineData("File.ReadAllText(path)")]
+    [InlineData("new Socket(family, type, protocol)")]
+    public void The_scan_sees_the_outside_being_touched(string code) => Assert.Matches(Outside(), code);
+
+    [Theory]
+    [InlineData("// TO" + "DO: later")]
+    [InlineData("throw new Not" + "ImplementedException();")]
+    [InlineData("cd /ho" + "me/somebody/src")]
+    [InlineData("see C:\\Us" + "ers\\somebody")]
+    public void The_scan_sees_what_no_file_may_hold(string text) => Assert.Matches(Forbidden(), text);
+
+    // Rules.Cidr is a use of the layer Rules; snapshot.Rules and Rules.Count, of a property, are none.
+    private static IEnumerable<string> UsesOfLayers(string code) => LayerUse().Matches(code)
+        .Where(match => match.Groups["root"].Success || TypesOf(match.Groups["layer"].Value).Contains(match.Groups["member"].Value, StringComparer.Ordinal))
+        .Select(match => match.Groups["layer"].Value)
+        .Distinct(StringComparer.Ordinal);
+
+    private static IEnumerable<string> TypesOf(string folder) =>
+        Sources(folder).SelectMany(file => TypeDeclaration().Matches(file.Code)).Select(match => match.Groups["type"].Value);
+
+    private static IEnumerable<(string Name, string Code)> Sources(string folder)
+    {
+        var files = Directory.GetFiles(Path.Combine(Core, folder), "*.cs", SearchOption.AllDirectories);
+        Assert.NotEmpty(files);
+        return files.Select(file => (Path.GetRelativePath(Root, file), WithoutTexts(File.ReadAllText(file))));
+    }
+
+    private static IEnumerable<string> Files(string[] extensions) =>
+        Directory.EnumerateFiles(Root, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint })
+            .Where(file => extensions.Contains(Path.GetExtension(file), StringComparer.Ordinal))
+            .Where(file => !Path.GetRelativePath(Root, file).Split(Path.DirectorySeparatorChar).Intersect(NotOurs, StringComparer.Ordinal).Any());
+
+    private static string WithoutTexts(string code) => TextOrComment().Replace(code, match => match.Value[0] == '/' ? "" : "\"\"");
+
+    private static string FindRoot()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "DockerNetHarden.sln")))
+            folder = folder.Parent;
+        return folder?.FullName ?? throw new InvalidOperationException($"DockerNetHarden.sln is in no folder above {AppContext.BaseDirectory}.");
+    }
+
+    [GeneratedRegex("""(?<![.\w])(?<root>DockerNetHarden\.)?(?<layer>Rules|Controls|Iptables|Docker|Snapshots|Planning|Hosts)(?:\.(?<member>[A-Z]\w*)|;)""", RegexOptions.ExplicitCapture, Patience)]
+    private static partial Regex LayerUse();
+
+    [GeneratedRegex("""\b(?:class|record|struct|interface|enum) (?<type>[A-Z]\w*)""", RegexOptions.ExplicitCapture, Patience)]
+    private static partial Regex TypeDeclaration();
+
+    [GeneratedRegex(
+        """(?<![.\w])(?:(?:System\.(?:Diagnostics|Net\.Http|Net\.Sockets|IO)\.)?(?:Process|ProcessStartInfo|Socket|TcpClient|UdpClient|HttpClient|NetworkStream|FileStream|FileInfo|DirectoryInfo)\b|(?:File|Directory)\.[A-Z]|Dns\.Get)""",
+        RegexOptions.ExplicitCapture, Patience)]
+    private static partial Regex Outside();
+
+    [GeneratedRegex("""(?<![.\w])Console\.""", RegexOptions.ExplicitCapture, Patience)]
+    private static partial Regex ConsoleUse();
+
+    // Comments; raw, verbatim and plain strings; characters. An interpolated string is a text too: what is computed in it is short.
+    [GeneratedRegex("""""//[^\n]*|/\*.*?\*/|""".*?"""|@"(?:[^"]|"")*"|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])'""""", RegexOptions.Singleline | RegexOptions.ExplicitCapture, Patience)]
+    private static partial Regex TextOrComment();
+
+    // Written so that this file does not hold them itself.
+    [GeneratedRegex("""\bTO[D]O\b|\bFIX[M]E\b|Not[I]mplementedException|(?<![\w.}])/(?:w[o]rk|ho[m]e|ro[o]t|Use[r]s)/|\b[A-Z]:\\Use[r]s""", RegexOptions.ExplicitCapture, Patience)]
+    private static partial Regex Forbidden();
+}
