@@ -28,7 +28,7 @@ public sealed class DockerHost(IShell shell, IDockerSource? docker = null, TimeP
         HostReading reading;
         try
         {
-            reading = new HostReading(shell.HostName, await shell.RunAsync(HostPrograms.Read(ReadTimeout), stop).ConfigureAwait(false));
+            reading = await ReadShellAsync(stop).ConfigureAwait(false);
         }
         catch
         {
@@ -78,6 +78,26 @@ public sealed class DockerHost(IShell shell, IDockerSource? docker = null, TimeP
     /// <summary>The host as the user named it.</summary>
     /// <returns>The name.</returns>
     public override string ToString() => shell.HostName;
+
+    // iptables-nft-save asks the kernel table by table and chain by chain: while another program writes it can print a chain twice, or a rule without its
+    // chain. Such an output is torn, not wrong: it is read again.
+    private async Task<HostReading> ReadShellAsync(CancellationToken stop)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return new HostReading(shell.HostName, await shell.RunAsync(HostPrograms.Read(ReadTimeout), stop).ConfigureAwait(false));
+            }
+            catch (HostException error) when (attempt < 5 && IsTorn(error))
+            {
+                await Task.Delay(Random.Shared.Next(10, 50 * attempt), stop).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Whether an output could not be read because its form is wrong, as that of a table that changes while it is printed.</summary>
+    internal static bool IsTorn(Exception? error) => error is FormatException || (error is not null && IsTorn(error.InnerException));
 
     private async Task<(DockerEngine?, IReadOnlyList<DockerNetwork>, IReadOnlyList<DockerContainer>, DockerException?)> AskDockerAsync(CancellationToken stop)
     {

@@ -37,8 +37,11 @@ internal static class HostPrograms
         { read -r c <"$p/comm"; } 2>/dev/null
         [ "$c" = dockerd ] || continue
         if [ -r "$p/ns/net" ] && ! [ "$p/ns/net" -ef /proc/self/ns/net ]; then continue; fi
-        dnh_dockerd=$p
-        c=$(tr '\0' '\n' <"$p/cmdline" | sed -n -e 's/^--config-file=//p' -e '/^--config-file$/{n;p;}')
+        c=$(tr '\0' '\n' <"$p/cmdline" 2>/dev/null)
+        # One that has ended and was not reaped has no arguments and no namespace any more.
+        [ -n "$c" ] || continue
+        dnh_dockerd=$c
+        c=$(printf '%s\n' "$c" | sed -n -e 's/^--config-file=//p' -e '/^--config-file$/{n;p;}')
         [ -z "$c" ] || dnh_config=$c
         break
         done
@@ -87,7 +90,7 @@ internal static class HostPrograms
             "resolv-systemd", "cat /run/systemd/resolve/resolv.conf",
             when: "[ -e /run/systemd/resolve/resolv.conf ] && grep -q '^[[:space:]]*nameserver[[:space:]][[:space:]]*127\\.0\\.0\\.53' /etc/resolv.conf 2>/dev/null")
         .Do(FindDockerd)
-        .Section("dockerd", """tr '\0' '\n' <"$dnh_dockerd/cmdline" """, when: """[ -n "$dnh_dockerd" ]""")
+        .Section("dockerd", """printf '%s\n' "$dnh_dockerd" """, when: """[ -n "$dnh_dockerd" ]""")
         .Section("daemon", """cat "$dnh_config" 2>/dev/null || $S cat "$dnh_config" """, when: """[ -e "$dnh_config" ]""")
         .Section(
             "session", """printf '%s\n' "$SSH_CONNECTION"; set -f; set -- $SSH_CONNECTION; command -v ip >/dev/null && ip -o route get "$1" || :""",

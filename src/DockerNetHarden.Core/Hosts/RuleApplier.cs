@@ -17,24 +17,38 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
 
     public async Task<InvocationResult> RunAsync(CancellationToken stop)
     {
+        Plan? torn = null;
         for (var attempt = 1; ; attempt++)
         {
             var before = await host.ReadAsync(stop).ConfigureAwait(false);
             var plan = Make(before);
             if (attempt == 1)
                 Tell(before, plan);
+            // What could not be read back stands: it was written.
+            if (plan.IsEmpty && torn is not null)
+                Remember(torn);
+            torn = null;
             if (plan.IsEmpty)
                 return Result(plan, _added.Count + _removed.Count == 0 ? InvocationStatus.Unchanged : InvocationStatus.Applied, verified: true);
             // A plan that was not the one that was agreed to is asked about again.
             if (!string.Equals(_confirmed, plan.Diff, StringComparison.Ordinal) && !await sink.ConfirmAsync(host.ToString(), plan, stop).ConfigureAwait(false))
-                return Result(plan, InvocationStatus.Planned, verified: false);
+                return Result(plan, _added.Count + _removed.Count == 0 ? InvocationStatus.Planned : InvocationStatus.Applied, verified: false);
             _confirmed = plan.Diff;
 
-            var outcome = await host.ApplyAsync(Request(plan), stop).ConfigureAwait(false);
+            WriteOutcome outcome;
+            try
+            {
+                outcome = await host.ApplyAsync(Request(plan), stop).ConfigureAwait(false);
+            }
+            catch (HostException error) when (attempt < MaxAttempts && DockerHost.IsTorn(error))
+            {
+                sink.Trace(host.ToString(), $"Attempt {attempt} of {MaxAttempts}: the tables changed while they were read back. Looking again.");
+                torn = plan;
+                continue;
+            }
             if (outcome.Status == WriteStatus.Written)
             {
-                _added.AddRange(plan.Added.Select(Plan.CommandLine));
-                _removed.AddRange(plan.Removed.Select(Plan.CommandLine));
+                Remember(plan);
                 if (Make(before with { Rules = outcome.Rules }).IsEmpty)
                     return Result(plan, InvocationStatus.Applied, verified: true);
             }
@@ -43,6 +57,12 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
             sink.Trace(host.ToString(), $"Attempt {attempt} of {MaxAttempts}: {Reason(outcome)} Planning again.");
             await Task.Delay(Random.Shared.Next(20, 100 * attempt), stop).ConfigureAwait(false);
         }
+    }
+
+    private void Remember(Plan plan)
+    {
+        _added.AddRange(plan.Added.Select(Plan.CommandLine));
+        _removed.AddRange(plan.Removed.Select(Plan.CommandLine));
     }
 
     private static WriteRequest Request(Plan plan) => new()

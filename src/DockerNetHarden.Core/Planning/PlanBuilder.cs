@@ -106,7 +106,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
 
     private string ChainMissing(Family family, Hook hook) => family == Family.IPv6
         ? $"{host.HostName} has no chain {hook.Chain} in ip6tables: its engine does not manage IPv6 rules (Docker before 27, or ip6tables off). Use table mangle, chain POSTROUTING, for IPv6."
-        : $"{host.HostName} has no chain {hook.Chain}: Docker is not started there, or runs with \"iptables\": false{(host.DockerError is { } error ? $" ({error.Message})" : "")}. Start Docker, or give -CreateChain to make the chain before Docker's first start; Docker keeps it.";
+        : $"{host.HostName} has no chain {hook.Chain}: Docker is not started there, or runs with \"iptables\": false{(host.DockerError is { } error ? $" ({error.Message.TrimEnd('.')})" : "")}. Start Docker, or give -CreateChain to make the chain before Docker's first start; Docker keeps it.";
 
     private List<string> Vanishing(IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<RuleMark, bool> named)
     {
