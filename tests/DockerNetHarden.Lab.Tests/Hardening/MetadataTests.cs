@@ -101,6 +101,17 @@ public abstract class MetadataTests(LabFixture fixture)
     }
 
     [LabFact]
+    public async Task A_logged_block_meets_the_log_line_first_and_the_log_is_limited()
+    {
+        await using var hardening = await Hardening.OfAsync(Lab);
+        await hardening.ApplyAsync(new MetadataAccess { Provider = "Aws", Log = true });
+        Assert.Equal(60, (await Lab.BurstAsync("c0", LabAddresses.Metadata, 80, 60)).Refused);
+        var log = Assert.Single((await hardening.SaveAsync()).Split('\n'), line => line.Contains("-j LOG --log-prefix \"DNH MetadataAccess \"", StringComparison.Ordinal));
+        var packets = int.Parse(log[1..log.IndexOf(':', StringComparison.Ordinal)], System.Globalization.CultureInfo.InvariantCulture);
+        Assert.InRange(packets, 5, 10); // a burst of five, then ten a minute
+    }
+
+    [LabFact]
     public async Task Sixty_parallel_connects_to_a_rejected_address_fail_at_once()
     {
         await using var hardening = await Hardening.OfAsync(Lab);
