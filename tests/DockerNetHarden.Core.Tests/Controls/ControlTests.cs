@@ -90,10 +90,10 @@ public sealed class ControlTests
     public void Profiles_mean_what_they_say()
     {
         Assert.Equal(["HostAccess", "MetadataAccess"], Controls(NetworkProfile.Default));
-        Assert.Equal(["HostAccess", "MetadataAccess"], Controls(NetworkProfile.MetadataAccess));
+        Assert.Equal(["HostAccess", "InternalAccess", "MetadataAccess"], Controls(NetworkProfile.MetadataAccess));
         Assert.Equal(["HostAccess", "InternalAccess", "MetadataAccess"], Controls(NetworkProfile.ExternalOnly));
         Assert.Equal(["HostAccess", "InternalAccess", "MetadataAccess"], Controls(NetworkProfile.Isolated));
-        Assert.All(NetworkProfiles.Rules(NetworkProfile.MetadataAccess, Apps).Where(rule => rule.Control == "MetadataAccess"), rule => Assert.Equal(RuleAction.Return, rule.Action));
+        Assert.All(NetworkProfiles.Rules(NetworkProfile.MetadataAccess, Apps).Where(rule => rule.Control is not "HostAccess"), rule => Assert.Equal(RuleAction.Return, rule.Action));
         Assert.All(NetworkProfiles.Rules(NetworkProfile.ExternalOnly, Apps), rule => Assert.Equal("apps", rule.Network));
 
         static IEnumerable<string> Controls(NetworkProfile profile) => NetworkProfiles.Rules(profile, Apps).Select(rule => rule.Control).Distinct().Order(StringComparer.Ordinal);

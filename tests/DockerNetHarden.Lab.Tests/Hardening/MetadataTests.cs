@@ -78,6 +78,13 @@ public abstract class MetadataTests(LabFixture fixture)
         await Lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);
         await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Host, LabAddresses.HostHttpPort);
 
+        // Internal ranges, closed for the whole host, hold the metadata addresses too; the profile's network reaches them all the same.
+        await hardening.ApplyAsync(new InternalAccess());
+        await Lab.ExpectAsync(Reach.Open, "a1", LabAddresses.Metadata, 80);
+        await Lab.ExpectAsync(Reach.Open, "a1", LabAddresses.Alibaba, 80);
+        await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Internal, 80);
+        await hardening.RunAsync(snapshot => DockerNetHarden.Planning.Plan.Without(mark => mark.Control == "InternalAccess", snapshot));
+
         await hardening.ApplyAsync(new MetadataAccess { ExceptNetworks = ["bridge"] });
         await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 80);
     }
