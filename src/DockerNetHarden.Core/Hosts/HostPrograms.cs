@@ -96,6 +96,7 @@ internal static class HostPrograms
         .Section("save6-nft", "$S ip6tables-nft-save -c", when: NftIsOther6)
         .Section("save4-legacy", "$S iptables-legacy-save -c", when: LegacyIsOther4)
         .Section("save6-legacy", "$S ip6tables-legacy-save -c", when: LegacyIsOther6)
+        .Section("ipv6", "[ -e /proc/net/if_inet6 ]")
         .Section("addresses", "ip -o addr show", when: "command -v ip >/dev/null")
         // Not /sys/class/net: a shell that entered a network namespace by nsenter still has the other namespace's /sys.
         .Section("links", "cat /proc/net/dev")
