@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using DockerNetHarden.Docker;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Snapshots;
 
@@ -29,15 +30,17 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
         for (var attempt = 1; ; attempt++)
         {
             var before = await host.ReadAsync(stop).ConfigureAwait(false);
+            if (attempt == 1)
+                Tell(before);
             var plan = Make(before);
             if (attempt == 1)
-                Tell(before, plan);
+                Warn(plan.Warnings);
             // What could not be read back stands: it was written.
             if (plan.IsEmpty && torn is not null)
                 Remember(torn);
             torn = null;
             if (plan.IsEmpty)
-                return Result(plan, _added.Count + _removed.Count == 0 ? InvocationStatus.Unchanged : InvocationStatus.Applied, verified: true);
+                return Result(plan, _added.Count + _removed.Count == 0 ? InvocationStatus.Unchanged : InvocationStatus.Applied, Holds(plan));
             // A plan that was not the one that was agreed to is asked about again.
             if (!string.Equals(_confirmed, plan.Diff, StringComparison.Ordinal) && !await sink.ConfirmAsync(host.ToString(), plan, stop).ConfigureAwait(false))
                 return Result(plan, _added.Count + _removed.Count == 0 ? InvocationStatus.Planned : InvocationStatus.Applied, verified: false);
@@ -68,14 +71,22 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
             if (outcome.Status == WriteStatus.Written)
             {
                 Remember(plan);
-                if (Make(before with { Rules = outcome.Rules }).IsEmpty)
-                    return Result(plan, InvocationStatus.Applied, verified: true);
+                var after = Make(before with { Rules = outcome.Rules });
+                if (after.IsEmpty)
+                    return Result(plan, InvocationStatus.Applied, Holds(after));
             }
-            if (attempt == MaxAttempts || outcome is { Status: WriteStatus.Failed, IsTransient: false } or { UndoFailed: true })
+            if (attempt == MaxAttempts || outcome.UndoFailed || (outcome.Status == WriteStatus.Failed && !IsLostRace(outcome, plan)))
                 throw Failure(outcome, plan);
             sink.Trace(host.ToString(), $"Attempt {attempt} of {MaxAttempts}: {Reason(outcome)} Planning again.");
             await Task.Delay(Random.Shared.Next(20, 100 * attempt), stop).ConfigureAwait(false);
         }
+    }
+
+    // That the lines stand is not enough: they have to be asked.
+    private bool Holds(Plan plan)
+    {
+        Warn(plan.Problems);
+        return plan.Problems.Count == 0;
     }
 
     private void Remember(Plan plan)
@@ -92,10 +103,19 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
         NewChains = plan.NewChains,
     };
 
-    private void Tell(HostSnapshot before, Plan plan)
+    private void Tell(HostSnapshot before)
     {
         sink.Trace(host.ToString(), $"Read with {before.Iptables.Prefix4} ({before.Iptables.Version}); Docker {before.Engine?.Version ?? "was not asked"}, {before.Networks.Count} networks.");
-        foreach (var warning in before.Warnings.Concat(plan.Warnings))
+        if (before.DockerError is { Failure: DockerFailure.Rootless } rootless)
+            throw new HostException(HostFailure.RootlessDocker, host.ToString(), $"{host}: {rootless.Message}", inner: rootless);
+        if (before.DockerError is { } error)
+            sink.Warning(host.ToString(), $"Docker could not be asked, so nothing was looked up there: {error.Message}");
+        Warn(before.Warnings);
+    }
+
+    private void Warn(IEnumerable<string> warnings)
+    {
+        foreach (var warning in warnings)
             sink.Warning(host.ToString(), warning);
     }
 
@@ -146,14 +166,23 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
         _ => $"iptables-restore lost a race ({outcome.Errors.Trim()}).",
     };
 
+    // What a plan deletes or makes says what it was planned on: refused, it tells that somebody else was there. iptables-legacy gives no reason, only the line.
+    private static bool IsLostRace(WriteOutcome outcome, Plan plan) =>
+        outcome.IsTransient || RefusedLines(outcome, plan).Any(line => line.Text.StartsWith("-D ", StringComparison.Ordinal) || line.Text.StartsWith("-N ", StringComparison.Ordinal) || line.Text.StartsWith("-X ", StringComparison.Ordinal));
+
     // iptables-restore names lines by number; a person wants to see them.
-    private static string Refused(WriteOutcome outcome, Plan plan)
+    private static string Refused(WriteOutcome outcome, Plan plan) =>
+        string.Concat(RefusedLines(outcome, plan).Take(5).Select(line => $"\n  line {line.Number}: {line.Text}"));
+
+    private static IEnumerable<(int Number, string Text)> RefusedLines(WriteOutcome outcome, Plan plan)
     {
         if (outcome.FailedStep is not { } step)
-            return "";
+            return [];
         var lines = plan.Steps[step].Restore.Split('\n');
-        var named = LineNumber().Matches(outcome.Errors).Select(match => int.Parse(match.ValueSpan["line ".Length..], CultureInfo.InvariantCulture)).Where(number => number >= 1 && number < lines.Length).Distinct().Take(5);
-        return string.Concat(named.Select(number => $"\n  line {number}: {lines[number - 1]}"));
+        return LineNumber().Matches(outcome.Errors)
+            .Select(match => int.Parse(match.ValueSpan["line ".Length..], CultureInfo.InvariantCulture))
+            .Where(number => number >= 1 && number < lines.Length).Distinct()
+            .Select(number => (number, lines[number - 1]));
     }
 
     private static string Where(WriteOutcome outcome, Plan plan) => outcome.FailedStep is { } step ? Name(plan.Steps[step]) : "a table";
