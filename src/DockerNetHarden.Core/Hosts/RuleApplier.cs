@@ -7,7 +7,7 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Hosts;
 
 /// <summary>Brings one host to a plan: reads, plans, asks, writes, reads back; and again, where somebody else wrote in between.</summary>
-internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Plan> planner, IFleetSink sink)
+internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Plan> planner, IFleetSink sink, RollbackOptions? rollback = null)
 {
     // Under contention of two administrators one of them wins each round; five rounds with jitter were always enough in the lab.
     private const int MaxAttempts = 5;
@@ -15,6 +15,14 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
     private readonly List<string> _added = [];
     private readonly List<string> _removed = [];
     private string? _confirmed;
+    private RollbackArm? _arm;
+    private DateTimeOffset? _due;
+
+    /// <summary>What was agreed to last, for the report on a host whose answer got lost; null before that.</summary>
+    public Plan? Agreed { get; private set; }
+
+    /// <summary>The rollback that waits on the host, or may wait where the answer got lost; null where none does.</summary>
+    public (string Id, DateTimeOffset Due)? Armed => _arm is null ? null : (_arm.Id, _due!.Value);
 
     public async Task<InvocationResult> RunAsync(CancellationToken stop)
     {
@@ -37,11 +45,14 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
             if (!string.Equals(_confirmed, plan.Diff, StringComparison.Ordinal) && !await sink.ConfirmAsync(host.ToString(), plan, stop).ConfigureAwait(false))
                 return Result(plan, _added.Count + _removed.Count == 0 ? InvocationStatus.Planned : InvocationStatus.Applied, verified: false);
             _confirmed = plan.Diff;
+            Agreed = plan;
+            if (rollback is not null && _arm is null)
+                (_arm, _due) = (RollbackArm.For(plan, rollback), DateTimeOffset.UtcNow + rollback.After);
 
             WriteOutcome outcome;
             try
             {
-                outcome = await host.ApplyAsync(Request(plan), stop).ConfigureAwait(false);
+                outcome = await host.ApplyAsync(Request(plan) with { Rollback = _arm }, stop).ConfigureAwait(false);
             }
             catch (HostException error) when (attempt < MaxAttempts && DockerHost.IsTorn(error))
             {
@@ -49,6 +60,14 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
                 torn = plan;
                 continue;
             }
+            catch (HostException error) when (error.Failure is HostFailure.RollbackPending or HostFailure.NoPermission or HostFailure.RollbackFailed)
+            {
+                _arm = null;
+                throw;
+            }
+            // What was armed for a write that changed nothing was ended with it: the next attempt has one of its own.
+            if (!outcome.RollbackArmed)
+                _arm = null;
             if (outcome.Status == WriteStatus.Written)
             {
                 Remember(plan);
@@ -129,6 +148,15 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
         Removed = status == InvocationStatus.Planned ? [.. plan.Removed.Select(Plan.CommandLine)] : _removed,
         Unchanged = plan.Unchanged,
         Verified = verified,
+        RollbackId = _arm?.Id,
+        RollbackAt = _arm is null ? null : _due,
+    };
+
+    /// <summary>The result of a write whose answer got lost, with what the host was found to have decided.</summary>
+    public InvocationResult Lost(InvocationStatus status) => Result(Agreed!, status, verified: false) with
+    {
+        Added = [.. Agreed!.Added.Select(Plan.CommandLine)],
+        Removed = [.. Agreed!.Removed.Select(Plan.CommandLine)],
     };
 
     private static string Reason(WriteOutcome outcome) => outcome.Status switch
@@ -157,6 +185,14 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
             .Select(number => (number, lines[number - 1]));
     }
 
+    private static string Where(WriteOutcome outcome, Plan plan) => outcome.FailedStep is { } step ? Name(plan.Steps[step]) : "a table";
+
+    private static string TakenBack(WriteOutcome outcome, Plan plan) => outcome.FailedStep is > 0 and { } step
+        ? $"What had been written before ({string.Join(", ", plan.Steps.Take(step).Select(Name))}) was taken back: the host is as it was."
+        : "Nothing was written: the host is as it was.";
+
+    private static string Name(PlanStep step) => $"{step.Family} {step.Table}";
+
     [GeneratedRegex("line [0-9]{1,6}", RegexOptions.CultureInvariant, 1000)]
     private static partial Regex LineNumber();
 
@@ -168,7 +204,7 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
             { UndoFailed: true } => new HostException(HostFailure.UndoFailed, name, $"{name}: iptables-restore refused a table (exit code {outcome.ExitCode}: {outcome.Errors.Trim()}), and what had been written before could not be taken back. The host is in between: look at it with Get-FirewallRule, then apply again or Remove-FirewallRule -All.", outcome.ExitCode, outcome.Errors),
             { Status: WriteStatus.Stale } => new HostException(HostFailure.Contended, name, $"{name}: somebody else changed our chains each of the {MaxAttempts} times between reading and writing; nothing of this call was left. Find out who applies rules there, and try again."),
             { Status: WriteStatus.Written } => new HostException(HostFailure.NotVerified, name, $"{name}: what was read back is not what was written. Look with Get-FirewallRule whether another tool changes our chains."),
-            _ => new HostException(HostFailure.RestoreFailed, name, $"{name}: iptables-restore refused the rules (exit code {outcome.ExitCode}): {outcome.Errors.Trim()}{Refused(outcome, plan)} What had been written before was taken back.", outcome.ExitCode, outcome.Errors),
+            _ => new HostException(HostFailure.RestoreFailed, name, $"{name}: iptables-restore refused the rules for {Where(outcome, plan)} (exit code {outcome.ExitCode}): {outcome.Errors.Trim()}{Refused(outcome, plan)} {TakenBack(outcome, plan)}", outcome.ExitCode, outcome.Errors),
         };
     }
 }
