@@ -173,8 +173,7 @@ internal static class CommandLine
         var command = new Command("demo", "Shows what containers reach, hardens the host, and shows it again.") { Backend, module };
         command.SetAction(async (arguments, stop) =>
         {
-            var hardener = PwshHardener.Find(arguments.GetValue(module))
-                ?? throw new LabException("The demo needs pwsh 7.4 or later on the PATH and --module out/DockerNetHarden/<version>, the staged module: run ./build.sh build first.");
+            IHardener hardener = PwshHardener.Find(arguments.GetValue(module)) ?? (IHardener)new EngineHardener();
             return await new LabDemo(hardener, Console.Out, Style.Detect()).RunAsync(arguments.GetValue(Backend), stop).ConfigureAwait(false) ? 0 : 1;
         });
         return command;

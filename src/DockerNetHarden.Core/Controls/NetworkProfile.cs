@@ -25,10 +25,23 @@ public static class NetworkProfiles
     public static IReadOnlyList<Control> Controls(NetworkProfile profile, ControlTarget network) => profile switch
     {
         NetworkProfile.Default => [new MetadataAccess { Target = network }, new HostAccess { Target = network }],
-        NetworkProfile.MetadataAccess => [new MetadataAccess { Target = network, Permit = true }, new HostAccess { Target = network }],
+        NetworkProfile.MetadataAccess =>
+            [new MetadataAccess { Target = network, Permit = true }, new HostAccess { Target = network }, MetadataBehindInternal(network)],
         NetworkProfile.ExternalOnly or NetworkProfile.Isolated =>
             [new MetadataAccess { Target = network }, new HostAccess { Target = network }, new InternalAccess { Target = network }],
         _ => throw new RuleException("Profile", profile.ToString(), $"the profiles are {string.Join(", ", Enum.GetNames<NetworkProfile>())}."),
+    };
+
+    // Controls combine by AND: where internal ranges are closed for the whole host, link-local and shared addresses are closed with them, metadata too.
+    private static InternalAccess MetadataBehindInternal(ControlTarget network) => new()
+    {
+        Target = network,
+        Ranges = [],
+        Dns = false,
+        AllowAddresses = [.. MetadataEndpoints.Merge(MetadataEndpoints.Providers)
+            .Where(endpoint => endpoint.Path == EndpointPath.Forward && InternalAccess.DefaultRanges.Any(range => range.Contains(endpoint.Address)))
+            .Select(endpoint => endpoint.Address)
+            .Distinct()],
     };
 
     /// <summary>The rules of a profile, bound to a network.</summary>

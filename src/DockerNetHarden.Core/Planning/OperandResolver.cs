@@ -27,7 +27,7 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
     {
         if (operand is Operand.Docker { Symbol: DockerSymbol.Pools or DockerSymbol.Resolvers } symbol)
         {
-            var addresses = symbol.Symbol == DockerSymbol.Pools ? Engine(operand).AddressPools : host.Resolvers;
+            var addresses = symbol.Symbol == DockerSymbol.Pools ? Cidr.Aggregate(Engine(operand).AddressPools) : host.Resolvers;
             return addresses.Where(address => address.Family == rule.Family).SelectMany(address => Substitute(rule, operand, new Place("", [address])));
         }
         var places = Places(operand);

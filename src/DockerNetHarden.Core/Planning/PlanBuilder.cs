@@ -81,7 +81,8 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
         if (wanted.Count > 0 && !hook.IsBuiltIn && !rules.HasChain(hook.Table, hook.Chain))
         {
             // Where the engine does not manage IPv6, nothing would ever jump to a DOCKER-USER of ours: it would only look like protection.
-            if (!options.CreateChain || rules.Family == Family.IPv6)
+            // The same goes for an engine that writes with nftables.
+            if (!options.CreateChain || rules.Family == Family.IPv6 || IsNftables)
                 throw new PlanException(PlanFailure.ChainMissing, ChainMissing(rules.Family, hook));
             _newChains.Add(new NewChain(rules.Family, hook.Table, hook.Chain));
         }
@@ -104,7 +105,11 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
     private static string Premise(Ruleset rules, string table) =>
         string.Concat(rules.Lines(table).Where(line => line.Contains(Hook.Prefix, StringComparison.Ordinal)).Select(line => line + "\n"));
 
-    private string ChainMissing(Family family, Hook hook) => family == Family.IPv6
+    private bool IsNftables => host.Engine?.FirewallBackend?.StartsWith("nftables", StringComparison.Ordinal) == true;
+
+    private string ChainMissing(Family family, Hook hook) => IsNftables
+        ? $"{host.HostName} has no chain {hook.Chain}: its Docker writes with the nftables firewall backend, which never asks that chain; rules there would look like protection and be none. Set \"firewall-backend\": \"iptables\" in its daemon.json."
+        : family == Family.IPv6
         ? $"{host.HostName} has no chain {hook.Chain} in ip6tables: its engine does not manage IPv6 rules (Docker before 27, or ip6tables off). Use table mangle, chain POSTROUTING, for IPv6."
         : $"{host.HostName} has no chain {hook.Chain}: Docker is not started there, or runs with \"iptables\": false{(host.DockerError is { } error ? $" ({error.Message.TrimEnd('.')})" : "")}. Start Docker, or give -CreateChain to make the chain before Docker's first start; Docker keeps it.";
 

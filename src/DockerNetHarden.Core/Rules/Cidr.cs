@@ -48,6 +48,26 @@ public readonly record struct Cidr : IComparable<Cidr>
         return new Cidr(Bits & ~HostMask(length, Family), length, Family);
     }
 
+    /// <summary>The fewest prefixes that hold exactly the same addresses: what lies in another is left out, two halves become one.</summary>
+    public static IReadOnlyList<Cidr> Aggregate(IEnumerable<Cidr> prefixes)
+    {
+        ArgumentNullException.ThrowIfNull(prefixes);
+        var result = new List<Cidr>();
+        foreach (var prefix in prefixes.Distinct().Order())
+        {
+            if (result.Count > 0 && result[^1].Contains(prefix))
+                continue;
+            result.Add(prefix);
+            while (result.Count > 1 && result[^1].Length > 0 && result[^1].Length == result[^2].Length && result[^2].Truncate(result[^2].Length - 1).Contains(result[^1]))
+            {
+                var whole = result[^2].Truncate(result[^2].Length - 1);
+                result.RemoveRange(result.Count - 2, 2);
+                result.Add(whole);
+            }
+        }
+        return result;
+    }
+
     /// <summary>Reads <c>10.0.0.0/8</c>, <c>169.254.169.254</c>, <c>fd00:ec2::254</c>.</summary>
     /// <exception cref="FormatException">The text is no prefix; the message names it, the reason and what was probably meant.</exception>
     public static Cidr Parse(string text)

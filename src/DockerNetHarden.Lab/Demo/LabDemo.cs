@@ -1,10 +1,11 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.RegularExpressions;
 
 namespace DockerNetHarden.Lab.Demo;
 
 /// <summary>What containers reach on a Docker host as it comes, and what they reach once it is hardened: with real packets, before and after.</summary>
-internal sealed class LabDemo(IHardener hardener, TextWriter output, Style style)
+internal sealed partial class LabDemo(IHardener hardener, TextWriter output, Style style)
 {
     private const int ShownLength = 118;
 
@@ -92,12 +93,16 @@ internal sealed class LabDemo(IHardener hardener, TextWriter output, Style style
             foreach (var line in ours)
             {
                 var packets = line[1..line.IndexOf(':', StringComparison.Ordinal)];
-                var rule = line[(line.IndexOf(']', StringComparison.Ordinal) + 2)..];
+                // The mark in the comment is left out: the chain's name says whose rule it is, and the target would not fit.
+                var rule = Mark().Replace(line[(line.IndexOf(']', StringComparison.Ordinal) + 2)..], "");
                 var shown = $"{packets,7}  {(rule.Length > ShownLength ? rule[..(ShownLength - 3)] + "..." : rule)}";
                 await SayAsync(packets == "0" ? style.Quiet(shown) : shown).ConfigureAwait(false);
             }
         }
     }
+
+    [GeneratedRegex(" -m comment --comment (\"[^\"]*\"|[^ ]+)", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Mark();
 
     private Task SayAsync(string line) => output.WriteLineAsync(line);
 }

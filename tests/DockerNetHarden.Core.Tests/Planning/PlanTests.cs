@@ -139,6 +139,19 @@ public sealed class PlanTests
     }
 
     [Fact]
+    public void Docker_on_nftables_is_named_as_the_reason_and_no_chain_is_made_for_it()
+    {
+        var host = Snapshots.Host(Snapshots.Save6.ReplaceLineEndings("\n"));
+        host = host with { Engine = host.Engine! with { Version = "29.0.0", FirewallBackend = "nftables" } };
+        foreach (var create in new[] { false, true })
+        {
+            var error = Assert.Throws<PlanException>(() => Plan.From(new MetadataAccess().Rules(), host, new PlanOptions { CreateChain = create }));
+            Assert.Equal(PlanFailure.ChainMissing, error.Failure);
+            Assert.Contains("nftables firewall backend", error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void A_rule_that_meets_the_connection_in_use_needs_force_or_an_exception()
     {
         // The administrator came from a container of apps.

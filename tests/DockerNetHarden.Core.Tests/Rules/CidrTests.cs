@@ -73,4 +73,14 @@ public sealed class CidrTests
         Assert.Equal("10.1.2.0/24", Cidr.Parse("10.1.2.3").Truncate(24).ToString());
         Assert.Throws<ArgumentOutOfRangeException>(() => Cidr.Parse("10.0.0.0/8").Truncate(9));
     }
+
+    [Theory]
+    [InlineData("172.17.0.0/16 172.18.0.0/16 172.19.0.0/16 172.20.0.0/14 172.24.0.0/13 192.168.0.0/16", "172.17.0.0/16 172.18.0.0/15 172.20.0.0/14 172.24.0.0/13 192.168.0.0/16")]
+    [InlineData("10.0.0.0/9 10.128.0.0/9 10.1.0.0/16", "10.0.0.0/8")]
+    [InlineData("10.1.0.0/16 10.2.0.0/16", "10.1.0.0/16 10.2.0.0/16")]
+    [InlineData("0.0.0.0/1 128.0.0.0/1 ::/1 8000::/1", "0.0.0.0/0 ::/0")]
+    [InlineData("fd00::/64 10.0.0.0/8 fd00::/64", "10.0.0.0/8 fd00::/64")]
+    [InlineData("", "")]
+    public void Prefixes_are_aggregated_without_gaining_or_losing_an_address(string given, string expected) =>
+        Assert.Equal(expected, string.Join(' ', Cidr.Aggregate(given.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(Cidr.Parse))));
 }

@@ -106,6 +106,7 @@ public abstract class InternalAccessTests(LabFixture fixture)
     public async Task The_backstop_holds_while_the_jump_is_away()
     {
         await using var hardening = await Hardening.OfAsync(Lab);
+        hardening.CompareForeign = false; // the jump comes back at the head, wherever Docker had it
         await hardening.ApplyAsync(new InternalAccess());
         (await Lab.ExecAsync([Lab.Iptables, "-D", "FORWARD", "-j", "DOCKER-USER"])).OrThrow();
         foreach (var container in new[] { "c0", "a1" })

@@ -1,0 +1,52 @@
+using System.Collections.Concurrent;
+using DockerNetHarden.Controls;
+using DockerNetHarden.Hosts;
+using DockerNetHarden.Hosts.Docker;
+using DockerNetHarden.Planning;
+
+namespace DockerNetHarden.Lab.Demo;
+
+/// <summary>Hardens through the engine, where there is no pwsh: the same controls, the same plan, without the cmdlets.</summary>
+public sealed class EngineHardener : IHardener
+{
+    public string Description => "The four controls through the engine (there is no pwsh here): metadata, host access, internal access, mail";
+
+    public async Task<string> HardenAsync(LabHost lab, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(lab);
+        Control[] controls = [new MetadataAccess(), new HostAccess(), new InternalAccess(), new SmtpRate()];
+        var rules = controls.SelectMany(control => control.Rules()).ToList();
+        var docker = new DockerClient(DockerEndpoint.Parse(lab.DockerHost));
+        await using (docker.ConfigureAwait(false))
+        {
+            var shell = new ProcessShell("localhost", lab.Shell[0], [.. lab.Shell.Skip(1), "/bin/sh"]);
+            await using (shell.ConfigureAwait(false))
+            {
+                var sink = new Sink();
+                await Fleet.ApplyAsync([new DockerHost(shell, new LocalDockerSource(docker))], snapshot => Plan.From(rules, snapshot), 1, sink, stop).ConfigureAwait(false);
+                return sink.Text;
+            }
+        }
+    }
+
+    // The demo asks nobody: the host is a throwaway one.
+    private sealed class Sink : IFleetSink
+    {
+        private readonly ConcurrentQueue<string> _lines = new();
+
+        public string Text => string.Join('\n', _lines);
+
+        public void Result(InvocationResult result) =>
+            _lines.Enqueue($"{result.HostName}: {result.Status}, verified: {result.Verified}, {result.Added.Count} lines added, {result.Iptables}");
+
+        public void Failure(string host, Exception error) => throw new LabException($"{host} was not hardened: {error.Message}");
+
+        public void Warning(string host, string message) => _lines.Enqueue($"{host}: {message}");
+
+        public void Trace(string host, string message)
+        {
+        }
+
+        public Task<bool> ConfirmAsync(string host, Plan plan, CancellationToken stop) => Task.FromResult(true);
+    }
+}

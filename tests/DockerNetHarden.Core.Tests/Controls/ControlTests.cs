@@ -1,0 +1,128 @@
+using DockerNetHarden.Controls;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Core.Tests.Controls;
+
+/// <summary>What the controls' rules are made of; that they hold is the lab's to say.</summary>
+public sealed class ControlTests
+{
+    private static readonly ControlTarget Apps = new("apps", "apps0", [Cidr.Parse("172.18.0.0/16")]);
+
+    [Fact]
+    public void Every_forward_block_has_its_backstop_with_the_same_scope()
+    {
+        Control[] controls = [new MetadataAccess(), new MetadataAccess { Target = Apps }, new InternalAccess(), new InternalAccess { Target = Apps }];
+        foreach (var rules in controls.Select(control => control.Rules()))
+        {
+            var blocked = rules.Where(rule => rule is { Chain: "DOCKER-USER", Action: RuleAction.Reject or RuleAction.Drop }).Select(rule => (rule.Destination, rule.DestinationPort)).ToHashSet();
+            var backed = rules.Where(rule => rule is { Table: "mangle", Chain: "POSTROUTING", Action: RuleAction.Drop }).Select(rule => (rule.Destination, rule.DestinationPort)).ToHashSet();
+            Assert.NotEmpty(blocked);
+            Assert.Equal(blocked, backed);
+            Assert.All(rules.Where(rule => rule is { Table: "mangle", Action: RuleAction.Drop }), rule => Assert.Equal("!LOCAL", rule.SourceAddressType));
+            // What passes before the one half has to pass before the other.
+            Assert.Equal(
+                rules.Where(rule => rule is { Chain: "DOCKER-USER", Action: RuleAction.Return }).Select(rule => (rule.Destination, rule.Protocol, rule.DestinationPort)).ToHashSet(),
+                rules.Where(rule => rule is { Table: "mangle", Action: RuleAction.Return }).Select(rule => (rule.Destination, rule.Protocol, rule.DestinationPort)).ToHashSet());
+        }
+    }
+
+    [Fact]
+    public void Every_filter_block_matches_what_was_opened_and_what_belongs_to_nothing()
+    {
+        Control[] controls = [new MetadataAccess(), new HostAccess(), new InternalAccess(), new MetadataAccess { Action = RuleAction.Drop }];
+        foreach (var rule in controls.SelectMany(control => control.Rules()).Where(rule => rule is { Table: "filter", Action: RuleAction.Reject or RuleAction.Drop }))
+            Assert.True(rule.ConnectionDirection is "ORIGINAL" || rule.ConnectionState is "INVALID,UNTRACKED", rule.ToString());
+    }
+
+    [Fact]
+    public void No_host_rule_blocks_without_a_containers_interface()
+    {
+        foreach (var rule in new HostAccess { AllowPublishedPorts = true }.Rules().Where(rule => rule.Action != RuleAction.Return))
+            Assert.True(rule.InInterface is "docker:bridges" || rule is { InInterface: "docker:new-bridges", Source: not null }, rule.ToString());
+        Assert.Contains(new HostAccess().Rules(), rule => rule is { Family: Family.IPv6, IcmpType: "135", Action: RuleAction.Return });
+    }
+
+    [Theory]
+    [InlineData("azure", "168.63.129.16/32", "80,443,32526")]
+    [InlineData("aws", "169.254.169.254/32", null)]
+    [InlineData("Alibaba", "100.100.100.200/32", null)]
+    [InlineData("ORACLE", "169.254.2.0/24", "3260")]
+    public void A_providers_addresses_are_blocked_under_its_own_mark(string provider, string address, string? ports)
+    {
+        var rules = new MetadataAccess { Provider = provider }.Rules();
+        Assert.Contains(rules, rule => rule.Destination == address && rule.DestinationPort == ports && rule.Action == RuleAction.Reject);
+        Assert.All(rules, rule => Assert.Equal(provider.ToLowerInvariant(), rule.Subject));
+    }
+
+    [Fact]
+    public void Without_a_provider_each_address_is_blocked_once_and_dns_and_ntp_are_kept_where_the_address_serves_them()
+    {
+        var rules = new MetadataAccess().Rules();
+        Assert.Equal(rules.Count, rules.Distinct().Count());
+        Assert.Contains(rules, rule => rule is { Destination: "169.254.169.254/32", Protocol: "udp", DestinationPort: "53,123", Action: RuleAction.Return });
+        Assert.DoesNotContain(rules, rule => rule is { Destination: "100.100.100.200/32", Action: RuleAction.Return });
+        Assert.DoesNotContain(new MetadataAccess { Provider = "aws" }.Rules(), rule => rule.Action == RuleAction.Return);
+        Assert.Contains(new MetadataAccess { Provider = "aws", Dns = true }.Rules(), rule => rule is { Protocol: "udp", DestinationPort: "53", Action: RuleAction.Return });
+        Assert.DoesNotContain(new MetadataAccess { Dns = false }.Rules(), rule => rule.DestinationPort?.Split(',').Contains("53") == true);
+    }
+
+    [Fact]
+    public void The_data_names_a_source_for_each_endpoint_and_every_address_is_strict()
+    {
+        Assert.Equal(MetadataEndpoints.Providers.Count, MetadataEndpoints.Providers.Select(provider => provider.Id).Distinct().Count());
+        Assert.All(MetadataEndpoints.Providers.SelectMany(provider => provider.Endpoints), endpoint => Assert.NotEmpty(endpoint.What));
+        Assert.Contains("'Nope'", Assert.Throws<RuleException>(() => MetadataEndpoints.Find("Nope")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_log_line_stands_before_each_block_limited_and_with_the_controls_prefix()
+    {
+        foreach (var control in new Control[] { new MetadataAccess { Log = true }, new HostAccess { Log = true }, new InternalAccess { Log = true }, new SmtpRate { Log = true } })
+        {
+            var logs = control.Rules().Where(rule => rule.Action == RuleAction.Log).ToList();
+            Assert.NotEmpty(logs);
+            Assert.All(logs, rule => Assert.Equal($"DNH {rule.Control} ", rule.LogPrefix));
+            Assert.All(logs, rule => Assert.Equal("10/min", rule.Limit));
+        }
+    }
+
+    [Fact]
+    public void Profiles_mean_what_they_say()
+    {
+        Assert.Equal(["HostAccess", "MetadataAccess"], Controls(NetworkProfile.Default));
+        Assert.Equal(["HostAccess", "InternalAccess", "MetadataAccess"], Controls(NetworkProfile.MetadataAccess));
+        Assert.Equal(["HostAccess", "InternalAccess", "MetadataAccess"], Controls(NetworkProfile.ExternalOnly));
+        Assert.Equal(["HostAccess", "InternalAccess", "MetadataAccess"], Controls(NetworkProfile.Isolated));
+        Assert.All(NetworkProfiles.Rules(NetworkProfile.MetadataAccess, Apps).Where(rule => rule.Control is not "HostAccess"), rule => Assert.Equal(RuleAction.Return, rule.Action));
+        Assert.All(NetworkProfiles.Rules(NetworkProfile.ExternalOnly, Apps), rule => Assert.Equal("apps", rule.Network));
+
+        static IEnumerable<string> Controls(NetworkProfile profile) => NetworkProfiles.Rules(profile, Apps).Select(rule => rule.Control).Distinct().Order(StringComparer.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("53/udp,8080/tcp", "53/udp 8080/tcp")]
+    [InlineData("22", "22/tcp")]
+    [InlineData("1000-2000/udp", "1000:2000/udp")]
+    public void Ports_with_protocols_are_read_as_people_write_them(string text, string expected) =>
+        Assert.Equal(expected, string.Join(' ', PortSpec.ParseAll([text])));
+
+    [Theory]
+    [InlineData("0/tcp")]
+    [InlineData("65536/udp")]
+    [InlineData("53/dns")]
+    [InlineData("20:10/tcp")]
+    [InlineData("53/udp/tcp")]
+    [InlineData("")]
+    public void Impossible_ports_with_protocols_are_refused(string text) => Assert.Throws<RuleException>(() => PortSpec.ParseAll([text]));
+
+    [Fact]
+    public void A_control_drops_or_rejects_and_a_rate_is_at_least_one()
+    {
+        Assert.Throws<RuleException>(() => new HostAccess { Action = RuleAction.Accept }.Rules());
+        Assert.Throws<RuleException>(() => new SmtpRate { PerMinute = 0 }.Rules());
+        Assert.Throws<RuleException>(() => new SmtpRate { Burst = 0 }.Rules());
+        Assert.Throws<RuleException>(() => new SmtpRate { Ports = "25,70000" }.Rules());
+        Assert.Throws<RuleException>(() => new InternalAccess { Ranges = [Cidr.Parse("fd00::/8")] }.Rules());
+        Assert.Throws<RuleException>(() => new MetadataAccess { Permit = true }.Rules());
+    }
+}
