@@ -13,7 +13,7 @@ public static class Fleet
     /// <param name="sink">Where results, failures, warnings and questions go.</param>
     /// <param name="stop">Ends the work; a host that is being written is finished and told first.</param>
     /// <exception cref="OperationCanceledException"><paramref name="stop"/> was cancelled.</exception>
-    public static async Task ApplyAsync(IReadOnlyList<DockerHost> hosts, Func<HostSnapshot, Plan> planner, int throttle, IFleetSink sink, CancellationToken stop)
+    public static async Task ApplyAsync(IReadOnlyList<FleetHost> hosts, Func<HostSnapshot, Plan> planner, int throttle, IFleetSink sink, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(hosts);
         ArgumentNullException.ThrowIfNull(planner);
@@ -23,7 +23,7 @@ public static class Fleet
         {
             try
             {
-                sink.Result(await new RuleApplier(host, planner, sink).RunAsync(token).ConfigureAwait(false));
+                sink.Result(await new RuleApplier(host.Host, planner, sink).RunAsync(token).ConfigureAwait(false));
             }
             catch (OperationCanceledException) when (token.IsCancellationRequested)
             {
@@ -32,7 +32,7 @@ public static class Fleet
             // Whatever goes wrong with one host must not end the loop over the others.
             catch (Exception error)
             {
-                sink.Failure(host.ToString(), error);
+                sink.Failure(host.Host.ToString(), error);
             }
         }).ConfigureAwait(false);
     }

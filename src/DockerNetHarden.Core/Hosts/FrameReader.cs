@@ -24,12 +24,16 @@ internal sealed class FrameReader
     private string? open;
     private bool anyFrame;
     private TaskCompletionSource<IReadOnlyList<FramedPart>> done = New();
+    private readonly TaskCompletionSource begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="limit">The most bytes that one section may have.</param>
     internal FrameReader(long limit) => this.limit = limit;
 
     /// <summary>Ends with the sections when the program's last frame has come; fails where frames contradict each other.</summary>
     internal Task<IReadOnlyList<FramedPart>> Done => done.Task;
+
+    /// <summary>Ends with the first frame of the conversation.</summary>
+    internal Task Begun => begun.Task;
 
     /// <summary>What was seen so far: whether any frame came, the section that is open, and the noise or what the open section printed
     /// last.</summary>
@@ -105,6 +109,7 @@ internal sealed class FrameReader
     private void Take(string frame, int contentEnd)
     {
         anyFrame = true;
+        begun.TrySetResult();
         var words = frame.TrimEnd('\r').Split(' ');
         switch (words)
         {

@@ -47,6 +47,33 @@ public enum HostFailure
 
     /// <summary>The plan is refused without Force.</summary>
     NeedsForce,
+
+    /// <summary>ssh does not know the host's key; nobody may accept it by default.</summary>
+    UnknownHostKey,
+
+    /// <summary>The host's key is another one than ssh knows.</summary>
+    ChangedHostKey,
+
+    /// <summary>The host did not let the user in.</summary>
+    AuthenticationFailed,
+
+    /// <summary>No connection: refused, timed out, no route.</summary>
+    Unreachable,
+
+    /// <summary>The host's name has no address.</summary>
+    CannotResolve,
+
+    /// <summary>Another change on the host waits for its confirmation.</summary>
+    RollbackPending,
+
+    /// <summary>The rollback to confirm does not exist on the host.</summary>
+    RollbackUnknown,
+
+    /// <summary>Too late to confirm: the change was taken back.</summary>
+    RolledBack,
+
+    /// <summary>The rollback could not be armed, or could not take the change back.</summary>
+    RollbackFailed,
 }
 
 /// <summary>A failure of one host: the reason as data, the message with cause and way out.</summary>

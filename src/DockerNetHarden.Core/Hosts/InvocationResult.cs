@@ -11,6 +11,15 @@ public enum InvocationStatus
 
     /// <summary>The rules were written.</summary>
     Applied,
+
+    /// <summary>The rules were written, and a new connection confirmed them.</summary>
+    Confirmed,
+
+    /// <summary>The rules were written, not confirmed in time, and taken back by the host.</summary>
+    RolledBack,
+
+    /// <summary>The rules were written; the host takes them back at <see cref="InvocationResult.RollbackAt"/> unless somebody confirms.</summary>
+    AwaitingConfirmation,
 }
 
 /// <summary>What was done on one host.</summary>
@@ -36,4 +45,10 @@ public sealed record InvocationResult
 
     /// <summary>Whether what was read back says that the host is as desired.</summary>
     public bool Verified { get; init; }
+
+    /// <summary>Names the rollback that was armed on the host; null where none was.</summary>
+    public string? RollbackId { get; init; }
+
+    /// <summary>When the host takes the change back, or was to, by this machine's clock; null where no rollback was armed.</summary>
+    public DateTimeOffset? RollbackAt { get; init; }
 }

@@ -23,6 +23,10 @@ public sealed class ProcessShell(string hostName, string executable, IReadOnlyLi
     /// </summary>
     public long SectionLimit { get; init; } = 256L << 20;
 
+    /// <summary>How long it may take from the start of the process to the first frame of its first program; null for no limit but the
+    /// program's.</summary>
+    public TimeSpan? StartTimeout { get; init; }
+
     /// <inheritdoc/>
     public async Task<ShellReply> RunAsync(ShellScript script, CancellationToken stop)
     {
@@ -32,7 +36,7 @@ public sealed class ProcessShell(string hostName, string executable, IReadOnlyLi
         {
             ObjectDisposedException.ThrowIf(disposed, this);
             stop.ThrowIfCancellationRequested();
-            conversation ??= ShellConversation.Start(HostName, executable, arguments, SectionLimit);
+            conversation ??= ShellConversation.Start(HostName, executable, arguments, SectionLimit, StartTimeout);
             try
             {
                 return await conversation.RunAsync(script, stop).ConfigureAwait(false);

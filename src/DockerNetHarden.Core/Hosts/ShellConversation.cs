@@ -20,9 +20,12 @@ internal sealed class ShellConversation
     private readonly Task pumps;
     private readonly Task ended;
 
-    private ShellConversation(string host, string executable, Process process, long limit)
+    private readonly Stopwatch age = Stopwatch.StartNew();
+    private readonly TimeSpan? startTimeout;
+
+    private ShellConversation(string host, string executable, Process process, long limit, TimeSpan? startTimeout)
     {
-        (this.host, this.executable, this.process) = (host, executable, process);
+        (this.host, this.executable, this.process, this.startTimeout) = (host, executable, process, startTimeout);
         output = new FrameReader(limit);
         errors = new FrameReader(limit);
         pumps = Task.WhenAll(
@@ -32,7 +35,7 @@ internal sealed class ShellConversation
     }
 
     /// <exception cref="HostException">The process could not be started.</exception>
-    internal static ShellConversation Start(string host, string executable, IReadOnlyList<string> arguments, long limit)
+    internal static ShellConversation Start(string host, string executable, IReadOnlyList<string> arguments, long limit, TimeSpan? startTimeout)
     {
         var start = new ProcessStartInfo(executable)
         {
@@ -47,7 +50,7 @@ internal sealed class ShellConversation
         try
         {
             var started = Process.Start(start) ?? throw new InvalidOperationException("no new process");
-            return new ShellConversation(host, executable, started, limit);
+            return new ShellConversation(host, executable, started, limit, startTimeout);
         }
         catch (Exception error) when (error is Win32Exception or InvalidOperationException)
         {
@@ -67,6 +70,13 @@ internal sealed class ShellConversation
         var written = WriteAsync(script.Text);
         var replied = BothAsync(output.Done, errors.Done);
         var cut = Task.Delay(Timeout.Infinite, deadline.Token);
+        if (startTimeout is { } most && !output.Begun.IsCompleted)
+        {
+            var left = most - age.Elapsed;
+            var late = Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, deadline.Token);
+            if (await Task.WhenAny(replied, ended, cut, output.Begun, late).ConfigureAwait(false) == late && !deadline.IsCancellationRequested)
+                throw Failure(HostFailure.Unreachable, string.Create(CultureInfo.InvariantCulture, $"'{executable}' brought no answer of a shell within {most.TotalSeconds:0.###} seconds and was stopped"));
+        }
         await Task.WhenAny(replied, ended, cut).ConfigureAwait(false);
 
         var bad = output.Done.Exception ?? errors.Done.Exception;

@@ -47,6 +47,6 @@ public sealed class InvokeFirewallRuleCommand : HostCmdlet
             queue.Danger = plan => plan.VanishingControls.Count == 0 ? null
                 : $"-Prune leaves nothing of {string.Join(", ", plan.VanishingControls)} on {plan.Before.HostName}: what these controls block would be open. Remove them?";
         }
-        return Fleet.ApplyAsync([.. hosts.Select(host => host.Host)], before => Plan.From(_rules, before, options), hosts.Count, queue, stop);
+        return Fleet.ApplyAsync([.. hosts.Select(host => new FleetHost(host.Host))], before => Plan.From(_rules, before, options), hosts.Count, queue, stop);
     }
 }

@@ -67,7 +67,7 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
         // -All:$false chooses nothing.
         var controls = MarkFilter.CheckControls(Control);
         bool Chosen(RuleMark mark) => ParameterSetName is AllSet ? All : MarkFilter.Holds(controls, mark.Control) && MarkFilter.Holds(Network, mark.Network);
-        return Fleet.ApplyAsync([.. hosts.Select(host => host.Host)], _planner ?? (before => Plan.Without(Chosen, before)), hosts.Count, queue, stop);
+        return Fleet.ApplyAsync([.. hosts.Select(host => new FleetHost(host.Host))], _planner ?? (before => Plan.Without(Chosen, before)), hosts.Count, queue, stop);
     }
 
     // A text without a mark means our Custom rule of these words. Where only somebody else's line has them, say so instead of doing nothing.

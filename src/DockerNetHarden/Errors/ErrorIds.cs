@@ -40,6 +40,15 @@ internal static class ErrorIds
     public const string UnresolvedOperand = "UnresolvedOperand";
     public const string NothingToDo = "NothingToDo";
     public const string NeedsForce = "NeedsForce";
+    public const string UnknownHostKey = "UnknownHostKey";
+    public const string ChangedHostKey = "ChangedHostKey";
+    public const string AuthenticationFailed = "AuthenticationFailed";
+    public const string HostUnreachable = "HostUnreachable";
+    public const string HostNotResolved = "HostNotResolved";
+    public const string RollbackPending = "RollbackPending";
+    public const string RollbackUnknown = "RollbackUnknown";
+    public const string RolledBack = "RolledBack";
+    public const string RollbackFailed = "RollbackFailed";
 
     // Docker.
     public const string DockerNotInstalled = "DockerNotInstalled";

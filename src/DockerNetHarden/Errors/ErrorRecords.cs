@@ -52,6 +52,15 @@ internal static class ErrorRecords
         HostFailure.UnresolvedOperand => (ErrorIds.UnresolvedOperand, ErrorCategory.ObjectNotFound, "Get-DockerNetwork lists the host's networks."),
         HostFailure.NothingToDo => (ErrorIds.NothingToDo, ErrorCategory.InvalidArgument, "To remove all that is ours use Remove-FirewallRule -All."),
         HostFailure.NeedsForce => (ErrorIds.NeedsForce, ErrorCategory.SecurityError, "Change the rule, or give -Force if it is meant so."),
+        HostFailure.UnknownHostKey => (ErrorIds.UnknownHostKey, ErrorCategory.SecurityError, "Compare the host's fingerprint and log in once by hand, or distribute known_hosts."),
+        HostFailure.ChangedHostKey => (ErrorIds.ChangedHostKey, ErrorCategory.SecurityError, "Find out why the key changed before you forget the old one with ssh-keygen -R."),
+        HostFailure.AuthenticationFailed => (ErrorIds.AuthenticationFailed, ErrorCategory.AuthenticationError, "Give -KeyFilePath, or load the key into ssh-agent."),
+        HostFailure.Unreachable => (ErrorIds.HostUnreachable, ErrorCategory.ConnectionError, "See whether the host is up and sshd listens there."),
+        HostFailure.CannotResolve => (ErrorIds.HostNotResolved, ErrorCategory.ObjectNotFound, "Correct the name, or give it an address."),
+        HostFailure.RollbackPending => (ErrorIds.RollbackPending, ErrorCategory.ResourceBusy, "Confirm the change that waits with Confirm-FirewallChange, or wait until it is taken back."),
+        HostFailure.RollbackUnknown => (ErrorIds.RollbackUnknown, ErrorCategory.ObjectNotFound, "Look at the host with Get-FirewallRule."),
+        HostFailure.RolledBack => (ErrorIds.RolledBack, ErrorCategory.OperationStopped, "Apply again, and confirm sooner."),
+        HostFailure.RollbackFailed => (ErrorIds.RollbackFailed, ErrorCategory.WriteError, "Look at the host with Get-FirewallRule."),
         _ => throw new ArgumentOutOfRangeException(nameof(failure), failure, null),
     };
 

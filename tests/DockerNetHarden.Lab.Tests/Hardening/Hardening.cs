@@ -42,7 +42,7 @@ internal sealed class Hardening : IAsyncDisposable
     public async Task<InvocationResult> RunAsync(Func<HostSnapshot, Plan> planner)
     {
         var known = Sink.Results.Count;
-        await Fleet.ApplyAsync([Host], planner, 1, Sink, CancellationToken.None);
+        await Fleet.ApplyAsync([new FleetHost(Host)], planner, 1, Sink, CancellationToken.None);
         if (Sink.Failures.TryDequeue(out var failure))
             throw failure;
         return Sink.Results.Skip(known).Single();
