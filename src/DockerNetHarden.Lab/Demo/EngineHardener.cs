@@ -23,7 +23,7 @@ public sealed class EngineHardener : IHardener
             await using (shell.ConfigureAwait(false))
             {
                 var sink = new Sink();
-                await Fleet.ApplyAsync([new DockerHost(shell, new LocalDockerSource(docker))], snapshot => Plan.From(rules, snapshot), 1, sink, stop).ConfigureAwait(false);
+                await Fleet.ApplyAsync([new FleetHost(new DockerHost(shell, new LocalDockerSource(docker)))], snapshot => Plan.From(rules, snapshot), 1, sink, stop).ConfigureAwait(false);
                 return sink.Text;
             }
         }
