@@ -14,7 +14,7 @@ internal sealed class FleetRun(LabFleet fleet, string? program = null) : IAsyncD
 {
     private readonly List<SshShell> shells = [];
 
-    public TimedSink Sink { get; } = new();
+    public TimedSink Sink { get; init; } = new();
 
     public FleetHost Open(string hostName, string? userName = null, TimeSpan? connectTimeout = null)
     {
@@ -41,8 +41,7 @@ internal sealed class FleetRun(LabFleet fleet, string? program = null) : IAsyncD
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var shell in shells)
-            await shell.DisposeAsync();
+        await Task.WhenAll(shells.Select(shell => shell.DisposeAsync().AsTask()));
     }
 }
 
