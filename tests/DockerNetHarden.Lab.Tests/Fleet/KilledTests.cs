@@ -26,7 +26,7 @@ public sealed class KilledTests(FleetLab lab) : IAsyncLifetime
         // The two forms and what each looks like when it was written in peace. Many ranges, so that there is a moment to hit.
         var forms = Enumerable.Range(1, 2).Select(generation => new InternalAccess
         {
-            Ranges = [.. Enumerable.Range(0, 250).Select(number => Cidr.Parse(string.Create(CultureInfo.InvariantCulture, $"10.{generation}.{number}.0/24")))],
+            Ranges = [.. Enumerable.Range(0, 150).Select(number => Cidr.Parse(string.Create(CultureInfo.InvariantCulture, $"10.{generation}.{number}.0/24")))],
         }).ToArray();
         var looks = new List<SortedDictionary<string, string>>();
         foreach (var form in forms)
@@ -87,14 +87,17 @@ public sealed class KilledTests(FleetLab lab) : IAsyncLifetime
             }
             return;
         }
-        await Task.Delay(random.Next(20, 900));
+        // At any moment of the conversation: it has begun, and takes about half a second.
+        while (!applied.IsCompleted && (victim == "shell" ? Shells() : HostState.SshOf(lab.Fleet.Client)).Count == 0)
+            await Task.Delay(5);
+        await Task.WhenAny(applied, Task.Delay(random.Next(0, 600)));
         switch (victim)
         {
             case "ssh":
                 Kill(HostState.SshOf(lab.Fleet.Client));
                 break;
             case "shell":
-                Kill(HostState.OnHost(Host, (name, arguments) => name == "sh" && arguments[0] == "/bin/sh" && arguments.Length <= 2));
+                Kill(Shells());
                 break;
             case "cable":
                 await LinkAsync("down");
@@ -106,6 +109,9 @@ public sealed class KilledTests(FleetLab lab) : IAsyncLifetime
                 throw new ArgumentOutOfRangeException(nameof(victim), victim, "unknown");
         }
     }
+
+    // The conversation's sh and its subshells.
+    private IReadOnlyList<ProcessMark> Shells() => HostState.OnHost(Host, (name, arguments) => name == "sh" && arguments[0] == "/bin/sh" && arguments.Length <= 2);
 
     private static void Kill(IReadOnlyList<ProcessMark> processes)
     {
@@ -120,7 +126,7 @@ public sealed class KilledTests(FleetLab lab) : IAsyncLifetime
     {
         for (var attempt = 0; attempt < 500; attempt++)
         {
-            if (HostState.OnHost(Host, (name, arguments) => name.Contains("tables", StringComparison.Ordinal) || (name == "sh" && arguments[0] == "/bin/sh" && arguments.Length <= 2)).Count == 0)
+            if (HostState.OnHost(Host, (name, _) => name.Contains("tables", StringComparison.Ordinal)).Count == 0 && Shells().Count == 0)
                 return;
             await Task.Delay(20);
         }
