@@ -59,7 +59,7 @@ public sealed class RollbackOverSshTests(FleetLab lab) : IAsyncLifetime
                 console.CompareForeign = false;
                 await console.ApplyAsync(new SmtpRate());
                 foreach (var chain in new[] { "DNH-CUSTOM-IN", "DNH-METADATA" })
-                    (await Host.ExecAsync(["iptables", "-A", chain, "-d", "192.0.2.77", "-j", "DROP"])).OrThrow();
+                    (await Host.ExecAsync(["iptables", "-A", chain, "-d", "192.0.2.77", "-m", "comment", "--comment", chain == "DNH-METADATA" ? "DockerNetHarden:MetadataAccess" : "DockerNetHarden:Custom", "-j", "DROP"])).OrThrow();
                 var others = (Chain(await HostState.OursAsync(Host), "DNH-METADATA"), Chain(await HostState.OursAsync(Host), "DNH-SMTP"));
                 (await Host.ExecAsync(["iptables", "-I", "INPUT", "-p", "udp", "--dport", "9", "-m", "comment", "--comment", "the console's * \"own\"", "-j", "DROP"])).OrThrow();
                 (await Host.ExecAsync(["iptables", "-t", "mangle", "-A", "PREROUTING", "-p", "udp", "--dport", "9", "-j", "MARK", "--set-mark", "7"])).OrThrow();
