@@ -26,12 +26,18 @@ need_dotnet() {
         fail "the .NET SDK is too old ($(dotnet --version 2>/dev/null || echo none)); this builds with 10 or later."
 }
 
-# The packages whose commands the lab needs (src/DockerNetHarden.Lab, LabHost.WhyUnavailable) and that are not there.
+# The packages whose commands the lab needs (src/DockerNetHarden.Lab: LabHost.WhyUnavailable, LabSsh.WhyUnavailable, LabUser.Usual's login shells) and that are
+# not there.
 missing_packages() {
     has dockerd || printf ' docker.io'
     { has iptables-nft && has iptables-legacy; } || printf ' iptables'
     has ip || printf ' iproute2'
-    { has nsenter && has setsid; } || printf ' util-linux'
+    { has nsenter && has setsid && has unshare; } || printf ' util-linux'
+    has sshd || printf ' openssh-server'
+    { has ssh && has ssh-keygen; } || printf ' openssh-client'
+    for program in sudo csh fish zsh; do
+        has "$program" || printf ' %s' "$program"
+    done
 }
 
 # As root on Debian and its like the lab's packages are installed; elsewhere its tests skip and say so.
@@ -196,7 +202,7 @@ demo() {
 }
 
 clean() {
-    rm -rf out TestResults src/*/bin src/*/obj tests/*/bin tests/*/obj
+    rm -rf out TestResults src/*/bin src/*/obj tests/*/bin tests/*/obj benchmarks/*/bin benchmarks/*/obj
 }
 
 case "${1:-build}" in

@@ -18,7 +18,7 @@ internal static class CommandLine
 
     public static RootCommand Build() => new("A throwaway Docker host in network namespaces: raised in about a second, asked with real packets, gone without a trace.")
     {
-        Up(), Down(), Ask(), Count(), Run(), ServeIn(), Exec(), RestartDocker(), DemoCommand(), Serve(),
+        Up(), Down(), Ask(), Count(), Run(), ServeIn(), Exec(), RestartDocker(), DemoCommand(), Serve(), FleetCommandLine.Build(),
     };
 
     private static Command Up()

@@ -94,6 +94,8 @@ public sealed partial class LabHost
             ["userland-proxy"] = options.UserlandProxy,
             ["dns"] = new JsonArray([.. options.Dns.Select(address => JsonValue.Create(address))]),
         };
+        if (options.AddressPools.Count > 0)
+            settings["default-address-pools"] = new JsonArray([.. options.AddressPools.Select(pool => new JsonObject { ["base"] = pool, ["size"] = 24 })]);
         // Engines to 23 keep a key in /etc/docker unless told otherwise; later ones have none and refuse the setting.
         var version = (await ProcessRun.RunAsync(["dockerd", "--version"], stop).ConfigureAwait(false)).OrThrow();
         if (DockerVersion().Match(version) is { Success: true } match && int.Parse(match.Groups["major"].ValueSpan, CultureInfo.InvariantCulture) <= 23)

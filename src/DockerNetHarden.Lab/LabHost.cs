@@ -136,10 +136,13 @@ public sealed partial class LabHost : IAsyncDisposable
         await LabNetwork.RaiseAsync(Name, options.BridgeNetfilter, stop).ConfigureAwait(false);
         await configured.ConfigureAwait(false);
         await StartServicesAsync(stop).ConfigureAwait(false);
-        await StartDockerAsync(stop).ConfigureAwait(false);
-        await ImportImageAsync(stop).ConfigureAwait(false);
-        if (options.Containers)
-            await RunDefaultContainersAsync(stop).ConfigureAwait(false);
+        if (options.Docker)
+        {
+            await StartDockerAsync(stop).ConfigureAwait(false);
+            await ImportImageAsync(stop).ConfigureAwait(false);
+            if (options.Containers)
+                await RunDefaultContainersAsync(stop).ConfigureAwait(false);
+        }
         await WaitAsync("the lab's services", new ServiceClient(folder.ServiceSocket).IsReadyAsync, folder.ServiceLog, () => state.Services, stop).ConfigureAwait(false);
     }
 

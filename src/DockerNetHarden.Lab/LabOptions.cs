@@ -36,6 +36,12 @@ public sealed record LabOptions
     /// <summary>The process that the lab belongs to: when it is gone, the next lab to be raised takes this one down. 0 is nobody; null the calling process.</summary>
     public int? Owner { get; init; }
 
+    /// <summary>The pools that Docker takes the subnets of new networks from (dockerd's <c>default-address-pools</c>), networks of 24 bits each; Docker's own where there are none.</summary>
+    public IReadOnlyList<string> AddressPools { get; init; } = [];
+
+    /// <summary>Whether dockerd runs from the start; without it there are neither containers nor chains of Docker's.</summary>
+    public bool Docker { get; init; } = true;
+
     /// <summary>Whether the network <c>apps</c> and the containers c0, a1 and a2 are made.</summary>
     public bool Containers { get; init; } = true;
 }

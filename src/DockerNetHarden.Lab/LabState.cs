@@ -28,6 +28,7 @@ internal sealed record AskAnswer(string From, string To, int Port, ProbeProtocol
 [JsonSerializable(typeof(LabState))]
 [JsonSerializable(typeof(LabDescription))]
 [JsonSerializable(typeof(AskAnswer))]
+[JsonSerializable(typeof(FleetDescription))]
 [JsonSerializable(typeof(LabContainer))]
 [JsonSerializable(typeof(Dictionary<string, ServiceCount>))]
 internal sealed partial class LabJson : JsonSerializerContext;

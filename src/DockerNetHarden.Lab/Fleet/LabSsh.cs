@@ -1,0 +1,59 @@
+using DockerNetHarden.Lab.Linux;
+
+namespace DockerNetHarden.Lab;
+
+/// <summary>How a lab host's sshd is to be.</summary>
+public sealed record LabSshOptions
+{
+    /// <summary>The name under which clients know it: a Host of their ssh_config. The lab's name where null.</summary>
+    public string? Alias { get; init; }
+
+    /// <summary>Its address as the client sees it; the host's on the uplink where null.</summary>
+    public string? Address { get; init; }
+
+    public int Port { get; init; } = 22;
+
+    /// <summary>Who may log in.</summary>
+    public IReadOnlyList<LabUser> Users { get; init; } = LabUser.Usual;
+
+    /// <summary>Who asks; one of its own in the outside namespace is made where null.</summary>
+    public LabSshClient? Client { get; init; }
+
+    /// <summary>A pwsh for sessions over SSH (the subsystem <c>powershell</c>); none where null.</summary>
+    public string? PowerShell { get; init; }
+}
+
+/// <summary>The sshd of a lab's host.</summary>
+public sealed class LabSsh
+{
+    private readonly ProcessMark daemon;
+
+    internal LabSsh(string alias, string address, LabSshOptions options, LabSshClient client, ProcessMark daemon)
+    {
+        (Alias, Address, Port, Users, Client) = (alias, address, options.Port, options.Users, client);
+        this.daemon = daemon;
+    }
+
+    /// <summary>The Host of the client's ssh_config that leads here.</summary>
+    public string Alias { get; }
+
+    public string Address { get; }
+
+    public int Port { get; }
+
+    public IReadOnlyList<LabUser> Users { get; }
+
+    public LabSshClient Client { get; }
+
+    /// <summary>Ends the listening; conversations that are open go on, as they do on a real host.</summary>
+    public Task StopAsync() => daemon.StopAsync(TimeSpan.FromSeconds(5));
+
+    /// <summary>Why no sshd can be started on this machine; null where one can.</summary>
+    public static string? WhyUnavailable()
+    {
+        if (LabHost.WhyUnavailable() is { } reason)
+            return reason;
+        var missing = Array.FindAll(["sshd", "ssh", "ssh-keygen", "sudo", "unshare", "mount"], program => LabHost.FindProgram(program) is null);
+        return missing.Length == 0 ? null : "needs " + string.Join(", ", missing);
+    }
+}

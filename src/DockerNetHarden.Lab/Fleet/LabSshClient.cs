@@ -1,0 +1,118 @@
+using System.Globalization;
+using DockerNetHarden.Lab.Linux;
+
+namespace DockerNetHarden.Lab;
+
+/// <summary>
+/// Somebody with a key, an ssh_config and a known_hosts file of their own, in a namespace that reaches the hosts. <see cref="Program"/> is their
+/// <c>ssh</c>: the machine's, started in the namespace with that ssh_config. It replaces itself by ssh, so that a signal meets ssh.
+/// </summary>
+public sealed class LabSshClient
+{
+    private const string KeyName = "id_ed25519";
+
+    private readonly object gate = new();
+    private readonly List<string> hosts = [];
+    private readonly List<string> known = [];
+
+    private LabSshClient(string folder, string networkNamespace) => (Folder, NetworkNamespace) = (folder, networkNamespace);
+
+    public string Folder { get; }
+
+    /// <summary>The name of the namespace that the client's connections come from.</summary>
+    public string NetworkNamespace { get; }
+
+    /// <summary>The arguments that enter the namespace; a command's arguments follow.</summary>
+    public IReadOnlyList<string> Prefix => ["nsenter", "--net=/run/netns/" + NetworkNamespace, "--"];
+
+    public string KeyFile => Path.Combine(Folder, KeyName);
+
+    public string KnownHosts => Path.Combine(Folder, "known_hosts");
+
+    public string ConfigFile => Path.Combine(Folder, "ssh_config");
+
+    /// <summary>The folder with <see cref="Program"/>; before all others on PATH, it makes <c>ssh</c> this client's.</summary>
+    public string Programs => Path.Combine(Folder, "bin");
+
+    public string Program => Path.Combine(Programs, "ssh");
+
+    internal string PublicKey => File.ReadAllText(KeyFile + ".pub").Trim();
+
+    internal static async Task<LabSshClient> MakeAsync(string folder, string networkNamespace, CancellationToken stop)
+    {
+        var client = new LabSshClient(folder, networkNamespace);
+        Directory.CreateDirectory(client.Programs, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        await KeygenAsync(client.KeyFile, stop).ConfigureAwait(false);
+        client.WriteProgram(client.Program, client.ConfigFile);
+        client.Write();
+        return client;
+    }
+
+    internal static async Task KeygenAsync(string file, CancellationToken stop)
+    {
+        if (!File.Exists(file))
+            (await ProcessRun.RunAsync(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", file], stop).ConfigureAwait(false)).OrThrow();
+    }
+
+    /// <summary>
+    /// Makes the hosts known: <c>alias</c>, and for what goes wrong <c>alias-unknown</c> (no key is known) and <c>alias-changed</c> (another key is).
+    /// </summary>
+    internal void Add(string alias, string address, int port, string hostKey)
+    {
+        lock (gate)
+        {
+            var at = string.Create(CultureInfo.InvariantCulture, $"    HostName {address}\n    Port {port}\n");
+            hosts.Add($"Host {alias}\n{at}    HostKeyAlias {alias}\n");
+            hosts.Add($"Host {alias}-unknown\n{at}    HostKeyAlias {alias}-unknown\n");
+            hosts.Add($"Host {alias}-changed\n{at}    HostKeyAlias {alias}-changed\n");
+            known.Add($"{alias},{address},[{address}]:{port.ToString(CultureInfo.InvariantCulture)} {hostKey}");
+            // Its own key is as good as any other that the host does not have.
+            known.Add($"{alias}-changed {PublicKey}");
+            Write();
+        }
+    }
+
+    /// <summary>Adds a Host of the ssh_config as it stands.</summary>
+    internal void AddHost(string lines)
+    {
+        lock (gate)
+        {
+            hosts.Add(lines);
+            Write();
+        }
+    }
+
+    /// <summary>The same client with other habits: its ssh_config begins with these lines, which then win (ssh_config(5): the first value counts).</summary>
+    /// <returns>The program to call instead of ssh.</returns>
+    public string Variant(string name, string configLines)
+    {
+        var config = Path.Combine(Folder, "ssh_config." + name);
+        File.WriteAllText(config, $"Host *\n{configLines.TrimEnd()}\n{File.ReadAllText(ConfigFile)}");
+        var folder = Directory.CreateDirectory(Path.Combine(Folder, "bin." + name));
+        var program = Path.Combine(folder.FullName, "ssh");
+        WriteProgram(program, config);
+        return program;
+    }
+
+    private void WriteProgram(string program, string config)
+    {
+        var ssh = LabHost.FindProgram("ssh") ?? throw new LabException("ssh is missing; Debian's package openssh-client has it.");
+        File.WriteAllText(program, $"#!/bin/sh\nexec nsenter --net=/run/netns/{NetworkNamespace} -- {ssh} -F {config} \"$@\"\n");
+        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
+
+    private void Write()
+    {
+        File.WriteAllText(KnownHosts, string.Concat(known.Select(line => line + "\n")));
+        File.WriteAllText(ConfigFile, string.Concat(hosts) + $"""
+            Host *
+                User root
+                IdentityFile {KeyFile}
+                IdentitiesOnly yes
+                IdentityAgent none
+                UserKnownHostsFile {KnownHosts}
+                GlobalKnownHostsFile none
+                HashKnownHosts no
+            """.ReplaceLineEndings("\n") + "\n");
+    }
+}

@@ -1,0 +1,32 @@
+# Run in a mount and a UTS namespace of its own: accounts, sudoers, hosts and /run as this lab's host has them. The machine's files stay as they are.
+set -eu
+folder=$1 name=$2 config=$3
+files=$folder/ssh
+printf %s "$name" >/proc/sys/kernel/hostname
+run=$files/run
+# -n: mount keeps no table in /run/mount, which is the machine's.
+mount -n -t tmpfs -o mode=755 dnh-lab "$run"
+mkdir -p "$run/sshd" "$run/lock" "$run/home" "$run/${folder#/run/}"
+mount -n --bind "$folder" "$run/${folder#/run/}"
+# dockerd makes its socket anew at each start: the name is what stays.
+ln -s "$folder/docker.sock" "$run/docker.sock"
+# One lock of xtables for the conversations and dockerd.
+if [ -e /run/xtables.lock ]; then
+    : >"$run/xtables.lock"
+    mount -n --bind /run/xtables.lock "$run/xtables.lock"
+fi
+while IFS=: read -r user _ uid gid _ home _; do
+    case $home in
+        /run/home/*)
+            cp -R "$files/home/$user" "$run/home/$user"
+            chown -R "$uid:$gid" "$run/home/$user"
+            chmod 755 "$run/home/$user"
+            ;;
+    esac
+done <"$files/passwd"
+mount -n --move "$run" /run
+for file in passwd shadow group hosts resolv.conf sudoers; do
+    # A link (resolv.conf often is one) is not mounted over but what it leads to, which may lie in the /run that is hidden now.
+    [ ! -e "/etc/$file" ] || mount -n --bind "$files/$file" "/etc/$file"
+done
+exec "$(command -v sshd)" -D -e -f "$config"

@@ -1,0 +1,89 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using DockerNetHarden.Controls;
+using DockerNetHarden.Hosts;
+using DockerNetHarden.Hosts.Docker;
+using DockerNetHarden.Hosts.Ssh;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Lab.Tests.Fleets;
+
+/// <summary>Works on hosts as the cmdlets do: an ssh of the client for each, Docker asked in the same conversation.</summary>
+internal sealed class FleetRun(LabFleet fleet, string? program = null) : IAsyncDisposable
+{
+    private readonly List<SshShell> shells = [];
+
+    public TimedSink Sink { get; init; } = new();
+
+    public FleetHost Open(string hostName, string? userName = null, TimeSpan? connectTimeout = null)
+    {
+        var target = SshTarget.Parse(hostName, userName, connectTimeout: connectTimeout ?? TimeSpan.FromSeconds(10));
+        var ssh = program ?? fleet.Client.Program;
+        var shell = SshShell.Open(target, sudo: true, ssh);
+        shells.Add(shell);
+        return new FleetHost(
+            new DockerHost(shell, new ConversationDockerSource(shell, sudo: true)),
+            _ => Task.FromResult<IShell>(SshShell.Open(target, sudo: true, ssh, newConnection: true)));
+    }
+
+    public IReadOnlyList<FleetHost> OpenAll() => [.. fleet.Hosts.Select(host => Open(host.Name))];
+
+    public Task ApplyAsync(IReadOnlyList<FleetHost> hosts, Control control, int throttle = 32, RollbackOptions? rollback = null, CancellationToken stop = default) =>
+        ApplyAsync(hosts, control.Rules(), throttle, rollback, stop: stop);
+
+    public Task ApplyAsync(
+        IReadOnlyList<FleetHost> hosts, IReadOnlyList<FirewallRule> rules, int throttle = 32, RollbackOptions? rollback = null, PlanOptions? options = null, CancellationToken stop = default) =>
+        Fleet.ApplyAsync(hosts, snapshot => Plan.From(rules, snapshot, options), throttle, Sink, stop, rollback);
+
+    public async ValueTask DisposeAsync()
+    {
+        await Task.WhenAll(shells.Select(shell => shell.DisposeAsync().AsTask()));
+    }
+}
+
+/// <summary>Collects what a fleet says, with the time since it began.</summary>
+internal sealed class TimedSink : IFleetSink
+{
+    private readonly Stopwatch clock = Stopwatch.StartNew();
+
+    public ConcurrentQueue<(TimeSpan At, InvocationResult Result)> Results { get; } = new();
+
+    public ConcurrentQueue<(TimeSpan At, string Host, Exception Error)> Failures { get; } = new();
+
+    public Func<string, Plan, CancellationToken, Task<bool>> Answer { get; set; } = (_, _, _) => Task.FromResult(true);
+
+    public void Result(InvocationResult result) => Results.Enqueue((clock.Elapsed, result));
+
+    public void Failure(string host, Exception error) => Failures.Enqueue((clock.Elapsed, host, error));
+
+    public void Warning(string host, string message)
+    {
+    }
+
+    public void Trace(string host, string message)
+    {
+    }
+
+    public Task<bool> ConfirmAsync(string host, Plan plan, CancellationToken stop) => Answer(host, plan, stop);
+
+    /// <summary>The one failure there was, with its reason.</summary>
+    public HostException SingleFailure()
+    {
+        Assert.Empty(Results);
+        return Assert.IsType<HostException>(Assert.Single(Failures).Error);
+    }
+
+    /// <summary>The one result there was; a failure is thrown with its own text.</summary>
+    public InvocationResult SingleResult()
+    {
+        ThrowFirst();
+        return Assert.Single(Results).Result;
+    }
+
+    public void ThrowFirst()
+    {
+        if (Failures.TryPeek(out var failure))
+            throw new InvalidOperationException($"{failure.Host}: {failure.Error.Message}", failure.Error);
+    }
+}
