@@ -1,4 +1,5 @@
 using DockerNetHarden.Docker;
+using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;
@@ -23,21 +24,9 @@ public sealed class DockerHost(IShell shell, IDockerSource? docker = null, TimeP
     /// <exception cref="HostException">The shell does not answer, iptables is missing, may not be used or cannot be read.</exception>
     public async Task<HostSnapshot> ReadAsync(CancellationToken stop)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        var asked = AskDockerAsync(either.Token);
-        HostReading reading;
-        try
-        {
-            reading = await ReadShellAsync(stop).ConfigureAwait(false);
-        }
-        catch
-        {
-            await either.CancelAsync().ConfigureAwait(false);
-            // What Docker would have said matters no more; the request must not outlive the call.
-            await Task.WhenAny(asked).ConfigureAwait(false);
-            throw;
-        }
-        var (engine, networks, containers, error) = await asked.ConfigureAwait(false);
+        var (reading, engine, networks, containers, error) = docker is ConversationDockerSource conversation
+            ? await ReadInOneAsync(conversation, stop).ConfigureAwait(false)
+            : await ReadSideBySideAsync(stop).ConfigureAwait(false);
         return new HostSnapshot
         {
             HostName = shell.HostName,
@@ -79,15 +68,46 @@ public sealed class DockerHost(IShell shell, IDockerSource? docker = null, TimeP
     /// <returns>The name.</returns>
     public override string ToString() => shell.HostName;
 
+    // The first questions to Docker travel with the reading program: one trip.
+    private async Task<Read> ReadInOneAsync(ConversationDockerSource conversation, CancellationToken stop)
+    {
+        var program = HostPrograms.Read();
+        conversation.AddOverview(program);
+        var (reading, reply) = await ReadShellAsync(program, stop).ConfigureAwait(false);
+        var (engine, networks, containers, error) = await AskDockerAsync(token => conversation.ReadAsync(reply, token), stop).ConfigureAwait(false);
+        return new Read(reading, engine, networks, containers, error);
+    }
+
+    private async Task<Read> ReadSideBySideAsync(CancellationToken stop)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var asked = AskDockerAsync(docker is null ? null : docker.ReadAsync, either.Token);
+        HostReading reading;
+        try
+        {
+            (reading, _) = await ReadShellAsync(HostPrograms.Read(), stop).ConfigureAwait(false);
+        }
+        catch
+        {
+            await either.CancelAsync().ConfigureAwait(false);
+            // What Docker would have said matters no more; the request must not outlive the call.
+            await Task.WhenAny(asked).ConfigureAwait(false);
+            throw;
+        }
+        var (engine, networks, containers, error) = await asked.ConfigureAwait(false);
+        return new Read(reading, engine, networks, containers, error);
+    }
+
     // iptables-nft-save asks the kernel table by table and chain by chain: while another program writes it can print a chain twice, or a rule without its
     // chain. Such an output is torn, not wrong: it is read again.
-    private async Task<HostReading> ReadShellAsync(CancellationToken stop)
+    private async Task<(HostReading Reading, ShellReply Reply)> ReadShellAsync(ShellProgram program, CancellationToken stop)
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                return new HostReading(shell.HostName, await shell.RunAsync(HostPrograms.Read(ReadTimeout), stop).ConfigureAwait(false));
+                var reply = await shell.RunAsync(program.Build(ReadTimeout), stop).ConfigureAwait(false);
+                return (new HostReading(shell.HostName, reply), reply);
             }
             catch (HostException error) when (attempt < 5 && IsTorn(error))
             {
@@ -99,13 +119,14 @@ public sealed class DockerHost(IShell shell, IDockerSource? docker = null, TimeP
     /// <summary>Whether an output could not be read because its form is wrong, as that of a table that changes while it is printed.</summary>
     internal static bool IsTorn(Exception? error) => error is FormatException || (error is not null && IsTorn(error.InnerException));
 
-    private async Task<(DockerEngine?, IReadOnlyList<DockerNetwork>, IReadOnlyList<DockerContainer>, DockerException?)> AskDockerAsync(CancellationToken stop)
+    private static async Task<(DockerEngine?, IReadOnlyList<DockerNetwork>, IReadOnlyList<DockerContainer>, DockerException?)> AskDockerAsync(
+        Func<CancellationToken, Task<(DockerEngine, IReadOnlyList<DockerNetwork>, IReadOnlyList<DockerContainer>)>>? read, CancellationToken stop)
     {
-        if (docker is null)
+        if (read is null)
             return (null, [], [], null);
         try
         {
-            var (engine, networks, containers) = await docker.ReadAsync(stop).ConfigureAwait(false);
+            var (engine, networks, containers) = await read(stop).ConfigureAwait(false);
             return (engine, networks, containers, null);
         }
         catch (DockerException error)
@@ -113,4 +134,7 @@ public sealed class DockerHost(IShell shell, IDockerSource? docker = null, TimeP
             return (null, [], [], error);
         }
     }
+
+    private sealed record Read(
+        HostReading Reading, DockerEngine? Engine, IReadOnlyList<DockerNetwork> Networks, IReadOnlyList<DockerContainer> Containers, DockerException? Error);
 }

@@ -46,6 +46,19 @@ internal static class HostErrors
     internal static HostException NotReadBack(string host, string state, HostException error) => new(
         HostFailure.NotVerified, host, $"Host '{host}': {state}, but the rules could not be read back. {error.Message}", error.ExitCode, error.Errors, error);
 
+    internal static HostException NotArmed(string host, ShellSection section) => section.ExitCode switch
+    {
+        RollbackProgram.OtherPending => new(
+            HostFailure.RollbackPending, host,
+            $"Host '{host}': another change there waits for its confirmation (rollback {Line(section.Text)}), and two would take each other's rules back. Nothing was written. "
+            + "Confirm that one with Confirm-FirewallChange, or try again when it is taken back.", section.ExitCode, section.Errors),
+        RollbackProgram.AlreadyDecided => new(
+            HostFailure.RolledBack, host, $"Host '{host}': the time for this change ran out before it was written wholly; the host has taken it back. Apply again with a longer rollback time.", section.ExitCode, section.Errors),
+        _ when IsNoRight(section.Errors) => NoPermission(host, "of the conversation", section),
+        _ => new(
+            HostFailure.RollbackFailed, host, $"Host '{host}': the rollback could not be armed ({Line(section.Errors)}), so nothing was written. Correct that, or apply without a rollback.", section.ExitCode, section.Errors),
+    };
+
     internal static string Line(string text)
     {
         var line = string.Join("; ", text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));

@@ -70,8 +70,8 @@ internal static class HostPrograms
 
     private const string Go = """[ "$dnh_go" = 1 ]""";
 
-    /// <summary>The program that reads all that a snapshot needs, in independent sections.</summary>
-    internal static ShellScript Read(TimeSpan timeout) => new ShellProgram()
+    /// <summary>The program that reads all that a snapshot needs, in independent sections; to be built.</summary>
+    internal static ShellProgram Read() => new ShellProgram()
         .Section("id", "id -u")
         .Section("tools", Tools)
         .Section("save4", "$S iptables-save -c", when: "command -v iptables-save >/dev/null")
@@ -94,8 +94,7 @@ internal static class HostPrograms
         .Section("daemon", """cat "$dnh_config" 2>/dev/null || $S cat "$dnh_config" """, when: """[ -e "$dnh_config" ]""")
         .Section(
             "session", """printf '%s\n' "$SSH_CONNECTION"; set -f; set -- $SSH_CONNECTION; command -v ip >/dev/null && ip -o route get "$1" || :""",
-            when: """[ -n "$SSH_CONNECTION" ]""")
-        .Build(timeout);
+            when: """[ -n "$SSH_CONNECTION" ]""");
 
     /// <summary>
     /// The program that writes: compares the premises, creates chains, runs the steps in order; a step that fails is the last one and those
@@ -107,13 +106,25 @@ internal static class HostPrograms
             // From here on the program ends what it began: neither a lost connection (HUP, PIPE) nor a Ctrl-C, which the terminal
             // sends to the whole process group (INT, QUIT), may stop it between two tables. iptables-restore inherits this. It is not
             // taken back at the end: then a signal could still come before the last frame. A shell like this ends with its input.
-            .Do("trap '' HUP INT QUIT PIPE TERM; dnh_go=1 dnh_failed=0 dnh_done=0");
+            .Do("trap '' HUP INT QUIT PIPE TERM; dnh_go=1 dnh_failed=0 dnh_done=0 dnh_armed=0 dnh_stuck=0");
         foreach (var family in request.Premises.GroupBy(static premise => premise.Family))
         {
             program.Section(
                 Named("premise", (int)family.Key), Premise,
                 data: [PrefixOf(request, family.Key), .. family.SelectMany(static premise => new[] { premise.Table, premise.Lines })],
                 then: """[ "$dnh_rc" = 0 ] || dnh_go=0""");
+        }
+        if (request.Rollback is { } rollback)
+        {
+            // Before anything is written, and only if it will be; without a timer nothing is.
+            program.Section(
+                "arm", RollbackProgram.Arm,
+                data:
+                [
+                    rollback.Id, ((int)rollback.After.TotalSeconds).ToString(CultureInfo.InvariantCulture), request.Tool.Prefix4, request.Tool.Prefix6 ?? "",
+                    rollback.Targets, RollbackTimer.Code.ReplaceLineEndings("\n"),
+                ],
+                when: Go, then: """case $dnh_rc in 0) dnh_armed=1 ;; 10) ;; *) dnh_go=0 ;; esac""");
         }
         for (var i = 0; i < request.NewChains.Count; i++)
         {
@@ -136,8 +147,10 @@ internal static class HostPrograms
             program.Section(
                 Named("undo", i + 1), """$S "$1-restore" --noflush --counters --wait 10""",
                 data: [PrefixOf(request, request.Steps[i].Family), (i + 1).ToString(CultureInfo.InvariantCulture)], input: request.Steps[i].Inverse,
-                when: """[ "$dnh_failed" = 1 ] && [ "$dnh_done" -ge "$2" ]""");
+                when: """[ "$dnh_failed" = 1 ] && [ "$dnh_done" -ge "$2" ]""", then: """[ "$dnh_rc" = 0 ] || dnh_stuck=1""");
         }
+        if (request.Rollback is { } armed)
+            program.Section("disarm", RollbackProgram.Disarm, data: [armed.Id], when: """[ "$dnh_armed$dnh_failed$dnh_stuck" = 110 ]""");
         program.Section("save4", """$S "$1-save" -c""", data: [request.Tool.Prefix4]);
         if (request.Tool.Prefix6 is { } prefix6)
             program.Section("save6", """$S "$1-save" -c""", data: [prefix6]);

@@ -6,7 +6,7 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Hosts;
 
 /// <summary>Brings one host to a plan: reads, plans, asks, writes, reads back; and again, where somebody else wrote in between.</summary>
-internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Plan> planner, IFleetSink sink)
+internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Plan> planner, IFleetSink sink, RollbackOptions? rollback = null)
 {
     // Under contention of two administrators one of them wins each round; five rounds with jitter were always enough in the lab.
     private const int MaxAttempts = 5;
@@ -14,6 +14,14 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
     private readonly List<string> _added = [];
     private readonly List<string> _removed = [];
     private string? _confirmed;
+    private RollbackArm? _arm;
+    private DateTimeOffset? _due;
+
+    /// <summary>What was agreed to last, for the report on a host whose answer got lost; null before that.</summary>
+    public Plan? Agreed { get; private set; }
+
+    /// <summary>The rollback that waits on the host, or may wait where the answer got lost; null where none does.</summary>
+    public (string Id, DateTimeOffset Due)? Armed => _arm is null ? null : (_arm.Id, _due!.Value);
 
     public async Task<InvocationResult> RunAsync(CancellationToken stop)
     {
@@ -34,11 +42,14 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
             if (!string.Equals(_confirmed, plan.Diff, StringComparison.Ordinal) && !await sink.ConfirmAsync(host.ToString(), plan, stop).ConfigureAwait(false))
                 return Result(plan, _added.Count + _removed.Count == 0 ? InvocationStatus.Planned : InvocationStatus.Applied, verified: false);
             _confirmed = plan.Diff;
+            Agreed = plan;
+            if (rollback is not null && _arm is null)
+                (_arm, _due) = (RollbackArm.For(plan, rollback), DateTimeOffset.UtcNow + rollback.After);
 
             WriteOutcome outcome;
             try
             {
-                outcome = await host.ApplyAsync(Request(plan), stop).ConfigureAwait(false);
+                outcome = await host.ApplyAsync(Request(plan) with { Rollback = _arm }, stop).ConfigureAwait(false);
             }
             catch (HostException error) when (attempt < MaxAttempts && DockerHost.IsTorn(error))
             {
@@ -46,6 +57,14 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
                 torn = plan;
                 continue;
             }
+            catch (HostException error) when (error.Failure is HostFailure.RollbackPending or HostFailure.NoPermission or HostFailure.RollbackFailed)
+            {
+                _arm = null;
+                throw;
+            }
+            // What was armed for a write that changed nothing was ended with it: the next attempt has one of its own.
+            if (!outcome.RollbackArmed)
+                _arm = null;
             if (outcome.Status == WriteStatus.Written)
             {
                 Remember(plan);
@@ -109,6 +128,15 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
         Removed = status == InvocationStatus.Planned ? [.. plan.Removed.Select(Plan.CommandLine)] : _removed,
         Unchanged = plan.Unchanged,
         Verified = verified,
+        RollbackId = _arm?.Id,
+        RollbackAt = _arm is null ? null : _due,
+    };
+
+    /// <summary>The result of a write whose answer got lost, with what the host was found to have decided.</summary>
+    public InvocationResult Lost(InvocationStatus status) => Result(Agreed!, status, verified: false) with
+    {
+        Added = [.. Agreed!.Added.Select(Plan.CommandLine)],
+        Removed = [.. Agreed!.Removed.Select(Plan.CommandLine)],
     };
 
     private static string Reason(WriteOutcome outcome) => outcome.Status switch

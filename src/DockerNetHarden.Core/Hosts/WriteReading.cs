@@ -22,6 +22,9 @@ internal static class WriteReading
             throw HostErrors.IsNoRight(unread.Errors)
                 ? HostErrors.NoPermission(host, "of the conversation", unread)
                 : HostErrors.Unreadable(host, "iptables-save", unread);
+        var arm = reply.Find("arm");
+        if (arm is not null && arm.ExitCode is not (0 or RollbackProgram.AlreadyArmed))
+            throw HostErrors.NotArmed(host, arm);
         if (failed is not null && steps.Count == 1 && HostErrors.IsNoRight(failed.Errors))
             throw HostErrors.NoPermission(host, "of the conversation", failed);
 
@@ -38,6 +41,7 @@ internal static class WriteReading
         {
             Status = status,
             Rules = ReadBack(host, request, reply, status, stuck.Count > 0),
+            RollbackArmed = arm is not null && reply.Find("disarm") is not { ExitCode: 0 },
             FailedStep = failed is null ? null : int.Parse(failed.Name.AsSpan("step-".Length), CultureInfo.InvariantCulture) - 1,
             ExitCode = failed?.ExitCode,
             Errors = failed is null ? "" : string.Join('\n', stuck.Prepend(failed).Select(static section => section.Errors.Trim())),

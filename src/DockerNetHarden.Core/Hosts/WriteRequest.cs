@@ -21,6 +21,9 @@ public sealed record WriteRequest
     /// Chains to create first. One that was created stays when a later step fails: an empty chain to which nothing jumps decides nothing.
     /// </summary>
     public IReadOnlyList<NewChain> NewChains { get; init; } = [];
+
+    /// <summary>The rollback to arm first; null where the change stands at once. One that is armed already is left as it is.</summary>
+    public RollbackArm? Rollback { get; init; }
 }
 
 /// <summary>How a write ended.</summary>
@@ -44,6 +47,9 @@ public sealed record WriteOutcome
 
     /// <summary>The rule sets as read back after the write, a family each.</summary>
     public required IReadOnlyDictionary<Family, Ruleset> Rules { get; init; }
+
+    /// <summary>Whether the rollback of the request waits on the host: it was armed by this write or an earlier one, and not ended.</summary>
+    public bool RollbackArmed { get; init; }
 
     /// <summary>The step that was refused, as an index into <see cref="WriteRequest.Steps"/>; null where none was.</summary>
     public int? FailedStep { get; init; }

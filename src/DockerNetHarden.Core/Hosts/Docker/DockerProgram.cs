@@ -1,0 +1,72 @@
+using System.Text;
+using DockerNetHarden.Docker;
+
+namespace DockerNetHarden.Hosts.Docker;
+
+/// <summary>A batch of requests to Docker as a part of a program, and its replies. The sh is constant, the requests are data.</summary>
+internal static class DockerProgram
+{
+    private const string Dial = "docker";
+    private const string Curl = "docker-curl";
+
+    // $dnh_docker before a command is "sudo -n" where the socket is closed to the user and sudo was asked for. It is split into words on
+    // purpose.
+    private const string Find = """
+        dnh_socket=/var/run/docker.sock dnh_docker=
+        case ${DOCKER_HOST-} in unix://?*) dnh_socket=${DOCKER_HOST#unix://} ;; esac
+        dnh_dial=0 dnh_curl=0
+        if command -v docker >/dev/null; then dnh_dial=1; elif command -v curl >/dev/null; then dnh_curl=1; fi
+        """;
+
+    private const string BySudo = """[ "$(id -u)" = 0 ] || [ -w "$dnh_socket" ] || dnh_docker='sudo -n'""";
+
+    /// <summary>Adds the batch: GET requests only.</summary>
+    internal static void AddTo(ShellProgram program, IReadOnlyList<DockerRequest> requests, bool sudo)
+    {
+        program.Do(Find);
+        if (sudo)
+            program.Do(BySudo);
+        // The end of the input reaches the engine as the end of the client, at which it gives up the request that it works on: that is a
+        // ping, whose reply nobody needs.
+        program.Section(Dial, "$dnh_docker docker system dial-stdio", input: Encoding.ASCII.GetString(DockerConversation.Write([.. requests, DockerApi.Ping()])), when: """[ "$dnh_dial" = 1 ]""");
+        // -i and --raw: the replies as they came, with their headers, one after the other.
+        program.Section(
+            Curl, """$dnh_docker curl --silent --show-error --http1.1 --include --raw --max-time 60 --unix-socket "$dnh_socket" --config -""",
+            input: string.Concat(requests.Select(static request => $"url = \"http://docker{request.Path}\"\n")), when: """[ "$dnh_curl" = 1 ]""");
+    }
+
+    /// <summary>The replies, one a request, whatever their status.</summary>
+    /// <exception cref="DockerException">Docker could not be asked.</exception>
+    internal static IReadOnlyList<DockerResponse> Read(ShellReply reply, string host, IReadOnlyList<DockerRequest> requests)
+    {
+        if ((reply.Find(Dial) ?? reply.Find(Curl)) is not { } section)
+            throw new DockerException(DockerFailure.NotInstalled, $"{host} has neither docker nor curl in its PATH, so Docker could not be asked there. Install the docker command (package docker-ce-cli or docker-cli).", host);
+        try
+        {
+            return DockerConversation.Read(section.Output, requests.Count);
+        }
+        catch (DockerException error)
+        {
+            throw Explain(section, host, error);
+        }
+    }
+
+    // The words are those of the docker command, of curl and of sudo.
+    private static DockerException Explain(ShellSection section, string host, DockerException error)
+    {
+        var said = HostErrors.Line(section.Errors);
+        var (failure, wayOut) = section.Errors switch
+        {
+            var text when Has(text, "a password is required", "a terminal is required", "is not in the sudoers", "is not allowed to", "may not run sudo", "sudo: not found", "sudo: command not found") =>
+                (DockerFailure.NoPermission, "sudo there wants a password or does not allow the command: allow 'docker system dial-stdio' with NOPASSWD in sudoers."),
+            var text when Has(text, "permission denied", "Permission denied") => (DockerFailure.NoPermission, "The user may not open Docker's socket: add the user to the group docker, or ask by sudo with -Sudo."),
+            var text when Has(text, "no such file or directory", "No such file or directory") => (DockerFailure.NotInstalled, "Docker's socket does not exist there: install Docker, or start it: systemctl start docker."),
+            var text when Has(text, "Cannot connect to the Docker daemon", "connection refused", "Connection refused", "Couldn't connect", "Failed to connect") => (DockerFailure.DaemonDown, "Start Docker there: systemctl start docker."),
+            var text when Has(text, "timed out") => (DockerFailure.Timeout, "See there with systemctl status docker whether the engine hangs."),
+            _ => (DockerFailure.BadReply, error.Message),
+        };
+        return new DockerException(failure, $"Docker of {host} could not be asked ({said}; exit code {section.ExitCode}). {wayOut}", host, inner: error);
+    }
+
+    private static bool Has(string text, params string[] words) => words.Any(word => text.Contains(word, StringComparison.Ordinal));
+}

@@ -1,0 +1,50 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Hosts;
+
+/// <summary>A rollback to arm on the host before a write: which chains of ours it puts back as they were, and when.</summary>
+public sealed record RollbackArm
+{
+    private RollbackArm(string id, TimeSpan after, string targets) => (Id, After, Targets) = (id, after, targets);
+
+    /// <summary>Names the rollback: 128 random bits, hexadecimal.</summary>
+    public string Id { get; }
+
+    /// <summary>How long the host waits, in whole seconds.</summary>
+    public TimeSpan After { get; }
+
+    /// <summary>A line each: <c>4</c> or <c>6</c>, the table, and the names of our chains in it that the plan changes.</summary>
+    internal string Targets { get; }
+
+    /// <summary>A rollback of a plan.</summary>
+    /// <param name="plan">The plan that will be written.</param>
+    /// <param name="options">When it is taken back.</param>
+    /// <returns>The rollback, with an id of its own.</returns>
+    public static RollbackArm For(Plan plan, RollbackOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentNullException.ThrowIfNull(options);
+        var lines = plan.Steps.GroupBy(static step => (step.Family, step.Table)).Select(static table =>
+        {
+            var chains = table.SelectMany(static step => ChainsOf(step.Restore)).Distinct(StringComparer.Ordinal);
+            return string.Create(CultureInfo.InvariantCulture, $"{(table.Key.Family == Family.IPv4 ? 4 : 6)} {table.Key.Table} {string.Join(' ', chains)}");
+        });
+        return new RollbackArm(Convert.ToHexString(RandomNumberGenerator.GetBytes(16)).ToLowerInvariant(), options.After, string.Join('\n', lines));
+    }
+
+    // A chain of ours that a restore text declares, fills, flushes, deletes, or to which it inserts or deletes the jump.
+    private static IEnumerable<string> ChainsOf(string restore)
+    {
+        foreach (var line in restore.Split('\n'))
+        {
+            var words = line.StartsWith(':') ? [line[1..].Split(' ')[0]] : line.StartsWith("-F ", StringComparison.Ordinal) || line.StartsWith("-X ", StringComparison.Ordinal)
+                ? [line[3..]]
+                : line.StartsWith("-I ", StringComparison.Ordinal) || line.StartsWith("-D ", StringComparison.Ordinal) ? line.Split(' ')[^1..] : [];
+            foreach (var word in words.Where(static word => word.StartsWith("DNH-", StringComparison.Ordinal)))
+                yield return word;
+        }
+    }
+}

@@ -1,0 +1,85 @@
+namespace DockerNetHarden.Hosts;
+
+/// <summary>Confirms a change that its host would take back, and asks how it stands.</summary>
+public static class RollbackConfirmation
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    /// <summary>Confirms a change: the host keeps it. Confirming twice is as good as once.</summary>
+    /// <param name="shell">A conversation with the host, as the same user; a new one, so that it proves the way in.</param>
+    /// <param name="id">The rollback's id, from <see cref="InvocationResult.RollbackId"/>.</param>
+    /// <param name="stop">Ends the attempt; whether it came in time is then unknown.</param>
+    /// <returns>A task that ends when the host has confirmed.</returns>
+    /// <exception cref="HostException"><see cref="HostFailure.RolledBack"/>: too late; <see cref="HostFailure.RollbackUnknown"/>: the host has none
+    /// of this id; or the conversation failed.</exception>
+    public static async Task ConfirmAsync(IShell shell, string id, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(shell);
+        var (state, said) = await AskAsync(shell, id, confirm: true, stop).ConfigureAwait(false);
+        switch (state)
+        {
+            case RollbackState.Confirmed:
+                return;
+            case RollbackState.Unknown:
+                throw Unknown(shell.HostName, id);
+            case RollbackState.Failed:
+                throw Failed(shell.HostName, said);
+            default:
+                throw new HostException(HostFailure.RolledBack, shell.HostName, $"Host '{shell.HostName}': too late, the change {id} was taken back. Apply it again, with a longer time or a quicker confirmation.");
+        }
+    }
+
+    /// <summary>How a rollback stands.</summary>
+    /// <exception cref="HostException">The conversation failed.</exception>
+    internal static async Task<(RollbackState State, string Said)> AskAsync(IShell shell, string id, bool confirm, CancellationToken stop)
+    {
+        if (id is not { Length: 32 } || !id.All(char.IsAsciiHexDigitLower))
+            throw new ArgumentException($"'{id}' is no id of a rollback: 32 hexadecimal digits, as the result of Invoke-FirewallRule has it.", nameof(id));
+        var script = new ShellProgram().Section("ask", RollbackProgram.Ask, data: [id, confirm ? "confirm" : "look"]).Build(Patience);
+        var section = (await shell.RunAsync(script, stop).ConfigureAwait(false)).Find("ask")!;
+        if (section.ExitCode == RollbackProgram.Unknown)
+            return (RollbackState.Unknown, "");
+        var lines = section.Text.Split('\n', 2);
+        return (lines[0], lines.Length > 1 ? lines[1].Trim() : "") switch
+        {
+            ("pending", _) => (RollbackState.Pending, ""),
+            ("confirmed", _) => (RollbackState.Confirmed, ""),
+            ("fired", "restored") => (RollbackState.Restored, ""),
+            ("fired", "") => (RollbackState.Firing, ""),
+            ("fired", var said) => (RollbackState.Failed, said),
+            ("lost", _) => (RollbackState.Failed, "its timer was killed"),
+            ("disarmed", _) => (RollbackState.Unknown, ""),
+            _ => throw new HostException(
+                HostFailure.RollbackFailed, shell.HostName, $"Host '{shell.HostName}': how the rollback {id} stands cannot be read ({HostErrors.Line(section.Errors + section.Text)}; exit code {section.ExitCode}). Look at the host with Get-FirewallRule.",
+                section.ExitCode, section.Errors),
+        };
+    }
+
+    internal static HostException Unknown(string host, string id) => new(
+        HostFailure.RollbackUnknown, host, $"Host '{host}' has no rollback {id}: it was made by another user or in another network namespace, nothing was written, or the host was started anew. Look at the host with Get-FirewallRule.");
+
+    internal static HostException Failed(string host, string said) => new(
+        HostFailure.RollbackFailed, host, $"Host '{host}': the change was not confirmed, and not all of it could be taken back ({said}). Look at the host with Get-FirewallRule, then apply again or Remove-FirewallRule -All.");
+}
+
+/// <summary>How a rollback stands.</summary>
+internal enum RollbackState
+{
+    /// <summary>The host has none of this id, or it was ended because nothing was written.</summary>
+    Unknown,
+
+    /// <summary>It waits.</summary>
+    Pending,
+
+    /// <summary>The change stays.</summary>
+    Confirmed,
+
+    /// <summary>Its time is over; the chains are being put back.</summary>
+    Firing,
+
+    /// <summary>Our chains are as they were.</summary>
+    Restored,
+
+    /// <summary>Not all could be put back, or the timer was killed.</summary>
+    Failed,
+}

@@ -1,0 +1,95 @@
+namespace DockerNetHarden.Hosts;
+
+/// <summary>What a host runs for a rollback. All of it is constant sh; names, times and texts come as arguments.</summary>
+internal static class RollbackProgram
+{
+    /// <summary>Exit code of <see cref="Arm"/>: this very rollback is armed already.</summary>
+    internal const int AlreadyArmed = 10;
+
+    /// <summary>Exit code of <see cref="Arm"/>: this very rollback was decided already.</summary>
+    internal const int AlreadyDecided = 11;
+
+    /// <summary>Exit code of <see cref="Arm"/>: another one waits; its id is printed.</summary>
+    internal const int OtherPending = 12;
+
+    /// <summary>Exit code of <see cref="Ask"/>: there is none of this id.</summary>
+    internal const int Unknown = 9;
+
+    // A network namespace has tables of its own, so it has rollbacks of its own too. /run is emptied by a reboot, as the tables are.
+    // A user's /run/user goes with the last session, /tmp does not; each is one's own folder or not used.
+    private const string Bases = """
+        u=$(id -u)
+        ns=$(readlink /proc/self/ns/net 2>/dev/null | tr -cd 0-9)
+        if [ "$u" = 0 ]; then b=/run/docker-net-harden
+        elif [ -w "/run/user/$u" ]; then b=/run/user/$u/docker-net-harden
+        else b=/tmp/docker-net-harden-$u
+        fi
+        mine() { [ -d "$1" ] && ! [ -L "$1" ] && [ -O "$1" ]; }
+
+        """;
+
+    /// <summary>
+    /// Saves our chains as they are, and starts the timer. $1 id, $2 seconds, $3 and $4 the iptables commands, $5 the chains, $6 the timer.
+    /// </summary>
+    internal const string Arm = Bases + """
+        { mkdir -p "$b" && mine "$b" && b=$b/${ns:-0} && mkdir -p "$b" && mine "$b"; } || { printf 'cannot make a folder of its own at %s\n' "$b" >&2; exit 1; }
+        if [ -d "$b/$1" ]; then
+        [ -d "$b/$1/decided" ] && exit 11
+        exit 10
+        fi
+        # Under a name with a dot until the timer runs: nobody takes it for one that waits.
+        mkdir "$b/.$1" && cd "$b/.$1" || exit 1
+        give_up() { cd / && rm -rf "$b/.$1"; exit 1; }
+        $S "$3-save" -c >saved4 || give_up "$1"
+        if [ -n "$4" ]; then $S "$4-save" -c >saved6 || give_up "$1"; else : >saved6; fi
+        # A session of its own, and no stream of the conversation: neither the connection's end nor sudo's or the terminal's signals reach
+        # it, and ssh does not wait for it. It says "ready" before it lets go of the pipe.
+        if command -v setsid >/dev/null; then d=setsid; elif command -v nohup >/dev/null; then d=nohup; else d=; fi
+        r=$($d /bin/sh -c "$6" dnh-rollback "$1" "$S" "$2" "$3" "$4" "$5" </dev/null 2>/dev/null &)
+        [ "$r" = ready ] || { printf 'the timer did not start\n' >&2; give_up "$1"; }
+        mv "$b/.$1" "$b/$1" || { mkdir decided; printf 'disarmed\n' >decided/by; exit 1; }
+        # Looked for after this one can be seen: of two that are armed at once, one or both give way.
+        for o in "$b"/*/; do
+        o=${o%/}
+        if [ "$o" = "$b/$1" ] || [ -d "$o/decided" ]; then continue; fi
+        p=
+        { read -r p <"$o/pid"; } 2>/dev/null
+        if [ -n "$p" ] && tr '\0' ' ' <"/proc/$p/cmdline" 2>/dev/null | grep -qF "dnh-rollback ${o##*/} "; then
+        mkdir "$b/$1/decided" && printf 'disarmed\n' >"$b/$1/decided/by"
+        printf '%s\n' "${o##*/}"
+        exit 12
+        fi
+        # Its timer is gone without a decision: it was killed.
+        mkdir "$o/decided" 2>/dev/null && printf 'lost\n' >"$o/decided/by"
+        done
+        :
+        """;
+
+    /// <summary>Ends a timer after a write that changed nothing. $1 id.</summary>
+    internal const string Disarm = Bases + """
+        b=$b/${ns:-0}
+        mkdir "$b/$1/decided" && printf 'disarmed\n' >"$b/$1/decided/by"
+        """;
+
+    /// <summary>
+    /// Asks after a rollback, and confirms it where $2 says so. Prints who decided (<c>confirmed</c>, <c>fired</c>, or <c>pending</c>), and
+    /// how a rollback ended. $1 id.
+    /// </summary>
+    internal const string Ask = Bases + """
+        for b in "/run/docker-net-harden" "/run/user/$u/docker-net-harden" "/tmp/docker-net-harden-$u"; do
+        d=$b/${ns:-0}/$1
+        mine "$b" && mine "$d" || continue
+        if [ "$2" = confirm ] && mkdir "$d/decided" 2>/dev/null; then
+        printf 'confirmed\n' >"$d/decided/by"
+        fi
+        if ! [ -d "$d/decided" ]; then printf 'pending\n'; exit 0; fi
+        # Between the decision and its name lies one command.
+        n=0
+        while ! [ -s "$d/decided/by" ] && [ "$n" -lt 3 ]; do sleep 1; n=$((n + 1)); done
+        cat "$d/decided/by"
+        if [ -e "$d/decided/done" ]; then cat "$d/decided/done"; fi
+        exit 0
+        done
+        exit 9
+        """;
+}

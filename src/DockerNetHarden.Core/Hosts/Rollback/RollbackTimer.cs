@@ -1,0 +1,114 @@
+namespace DockerNetHarden.Hosts;
+
+/// <summary>
+/// The timer on the host. It holds our chains as they were in memory, because a session's folder can vanish; and at its time it puts them
+/// into the tables as they are then: foreign rules, also those in our own chains, stay as they are. An inverse that was made beforehand would be
+/// refused as a whole if one of its lines were stale.
+/// </summary>
+internal static class RollbackTimer
+{
+    // $1 id, $2 "sudo -n" or nothing, $3 seconds, $4 and $5 the iptables commands, $6 lines of family, table and chains. The current folder is
+    // the state's. $S and $chains are split into words on purpose.
+    internal const string Code = """
+        trap '' HUP INT QUIT TERM PIPE
+        saved4=$(cat saved4) && saved6=$(cat saved6) && printf '%s\n' "$$" >pid || exit 1
+        # Out of the login session's control group, which systemd-logind may kill with the session (KillUserProcesses=). Only root can.
+        for f in /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/systemd/cgroup.procs /sys/fs/cgroup/unified/cgroup.procs; do
+        if [ -w "$f" ]; then echo "$$" >"$f"; fi
+        done 2>/dev/null
+        echo ready
+        exec >/dev/null 2>&1
+        S=$2 n=$3 p4=$4 p6=$5 todo=$6
+        while [ "$n" -gt 0 ]; do
+        if [ -d decided ]; then rm -f saved4 saved6; exit 0; fi
+        sleep 1
+        n=$((n - 1))
+        done
+        # One of two makes the folder: who confirms, or this. Where it cannot be made and is not there, the state's folder is gone, and
+        # nobody has confirmed.
+        if mkdir decided; then printf 'fired\n' >decided/by; elif [ -d decided ]; then rm -f saved4 saved6; exit 0; fi
+
+        # Of a save output the lines of one table that concern us, and the names of its chains.
+        table_of() {
+        case $1 in
+        filter) sed -n '/^\*filter$/,/^COMMIT$/{/DNH-/{p;d;};/^:/p;}' ;;
+        nat) sed -n '/^\*nat$/,/^COMMIT$/{/DNH-/{p;d;};/^:/p;}' ;;
+        mangle) sed -n '/^\*mangle$/,/^COMMIT$/{/DNH-/{p;d;};/^:/p;}' ;;
+        raw) sed -n '/^\*raw$/,/^COMMIT$/{/DNH-/{p;d;};/^:/p;}' ;;
+        security) sed -n '/^\*security$/,/^COMMIT$/{/DNH-/{p;d;};/^:/p;}' ;;
+        esac
+        }
+        has_chain() { case "
+        $1
+        " in *"
+        :$2 "*) return 0 ;; esac; return 1; }
+        lines_of() { printf '%s\n' "$1" | while IFS= read -r l; do case ${l#*] } in "-A $2" | "-A $2 "*) printf '%s\n' "$l" ;; esac; done; }
+        ours() { grep -e '--comment "\{0,1\}DockerNetHarden:'; }
+        foreign_first() { sed '/--comment "\{0,1\}DockerNetHarden:/,$d'; }
+        foreign_last() { sed -n '/--comment "\{0,1\}DockerNetHarden:/,$p' | grep -v -e '--comment "\{0,1\}DockerNetHarden:'; }
+        # Hook and chain of each jump of ours to one of the chains, in order.
+        jumps_of() {
+        printf '%s\n' "$1" | sed -n 's/^\[[0-9]*:[0-9]*\] -A \([^ ]*\) -m comment --comment "\{0,1\}DockerNetHarden"\{0,1\} -j \(DNH-[^ ]*\)$/\1 \2/p' |
+        while read -r h c; do case " $chains " in *" $c "*) printf '%s %s\n' "$h" "$c" ;; esac; done
+        }
+        # Whether a rule that is not our jump leads to a chain.
+        is_used() {
+        [ -n "$(printf '%s\n' "$live" | while IFS= read -r l; do
+        case "$l " in *" -j $1 "* | *" -g $1 "*) ;; *) continue ;; esac
+        case $l in *' --comment DockerNetHarden -j '* | *' --comment "DockerNetHarden" -j '*) ;; *) echo used ;; esac
+        done)" ]
+        }
+        text() {
+        printf '*%s\n' "$table"
+        gone=
+        for c in $chains; do
+        if has_chain "$saved" "$c"; then
+        printf ':%s - [0:0]\n' "$c"
+        lines_of "$live" "$c" | foreign_first
+        lines_of "$saved" "$c" | ours
+        lines_of "$live" "$c" | foreign_last
+        elif has_chain "$live" "$c"; then
+        printf ':%s - [0:0]\n' "$c"
+        lines_of "$live" "$c" | foreign_first
+        lines_of "$live" "$c" | foreign_last
+        [ -n "$(lines_of "$live" "$c" | grep -v -e '--comment "\{0,1\}DockerNetHarden:')" ] || is_used "$c" || gone="$gone $c"
+        fi
+        done
+        was=$(jumps_of "$saved") is=$(jumps_of "$live")
+        if [ "$was" != "$is" ]; then
+        printf '%s\n' "$is" | while read -r h c; do
+        [ -z "$h" ] || printf '%s %s -m comment --comment DockerNetHarden -j %s\n' -D "$h" "$c"
+        done
+        # At the head, so the last one first.
+        printf '%s\n' "$was" | sed '1!G;h;$!d' | while read -r h c; do
+        [ -z "$h" ] || ! has_chain "$live" "$h" || printf '%s %s -m comment --comment DockerNetHarden -j %s\n' -I "$h" "$c"
+        done
+        fi
+        for c in $gone; do printf '%s %s\n' -X "$c"; done
+        echo COMMIT
+        }
+        put_back() {
+        if [ "$1" = 4 ]; then p=$p4 all=$saved4; else p=$p6 all=$saved6; fi
+        now=$($S "$p-save" -c </dev/null) || return 1
+        live=$(printf '%s\n' "$now" | table_of "$table")
+        saved=$(printf '%s\n' "$all" | table_of "$table")
+        said=$(text | $S "$p-restore" --noflush --counters --wait 10 2>&1)
+        }
+        round=0
+        while :; do
+        left=
+        while read -r f table chains; do
+        [ -z "$f" ] || put_back "$f" || left="$left$f $table $chains
+        "
+        done <<EOT
+        $todo
+        EOT
+        todo=$left
+        round=$((round + 1))
+        if [ -z "$todo" ] || [ "$round" -ge 300 ]; then break; fi
+        sleep 1
+        done
+        if [ -z "$todo" ]; then printf 'restored\n' >decided/done; else printf 'failed: %s\n' "$said" >decided/done; fi
+        rm -f saved4 saved6
+        """;
+}

@@ -1,0 +1,265 @@
+using System.Diagnostics;
+using DockerNetHarden.Controls;
+using DockerNetHarden.Hosts;
+using DockerNetHarden.Lab.Tests.Hardening;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Lab.Tests.Hosts;
+
+/// <summary>A change that its host takes back by itself, on a real kernel, with both implementations of iptables.</summary>
+public sealed class RollbackTests
+{
+    // What another administrator has there, and Docker.
+    private const string Foreign = """
+        *filter
+        :INPUT ACCEPT [0:0]
+        :FORWARD DROP [0:0]
+        :OUTPUT ACCEPT [0:0]
+        :DOCKER-USER - [0:0]
+        :ADMIN - [0:0]
+        -A INPUT -i lo -j ACCEPT
+        -A INPUT -s 192.0.2.77/32 -m comment --comment "not DNH-CUSTOM" -j ADMIN
+        -A FORWARD -j DOCKER-USER
+        -A DOCKER-USER -s 192.0.2.78/32 -j RETURN
+        COMMIT
+
+        """;
+
+    private static readonly IReadOnlyList<FirewallRule> Old =
+        [.. new MetadataAccess { Provider = "aws" }.Rules(), FirewallRule.Parse("-A INPUT -i docker0 -p tcp --dport 5000 -j DROP"), FirewallRule.Parse("-A INPUT -i docker0 -p tcp --dport 5001 -j DROP")];
+
+    // Other Custom rules, and a control more, in tables and a chain that were not there.
+    private static readonly IReadOnlyList<FirewallRule> New = [FirewallRule.Parse("-A INPUT -p tcp --dport 22 -j DROP"), .. new SmtpRate { Target = new ControlTarget("apps", "apps0", [Cidr.Parse("172.18.0.0/16")]) }.Rules(), .. new MetadataAccess().Rules()];
+
+    public static TheoryData<IptablesBackend> Backends => [IptablesBackend.Nft, IptablesBackend.Legacy];
+
+    [SkippableTheory]
+    [MemberData(nameof(Backends))]
+    public async Task Confirmed_by_a_new_connection_the_change_stays(IptablesBackend backend)
+    {
+        using var space = await PreparedAsync(backend);
+        await using var shell = space.Open();
+        var result = await ApplyAsync(new FleetHost(new DockerHost(shell), _ => Task.FromResult<IShell>(space.Open())), New, 4);
+        Assert.Equal(InvocationStatus.Confirmed, result.Status);
+        Assert.True(result.Verified);
+        var ours = Ours(space, backend);
+        Assert.Contains(ours, static line => line.Contains("--dport 22 ", StringComparison.Ordinal));
+        await Task.Delay(TimeSpan.FromSeconds(5));
+        Assert.Equal(ours, Ours(space, backend));
+        Assert.False(HasTimer(result.RollbackId!));
+        // Again is as good as once, also when the timer is long gone.
+        await RollbackConfirmation.ConfirmAsync(shell, result.RollbackId!, CancellationToken.None);
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Backends))]
+    public async Task Not_confirmed_our_chains_come_back_and_what_others_did_meanwhile_stays(IptablesBackend backend)
+    {
+        using var space = await PreparedAsync(backend);
+        var tool = Tool(backend);
+        var before = Ours(space, backend);
+        await using var shell = space.Open();
+        var result = await ApplyAsync(new FleetHost(new DockerHost(shell)), New, 4);
+        Assert.Equal(InvocationStatus.AwaitingConfirmation, result.Status);
+        Assert.True(result.Verified);
+        Assert.InRange(result.RollbackAt!.Value - DateTimeOffset.UtcNow, TimeSpan.Zero, TimeSpan.FromSeconds(4));
+        Assert.NotEqual(before, Ours(space, backend));
+
+        // Another administrator: our jump away, our lines changed, his own rules in the hooks, in a chain of ours, and one that leads to a chain
+        // that is to go.
+        var custom = Assert.Single(before, static line => line.StartsWith("-A INPUT ", StringComparison.Ordinal)).Split(' ')[^1];
+        space.Run(tool, "-D", "INPUT", "-m", "comment", "--comment", "DockerNetHarden", "-j", custom);
+        space.Run(tool, "-D", custom, "1");
+        space.Run(tool, "-I", "INPUT", "-s", "192.0.2.79/32", "-j", "DROP");
+        space.Run(tool, "-A", "ADMIN", "-j", "RETURN");
+        space.Run(tool, "-I", "DNH-METADATA", "-s", "192.0.2.80/32", "-j", "ACCEPT");
+        space.Run(tool, "-A", "DNH-METADATA", "-s", "192.0.2.81/32", "-j", "ACCEPT");
+        space.Run(tool, "-A", "ADMIN", "-j", "DNH-SMTP");
+        space.Run(tool, "-t", "nat", "-A", "POSTROUTING", "-s", "192.0.2.82/32", "-j", "ACCEPT");
+        var foreign = NotOurs(space, backend);
+
+        await UntilAsync(() => !HasTimer(result.RollbackId!), TimeSpan.FromSeconds(15));
+        // DNH-SMTP itself cannot go, because his rule leads to it; it is empty.
+        Assert.Equal(before, Ours(space, backend).Where(static line => line != ":DNH-SMTP"));
+        Assert.Equal(foreign, NotOurs(space, backend));
+        var metadata = space.Run(tool, "-S", "DNH-METADATA").Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Contains("192.0.2.80/32", metadata[1], StringComparison.Ordinal);
+        Assert.Contains("192.0.2.81/32", metadata[^1], StringComparison.Ordinal);
+
+        var late = await Assert.ThrowsAsync<HostException>(() => RollbackConfirmation.ConfirmAsync(shell, result.RollbackId!, CancellationToken.None));
+        Assert.Equal(HostFailure.RolledBack, late.Failure);
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Backends))]
+    public async Task Where_there_was_nothing_nothing_is_left(IptablesBackend backend)
+    {
+        using var space = HostNamespace.Make();
+        space.Restore(Tool(backend), Foreign);
+        var foreign = NotOurs(space, backend);
+        await using var shell = space.Open();
+        var result = await ApplyAsync(new FleetHost(new DockerHost(shell)), New, 2);
+        Assert.NotEmpty(Ours(space, backend));
+        await UntilAsync(() => !HasTimer(result.RollbackId!), TimeSpan.FromSeconds(15));
+        Assert.Empty(Ours(space, backend));
+        Assert.Equal(foreign, NotOurs(space, backend));
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Backends))]
+    public async Task The_timer_outlives_the_conversation_that_started_it(IptablesBackend backend)
+    {
+        using var space = await PreparedAsync(backend);
+        var before = Ours(space, backend);
+        await using var shell = space.Open();
+        var reply = await shell.RunAsync(new ShellProgram().Section("pid", "echo $$").Build(TimeSpan.FromSeconds(10)), CancellationToken.None);
+        var result = await ApplyAsync(new FleetHost(new DockerHost(shell)), New, 3);
+        // The shell with all that hangs on it, as sshd's end does.
+        using (var victim = Process.GetProcessById(int.Parse(reply.Find("pid")!.Text, System.Globalization.CultureInfo.InvariantCulture)))
+            victim.Kill(entireProcessTree: true);
+        Assert.True(HasTimer(result.RollbackId!));
+        await UntilAsync(() => !HasTimer(result.RollbackId!), TimeSpan.FromSeconds(15));
+        Assert.Equal(before, Ours(space, backend));
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Backends))]
+    public async Task A_fleet_says_that_a_host_took_the_change_back(IptablesBackend backend)
+    {
+        using var space = await PreparedAsync(backend);
+        var before = Ours(space, backend);
+        await using var shell = space.Open();
+        var due = DateTimeOffset.UtcNow.AddSeconds(3);
+        var tried = 0;
+        // A way in that is closed until the change is gone.
+        var host = new FleetHost(new DockerHost(shell), _ => DateTimeOffset.UtcNow < due.AddSeconds(0.5)
+            ? throw new HostException(HostFailure.Unreachable, "x", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"closed {++tried}"))
+            : Task.FromResult<IShell>(space.Open()));
+        var result = await ApplyAsync(host, New, 3);
+        Assert.Equal(InvocationStatus.RolledBack, result.Status);
+        Assert.False(result.Verified);
+        Assert.True(tried > 1, "Only one connection was tried.");
+        Assert.Equal(before, Ours(space, backend));
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Backends))]
+    public async Task Two_changes_do_not_wait_at_once(IptablesBackend backend)
+    {
+        using var space = await PreparedAsync(backend);
+        await using var shell = space.Open();
+        var first = await ApplyAsync(new FleetHost(new DockerHost(shell)), New, 600);
+        var between = Ours(space, backend);
+        await using var other = space.Open();
+        var refused = await Assert.ThrowsAsync<HostException>(() => ApplyAsync(new FleetHost(new DockerHost(other)), Old, 600));
+        Assert.Equal(HostFailure.RollbackPending, refused.Failure);
+        Assert.Contains(first.RollbackId!, refused.Message, StringComparison.Ordinal);
+        Assert.Equal(between, Ours(space, backend));
+        await RollbackConfirmation.ConfirmAsync(other, first.RollbackId!, CancellationToken.None);
+        await UntilAsync(() => !HasTimer(first.RollbackId!), TimeSpan.FromSeconds(5));
+        var second = await ApplyAsync(new FleetHost(new DockerHost(other), _ => Task.FromResult<IShell>(space.Open())), Old, 600);
+        Assert.Equal(InvocationStatus.Confirmed, second.Status);
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Backends))]
+    public async Task A_write_that_is_refused_leaves_no_timer(IptablesBackend backend)
+    {
+        using var space = await PreparedAsync(backend);
+        await using var shell = space.Open();
+        var plan = Plan.From(New, await new DockerHost(shell).ReadAsync(CancellationToken.None), new PlanOptions { Force = true });
+        var arm = RollbackArm.For(plan, new RollbackOptions(TimeSpan.FromMinutes(10)));
+        var before = Ours(space, backend);
+        var outcome = await new DockerHost(shell).ApplyAsync(
+            new WriteRequest { Tool = plan.Before.Iptables, Steps = [.. plan.Steps, new PlanStep(Family.IPv4, "filter", "*filter\n-A INPUT -j NO-SUCH-CHAIN\nCOMMIT\n", "*filter\nCOMMIT\n")], Rollback = arm }, CancellationToken.None);
+        Assert.Equal(WriteStatus.Failed, outcome.Status);
+        Assert.False(outcome.RollbackArmed);
+        Assert.Equal(before, Ours(space, backend));
+        await UntilAsync(() => !HasTimer(arm.Id), TimeSpan.FromSeconds(5));
+        Assert.Equal(HostFailure.RollbackUnknown, (await Assert.ThrowsAsync<HostException>(() => RollbackConfirmation.ConfirmAsync(shell, arm.Id, CancellationToken.None))).Failure);
+    }
+
+    [SkippableFact]
+    public async Task Of_confirming_and_firing_at_one_moment_one_wins()
+    {
+        using var space = await PreparedAsync(IptablesBackend.Nft);
+        var before = Ours(space, IptablesBackend.Nft);
+        foreach (var early in new[] { 0, 150, 300 })
+        {
+            await using var shell = space.Open();
+            var result = await ApplyAsync(new FleetHost(new DockerHost(shell)), New, 2);
+            var changed = Ours(space, IptablesBackend.Nft);
+            await Task.Delay(Math.Max(0, (int)(result.RollbackAt!.Value - DateTimeOffset.UtcNow).TotalMilliseconds + 300 - early));
+            await using var other = space.Open();
+            var confirmed = true;
+            try
+            {
+                await RollbackConfirmation.ConfirmAsync(other, result.RollbackId!, CancellationToken.None);
+            }
+            catch (HostException error)
+            {
+                Assert.Equal(HostFailure.RolledBack, error.Failure);
+                confirmed = false;
+            }
+            await UntilAsync(() => !HasTimer(result.RollbackId!), TimeSpan.FromSeconds(15));
+            Assert.Equal(confirmed ? changed : before, Ours(space, IptablesBackend.Nft));
+            if (confirmed)
+                await ApplyAsync(new FleetHost(new DockerHost(shell)), Old, null, prune: true);
+        }
+    }
+
+    private static string Tool(IptablesBackend backend) => backend == IptablesBackend.Nft ? "iptables-nft" : "iptables-legacy";
+
+    private static async Task<HostNamespace> PreparedAsync(IptablesBackend backend)
+    {
+        var space = HostNamespace.Make();
+        space.Restore(Tool(backend), Foreign);
+        await using var shell = space.Open();
+        await ApplyAsync(new FleetHost(new DockerHost(shell)), Old, null);
+        return space;
+    }
+
+    private static async Task<InvocationResult> ApplyAsync(FleetHost host, IReadOnlyList<FirewallRule> rules, int? seconds, bool prune = false)
+    {
+        var sink = new CollectingSink();
+        await Fleet.ApplyAsync(
+            [host], snapshot => Plan.From(rules, snapshot, new PlanOptions { Force = true, Prune = prune }), 1, sink, CancellationToken.None,
+            seconds is { } after ? new RollbackOptions(TimeSpan.FromSeconds(after)) : null);
+        return sink.Failures.TryDequeue(out var failure) ? throw failure : sink.Results.Single();
+    }
+
+    // Lines without counters, in order: chains of ours, what is in them, what jumps to them.
+    private static string[] Ours(HostNamespace space, IptablesBackend backend) =>
+        [.. Lines(space, backend).Where(IsOurs).Select(static line => line.StartsWith(':') ? line.Split(' ')[0] : line)];
+
+    // An empty table may be there or not: built-in chains that let everything pass do not count.
+    private static string[] NotOurs(HostNamespace space, IptablesBackend backend) =>
+        [.. Lines(space, backend).Where(static line => !IsOurs(line) && !line.Contains(" ACCEPT [", StringComparison.Ordinal)).Select(static line => line.StartsWith(':') ? line[..line.IndexOf('[', StringComparison.Ordinal)] : line)];
+
+    private static IEnumerable<string> Lines(HostNamespace space, IptablesBackend backend) =>
+        (space.Run(Tool(backend) + "-save") + space.Run(Tool(backend).Replace("ip", "ip6", StringComparison.Ordinal) + "-save")).Split('\n').Where(static line => line.StartsWith(':') || line.StartsWith('-'));
+
+    private static bool IsOurs(string line) => line.StartsWith(":DNH-", StringComparison.Ordinal)
+        || line.Contains("--comment DockerNetHarden", StringComparison.Ordinal) || line.Contains("--comment \"DockerNetHarden", StringComparison.Ordinal);
+
+    private static bool HasTimer(string id) => Directory.EnumerateDirectories("/proc").Any(folder =>
+    {
+        try
+        {
+            return Path.GetFileName(folder).All(char.IsAsciiDigit) && File.ReadAllText(folder + "/cmdline").Contains("\0dnh-rollback\0" + id, StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            // It ended while it was looked at.
+            return false;
+        }
+    });
+
+    private static async Task UntilAsync(Func<bool> met, TimeSpan patience)
+    {
+        for (var watch = Stopwatch.StartNew(); !met(); await Task.Delay(50))
+            Assert.True(watch.Elapsed < patience, $"It did not come true in {patience}.");
+    }
+}
