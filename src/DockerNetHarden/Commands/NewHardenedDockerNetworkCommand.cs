@@ -48,6 +48,7 @@ public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
 
     protected override void BeginProcessing()
     {
+        base.BeginProcessing();
         try
         {
             _request = new HardenedNetworkRequest(
@@ -66,22 +67,22 @@ public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
 
     protected override void EndProcessing() => WorkOnHosts();
 
-    private protected override async Task WorkAsync(IReadOnlyList<HostConnection> hosts, PipelineQueue queue, CancellationToken stop)
+    // One network that cannot be had is the command's failure; one of many hosts is one error.
+    private protected override bool EndsAtFailure(int hosts) => hosts == 1;
+
+    private protected override async Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
     {
-        foreach (var host in hosts)
-        {
-            var engine = await host.Docker.GetEngineAsync(stop).ConfigureAwait(false);
-            var spec = _request!.ToSpec(engine);
-            var found = await host.Docker.FindNetworkAsync(spec.Name, stop).ConfigureAwait(false);
-            if (found is not null && spec.DifferencesFrom(found) is { Count: > 0 } differences)
-                throw CommandFailure.NetworkDiffers(spec.Name, differences);
-            var status = found is not null ? NetworkStatus.Exists
-                : await queue.AskAsync(Question("Create", host.Name, spec), Question("Create", host.Name, spec) + "?", null, stop).ConfigureAwait(false) ? NetworkStatus.Created
-                : NetworkStatus.Planned;
-            if (status == NetworkStatus.Created)
-                found = await host.Docker.CreateNetworkAsync(spec, stop).ConfigureAwait(false);
-            queue.Write(_request.Describe(host.Name, spec, found, status));
-        }
+        var engine = await host.Docker.GetEngineAsync(stop).ConfigureAwait(false);
+        var spec = _request!.ToSpec(engine);
+        var found = await host.Docker.FindNetworkAsync(spec.Name, stop).ConfigureAwait(false);
+        if (found is not null && spec.DifferencesFrom(found) is { Count: > 0 } differences)
+            throw CommandFailure.NetworkDiffers(spec.Name, differences);
+        var status = found is not null ? NetworkStatus.Exists
+            : await queue.AskAsync(Question("Create", host.Name, spec), Question("Create", host.Name, spec) + "?", null, stop).ConfigureAwait(false) ? NetworkStatus.Created
+            : NetworkStatus.Planned;
+        if (status == NetworkStatus.Created)
+            found = await host.Docker.CreateNetworkAsync(spec, stop).ConfigureAwait(false);
+        queue.Write(_request.Describe(host.Name, spec, found, status));
     }
 
     private string Question(string verb, string host, NetworkSpec spec) =>
