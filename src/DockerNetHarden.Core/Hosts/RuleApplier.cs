@@ -156,6 +156,14 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
         return string.Concat(named.Select(number => $"\n  line {number}: {lines[number - 1]}"));
     }
 
+    private static string Where(WriteOutcome outcome, Plan plan) => outcome.FailedStep is { } step ? Name(plan.Steps[step]) : "a table";
+
+    private static string TakenBack(WriteOutcome outcome, Plan plan) => outcome.FailedStep is > 0 and { } step
+        ? $"What had been written before ({string.Join(", ", plan.Steps.Take(step).Select(Name))}) was taken back: the host is as it was."
+        : "Nothing was written: the host is as it was.";
+
+    private static string Name(PlanStep step) => $"{step.Family} {step.Table}";
+
     [GeneratedRegex("line [0-9]{1,6}", RegexOptions.CultureInvariant, 1000)]
     private static partial Regex LineNumber();
 
@@ -167,7 +175,7 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
             { UndoFailed: true } => new HostException(HostFailure.UndoFailed, name, $"{name}: iptables-restore refused a table (exit code {outcome.ExitCode}: {outcome.Errors.Trim()}), and what had been written before could not be taken back. The host is in between: look at it with Get-FirewallRule, then apply again or Remove-FirewallRule -All.", outcome.ExitCode, outcome.Errors),
             { Status: WriteStatus.Stale } => new HostException(HostFailure.Contended, name, $"{name}: somebody else changed our chains each of the {MaxAttempts} times between reading and writing; nothing of this call was left. Find out who applies rules there, and try again."),
             { Status: WriteStatus.Written } => new HostException(HostFailure.NotVerified, name, $"{name}: what was read back is not what was written. Look with Get-FirewallRule whether another tool changes our chains."),
-            _ => new HostException(HostFailure.RestoreFailed, name, $"{name}: iptables-restore refused the rules (exit code {outcome.ExitCode}): {outcome.Errors.Trim()}{Refused(outcome, plan)} What had been written before was taken back.", outcome.ExitCode, outcome.Errors),
+            _ => new HostException(HostFailure.RestoreFailed, name, $"{name}: iptables-restore refused the rules for {Where(outcome, plan)} (exit code {outcome.ExitCode}): {outcome.Errors.Trim()}{Refused(outcome, plan)} {TakenBack(outcome, plan)}", outcome.ExitCode, outcome.Errors),
         };
     }
 }

@@ -1,0 +1,47 @@
+using DockerNetHarden.Hosts;
+using DockerNetHarden.Lab.Tests.Hardening;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Lab.Tests.Hosts;
+
+/// <summary>Where the second family cannot be written, the first one is taken back, and the error says so.</summary>
+public sealed class PartialFamilyTests
+{
+    [SkippableTheory]
+    [InlineData("iptables-nft")]
+    [InlineData("iptables-legacy")]
+    public async Task A_second_family_that_fails_takes_the_first_one_back(string tool)
+    {
+        using var space = HostNamespace.Make();
+        space.Restore(tool, "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\nCOMMIT\n");
+        await using var shell = space.Open();
+        var before = Rules(space, tool);
+        var sink = new CollectingSink();
+        IReadOnlyList<FirewallRule> rules = [FirewallRule.Parse("-A INPUT -i docker0 -p tcp --dport 5000 -j DROP"), FirewallRule.Parse("-6 -A INPUT -i docker0 -p tcp --dport 5000 -j DROP")];
+        await Fleet.ApplyAsync(
+            [new FleetHost(new DockerHost(shell))],
+            snapshot =>
+            {
+                var plan = Plan.From(rules, snapshot, new PlanOptions { Force = true });
+                Assert.Equal([Family.IPv4, Family.IPv6], plan.Steps.Select(static step => step.Family));
+                return Broken(plan, rules, snapshot);
+            },
+            1, sink, CancellationToken.None);
+        Assert.Empty(sink.Results);
+        var error = Assert.IsType<HostException>(Assert.Single(sink.Failures));
+        Assert.Equal(HostFailure.RestoreFailed, error.Failure);
+        Assert.Contains("IPv6", error.Message, StringComparison.Ordinal);
+        Assert.Contains("IPv4 filter", error.Message, StringComparison.Ordinal);
+        Assert.Contains("taken back", error.Message, StringComparison.Ordinal);
+        Assert.Equal(before, Rules(space, tool));
+    }
+
+    // A plan as it is made, but its IPv6 half names a match that this kernel does not have.
+    private static Plan Broken(Plan plan, IReadOnlyList<FirewallRule> rules, HostSnapshot snapshot) =>
+        new(snapshot) { Added = plan.Added, Premises = plan.Premises, Steps = [plan.Steps[0], plan.Steps[1] with { Restore = plan.Steps[1].Restore.Replace("-p tcp", "-m nosuchmatch -p tcp", StringComparison.Ordinal) }], Unchanged = rules.Count };
+
+    private static string Rules(HostNamespace space, string tool) =>
+        string.Join('\n', (space.Run(tool + "-save") + space.Run(tool.Replace("ip", "ip6", StringComparison.Ordinal) + "-save")).Split('\n').Where(static line => line.StartsWith('-') || line.StartsWith(":D", StringComparison.Ordinal)));
+}
