@@ -81,13 +81,29 @@ Describe "Hosts in sessions$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         Remove-PSSession $session
     }
 
-    It 'end in an error and not in a hang where the far end dies' {
+    It 'end in an error and not in a hang where the far end says nothing any more, and Ctrl-C ends the wait' {
         $session = New-FarSession far3
         Get-FirewallRule -Session $session | Should -BeNullOrEmpty
-        Stop-Process -Id $far['far3'].Id -Force
-        $clock = [Diagnostics.Stopwatch]::StartNew()
+        kill -STOP $far['far3'].Id
+        try {
+            $shell = New-TestShell
+            $running = $shell.AddScript('param($session) Get-FirewallRule -Session $session -ConnectingTimeout 60000').AddArgument($session).BeginInvoke()
+            Start-Sleep 1
+            $stopped = Stop-TestShell $shell
+            $stopped.Milliseconds | Should -BeLessThan 1000
+            $stopped.State | Should -Be 'Stopped'
+            $running.IsCompleted | Should -BeTrue
+            $shell.Dispose()
+            $clock = [Diagnostics.Stopwatch]::StartNew()
+            Get-FirewallRule -Session (New-FarSession far1), $session -ConnectingTimeout 3000 -ErrorAction SilentlyContinue -ErrorVariable failures
+            $clock.Elapsed.TotalSeconds | Should -BeLessThan 10
+            $failures | Should -HaveCount 1
+            # Busy: the far end has not said that the command before was stopped.
+            $failures[0].FullyQualifiedErrorId | Should -Match '^(UnusableSession|HostTimeout),'
+            "$($failures[0].TargetObject)" | Should -Be "session:$($session.Name)"
+        }
+        finally { kill -KILL $far['far3'].Id }
         Get-FirewallRule -Session $session -ConnectingTimeout 3000 -ErrorAction SilentlyContinue -ErrorVariable failures
-        $clock.Elapsed.TotalSeconds | Should -BeLessThan 10
         $failures | Should -HaveCount 1
         $failures[0].FullyQualifiedErrorId | Should -Match '^(UnusableSession|ConnectionLost|HostTimeout),'
     }

@@ -125,7 +125,7 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
         {
             running = Task.Factory.FromAsync(shell.BeginInvoke(), shell.EndInvoke);
         }
-        catch (Exception error) when (error is InvalidOperationException or InvalidRunspaceStateException)
+        catch (Exception error) when (error is InvalidOperationException or InvalidRunspaceStateException or IOException)
         {
             throw Lost($"its session cannot be used ({error.Message})", error);
         }
@@ -137,7 +137,7 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested)
         {
-            shell.BeginStop(null, null);
+            BeginStop(shell);
             _ = await Task.WhenAny(running, Task.Delay(Grace, CancellationToken.None)).ConfigureAwait(false);
             stop.ThrowIfCancellationRequested();
             throw new HostException(
@@ -151,6 +151,18 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
         catch (RuntimeException error) when (program is not null)
         {
             throw new HostException(HostFailure.CannotStart, name, $"Host '{name}': the program could not be run in the session: {error.Message}", inner: error);
+        }
+    }
+
+    private static void BeginStop(PowerShell shell)
+    {
+        try
+        {
+            shell.BeginStop(null, null);
+        }
+        catch (Exception error) when (error is IOException or ObjectDisposedException or InvalidOperationException or RuntimeException)
+        {
+            // The far end is gone, and what ran there with it.
         }
     }
 
