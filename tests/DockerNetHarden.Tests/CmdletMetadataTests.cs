@@ -108,10 +108,11 @@ public sealed class CmdletMetadataTests
     }
 
     [Fact]
-    public void There_are_two_base_classes()
+    public void Emitters_and_cmdlets_that_work_on_hosts_have_two_levels_of_base_classes_each()
     {
-        var bases = ModuleFacts.Module.GetTypes().Where(type => type.IsAbstract && !type.IsSealed && typeof(Cmdlet).IsAssignableFrom(type)).Select(type => type.Name);
-        Assert.Equal(["CancellableCmdlet", "HostCmdlet"], bases.Order(StringComparer.Ordinal));
+        var bases = ModuleFacts.Module.GetTypes().Where(type => type.IsAbstract && !type.IsSealed && typeof(Cmdlet).IsAssignableFrom(type)).ToList();
+        Assert.Equal(["BlockCommand", "CancellableCmdlet", "ControlCommand", "HostCmdlet"], bases.Select(type => type.Name).Order(StringComparer.Ordinal));
+        Assert.All(bases, type => Assert.True(type.BaseType == typeof(PSCmdlet) || type.BaseType!.BaseType == typeof(PSCmdlet), type.Name));
     }
 
     [Fact]

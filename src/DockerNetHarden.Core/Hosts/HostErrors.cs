@@ -13,7 +13,7 @@ internal static class HostErrors
     ];
 
     // What iptables says when another program was faster or holds the lock: libnftnl's commit race, the lock of xtables, EAGAIN, EBUSY.
-    private static readonly string[] LostRace = ["Bad rule", "Resource temporarily unavailable", "Device or resource busy", "xtables lock", "Another app is currently holding"];
+    private static readonly string[] LostRace = ["Bad rule", "Chain already exists", "File exists", "Resource temporarily unavailable", "Device or resource busy", "xtables lock", "Another app is currently holding"];
 
     internal static bool IsNoRight(string errors) => NoRight.Any(text => errors.Contains(text, StringComparison.Ordinal));
 

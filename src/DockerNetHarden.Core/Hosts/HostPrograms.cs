@@ -68,6 +68,21 @@ internal static class HostPrograms
         done
         """;
 
+    // Between looking at a table and writing it nobody of us may write: a refill replaces a whole chain, and what another writer had put into it since would be
+    // gone. The lock is on a folder that each user can read, so that sudo plays no part; it ends with the shell. Not xtables.lock: iptables takes that itself.
+    // A redirection that fails would end the shell, so it is looked at first.
+    private const string OpenLock = "if command -v flock >/dev/null && [ -d /run ] && [ -r /run ]; then exec 9</run; dnh_lock=1; fi";
+
+    // Not `flock -w`: busybox has none. Exit 1 is what a stale premise is: nothing was written, plan again.
+    private const string Lock = """
+        i=0
+        until flock -n 9; do
+        i=$((i + 1))
+        if [ "$i" -gt 100 ]; then printf 'another writer holds the lock on /run\n' >&2; exit 1; fi
+        sleep 0.1
+        done
+        """;
+
     private const string Go = """[ "$dnh_go" = 1 ]""";
 
     /// <summary>The program that reads all that a snapshot needs, in independent sections; to be built.</summary>
@@ -106,7 +121,9 @@ internal static class HostPrograms
             // From here on the program ends what it began: neither a lost connection (HUP, PIPE) nor a Ctrl-C, which the terminal
             // sends to the whole process group (INT, QUIT), may stop it between two tables. iptables-restore inherits this. It is not
             // taken back at the end: then a signal could still come before the last frame. A shell like this ends with its input.
-            .Do("trap '' HUP INT QUIT PIPE TERM; dnh_go=1 dnh_failed=0 dnh_done=0 dnh_armed=0 dnh_stuck=0");
+            .Do("trap '' HUP INT QUIT PIPE TERM; dnh_go=1 dnh_failed=0 dnh_done=0 dnh_armed=0 dnh_stuck=0 dnh_lock=0")
+            .Do(OpenLock)
+            .Section("premise-lock", Lock, when: """[ "$dnh_lock" = 1 ]""", then: """[ "$dnh_rc" = 0 ] || dnh_go=0""");
         foreach (var family in request.Premises.GroupBy(static premise => premise.Family))
         {
             program.Section(
@@ -154,7 +171,7 @@ internal static class HostPrograms
         program.Section("save4", """$S "$1-save" -c""", data: [request.Tool.Prefix4]);
         if (request.Tool.Prefix6 is { } prefix6)
             program.Section("save6", """$S "$1-save" -c""", data: [prefix6]);
-        return program.Build(timeout);
+        return program.Do("exec 9<&-").Build(timeout);
     }
 
     private static string Named(string kind, int number) => string.Create(CultureInfo.InvariantCulture, $"{kind}-{number}");

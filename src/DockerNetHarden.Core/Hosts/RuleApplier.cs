@@ -71,7 +71,7 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
                 if (Make(before with { Rules = outcome.Rules }).IsEmpty)
                     return Result(plan, InvocationStatus.Applied, verified: true);
             }
-            if (attempt == MaxAttempts || outcome is { Status: WriteStatus.Failed, IsTransient: false } or { UndoFailed: true })
+            if (attempt == MaxAttempts || outcome.UndoFailed || (outcome.Status == WriteStatus.Failed && !IsLostRace(outcome, plan)))
                 throw Failure(outcome, plan);
             sink.Trace(host.ToString(), $"Attempt {attempt} of {MaxAttempts}: {Reason(outcome)} Planning again.");
             await Task.Delay(Random.Shared.Next(20, 100 * attempt), stop).ConfigureAwait(false);
@@ -146,14 +146,23 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
         _ => $"iptables-restore lost a race ({outcome.Errors.Trim()}).",
     };
 
+    // What a plan deletes or makes says what it was planned on: refused, it tells that somebody else was there. iptables-legacy gives no reason, only the line.
+    private static bool IsLostRace(WriteOutcome outcome, Plan plan) =>
+        outcome.IsTransient || RefusedLines(outcome, plan).Any(line => line.Text.StartsWith("-D ", StringComparison.Ordinal) || line.Text.StartsWith("-N ", StringComparison.Ordinal) || line.Text.StartsWith("-X ", StringComparison.Ordinal));
+
     // iptables-restore names lines by number; a person wants to see them.
-    private static string Refused(WriteOutcome outcome, Plan plan)
+    private static string Refused(WriteOutcome outcome, Plan plan) =>
+        string.Concat(RefusedLines(outcome, plan).Take(5).Select(line => $"\n  line {line.Number}: {line.Text}"));
+
+    private static IEnumerable<(int Number, string Text)> RefusedLines(WriteOutcome outcome, Plan plan)
     {
         if (outcome.FailedStep is not { } step)
-            return "";
+            return [];
         var lines = plan.Steps[step].Restore.Split('\n');
-        var named = LineNumber().Matches(outcome.Errors).Select(match => int.Parse(match.ValueSpan["line ".Length..], CultureInfo.InvariantCulture)).Where(number => number >= 1 && number < lines.Length).Distinct().Take(5);
-        return string.Concat(named.Select(number => $"\n  line {number}: {lines[number - 1]}"));
+        return LineNumber().Matches(outcome.Errors)
+            .Select(match => int.Parse(match.ValueSpan["line ".Length..], CultureInfo.InvariantCulture))
+            .Where(number => number >= 1 && number < lines.Length).Distinct()
+            .Select(number => (number, lines[number - 1]));
     }
 
     private static string Where(WriteOutcome outcome, Plan plan) => outcome.FailedStep is { } step ? Name(plan.Steps[step]) : "a table";

@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using DockerNetHarden.Completion;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Rules;
 
@@ -8,11 +7,8 @@ namespace DockerNetHarden.Commands;
 /// <summary>Emits rules that limit the mail connections that containers open. Changes nothing.</summary>
 [Cmdlet(VerbsCommon.Set, "SmtpRateLimit", DefaultParameterSetName = AllNetworksSet)]
 [OutputType(typeof(FirewallRule))]
-public sealed class SetSmtpRateLimitCommand : PSCmdlet
+public sealed class SetSmtpRateLimitCommand : ControlCommand
 {
-    private const string AllNetworksSet = "AllNetworks";
-    private const string NetworkSet = "Network";
-
     [Parameter(Position = 0, HelpMessage = "New connections a minute, on average.")]
     public int PerMinute { get; set; } = 5;
 
@@ -26,35 +22,22 @@ public sealed class SetSmtpRateLimitCommand : PSCmdlet
     [Parameter(HelpMessage = "Each container has a rate of its own; else all share one.")]
     public SwitchParameter PerContainer { get; set; }
 
-    [Parameter(Mandatory = true, ParameterSetName = NetworkSet, HelpMessage = "Only containers of these Docker networks.")]
-    [ArgumentCompleter(typeof(NetworkCompleter))]
-    [ValidateNotNullOrEmpty]
-    public string[]? Network { get; set; }
-
-    [Parameter(ParameterSetName = AllNetworksSet, HelpMessage = "Docker networks whose containers are not limited.")]
-    [ArgumentCompleter(typeof(NetworkCompleter))]
-    [ValidateNotNullOrEmpty]
-    public string[]? ExceptNetwork { get; set; }
-
     [Parameter(HelpMessage = "Drop: mail servers try again by themselves. Reject: clients fail at once.")]
     [ValidateSet(nameof(RuleAction.Drop), nameof(RuleAction.Reject))]
     public RuleAction Action { get; set; } = RuleAction.Drop;
 
-    [Parameter(HelpMessage = "Log what is beyond the limit, at most ten lines a minute.")]
-    public SwitchParameter Log { get; set; }
-
-    protected override void EndProcessing() => ControlInput.Emit(this, () =>
-        from target in ControlInput.Targets(Network)
-        from rule in new SmtpRate
+    private protected override IEnumerable<Control> Controls(ControlTarget? target) =>
+    [
+        new SmtpRate
         {
             Target = target,
-            ExceptNetworks = ControlInput.Networks(ExceptNetwork, nameof(ExceptNetwork)),
+            ExceptNetworks = ExceptNetworks,
             PerMinute = PerMinute,
             Burst = Burst,
             Ports = Port is null ? SmtpRate.DefaultPorts : string.Join(',', Port),
             PerContainer = PerContainer,
             Action = Action,
             Log = Log,
-        }.Rules()
-        select rule);
+        },
+    ];
 }

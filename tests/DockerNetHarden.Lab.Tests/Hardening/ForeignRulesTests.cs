@@ -136,6 +136,42 @@ public abstract class ForeignRulesTests(LabFixture fixture)
     }
 
     [LabFact]
+    public async Task Six_writers_of_one_chain_at_once_lose_nothing_that_any_of_them_saw_verified()
+    {
+        var hands = new List<Hardening>();
+        for (var i = 0; i < 6; i++)
+            hands.Add(await Hardening.OfAsync(Lab));
+        for (var round = 0; round < 3; round++)
+        {
+            var rules = hands.Select((_, hand) => FirewallRule.FromProperties(new Dictionary<string, object?>(StringComparer.Ordinal)
+            {
+                ["Subject"] = $"r{round}-{hand}", ["Destination"] = $"10.{round}.{hand}.1", ["Action"] = "Drop",
+            })).ToList();
+            // Who loses five races in a row is told so, and nothing of his stands; all others have theirs, whoever came after them.
+            var outcomes = await Task.WhenAll(hands.Select(async (hand, index) =>
+            {
+                try
+                {
+                    return (await hand.ApplyAsync([rules[index]])).Verified;
+                }
+                catch (HostException error) when (error.Failure is HostFailure.Contended or HostFailure.RestoreFailed)
+                {
+                    return false;
+                }
+            }));
+            Assert.Contains(true, outcomes);
+            var save = await hands[0].SaveAsync();
+            for (var hand = 0; hand < hands.Count; hand++)
+                Assert.True(!outcomes[hand] || save.Contains($"Custom/r{round}-{hand}\"", StringComparison.Ordinal), $"round {round}: writer {hand} saw its rule verified, and it is gone");
+        }
+        foreach (var hand in hands)
+        {
+            hand.CompareForeign = false;
+            await hand.DisposeAsync();
+        }
+    }
+
+    [LabFact]
     public async Task Prune_leaves_only_what_is_given()
     {
         await using var hardening = await Hardening.OfAsync(Lab);
