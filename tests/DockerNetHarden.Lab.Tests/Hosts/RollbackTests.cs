@@ -181,6 +181,34 @@ public sealed class RollbackTests
         Assert.Equal(HostFailure.RollbackUnknown, (await Assert.ThrowsAsync<HostException>(() => RollbackConfirmation.ConfirmAsync(shell, arm.Id, CancellationToken.None))).Failure);
     }
 
+    // systemd-logind kills what is in the control group of a session that ends, where it is told to (KillUserProcesses=).
+    [SkippableFact]
+    public async Task The_timer_leaves_the_control_group_of_the_session()
+    {
+        using var space = await PreparedAsync(IptablesBackend.Nft);
+        var hierarchy = new[] { "/sys/fs/cgroup/systemd", "/sys/fs/cgroup" }.FirstOrDefault(static folder => File.Exists(folder + "/cgroup.procs"));
+        Skip.If(hierarchy is null, "needs a control group hierarchy that can be written");
+        var group = Directory.CreateDirectory(Path.Combine(hierarchy!, space.Name)).FullName;
+        try
+        {
+            string? id;
+            // nsenter and not "ip netns exec": that mounts another /sys.
+            await using (var shell = new ProcessShell("session", "/bin/sh", ["-c", "echo $$ >\"$1/cgroup.procs\" && exec nsenter --net=/run/netns/\"$2\" /bin/sh", "sh", group, space.Name]))
+            {
+                id = (await ApplyAsync(new FleetHost(new DockerHost(shell)), New, 2)).RollbackId;
+                Assert.True(HasTimer(id!));
+                // The shell is in there, the timer is not.
+                Assert.Single(await File.ReadAllLinesAsync(group + "/cgroup.procs"));
+            }
+            Assert.True(HasTimer(id!));
+            await UntilAsync(() => !HasTimer(id!), TimeSpan.FromSeconds(15));
+        }
+        finally
+        {
+            Directory.Delete(group);
+        }
+    }
+
     [SkippableFact]
     public async Task Of_confirming_and_firing_at_one_moment_one_wins()
     {

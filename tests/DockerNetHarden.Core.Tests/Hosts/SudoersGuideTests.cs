@@ -1,0 +1,55 @@
+using System.Text.RegularExpressions;
+using DockerNetHarden.Hosts;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Core.Tests.Hosts;
+
+/// <summary>What the programs run by sudo stands in docs/guides/sudoers.md, each form of it, and nothing else does.</summary>
+public sealed class SudoersGuideTests
+{
+    private static readonly string[] Prefixes = ["iptables", "ip6tables", "iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-legacy"];
+
+    // A form of the code, and what it comes to for a prefix.
+    private static readonly Dictionary<string, string> Forms = new(StringComparer.Ordinal)
+    {
+        ["\"$1-save\""] = "/usr/sbin/{0}-save \"\"",
+        ["\"$1-save\" -c"] = "/usr/sbin/{0}-save -c",
+        ["\"$3-save\" -c"] = "/usr/sbin/{0}-save -c",
+        ["\"$4-save\" -c"] = "/usr/sbin/{0}-save -c",
+        ["\"$p-save\" -c"] = "/usr/sbin/{0}-save -c",
+        ["\"$1-restore\" --noflush --counters --wait 10"] = "/usr/sbin/{0}-restore --noflush --counters --wait 10",
+        ["\"$p-restore\" --noflush --counters --wait 10"] = "/usr/sbin/{0}-restore --noflush --counters --wait 10",
+        ["\"$1\" -w 10 -t \"$2\" -N \"$3\""] = "/usr/sbin/{0} -w 10 -t filter -N DOCKER-USER",
+        ["cat \"$dnh_config\""] = "/usr/bin/cat /etc/docker/daemon.json",
+    };
+
+    [Fact]
+    public void What_is_run_by_sudo_is_what_the_guide_allows()
+    {
+        var tool = new IptablesTool(IptablesBackend.Nft, "iptables v1.8.9 (nf_tables)", "iptables", "ip6tables");
+        var step = new PlanStep(Family.IPv4, "filter", "*filter\n-F DNH-X\nCOMMIT\n", "*filter\nCOMMIT\n");
+        var write = HostPrograms.Write(
+            new WriteRequest { Tool = tool, Steps = [step, step], Premises = [new PlanPremise(Family.IPv4, "filter", "")], NewChains = [new NewChain(Family.IPv4, "filter", "DOCKER-USER")] }, TimeSpan.FromSeconds(1));
+        var code = HostPrograms.Read().Build(TimeSpan.FromSeconds(1)).Text + write.Text + RollbackProgram.Arm + RollbackProgram.Disarm + RollbackProgram.Ask + RollbackTimer.Code;
+        var used = Regex.Matches(code, @"(?<=(^|[ (])\$S )\S[^<>)|&\n]*", RegexOptions.Multiline | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))
+            .Select(static match => Regex.Replace(match.Value, "( 2| \\|\\|.*)$", "", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)).Trim())
+            .Where(static form => !form.StartsWith('='))
+            .ToHashSet(StringComparer.Ordinal);
+        var expected = used.SelectMany(form => Forms.TryGetValue(form, out var line)
+            ? Prefixes.Select(prefix => string.Format(System.Globalization.CultureInfo.InvariantCulture, line, prefix))
+            : [$"/usr/sbin/{form}"]);
+        Assert.Equal(expected.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal), Allowed().Order(StringComparer.Ordinal));
+    }
+
+    private static IEnumerable<string> Allowed()
+    {
+        var root = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(root, "DockerNetHarden.sln")))
+            root = Path.GetDirectoryName(root) ?? throw new InvalidOperationException("The test does not run below DockerNetHarden.sln.");
+        var guide = File.ReadAllText(Path.Combine(root, "docs", "guides", "sudoers.md"));
+        var block = Regex.Match(guide, "(?<=^```sudoers\n).*?(?=^```$)", RegexOptions.Multiline | RegexOptions.Singleline, TimeSpan.FromSeconds(1)).Value;
+        return Regex.Matches(block, "/usr/s?bin/[^,\\\\\n]+", RegexOptions.None, TimeSpan.FromSeconds(1)).Select(static match => match.Value.Trim());
+    }
+}
