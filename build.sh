@@ -202,7 +202,7 @@ demo() {
 }
 
 clean() {
-    rm -rf out TestResults src/*/bin src/*/obj tests/*/bin tests/*/obj
+    rm -rf out TestResults src/*/bin src/*/obj tests/*/bin tests/*/obj benchmarks/*/bin benchmarks/*/obj
 }
 
 case "${1:-build}" in

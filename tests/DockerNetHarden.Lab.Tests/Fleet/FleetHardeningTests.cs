@@ -96,7 +96,7 @@ public sealed class FleetHardeningTests(FleetLab lab) : IAsyncLifetime
     {
         var known = await File.ReadAllTextAsync(lab.Fleet.Client.KnownHosts);
         var name = lab.Fleet.Hosts[0].Name;
-        foreach (var (host, expected, remedy) in new[] { (name + "-unknown", HostFailure.UnknownHostKey, "ssh-keyscan"), (name + "-changed", HostFailure.ChangedHostKey, "ssh-keygen") })
+        foreach (var (host, expected, remedy) in new[] { (name + "-unknown", HostFailure.UnknownHostKey, "compare the fingerprint"), (name + "-changed", HostFailure.ChangedHostKey, "ssh-keygen -R") })
         {
             await using var run = new FleetRun(lab.Fleet);
             await run.ApplyAsync([run.Open(host)], new MetadataAccess());

@@ -14,7 +14,7 @@ internal sealed class FleetRun(LabFleet fleet, string? program = null) : IAsyncD
 {
     private readonly List<SshShell> shells = [];
 
-    public TimedSink Sink { get; } = new();
+    public TimedSink Sink { get; init; } = new();
 
     public FleetHost Open(string hostName, string? userName = null, TimeSpan? connectTimeout = null)
     {
@@ -23,26 +23,22 @@ internal sealed class FleetRun(LabFleet fleet, string? program = null) : IAsyncD
         var shell = SshShell.Open(target, sudo: true, ssh);
         shells.Add(shell);
         return new FleetHost(
-            new DockerHost(shell, Docker(hostName)),
+            new DockerHost(shell, new ConversationDockerSource(shell, sudo: true)),
             _ => Task.FromResult<IShell>(SshShell.Open(target, sudo: true, ssh, newConnection: true)));
     }
 
-    private IDockerSource? Docker(string hostName) => fleet.Hosts.FirstOrDefault(host => hostName.EndsWith(host.Name, StringComparison.Ordinal)) is { } lab
-        ? new LocalDockerSource(new DockerClient(DockerEndpoint.Parse(lab.DockerHost))) : null;
-
     public IReadOnlyList<FleetHost> OpenAll() => [.. fleet.Hosts.Select(host => Open(host.Name))];
 
-    public Task ApplyAsync(IReadOnlyList<FleetHost> hosts, Control control, int throttle = 32, CancellationToken stop = default) =>
-        ApplyAsync(hosts, control.Rules(), throttle, stop: stop);
+    public Task ApplyAsync(IReadOnlyList<FleetHost> hosts, Control control, int throttle = 32, RollbackOptions? rollback = null, CancellationToken stop = default) =>
+        ApplyAsync(hosts, control.Rules(), throttle, rollback, stop: stop);
 
     public Task ApplyAsync(
-        IReadOnlyList<FleetHost> hosts, IReadOnlyList<FirewallRule> rules, int throttle = 32, PlanOptions? options = null, CancellationToken stop = default) =>
-        Fleet.ApplyAsync(hosts, snapshot => Plan.From(rules, snapshot, options), throttle, Sink, stop);
+        IReadOnlyList<FleetHost> hosts, IReadOnlyList<FirewallRule> rules, int throttle = 32, RollbackOptions? rollback = null, PlanOptions? options = null, CancellationToken stop = default) =>
+        Fleet.ApplyAsync(hosts, snapshot => Plan.From(rules, snapshot, options), throttle, Sink, stop, rollback);
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var shell in shells)
-            await shell.DisposeAsync();
+        await Task.WhenAll(shells.Select(shell => shell.DisposeAsync().AsTask()));
     }
 }
 

@@ -1,0 +1,30 @@
+using System.Globalization;
+using DockerNetHarden.Benchmarks;
+using DockerNetHarden.Lab;
+
+// What hardening costs beside the least that could be done: dnh-bench [hosts=16] [parallel=16] [rounds=7]. Needs what the lab needs, root included.
+var numbers = args.Select(text => int.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture)).ToArray();
+var (hosts, parallel, rounds) = (numbers.ElementAtOrDefault(0) is > 0 and var h ? h : 16, numbers.ElementAtOrDefault(1) is > 0 and var p ? p : 16, numbers.ElementAtOrDefault(2) is > 0 and var r ? r : 7);
+if (LabSsh.WhyUnavailable() is { } reason)
+{
+    await Console.Error.WriteLineAsync("dnh-bench: " + reason).ConfigureAwait(false);
+    return 1;
+}
+var fleet = await LabFleet.RaiseAsync(hosts).ConfigureAwait(false);
+await using (fleet.ConfigureAwait(false))
+{
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{hosts} hosts, {parallel} at once, median of {rounds} rounds after one that is not counted; {Environment.ProcessorCount} cores, .NET {Environment.Version}"));
+    var remote = new Remote(fleet, parallel);
+    await Table.RunAsync("Over SSH", rounds,
+        new Measured("ssh host true", remote.TrueAsync),
+        new Measured("harden, first time", remote.HardenAsync) { Before = remote.CleanAsync },
+        new Measured("harden, unchanged", remote.HardenAsync)).ConfigureAwait(false);
+
+    var local = new Local(fleet.Hosts[0]);
+    await Table.RunAsync("On the host itself", rounds,
+        new Measured("iptables-save of both families", local.SaveAsync),
+        new Measured("iptables-restore of the same rules", local.RestoreAsync) { Before = local.CleanAsync },
+        new Measured("harden, first time", local.HardenAsync) { Before = local.CleanAsync },
+        new Measured("harden, unchanged", local.HardenAsync)).ConfigureAwait(false);
+}
+return 0;

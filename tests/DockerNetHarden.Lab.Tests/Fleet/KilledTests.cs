@@ -1,0 +1,135 @@
+using System.Globalization;
+using DockerNetHarden.Controls;
+using DockerNetHarden.Hosts;
+using DockerNetHarden.Lab.Linux;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Lab.Tests.Fleets;
+
+/// <summary>Whatever dies, and whenever: each chain is the old one or the new one, and the next call brings the host to where it should be.</summary>
+[Collection(FleetCollection.Name)]
+public sealed class KilledTests(FleetLab lab) : IAsyncLifetime
+{
+    private LabHost Host => lab.Fleet.Hosts[0];
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public Task DisposeAsync() => lab.ResetAsync();
+
+    [FleetTheory]
+    [InlineData("ssh")]
+    [InlineData("shell")]
+    [InlineData("restore")]
+    [InlineData("cable")]
+    public async Task Killed_at_a_random_moment_each_chain_is_the_old_one_or_the_new_one(string victim)
+    {
+        // The two forms and what each looks like when it was written in peace. Many ranges, so that there is a moment to hit.
+        var forms = Enumerable.Range(1, 2).Select(generation => new InternalAccess
+        {
+            Ranges = [.. Enumerable.Range(0, 150).Select(number => Cidr.Parse(string.Create(CultureInfo.InvariantCulture, $"10.{generation}.{number}.0/24")))],
+        }).ToArray();
+        var looks = new List<SortedDictionary<string, string>>();
+        foreach (var form in forms)
+        {
+            await ApplyAsync(form);
+            looks.Add(await HostState.OursAsync(Host));
+        }
+        Assert.True(looks[0].Count >= 2, "The control writes one table only: nothing could be in between.");
+        var random = new Random(victim.Length);
+        var (current, failed) = (1, 0);
+        for (var round = 0; round < FleetLab.Rounds; round++)
+        {
+            var next = 1 - current;
+            await using (var run = new FleetRun(lab.Fleet))
+            {
+                var applied = run.ApplyAsync([run.Open(Host.Name, connectTimeout: TimeSpan.FromSeconds(5))], forms[next]);
+                await StrikeAsync(victim, random, applied);
+                await applied;
+                failed += run.Sink.Failures.Count;
+                Assert.All(run.Sink.Failures, failure => Assert.True(failure.Error is HostException, failure.Error.ToString()));
+            }
+            await QuietAsync();
+            var now = await HostState.OursAsync(Host);
+            Assert.Equal(looks[0].Keys, now.Keys);
+            foreach (var (table, lines) in now)
+                Assert.True(lines == looks[current][table] || lines == looks[next][table], $"Round {round}: table '{table}' is neither the old one nor the new one:\n{lines}");
+            await ApplyAsync(forms[next]);
+            Assert.Equal(looks[next], await HostState.OursAsync(Host));
+            current = next;
+        }
+        // Where nothing ever failed, nothing was hit. A killed iptables-restore is tried again, and may succeed.
+        Assert.True(failed > 0 || victim == "restore", "No kill hit a conversation.");
+    }
+
+    private async Task ApplyAsync(InternalAccess form)
+    {
+        await using var run = new FleetRun(lab.Fleet);
+        await run.ApplyAsync([run.Open(Host.Name)], form);
+        Assert.True(run.Sink.SingleResult().Verified);
+    }
+
+    private async Task StrikeAsync(string victim, Random random, Task applied)
+    {
+        if (victim == "restore")
+        {
+            // It lives for milliseconds: watched for, and killed at a random moment of its life.
+            var skip = random.Next(0, 4);
+            while (!applied.IsCompleted)
+            {
+                foreach (var process in HostState.OnHost(Host, (name, arguments) => name.Contains("tables", StringComparison.Ordinal) && arguments[0].EndsWith("-restore", StringComparison.Ordinal)))
+                {
+                    if (skip-- > 0)
+                        continue;
+                    Thread.SpinWait(random.Next(0, 20_000));
+                    process.Signal(Native.SigKill);
+                    return;
+                }
+            }
+            return;
+        }
+        // At any moment of the conversation: it has begun, and takes about half a second.
+        while (!applied.IsCompleted && (victim == "shell" ? Shells() : HostState.SshOf(lab.Fleet.Client)).Count == 0)
+            await Task.Delay(5);
+        await Task.WhenAny(applied, Task.Delay(random.Next(0, 600)));
+        switch (victim)
+        {
+            case "ssh":
+                Kill(HostState.SshOf(lab.Fleet.Client));
+                break;
+            case "shell":
+                Kill(Shells());
+                break;
+            case "cable":
+                await LinkAsync("down");
+                Kill(HostState.SshOf(lab.Fleet.Client));
+                await Task.Delay(200);
+                await LinkAsync("up");
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(victim), victim, "unknown");
+        }
+    }
+
+    // The conversation's sh and its subshells.
+    private IReadOnlyList<ProcessMark> Shells() => HostState.OnHost(Host, (name, arguments) => name == "sh" && arguments[0] == "/bin/sh" && arguments.Length <= 2);
+
+    private static void Kill(IReadOnlyList<ProcessMark> processes)
+    {
+        foreach (var process in processes)
+            process.Signal(Native.SigKill);
+    }
+
+    private async Task LinkAsync(string state) => (await Host.ExecAsync(["ip", "link", "set", "adm0", state])).OrThrow();
+
+    // A program whose reader is gone goes on to its end.
+    private async Task QuietAsync()
+    {
+        for (var attempt = 0; attempt < 500; attempt++)
+        {
+            if (HostState.OnHost(Host, (name, _) => name.Contains("tables", StringComparison.Ordinal)).Count == 0 && Shells().Count == 0)
+                return;
+            await Task.Delay(20);
+        }
+        throw new InvalidOperationException("The host's programs do not end.");
+    }
+}
