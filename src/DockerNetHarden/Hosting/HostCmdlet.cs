@@ -11,10 +11,7 @@ public abstract partial class HostCmdlet : CancellableCmdlet
 {
     // A person's Ctrl-C should look like one second at most. A host that is just being written ends in milliseconds; one that hangs in a write is left to the
     // time limit of that write, which no waiting here would shorten.
-    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(800);
-
-    private bool _yesToAll;
-    private bool _noToAll;
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Whether a failure ends the command, instead of being an error beside the other hosts' results.</summary>
     private protected virtual bool EndsAtFailure(int hosts) => false;
@@ -155,7 +152,7 @@ public abstract partial class HostCmdlet : CancellableCmdlet
         try
         {
             var yes = ShouldProcess(question.Description, question.Query, question.Caption)
-                && (question.Danger is null || ShouldContinue(question.Danger, question.Caption, ref _yesToAll, ref _noToAll));
+                && (question.Danger is null || ShouldContinue(question.Danger, question.Caption));
             question.Reply.TrySetResult(yes);
         }
         catch (PipelineStoppedException)
