@@ -33,7 +33,7 @@ public abstract record Control
 /// <summary>The network that a control is bound to.</summary>
 /// <param name="Network">The Docker network's name.</param>
 /// <param name="Bridge">Its bridge, where it is known; else it is looked up on the host when the rules are applied.</param>
-/// <param name="Subnets">Its subnets, where they are known; else looked up likewise.</param>
+/// <param name="Subnets">Its subnets, where they are known; null: looked up likewise; empty: not to be known yet, and what needs them is left out.</param>
 public sealed record ControlTarget(string Network, string? Bridge = null, IReadOnlyList<Cidr>? Subnets = null)
 {
     internal string Interface => Bridge ?? "network:" + Network;
@@ -41,7 +41,6 @@ public sealed record ControlTarget(string Network, string? Bridge = null, IReadO
     // The IPv4 sources of its packets, for places where the in-interface is not known any more.
     internal IReadOnlyList<string> Sources(Family family)
     {
-        var known = Subnets?.Where(subnet => subnet.Family == family).Select(subnet => subnet.ToString()).ToList();
-        return known is { Count: > 0 } ? known : ["network:" + Network];
+        return Subnets is null ? ["network:" + Network] : [.. Subnets.Where(subnet => subnet.Family == family).Select(subnet => subnet.ToString())];
     }
 }

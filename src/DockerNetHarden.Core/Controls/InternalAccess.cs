@@ -24,6 +24,9 @@ public sealed record InternalAccess : Control
     /// <summary>True keeps DNS (53) open at every internal address; false closes it at the containers' own resolvers too; null keeps just those.</summary>
     public bool? Dns { get; init; }
 
+    // A profile's exceptions have a mark of their own, so that they and a network's own block never replace each other.
+    internal string? Subject { get; init; }
+
     /// <summary>Networks whose containers may reach internal ranges.</summary>
     public IReadOnlyList<string> ExceptNetworks { get; init; } = [];
 
@@ -31,7 +34,7 @@ public sealed record InternalAccess : Control
     public override IReadOnlyList<FirewallRule> Rules()
     {
         CheckAction();
-        var list = new RuleList(nameof(InternalAccess), null, Target?.Network);
+        var list = new RuleList(nameof(InternalAccess), Subject, Target?.Network);
         var forward = new RuleSpec { InInterface = Target?.Interface };
         var backstops = BackstopSources.Select(source => new RuleSpec { Table = "mangle", Chain = "POSTROUTING", Source = source }).ToList();
         foreach (var scope in backstops.Prepend(forward))
@@ -50,12 +53,14 @@ public sealed record InternalAccess : Control
     {
         if (range.Family == Family.IPv6)
             throw new RuleException("Range", range.ToString(), "internal ranges are IPv4 ranges; leave the IPv6 range out.");
-        var place = Target?.Interface ?? "docker:bridges";
-        var match = new RuleSpec { Destination = range.ToString(), OutInterface = "!" + place };
-        list.Block(match with { InInterface = place }, Action, Log);
+        foreach (var place in Target is null ? ["docker:bridges", "docker:new-bridges"] : new[] { Target.Interface })
+            list.Block(Match(range, place) with { InInterface = place }, Action, Log);
+        // Networks made later have no backstop: in POSTROUTING only a source could tell them, and the pools' addresses can be real clients' too.
         foreach (var source in Target?.Sources(Family.IPv4) ?? ["docker:bridges"])
-            list.Backstop(match with { Source = source, ConnectionDirection = "ORIGINAL" });
+            list.Backstop(Match(range, Target?.Interface ?? "docker:bridges") with { Source = source, ConnectionDirection = "ORIGINAL" });
     }
+
+    private static RuleSpec Match(Cidr range, string place) => new() { Destination = range.ToString(), OutInterface = "!" + place };
 
     private void Exceptions(RuleList list, RuleSpec scope)
     {

@@ -36,6 +36,7 @@ public static class NetworkProfiles
     private static InternalAccess MetadataBehindInternal(ControlTarget network) => new()
     {
         Target = network,
+        Subject = "metadata",
         Ranges = [],
         Dns = false,
         AllowAddresses = [.. MetadataEndpoints.Merge(MetadataEndpoints.Providers)

@@ -64,19 +64,17 @@ public sealed record SmtpRate : Control
     // from elsewhere goes uncounted, but no answer ever reaches it, so it opens no connection.
     private void EachContainer(RuleList list, RuleSpec mail, string rate)
     {
-        var place = Target?.Interface ?? "docker:bridges";
-        foreach (var source in Target?.Sources(Family.IPv4) ?? ["docker:bridges"])
+        IEnumerable<(string Place, string Source)> places = Target is null
+            ? [("docker:bridges", "docker:bridges"), ("docker:new-bridges", "docker:pools")]
+            : Target.Sources(Family.IPv4).Select(source => (Target.Interface, source));
+        foreach (var (place, source) in places)
         {
-            var limited = mail with { InInterface = place, Source = source, HashLimit = "above " + rate, HashLimitBurst = Burst, HashLimitMode = "srcip" };
-            // The log line must not take from the bucket: it has a limit of its own, and the connections that pass return before it.
+            var own = mail with { InInterface = place, Source = source };
+            // What is within the rate returns at once: a bridge can be meant by two of these, and no connection may be counted twice.
+            list.Add(own with { HashLimit = "upto " + rate, HashLimitBurst = Burst, HashLimitMode = "srcip", Action = RuleAction.Return });
             if (Log)
-            {
-                list.Add(limited with { HashLimit = "upto " + rate, Action = RuleAction.Return });
-                list.Log(mail with { InInterface = place, Source = source });
-                list.Add(Blocked(mail with { InInterface = place, Source = source }));
-            }
-            else
-                list.Add(Blocked(limited));
+                list.Log(own);
+            list.Add(Blocked(own));
         }
     }
 

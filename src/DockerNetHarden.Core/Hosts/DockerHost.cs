@@ -37,6 +37,7 @@ public sealed class DockerHost(IShell shell, IDockerSource? docker = null, TimeP
             Networks = networks,
             Containers = containers,
             Rules = reading.Rules,
+            HasIPv6 = reading.HasIPv6,
             Links = reading.Links,
             Addresses = reading.Addresses,
             Resolvers = ResolverList.Merge(reading.DaemonDns, [.. containers.SelectMany(static container => container.Dns)], reading.HostDns),

@@ -42,6 +42,9 @@ public enum HostFailure
     /// <summary>An operand could not be resolved on this host.</summary>
     UnresolvedOperand,
 
+    /// <summary>Docker runs rootless: this host's tables do not decide its packets.</summary>
+    RootlessDocker,
+
     /// <summary>There is nothing to make a plan of.</summary>
     NothingToDo,
 

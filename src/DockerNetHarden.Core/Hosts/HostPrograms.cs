@@ -96,6 +96,7 @@ internal static class HostPrograms
         .Section("save6-nft", "$S ip6tables-nft-save -c", when: NftIsOther6)
         .Section("save4-legacy", "$S iptables-legacy-save -c", when: LegacyIsOther4)
         .Section("save6-legacy", "$S ip6tables-legacy-save -c", when: LegacyIsOther6)
+        .Section("ipv6", "[ -e /proc/net/if_inet6 ]")
         .Section("addresses", "ip -o addr show", when: "command -v ip >/dev/null")
         // Not /sys/class/net: a shell that entered a network namespace by nsenter still has the other namespace's /sys.
         .Section("links", "cat /proc/net/dev")
@@ -121,7 +122,7 @@ internal static class HostPrograms
             // From here on the program ends what it began: neither a lost connection (HUP, PIPE) nor a Ctrl-C, which the terminal
             // sends to the whole process group (INT, QUIT), may stop it between two tables. iptables-restore inherits this. It is not
             // taken back at the end: then a signal could still come before the last frame. A shell like this ends with its input.
-            .Do("trap '' HUP INT QUIT PIPE TERM; dnh_go=1 dnh_failed=0 dnh_done=0 dnh_armed=0 dnh_stuck=0 dnh_lock=0")
+            .Do("trap '' HUP INT QUIT PIPE TERM; dnh_go=1 dnh_failed=0 dnh_done=0 dnh_lock=0 dnh_armed=0 dnh_stuck=0")
             .Do(OpenLock)
             .Section("premise-lock", Lock, when: """[ "$dnh_lock" = 1 ]""", then: """[ "$dnh_rc" = 0 ] || dnh_go=0""");
         foreach (var family in request.Premises.GroupBy(static premise => premise.Family))

@@ -24,6 +24,7 @@ internal sealed class HostReading
             rules[Family.IPv6] = six.Rules;
         Iptables = new IptablesTool(four.Tool.Backend, four.Tool.Version, four.Tool.Name, six?.Tool.Name);
         Rules = rules;
+        HasIPv6 = reply.Find("ipv6") is not { ExitCode: 1 };
         Links = HostLinks.ParseLinks(Text("links"));
         Addresses = HostLinks.ParseAddresses(Text("addresses"));
         Session = SessionText.Parse(Text("session"));
@@ -36,6 +37,8 @@ internal sealed class HostReading
     internal IptablesTool Iptables { get; }
 
     internal IReadOnlyDictionary<Family, Ruleset> Rules { get; }
+
+    internal bool HasIPv6 { get; }
 
     internal IReadOnlyList<string> Links { get; }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using DockerNetHarden.Docker;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Snapshots;
 
@@ -29,15 +30,17 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
         for (var attempt = 1; ; attempt++)
         {
             var before = await host.ReadAsync(stop).ConfigureAwait(false);
+            if (attempt == 1)
+                Tell(before);
             var plan = Make(before);
             if (attempt == 1)
-                Tell(before, plan);
+                Warn(plan.Warnings);
             // What could not be read back stands: it was written.
             if (plan.IsEmpty && torn is not null)
                 Remember(torn);
             torn = null;
             if (plan.IsEmpty)
-                return Result(plan, _added.Count + _removed.Count == 0 ? InvocationStatus.Unchanged : InvocationStatus.Applied, verified: true);
+                return Result(plan, _added.Count + _removed.Count == 0 ? InvocationStatus.Unchanged : InvocationStatus.Applied, Holds(plan));
             // A plan that was not the one that was agreed to is asked about again.
             if (!string.Equals(_confirmed, plan.Diff, StringComparison.Ordinal) && !await sink.ConfirmAsync(host.ToString(), plan, stop).ConfigureAwait(false))
                 return Result(plan, _added.Count + _removed.Count == 0 ? InvocationStatus.Planned : InvocationStatus.Applied, verified: false);
@@ -68,14 +71,22 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
             if (outcome.Status == WriteStatus.Written)
             {
                 Remember(plan);
-                if (Make(before with { Rules = outcome.Rules }).IsEmpty)
-                    return Result(plan, InvocationStatus.Applied, verified: true);
+                var after = Make(before with { Rules = outcome.Rules });
+                if (after.IsEmpty)
+                    return Result(plan, InvocationStatus.Applied, Holds(after));
             }
             if (attempt == MaxAttempts || outcome.UndoFailed || (outcome.Status == WriteStatus.Failed && !IsLostRace(outcome, plan)))
                 throw Failure(outcome, plan);
             sink.Trace(host.ToString(), $"Attempt {attempt} of {MaxAttempts}: {Reason(outcome)} Planning again.");
             await Task.Delay(Random.Shared.Next(20, 100 * attempt), stop).ConfigureAwait(false);
         }
+    }
+
+    // That the lines stand is not enough: they have to be asked.
+    private bool Holds(Plan plan)
+    {
+        Warn(plan.Problems);
+        return plan.Problems.Count == 0;
     }
 
     private void Remember(Plan plan)
@@ -92,10 +103,19 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
         NewChains = plan.NewChains,
     };
 
-    private void Tell(HostSnapshot before, Plan plan)
+    private void Tell(HostSnapshot before)
     {
         sink.Trace(host.ToString(), $"Read with {before.Iptables.Prefix4} ({before.Iptables.Version}); Docker {before.Engine?.Version ?? "was not asked"}, {before.Networks.Count} networks.");
-        foreach (var warning in before.Warnings.Concat(plan.Warnings))
+        if (before.DockerError is { Failure: DockerFailure.Rootless } rootless)
+            throw new HostException(HostFailure.RootlessDocker, host.ToString(), $"{host}: {rootless.Message}", inner: rootless);
+        if (before.DockerError is { } error)
+            sink.Warning(host.ToString(), $"Docker could not be asked, so nothing was looked up there: {error.Message}");
+        Warn(before.Warnings);
+    }
+
+    private void Warn(IEnumerable<string> warnings)
+    {
+        foreach (var warning in warnings)
             sink.Warning(host.ToString(), warning);
     }
 

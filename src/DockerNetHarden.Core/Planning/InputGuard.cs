@@ -4,22 +4,49 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Planning;
 
 /// <summary>
-/// Refuses, without Force, rules in the host's own way: one that blocks in INPUT without a container's in-interface (it would meet the host's other clients),
-/// and one that would match the connection in use.
+/// Refuses, without Force, rules in the host's own way: one that decides in INPUT without a container's in-interface (it would meet the host's other
+/// clients, or let them in), one that decides what the host itself sends, and one that would match the connection in use.
 /// </summary>
 internal static class InputGuard
 {
     public static void Check(FirewallRule rule, IReadOnlyList<FirewallRule> resolved, HostSnapshot host, IReadOnlyList<FirewallRule> all)
     {
-        if (rule.Chain is not ("INPUT" or "PREROUTING" or "OUTPUT") || rule.Action is RuleAction.Accept or RuleAction.Return or RuleAction.Log)
+        // RETURN and LOG decide nothing. An ACCEPT does: our jump stands at the head, so it would open what the administrator's own rules close.
+        if (rule.Action is RuleAction.Return or RuleAction.Log)
             return;
-        if (rule.InInterface is null || Negatable.Parse(rule.InInterface).Not)
-            throw Refuse($"The rule '{rule}' blocks in {rule.Table} {rule.Chain} without a container's in-interface: it would meet every other client of {host.HostName} too, perhaps you. Add -InInterface docker:bridges or network:NAME, or give -Force.");
-        var operand = Operand.Parse(rule.InInterface, "InInterface");
-        if (operand is Operand.Literal { Value: var link } && !IsContainers(link, host))
-            throw Refuse($"The rule '{rule}' blocks in {rule.Table} {rule.Chain} what comes in by {link}, which is no bridge of Docker's on {host.HostName}. Name a bridge of a Docker network, or give -Force.");
+        switch (rule.Chain)
+        {
+            case "INPUT" or "PREROUTING":
+                CheckInterface(rule, host);
+                break;
+            case "OUTPUT":
+                throw Refuse($"The rule '{rule}' decides what {host.HostName} itself sends, the answers of your own connection among it. Use mangle POSTROUTING with ! --src-type LOCAL for containers' packets, or give -Force.");
+            case "POSTROUTING" when !IsOfContainers(rule, host):
+                throw Refuse($"The rule '{rule}' decides in {rule.Table} POSTROUTING what {host.HostName} itself sends too, the answers of your own connection among it. Add -SourceAddressType '!LOCAL' or a Docker network's source, or give -Force.");
+        }
+        if (rule.Action is RuleAction.Accept)
+            return;
         foreach (var line in resolved)
             CheckSession(line, host, all);
+    }
+
+    private static void CheckInterface(FirewallRule rule, HostSnapshot host)
+    {
+        if (rule.InInterface is null || Negatable.Parse(rule.InInterface).Not)
+            throw Refuse($"The rule '{rule}' decides in {rule.Table} {rule.Chain} without a container's in-interface: it would meet every other client of {host.HostName} too, perhaps you. Add -InInterface docker:bridges or network:NAME, or give -Force.");
+        if (Operand.Parse(rule.InInterface, "InInterface") is Operand.Literal { Value: var link } && !IsContainers(link, host))
+            throw Refuse($"The rule '{rule}' decides in {rule.Table} {rule.Chain} what comes in by {link}, which is no bridge of Docker's on {host.HostName}. Name a bridge of a Docker network, or give -Force.");
+    }
+
+    private static bool IsOfContainers(FirewallRule rule, HostSnapshot host)
+    {
+        if (rule.SourceAddressType is "!LOCAL")
+            return true;
+        if (rule.Source is null || Negatable.Parse(rule.Source).Not)
+            return false;
+        var source = Operand.Parse(rule.Source, "Source");
+        return source is Operand.Network or Operand.Docker { Symbol: DockerSymbol.Bridges }
+            || (source is Operand.Literal literal && host.Networks.SelectMany(network => network.Subnets).Any(subnet => subnet.Contains(Cidr.Parse(literal.Value))));
     }
 
     // A bridge that does not exist yet carries nobody's connection: rules may stand before their network does.
@@ -34,7 +61,7 @@ internal static class InputGuard
 
     private static void CheckSession(FirewallRule rule, HostSnapshot host, IReadOnlyList<FirewallRule> all)
     {
-        if (host.Session is not { } session || rule.Chain is "OUTPUT" || !Matches(rule, session))
+        if (host.Session is not { } session || rule.Chain is not ("INPUT" or "PREROUTING") || !Matches(rule, session))
             return;
         // An exception of the same mark may let the session through.
         if (all.Any(other => other.Mark == rule.Mark && other.Phase == Phase.Exception && other.Chain == rule.Chain && other.Protocol is "tcp"

@@ -39,6 +39,9 @@ public sealed class Plan
     /// <summary>Controls of which nothing is left, though nobody named them: the reason to ask before -Prune.</summary>
     public IReadOnlyList<string> VanishingControls { get; internal init; } = [];
 
+    /// <summary>Where the host is as desired already: what keeps the rules from acting all the same, a sentence each.</summary>
+    public IReadOnlyList<string> Problems { get; internal init; } = [];
+
     /// <summary>Whether the host is as desired already.</summary>
     public bool IsEmpty => Steps.Count == 0 && NewChains.Count == 0;
 
@@ -89,7 +92,11 @@ public sealed class Plan
             literal.AddRange(resolved);
         }
         var marks = desired.Select(rule => rule.Mark).ToHashSet();
-        return new PlanBuilder(actual, options, warnings).Build(literal, mark => !options.Prune && !marks.Contains(mark), mark => marks.Contains(mark));
+        if (!options.Force)
+            MarkGuard.Check(desired, actual);
+        var builder = new PlanBuilder(actual, options, warnings);
+        var plan = builder.Build(literal, mark => !options.Prune && !marks.Contains(mark), mark => marks.Contains(mark));
+        return plan.IsEmpty ? builder.Make([.. RulePresence.Problems(desired, actual)], plan.VanishingControls) : plan;
     }
 
     /// <summary>The plan to remove what is ours and meant by <paramref name="remove"/>.</summary>

@@ -13,6 +13,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
     private readonly List<PlanPremise> _premises = [];
     private readonly List<NewChain> _newChains = [];
     private int _unchanged;
+    private bool _removing;
 
     /// <summary>Builds the plan.</summary>
     /// <param name="literal">The resolved rules that go in.</param>
@@ -21,27 +22,35 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
     /// <param name="keepsLine">Which single lines stay, of marks that stay.</param>
     public Plan Build(IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<RuleMark, bool> named, Func<OurLine, bool>? keepsLine = null)
     {
+        // What stands there already may always be taken away.
+        _removing = literal.Count == 0;
         var wantedFamilies = literal.Select(rule => rule.Family).ToHashSet();
         foreach (var family in new[] { Family.IPv4, Family.IPv6 })
         {
             if (host.Rules.TryGetValue(family, out var rules))
                 BuildFamily(rules, [.. literal.Where(rule => rule.Family == family)], keeps, keepsLine ?? (_ => true));
-            else if (wantedFamilies.Contains(family))
+            else if (wantedFamilies.Contains(family) && (family == Family.IPv4 || host.HasIPv6))
                 throw new PlanException(PlanFailure.FamilyMissing, $"{host.HostName} has no {(family == Family.IPv4 ? "iptables" : "ip6tables")} to write {family} rules with; install the distribution's iptables package.");
         }
-        return new Plan(host)
-        {
-            Added = _added,
-            Removed = _removed,
-            Unchanged = _unchanged,
-            // Until the last step is done a block may stand too many, never one too few.
-            Steps = [.. _steps.OrderBy(step => step.Adds ? 0 : 1).Select(step => step.Step)],
-            Premises = _premises,
-            NewChains = _newChains,
-            Warnings = warnings,
-            VanishingControls = Vanishing(literal, keeps, named),
-        };
+        if (_removed.Count > 0 && literal.Any(rule => rule.Mark == new RuleMark("Custom")) && _removed.Any(line => RuleMark.TryParse(line.Comment, out var mark, out _) && mark == new RuleMark("Custom")))
+            warnings.Add("Rules without a name replace the rules without a name that stood before: give New-FirewallRule a -Name to keep both.");
+        return Make([], Vanishing(literal, keeps, named));
     }
+
+    /// <summary>The plan of all that was found to be done.</summary>
+    public Plan Make(IReadOnlyList<string> problems, IReadOnlyList<string> vanishing) => new(host)
+    {
+        Added = _added,
+        Removed = _removed,
+        Unchanged = _unchanged,
+        // Until the last step is done a block may stand too many, never one too few.
+        Steps = [.. _steps.OrderBy(step => step.Adds ? 0 : 1).Select(step => step.Step)],
+        Premises = _premises,
+        NewChains = _newChains,
+        Warnings = warnings,
+        Problems = problems,
+        VanishingControls = vanishing,
+    };
 
     private void BuildFamily(Ruleset rules, IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<OurLine, bool> keepsLine)
     {
@@ -78,7 +87,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
     private void PlanHook(Ruleset rules, Hook hook, TableChange changes)
     {
         var wanted = changes.Chains.Where(chain => chain.Hook == hook && chain.Lines.Count > 0).ToList();
-        if (wanted.Count > 0 && !hook.IsBuiltIn && !rules.HasChain(hook.Table, hook.Chain))
+        if (wanted.Count > 0 && !hook.IsBuiltIn && (!rules.HasChain(hook.Table, hook.Chain) || (IsNftables && !_removing)))
         {
             // Where the engine does not manage IPv6, nothing would ever jump to a DOCKER-USER of ours: it would only look like protection.
             // The same goes for an engine that writes with nftables.

@@ -20,6 +20,8 @@ public static class RulePresence
         var problems = new List<string>();
         foreach (var place in rules.SelectMany(resolver.Resolve).GroupBy(rule => (rule.Family, rule.Hook, rule.Control)))
         {
+            if (place.Key.Family == Family.IPv6 && !host.HasIPv6)
+                continue;
             if (!host.Rules.TryGetValue(place.Key.Family, out var tables))
                 problems.Add($"{host.HostName} has no tables of {place.Key.Family}.");
             else
@@ -49,8 +51,23 @@ public static class RulePresence
 
         if (JumpPlan.Of(tables, hook, tables.Family, chains).Insert.Any(jump => jump.Tokens.SequenceEqual(chain.JumpTokens, StringComparer.Ordinal)))
             yield return $"{hook.Table} {hook.Chain} does not jump to {chain.Name}, or ends before the jump.";
+        foreach (var line in tables[hook.Table, hook.Chain].TakeWhile(line => !line.Tokens.SequenceEqual(chain.JumpTokens, StringComparer.Ordinal)))
+        {
+            if (LetsPast(line) is { } link && rules.Any(rule => rule.Action is RuleAction.Drop or RuleAction.Reject && (rule.InInterface is null || string.Equals(rule.InInterface, link, StringComparison.Ordinal))))
+                yield return $"{hook.Table} {hook.Chain} rule {line.Position} ({line.Text}) stands before our jump and lets what comes in by {link} past it.";
+        }
         if (!hook.IsBuiltIn && !IsReached(tables, hook))
             yield return $"FORWARD does not jump to {hook.Chain}, or ends before the jump: is Docker running?";
+    }
+
+    // A line that ends the chain for all packets of one interface: before our jump it opens what our rules for that interface close.
+    private static string? LetsPast(RuleLine line)
+    {
+        var tokens = line.Tokens.ToList();
+        var comment = tokens.IndexOf("comment");
+        if (comment > 0 && comment + 2 < tokens.Count && tokens[comment - 1] is "-m")
+            tokens.RemoveRange(comment - 1, 4);
+        return tokens is ["-i", var link, "-j", "ACCEPT" or "RETURN"] ? link : null;
     }
 
     private static bool IsReached(Ruleset tables, Hook hook) =>

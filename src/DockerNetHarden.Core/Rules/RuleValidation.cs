@@ -22,14 +22,14 @@ internal static partial class RuleValidation
             Family = family,
             Table = table,
             Chain = hook.Chain,
-            InInterface = Interface(given.InInterface, "InInterface", hook.HasInInterface, hook),
-            OutInterface = Interface(given.OutInterface, "OutInterface", hook.HasOutInterface, hook),
-            Source = Address(given.Source, "Source", family),
-            Destination = Address(given.Destination, "Destination", family),
+            InInterface = Something(Interface(given.InInterface, "InInterface", hook.HasInInterface, hook), "InInterface"),
+            OutInterface = Something(Interface(given.OutInterface, "OutInterface", hook.HasOutInterface, hook), "OutInterface"),
+            Source = Something(Address(given.Source, "Source", family), "Source"),
+            Destination = Something(Address(given.Destination, "Destination", family), "Destination"),
             Protocol = Negatable.Normalize(given.Protocol, text => RuleWords.Protocol(text, family)),
             ConnectionState = Negatable.Normalize(given.ConnectionState, RuleWords.State),
             ConnectionDirection = given.ConnectionDirection is null ? null : RuleWords.Direction(given.ConnectionDirection),
-            OriginalDestination = Negatable.Normalize(given.OriginalDestination, text => LiteralAddress(text, "OriginalDestination", family)),
+            OriginalDestination = Something(Negatable.Normalize(given.OriginalDestination, text => LiteralAddress(text, "OriginalDestination", family)), "OriginalDestination"),
             OriginalDestinationPort = Negatable.Normalize(given.OriginalDestinationPort, SinglePort),
             SourceAddressType = Negatable.Normalize(given.SourceAddressType, text => RuleWords.AddressType(text, "SourceAddressType", family)),
             DestinationAddressType = Negatable.Normalize(given.DestinationAddressType, text => RuleWords.AddressType(text, "DestinationAddressType", family)),
@@ -58,6 +58,14 @@ internal static partial class RuleValidation
         }
         return family ?? Family.IPv4;
     }
+
+    // What matches everything says nothing: iptables-save leaves it out, and it would never be read back as it was written.
+    private static string? Something(string? text, string part) => text switch
+    {
+        "0.0.0.0/0" or "::/0" or "+" => null,
+        "!0.0.0.0/0" or "!::/0" or "!+" => throw new RuleException(part, text, "it matches nothing, so the rule would never act."),
+        _ => text,
+    };
 
     private static string? Interface(string? text, string part, bool known, Hook hook)
     {

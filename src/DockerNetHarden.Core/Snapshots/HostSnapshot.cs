@@ -59,6 +59,9 @@ public sealed record HostSnapshot
     /// <summary>The rule sets of the active backend, a family each. A family whose tool is missing is absent.</summary>
     public required IReadOnlyDictionary<Family, Ruleset> Rules { get; init; }
 
+    /// <summary>Whether the kernel speaks IPv6; without it there is nothing to decide, and no rule is needed.</summary>
+    public bool HasIPv6 { get; init; } = true;
+
     /// <summary>The names of all links (network interfaces) of the host.</summary>
     public IReadOnlyList<string> Links { get; init; } = [];
 

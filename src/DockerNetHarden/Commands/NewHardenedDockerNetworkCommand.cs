@@ -82,6 +82,8 @@ public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
             : NetworkStatus.Planned;
         if (status == NetworkStatus.Created)
             found = await host.Docker.CreateNetworkAsync(spec, stop).ConfigureAwait(false);
+        if (found is null && spec.Subnets.Count == 0)
+            queue.Warning(host.Name, $"The subnet of '{spec.Name}' is not known before the network is made: the lines of its rules that need it (the backstop's) are left out here. Give -Subnet to have them.");
         queue.Write(_request.Describe(host.Name, spec, found, status));
     }
 

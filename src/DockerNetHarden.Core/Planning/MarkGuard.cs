@@ -1,0 +1,23 @@
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Planning;
+
+/// <summary>
+/// Refuses, without Force, a set that is not what its mark needs. What is applied with a mark replaces all that stands under it, so a filter in the pipeline
+/// (Select-Object -First 1, Where-Object) could turn a block into its mere exceptions.
+/// </summary>
+internal static class MarkGuard
+{
+    public static void Check(IReadOnlyList<FirewallRule> desired, HostSnapshot host)
+    {
+        var there = host.Rules.Values.SelectMany(OurChain.ReadAll).SelectMany(chain => chain.Lines).Where(line => line.Rule is not null).ToList();
+        foreach (var mark in desired.GroupBy(rule => rule.Mark).Where(mark => mark.Key.Control is not "Custom" && !mark.Any(Blocks)))
+        {
+            if (there.Exists(line => line.Mark == mark.Key && Blocks(line.Rule!)))
+                throw new PlanException(PlanFailure.NeedsForce, $"What is given for {mark.Key} has exceptions only, and {host.HostName} has blocks under that mark: they would all be removed. Give the whole output of the command that makes the mark, unfiltered; or, if the block is to end, use Remove-FirewallRule first, or -Force.");
+        }
+    }
+
+    private static bool Blocks(FirewallRule rule) => rule.Action is RuleAction.Drop or RuleAction.Reject;
+}
