@@ -226,9 +226,9 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         # A namespace of its own: a host on which Docker has never been started.
         ip netns add "$env:DNH_LAB-bare"
         try {
-            $script = "Import-Module '$(Get-StagedModule)'; `$r = New-FirewallRule -Action Drop -RemoteAddress 10.0.0.5; `$r | Invoke-FirewallRule -ErrorVariable e 2>`$null; `$e.FullyQualifiedErrorId; (`$r | Invoke-FirewallRule -CreateChain).Status"
+            $script = "Import-Module '$(Get-StagedModule)'; `$r = New-FirewallRule -Action Drop -RemoteAddress 10.0.0.5; `$r | Invoke-FirewallRule -ErrorVariable e 2>`$null; `$e.FullyQualifiedErrorId; (`$r | Invoke-FirewallRule -CreateChain 3>`$null) | ForEach-Object { `$_.Status; `$_.Verified }"
             $output = nsenter "--net=/run/netns/$env:DNH_LAB-bare" (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command $script
-            $output | Should -Be @('ChainMissing,DockerNetHarden.Commands.InvokeFirewallRuleCommand', 'Applied')
+            $output | Should -Be @('ChainMissing,DockerNetHarden.Commands.InvokeFirewallRuleCommand', 'Applied', 'False')
         }
         finally { ip netns delete "$env:DNH_LAB-bare" }
     }

@@ -19,9 +19,11 @@ Describe 'Set-SmtpRateLimit' {
 
     It 'gives each container a rate of its own, under a name that changes with it' {
         $five = Set-SmtpRateLimit -PerContainer | Where-Object HashLimit
-        $five.HashLimit | Should -Be 'above 5/min'
-        $five.HashLimitMode | Should -Be 'srcip'
-        (Set-SmtpRateLimit 6 -PerContainer | Where-Object HashLimit).HashLimitName | Should -Not -Be $five.HashLimitName
+        $five.HashLimit | Select-Object -Unique | Should -Be 'upto 5/min'
+        $five.HashLimitMode | Select-Object -Unique | Should -Be 'srcip'
+        # A network made later can be meant by two rules: one name, so that a container has one rate.
+        @($five.HashLimitName | Select-Object -Unique).Count | Should -Be 1
+        (Set-SmtpRateLimit 6 -PerContainer | Where-Object HashLimit)[0].HashLimitName | Should -Not -Be $five[0].HashLimitName
     }
 
     It 'does not count mail to a published mail server' {
