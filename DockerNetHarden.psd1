@@ -13,6 +13,7 @@
         'Block-ContainerHostAccess'
         'Block-ContainerInternalAccess'
         'Block-ContainerMetadataAccess'
+        'Confirm-FirewallChange'
         'Get-DockerNetwork'
         'Get-FirewallRule'
         'Invoke-FirewallRule'

@@ -9,12 +9,12 @@ public sealed class CmdletMetadataTests
     private static readonly string[] Emitters =
         ["Block-ContainerHostAccess", "Block-ContainerInternalAccess", "Block-ContainerMetadataAccess", "New-FirewallRule", "Set-SmtpRateLimit"];
 
-    private static readonly string[] Writers = ["Invoke-FirewallRule", "New-HardenedDockerNetwork", "Remove-FirewallRule"];
+    private static readonly string[] Writers = ["Confirm-FirewallChange", "Invoke-FirewallRule", "New-HardenedDockerNetwork", "Remove-FirewallRule"];
 
     public static TheoryData<string> Names => ModuleFacts.CmdletNames;
 
     [Fact]
-    public void The_module_has_cmdlets() => Assert.True(ModuleFacts.Cmdlets.Count >= 11);
+    public void The_module_has_cmdlets() => Assert.True(ModuleFacts.Cmdlets.Count >= 12);
 
     [Theory]
     [MemberData(nameof(Names))]

@@ -68,7 +68,7 @@ Describe "Get-DockerNetwork on a Docker host$(Get-LabReason)" -Skip:(-not $env:D
     It 'chooses by name and wildcard' {
         (Get-DockerNetwork apps).Name | Should -Be 'apps'
         (Get-DockerNetwork 'b*', 'h*').Name | Should -Be @('bridge', 'host')
-        ('apps', 'none' | Get-DockerNetwork).Name | Should -Be @('apps', 'none')
+        (Get-DockerNetwork apps, none | Get-DockerNetwork).Name | Should -Be @('apps', 'none')
         Get-DockerNetwork 'z*' | Should -BeNullOrEmpty
         @() | Get-DockerNetwork | Should -BeNullOrEmpty
     }

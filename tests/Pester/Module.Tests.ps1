@@ -11,7 +11,7 @@ Describe 'The module' {
     It 'exports cmdlets and nothing else' {
         $module = Get-Module DockerNetHarden
         $module.ExportedCmdlets.Keys | Sort-Object | Should -Be @(
-            'Block-ContainerHostAccess', 'Block-ContainerInternalAccess', 'Block-ContainerMetadataAccess', 'Get-DockerNetwork', 'Get-FirewallRule', 'Invoke-FirewallRule',
+            'Block-ContainerHostAccess', 'Block-ContainerInternalAccess', 'Block-ContainerMetadataAccess', 'Confirm-FirewallChange', 'Get-DockerNetwork', 'Get-FirewallRule', 'Invoke-FirewallRule',
             'New-FirewallRule', 'New-HardenedDockerNetwork', 'Remove-FirewallRule', 'Set-SmtpRateLimit', 'Test-FirewallRule')
         $module.ExportedFunctions.Count + $module.ExportedAliases.Count + $module.ExportedVariables.Count | Should -Be 0
     }

@@ -22,28 +22,21 @@ public sealed class GetFirewallRuleCommand : HostCmdlet
     [Parameter(HelpMessage = "Every rule of every table, not only ours.")]
     public SwitchParameter All { get; set; }
 
+    private string[]? _controls;
+
     protected override void EndProcessing() => WorkOnHosts();
 
-    private protected override async Task WorkAsync(IReadOnlyList<HostConnection> hosts, PipelineQueue queue, CancellationToken stop)
+    private protected override void Prepare() => _controls = MarkFilter.CheckControls(Control);
+
+    private protected override async Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
     {
-        var controls = MarkFilter.CheckControls(Control);
-        foreach (var host in hosts)
+        var snapshot = await host.Host.ReadAsync(stop).ConfigureAwait(false);
+        foreach (var warning in snapshot.Warnings)
+            queue.Warning(host.Name, warning);
+        foreach (var rule in InstalledRule.ReadAll(snapshot))
         {
-            try
-            {
-                var snapshot = await host.Host.ReadAsync(stop).ConfigureAwait(false);
-                foreach (var warning in snapshot.Warnings)
-                    queue.Warning(host.Name, warning);
-                foreach (var rule in InstalledRule.ReadAll(snapshot))
-                {
-                    if ((All || rule.IsOurs) && MarkFilter.Holds(controls, rule.Control) && MarkFilter.Holds(Network, rule.Network))
-                        queue.Write(rule);
-                }
-            }
-            catch (Exception error) when (error is not OperationCanceledException)
-            {
-                queue.Failure(host.Name, error);
-            }
+            if ((All || rule.IsOurs) && MarkFilter.Holds(_controls, rule.Control) && MarkFilter.Holds(Network, rule.Network))
+                queue.Write(rule);
         }
     }
 }

@@ -11,7 +11,7 @@ namespace DockerNetHarden.Commands;
 public sealed class InvokeFirewallRuleCommand : HostCmdlet
 {
     private RuleInput? _input;
-    private IReadOnlyList<FirewallRule> _rules = [];
+    private IReadOnlyDictionary<HostTarget, IReadOnlyList<FirewallRule>> _rules = new Dictionary<HostTarget, IReadOnlyList<FirewallRule>>();
 
     // Untyped: a typed array would drop what does not bind and apply the rest.
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, HelpMessage = "Rules, objects with a property Rules, rules as text, or rules from JSON or CLIXML.")]
@@ -29,9 +29,21 @@ public sealed class InvokeFirewallRuleCommand : HostCmdlet
     [Parameter(HelpMessage = "Write what could lock somebody out, and ask nothing where -Prune removes a control wholly.")]
     public SwitchParameter Force { get; set; }
 
-    protected override void BeginProcessing() => _input = new RuleInput(this);
+    [Parameter(HelpMessage = "Seconds after which a host puts back what was there, unless the change is confirmed.")]
+    [ValidateRange(2, 86400)]
+    public int RollbackAfter { get; set; }
 
-    protected override void ProcessRecord() => _input!.Add(InputObject);
+    protected override void BeginProcessing()
+    {
+        base.BeginProcessing();
+        _input = new RuleInput(this);
+    }
+
+    protected override void ProcessRecord()
+    {
+        base.ProcessRecord();
+        _input!.Add(InputObject, CurrentTargets);
+    }
 
     protected override void EndProcessing()
     {
@@ -39,14 +51,14 @@ public sealed class InvokeFirewallRuleCommand : HostCmdlet
         WorkOnHosts();
     }
 
-    private protected override Task WorkAsync(IReadOnlyList<HostConnection> hosts, PipelineQueue queue, CancellationToken stop)
+    private protected override Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
     {
         var options = new PlanOptions { Prune = Prune, Force = Force, CreateChain = CreateChain };
-        if (Prune && !Force)
-        {
-            queue.Danger = plan => plan.VanishingControls.Count == 0 ? null
-                : $"-Prune leaves nothing of {string.Join(", ", plan.VanishingControls)} on {plan.Before.HostName}: what these controls block would be open. Remove them?";
-        }
-        return Fleet.ApplyAsync([.. hosts.Select(host => new FleetHost(host.Host))], before => Plan.From(_rules, before, options), hosts.Count, queue, stop);
+        var rollback = RollbackAfter > 0 ? new RollbackOptions(TimeSpan.FromSeconds(RollbackAfter)) : null;
+        return Fleet.ApplyAsync([host.ForFleet()], before => Plan.From(_rules[host.Target], before, options), 1, queue, stop, rollback);
     }
+
+    // Rules that all stand in the input stay; a control of which nothing stays is asked about.
+    private protected override string? Danger(Plan plan) => !Prune || Force || plan.VanishingControls.Count == 0 ? null
+        : $"-Prune leaves nothing of {string.Join(", ", plan.VanishingControls)} on {plan.Before.HostName}: what these controls block would be open. Remove them?";
 }

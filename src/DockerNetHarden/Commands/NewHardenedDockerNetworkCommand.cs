@@ -48,6 +48,7 @@ public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
 
     protected override void BeginProcessing()
     {
+        base.BeginProcessing();
         try
         {
             _request = new HardenedNetworkRequest(
@@ -66,24 +67,24 @@ public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
 
     protected override void EndProcessing() => WorkOnHosts();
 
-    private protected override async Task WorkAsync(IReadOnlyList<HostConnection> hosts, PipelineQueue queue, CancellationToken stop)
+    // One network that cannot be had is the command's failure; one of many hosts is one error.
+    private protected override bool EndsAtFailure(int hosts) => hosts == 1;
+
+    private protected override async Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
     {
-        foreach (var host in hosts)
-        {
-            var engine = await host.Docker.GetEngineAsync(stop).ConfigureAwait(false);
-            var spec = _request!.ToSpec(engine);
-            var found = await host.Docker.FindNetworkAsync(spec.Name, stop).ConfigureAwait(false);
-            if (found is not null && spec.DifferencesFrom(found) is { Count: > 0 } differences)
-                throw CommandFailure.NetworkDiffers(spec.Name, differences);
-            var status = found is not null ? NetworkStatus.Exists
-                : await queue.AskAsync(Question("Create", host.Name, spec), Question("Create", host.Name, spec) + "?", null, stop).ConfigureAwait(false) ? NetworkStatus.Created
-                : NetworkStatus.Planned;
-            if (status == NetworkStatus.Created)
-                found = await host.Docker.CreateNetworkAsync(spec, stop).ConfigureAwait(false);
-            if (found is null && spec.Subnets.Count == 0)
-                queue.Warning(host.Name, $"The subnet of '{spec.Name}' is not known before the network is made: the lines of its rules that need it (the backstop's) are left out here. Give -Subnet to have them.");
-            queue.Write(_request.Describe(host.Name, spec, found, status));
-        }
+        var engine = await host.Docker.GetEngineAsync(stop).ConfigureAwait(false);
+        var spec = _request!.ToSpec(engine);
+        var found = await host.Docker.FindNetworkAsync(spec.Name, stop).ConfigureAwait(false);
+        if (found is not null && spec.DifferencesFrom(found) is { Count: > 0 } differences)
+            throw CommandFailure.NetworkDiffers(spec.Name, differences);
+        var status = found is not null ? NetworkStatus.Exists
+            : await queue.AskAsync(Question("Create", host.Name, spec), Question("Create", host.Name, spec) + "?", null, stop).ConfigureAwait(false) ? NetworkStatus.Created
+            : NetworkStatus.Planned;
+        if (status == NetworkStatus.Created)
+            found = await host.Docker.CreateNetworkAsync(spec, stop).ConfigureAwait(false);
+        if (found is null && spec.Subnets.Count == 0)
+            queue.Warning(host.Name, $"The subnet of '{spec.Name}' is not known before the network is made: the lines of its rules that need it (the backstop's) are left out here. Give -Subnet to have them.");
+        queue.Write(_request.Describe(host.Name, spec, found, status));
     }
 
     private string Question(string verb, string host, NetworkSpec spec) =>

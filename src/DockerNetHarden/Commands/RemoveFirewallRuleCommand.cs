@@ -18,7 +18,8 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
     private const string AllSet = "All";
 
     private RuleInput? _input;
-    private Func<HostSnapshot, Plan>? _planner;
+    private IReadOnlyDictionary<HostTarget, IReadOnlyList<FirewallRule>>? _rules;
+    private string[]? _controls;
 
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = RuleSet, HelpMessage = "Rules, as Get-FirewallRule or the emitters give them, or as text.")]
     [Alias("Rule")]
@@ -40,12 +41,17 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
     [Parameter(Mandatory = true, ParameterSetName = AllSet, HelpMessage = "All rules that are ours.")]
     public SwitchParameter All { get; set; }
 
-    protected override void BeginProcessing() => _input = new RuleInput(this);
+    protected override void BeginProcessing()
+    {
+        base.BeginProcessing();
+        _input = new RuleInput(this);
+    }
 
     protected override void ProcessRecord()
     {
+        base.ProcessRecord();
         if (ParameterSetName is RuleSet)
-            _input!.Add(InputObject);
+            _input!.Add(InputObject, CurrentTargets);
     }
 
     protected override void EndProcessing()
@@ -56,19 +62,18 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
             if (_input!.IsEmpty)
                 return;
             // A rule less is removed less: that opens nothing.
-            var rules = _input.Complete(failOnUpstreamError: false);
-            _planner = host => WithoutRules(rules, host);
+            _rules = _input.Complete(failOnUpstreamError: false);
         }
         WorkOnHosts();
     }
 
-    private protected override Task WorkAsync(IReadOnlyList<HostConnection> hosts, PipelineQueue queue, CancellationToken stop)
-    {
-        // -All:$false chooses nothing.
-        var controls = MarkFilter.CheckControls(Control);
-        bool Chosen(RuleMark mark) => ParameterSetName is AllSet ? All : MarkFilter.Holds(controls, mark.Control) && MarkFilter.Holds(Network, mark.Network);
-        return Fleet.ApplyAsync([.. hosts.Select(host => new FleetHost(host.Host))], _planner ?? (before => Plan.Without(Chosen, before)), hosts.Count, queue, stop);
-    }
+    private protected override void Prepare() => _controls = MarkFilter.CheckControls(Control);
+
+    private protected override Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop) =>
+        Fleet.ApplyAsync([host.ForFleet()], _rules is null ? before => Plan.Without(IsChosen, before) : before => WithoutRules(_rules[host.Target], before), 1, queue, stop);
+
+    // -All:$false chooses nothing.
+    private bool IsChosen(RuleMark mark) => ParameterSetName is AllSet ? All : MarkFilter.Holds(_controls, mark.Control) && MarkFilter.Holds(Network, mark.Network);
 
     // A text without a mark means our Custom rule of these words. Where only somebody else's line has them, say so instead of doing nothing.
     private static Plan WithoutRules(IReadOnlyList<FirewallRule> rules, HostSnapshot host)

@@ -10,7 +10,8 @@ namespace DockerNetHarden.Commands;
 public sealed class TestFirewallRuleCommand : HostCmdlet
 {
     private RuleInput? _input;
-    private IReadOnlyList<FirewallRule> _rules = [];
+    private IReadOnlyDictionary<HostTarget, IReadOnlyList<FirewallRule>> _rules = new Dictionary<HostTarget, IReadOnlyList<FirewallRule>>();
+    private int _holding;
 
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, HelpMessage = "Rules, objects with a property Rules, rules as text, or rules from JSON or CLIXML.")]
     [Alias("Rule")]
@@ -18,9 +19,17 @@ public sealed class TestFirewallRuleCommand : HostCmdlet
     [AllowEmptyCollection]
     public PSObject?[]? InputObject { get; set; }
 
-    protected override void BeginProcessing() => _input = new RuleInput(this);
+    protected override void BeginProcessing()
+    {
+        base.BeginProcessing();
+        _input = new RuleInput(this);
+    }
 
-    protected override void ProcessRecord() => _input!.Add(InputObject);
+    protected override void ProcessRecord()
+    {
+        base.ProcessRecord();
+        _input!.Add(InputObject, CurrentTargets);
+    }
 
     protected override void EndProcessing()
     {
@@ -28,25 +37,15 @@ public sealed class TestFirewallRuleCommand : HostCmdlet
         WorkOnHosts();
     }
 
-    // One answer for all hosts. A host that could not be read is no proof of anything.
-    private protected override async Task WorkAsync(IReadOnlyList<HostConnection> hosts, PipelineQueue queue, CancellationToken stop)
+    private protected override async Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
     {
-        var holds = true;
-        foreach (var host in hosts)
-        {
-            try
-            {
-                var problems = RulePresence.Problems(_rules, await host.Host.ReadAsync(stop).ConfigureAwait(false));
-                foreach (var problem in problems)
-                    queue.Trace(host.Name, problem);
-                holds &= problems.Count == 0;
-            }
-            catch (Exception error) when (error is not OperationCanceledException)
-            {
-                holds = false;
-                queue.Failure(host.Name, error);
-            }
-        }
-        queue.Write(holds);
+        var problems = RulePresence.Problems(_rules[host.Target], await host.Host.ReadAsync(stop).ConfigureAwait(false));
+        foreach (var problem in problems)
+            queue.Trace(host.Name, problem);
+        if (problems.Count == 0)
+            Interlocked.Increment(ref _holding);
     }
+
+    // One answer for all hosts. A host that could not be read is no proof of anything.
+    private protected override void Finish(PipelineQueue queue) => queue.Write(_holding == _rules.Count);
 }

@@ -3,7 +3,7 @@ using System.Management.Automation;
 namespace DockerNetHarden.Commands;
 
 /// <summary>A failure of a command that the engine knows nothing of: one factory each, with id, category, cause and way out.</summary>
-internal sealed class CommandFailure : Exception
+internal sealed partial class CommandFailure : Exception
 {
     private CommandFailure(string id, ErrorCategory category, string message, string wayOut, object? target = null, Exception? inner = null)
         : base(message, inner) => (Id, Category, WayOut, Subject) = (id, category, wayOut, target);

@@ -18,6 +18,10 @@ internal static class ErrorIds
     public const string NoRule = "NoRule";
     public const string UpstreamError = "UpstreamError";
     public const string CannotAsk = "CannotAsk";
+    public const string AmbiguousTarget = "AmbiguousTarget";
+    public const string InvalidHostName = "InvalidHostName";
+    public const string InvalidOption = "InvalidOption";
+    public const string UnusableSession = "UnusableSession";
 
     // What is on the host.
     public const string NotOurs = "NotOurs";

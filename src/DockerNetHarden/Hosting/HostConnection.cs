@@ -1,5 +1,6 @@
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Docker;
+using DockerNetHarden.Hosts.Ssh;
 
 namespace DockerNetHarden.Commands;
 
@@ -7,21 +8,43 @@ namespace DockerNetHarden.Commands;
 internal sealed class HostConnection : IAsyncDisposable
 {
     private readonly IShell _shell;
+    private readonly bool _sudo;
 
-    private HostConnection(IShell shell, DockerClient docker)
+    private HostConnection(HostTarget target, IShell shell, IHostDocker docker, IDockerSource source, bool sudo)
     {
-        _shell = shell;
-        Docker = docker;
-        Host = new DockerHost(shell, new LocalDockerSource(docker));
+        (Target, _shell, Docker, _sudo) = (target, shell, docker, sudo);
+        Host = new DockerHost(shell, source);
     }
+
+    public HostTarget Target { get; }
 
     public string Name => _shell.HostName;
 
     public DockerHost Host { get; }
 
-    public DockerClient Docker { get; }
+    public IHostDocker Docker { get; }
 
-    public static HostConnection Local() => new(LocalShell.Create(), new DockerClient(DockerEndpoint.FromEnvironment()));
+    public static HostConnection Open(HostTarget target, bool sudo)
+    {
+        if (target.IsLocal)
+        {
+            var client = new DockerClient(DockerEndpoint.FromEnvironment());
+            return new HostConnection(target, LocalShell.Create(), new LocalDocker(client), new LocalDockerSource(client), sudo);
+        }
+        IShell shell = target.Session is { } session ? new PSSessionShell(target.Name, session, target.ConnectTimeout) : SshShell.Open(target.Ssh!, sudo);
+        var source = new ConversationDockerSource(shell, sudo);
+        return new HostConnection(target, shell, new ConversationDocker(source, new ConversationDockerNetworks(shell, sudo)), source, sudo);
+    }
+
+    /// <summary>
+    /// The host as a fleet takes it. Over ssh a change can be confirmed by a connection that is opened after it; here, and in a session that the user opened,
+    /// only a person knows that he still gets in.
+    /// </summary>
+    public FleetHost ForFleet() => new(
+        Host, Target.Ssh is { } ssh ? _ => Task.FromResult<IShell>(SshShell.Open(ssh, _sudo, newConnection: true)) : null);
+
+    /// <summary>Tells the host that a change may stay.</summary>
+    public Task ConfirmAsync(string rollbackId, CancellationToken stop) => RollbackConfirmation.ConfirmAsync(_shell, rollbackId, stop);
 
     public async ValueTask DisposeAsync()
     {

@@ -17,6 +17,18 @@ internal abstract record PipelineMessage
 
     internal sealed record Verbose(string Text) : PipelineMessage;
 
+    /// <param name="Done">How many hosts are done, failed ones too.</param>
+    /// <param name="InFlight">How many are being worked on.</param>
+    /// <param name="Total">How many there are.</param>
+    internal sealed record Progress(int Done, int InFlight, int Total) : PipelineMessage
+    {
+        public ProgressRecord ToRecord(string command) => new(0, command, $"{Done} of {Total} hosts done, {InFlight} in flight")
+        {
+            PercentComplete = 100 * Done / Total,
+            RecordType = Done == Total ? ProgressRecordType.Completed : ProgressRecordType.Processing,
+        };
+    }
+
     /// <param name="Description">What -WhatIf prints.</param>
     /// <param name="Query">What -Confirm asks.</param>
     /// <param name="Caption">The headline of the question.</param>

@@ -16,7 +16,7 @@ internal sealed class RuleInput
 
     private readonly PSCmdlet _cmdlet;
     private readonly object? _lastError;
-    private readonly List<FirewallRule> _rules = [];
+    private readonly Dictionary<HostTarget, List<FirewallRule>> _rules = [];
     private int _position;
 
     /// <summary>Made in BeginProcessing: the whole pipeline has begun by then, and nothing has come yet.</summary>
@@ -29,7 +29,8 @@ internal sealed class RuleInput
     /// <summary>Whether anything came at all.</summary>
     public bool IsEmpty => _position == 0;
 
-    public void Add(PSObject?[]? elements)
+    /// <summary>Takes what came, for the hosts that came with it.</summary>
+    public void Add(PSObject?[]? elements, IReadOnlyList<HostTarget> hosts)
     {
         try
         {
@@ -37,7 +38,13 @@ internal sealed class RuleInput
             foreach (var element in elements ?? [null])
             {
                 _position++;
-                _rules.AddRange(Convert(element, nested: false));
+                var rules = Convert(element, nested: false).ToList();
+                foreach (var host in hosts)
+                {
+                    if (!_rules.TryGetValue(host, out var own))
+                        _rules.Add(host, own = []);
+                    own.AddRange(rules);
+                }
             }
         }
         catch (CommandFailure failure)
@@ -46,16 +53,16 @@ internal sealed class RuleInput
         }
     }
 
-    /// <summary>All rules that came.</summary>
+    /// <summary>All rules that came, by host; each rule once, though it came once for each row of a table.</summary>
     /// <param name="failOnUpstreamError">Whether an error elsewhere in the pipeline matters: a rule less means a hole.</param>
-    public IReadOnlyList<FirewallRule> Complete(bool failOnUpstreamError = true)
+    public IReadOnlyDictionary<HostTarget, IReadOnlyList<FirewallRule>> Complete(bool failOnUpstreamError = true)
     {
         var last = LastError();
         if (failOnUpstreamError && last is not null && !ReferenceEquals(last, _lastError))
             _cmdlet.ThrowTerminatingError(ErrorRecords.From(CommandFailure.UpstreamError(last), null));
-        if (_rules.Count == 0)
+        if (_rules.Count == 0 || _rules.Values.Any(rules => rules.Count == 0))
             _cmdlet.ThrowTerminatingError(ErrorRecords.From(CommandFailure.NoRule(), null));
-        return _rules;
+        return _rules.ToDictionary(each => each.Key, each => (IReadOnlyList<FirewallRule>)[.. each.Value.Distinct()]);
     }
 
     // $Error holds the newest first, handled ones too: a command that errs and goes on may have left a rule out.

@@ -35,6 +35,24 @@ internal static class DockerProgram
             input: string.Concat(requests.Select(static request => $"url = \"http://docker{request.Path}\"\n")), when: """[ "$dnh_curl" = 1 ]""");
     }
 
+    /// <summary>Adds one request that changes something. The ping behind it is why the engine does not take the end of the input for the client's end.</summary>
+    internal static void AddChangeTo(ShellProgram program, DockerRequest request, bool sudo)
+    {
+        program.Do(Find);
+        if (sudo)
+            program.Do(BySudo);
+        using var bytes = new MemoryStream();
+        request.WriteTo(bytes, "docker", close: false);
+        DockerApi.Ping().WriteTo(bytes, "docker", close: true);
+        program.Section(Dial, "$dnh_docker docker system dial-stdio", input: Encoding.UTF8.GetString(bytes.ToArray()), when: """[ "$dnh_dial" = 1 ]""");
+        program.Section(
+            Curl, """
+            $dnh_docker curl --silent --show-error --http1.1 --include --raw --max-time 60 --unix-socket "$dnh_socket" \
+                --request "$1" --header 'Content-Type: application/json' --header 'Expect:' --data-binary @- "http://docker$2"
+            """,
+            data: [request.Method, request.Path], input: Encoding.UTF8.GetString((request.Body ?? ReadOnlyMemory<byte>.Empty).Span), when: """[ "$dnh_curl" = 1 ]""");
+    }
+
     /// <summary>The replies, one a request, whatever their status.</summary>
     /// <exception cref="DockerException">Docker could not be asked.</exception>
     internal static IReadOnlyList<DockerResponse> Read(ShellReply reply, string host, IReadOnlyList<DockerRequest> requests)

@@ -1,0 +1,47 @@
+using System.Management.Automation.Runspaces;
+using DockerNetHarden.Hosts.Ssh;
+
+namespace DockerNetHarden.Commands;
+
+/// <summary>One host that a command is to work on, as it was named. Two targets are one where host, user and port are the same text, or the session is.</summary>
+internal sealed class HostTarget : IEquatable<HostTarget>
+{
+    /// <summary>The name that means this machine, and that results of this machine carry.</summary>
+    public const string LocalName = "localhost";
+
+    private readonly string _key;
+
+    private HostTarget(string name, string key) => (Name, _key) = (name, key);
+
+    public string Name { get; }
+
+    public SshTarget? Ssh { get; private init; }
+
+    public PSSession? Session { get; private init; }
+
+    /// <summary>How long the far end of a session may take to say what it is.</summary>
+    public TimeSpan ConnectTimeout { get; private init; }
+
+    public bool IsLocal => Ssh is null && Session is null;
+
+    public static HostTarget Local() => new(LocalName, "local");
+
+    public static HostTarget Over(SshTarget ssh) =>
+        new(ssh.HostName, string.Join('\n', "ssh", ssh.HostName, ssh.UserName, ssh.Port)) { Ssh = ssh };
+
+    // The far end of a session can call itself localhost (a process, a forwarded port). Results with that name would be taken for this machine's, so it gets one
+    // that no ssh host can have.
+    public static HostTarget Over(PSSession session, TimeSpan? connectTimeout = null) =>
+        new(NameOf(session.ComputerName, session.Name), "session\n" + session.InstanceId) { Session = session, ConnectTimeout = connectTimeout ?? TimeSpan.FromSeconds(15) };
+
+    internal static string NameOf(string? computer, string session) =>
+        string.IsNullOrEmpty(computer) || string.Equals(computer, LocalName, StringComparison.OrdinalIgnoreCase) ? "session:" + session : computer;
+
+    public bool Equals(HostTarget? other) => other is not null && string.Equals(_key, other._key, StringComparison.Ordinal);
+
+    public override bool Equals(object? obj) => Equals(obj as HostTarget);
+
+    public override int GetHashCode() => StringComparer.Ordinal.GetHashCode(_key);
+
+    public override string ToString() => Name;
+}

@@ -1,0 +1,153 @@
+# Which host a command works on: what is refused before any host is touched, and what becomes of hosts that do not answer. Needs ssh, no host.
+
+BeforeDiscovery {
+    . $PSScriptRoot/Common.ps1
+    $onHosts = 'Get-DockerNetwork', 'Get-FirewallRule', 'Invoke-FirewallRule', 'New-HardenedDockerNetwork', 'Remove-FirewallRule', 'Test-FirewallRule', 'Confirm-FirewallChange'
+    $commands = foreach ($name in $onHosts) { @{ Name = $name } }
+    $noSsh = if (Get-Command ssh -CommandType Application -ErrorAction Ignore) { '' } else { ' (skipped: there is no ssh on PATH)' }
+}
+
+BeforeAll {
+    . $PSScriptRoot/Common.ps1
+    Import-Module (Get-StagedModule) -Force
+    $rule = New-FirewallRule -Action Drop -RemoteAddress 10.0.0.5
+    $arguments = @{
+        'Get-DockerNetwork' = @{}
+        'Get-FirewallRule' = @{}
+        'Invoke-FirewallRule' = @{ Rule = $rule }
+        'New-HardenedDockerNetwork' = @{ Name = 'web' }
+        'Remove-FirewallRule' = @{ All = $true }
+        'Test-FirewallRule' = @{ Rule = $rule }
+        'Confirm-FirewallChange' = @{ Id = '0' * 32; Confirm = $false }
+    }
+}
+
+Describe '<Name> and names that are no hosts' -ForEach $commands {
+    It 'refuses <Why> before anything is done' -ForEach @(
+        @{ Why = 'an option of ssh'; Bad = "-oProxyCommand=touch /tmp/dnh-pwned-$PID" }
+        @{ Why = 'an option behind a user'; Bad = "root@-oProxyCommand=touch /tmp/dnh-pwned-$PID" }
+        @{ Why = 'a space'; Bad = 'web 1' }
+        @{ Why = 'an empty text'; Bad = '' }
+        @{ Why = 'a new line'; Bad = "web1`nweb2" }
+        @{ Why = 'code'; Bad = "`$(touch /tmp/dnh-pwned-$PID)" }
+        @{ Why = 'a port that is none'; Bad = 'web1:99999' }
+        @{ Why = 'null'; Bad = $null }
+        @{ Why = 'an empty list'; Bad = @() }
+        @{ Why = 'one bad name among good ones'; Bad = 'web1', '', 'web2' }
+    ) {
+        $call = $arguments[$Name]
+        $failure = Get-TerminatingError { & $Name @call -HostName $Bad -ErrorAction Stop }
+        $failure.FullyQualifiedErrorId | Should -BeLike 'InvalidHostName,DockerNetHarden.Commands.*'
+        $failure.CategoryInfo.Category | Should -Be 'InvalidArgument'
+        $failure.ErrorDetails.RecommendedAction | Should -Not -BeNullOrEmpty
+        "$failure" | Should -BeLike '*No host was touched.'
+        "/tmp/dnh-pwned-$PID" | Should -Not -Exist
+    }
+
+    It 'refuses what is ambiguous: <Why>' -ForEach @(
+        @{ Why = 'a user without a host'; More = @{ UserName = 'root' }; Id = 'AmbiguousTarget' }
+        @{ Why = 'a key without a host'; More = @{ IdentityFilePath = '/nowhere/key' }; Id = 'AmbiguousTarget' }
+        @{ Why = 'a user for this machine'; More = @{ UserName = 'root'; HostName = 'localhost' }; Id = 'AmbiguousTarget' }
+        @{ Why = 'a port that is none'; More = @{ Port = 0; HostName = 'web1' }; Id = 'InvalidHostName' }
+        @{ Why = 'no session at all'; More = @{ Session = $null }; Id = 'UnusableSession' }
+        @{ Why = 'an option that the conversation depends on'; More = @{ HostName = 'web1'; Options = @{ BatchMode = 'no' } }; Id = 'InvalidOption' }
+        @{ Why = 'an option without a value'; More = @{ HostName = 'web1'; Options = @{ ProxyJump = '' } }; Id = 'InvalidOption' }
+    ) {
+        $call = $arguments[$Name]
+        (Get-TerminatingError { & $Name @call @More -ErrorAction Stop }).FullyQualifiedErrorId | Should -BeLike "$Id,*"
+    }
+}
+
+Describe 'Hosts from the pipeline' {
+    It 'ends where some objects name a host and some do not, whichever comes first' {
+        $named = [pscustomobject]@{ HostName = 'web1'; Rules = @($rule) }
+        foreach ($list in @($named, $rule), @($rule, $named)) {
+            (Get-TerminatingError { $list | Invoke-FirewallRule -ErrorAction Stop }).FullyQualifiedErrorId | Should -BeLike 'AmbiguousTarget,*'
+        }
+        { [pscustomobject]@{ HostName = $null; Rules = @($rule) } | Invoke-FirewallRule -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidHostName,*'
+    }
+
+    It 'ends at a row without a host, and does nothing where there is no row' {
+        { "HostName,UserName`nweb1,root`n,root" | ConvertFrom-Csv | Invoke-FirewallRule -Rule $rule -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidHostName,*'
+        'HostName' | ConvertFrom-Csv | Get-FirewallRule -ErrorAction Stop | Should -BeNullOrEmpty
+        { 'HostName' | ConvertFrom-Csv | Invoke-FirewallRule -Rule $rule -ErrorAction Stop } | Should -Throw -ErrorId 'NoRule,*'
+    }
+
+    It 'ends where a row has no column HostName' {
+        $failure = Get-TerminatingError {
+            $ErrorActionPreference = 'Continue'
+            "HostName`nweb1" | ConvertFrom-Csv | ForEach-Object { $_; [pscustomobject]@{ Host = 'web2' } } | Invoke-FirewallRule -Rule $rule 2>$null
+        }
+        # PowerShell's own error for such an object ends nothing by itself; Invoke-FirewallRule sees that it arose.
+        $failure.FullyQualifiedErrorId | Should -Match '^(UpstreamError|InputObjectNotBound),'
+    }
+}
+
+Describe "Hosts that do not answer$noSsh" -Skip:($noSsh -ne '') {
+    BeforeAll {
+        # The kernel takes the connection, and nobody ever says a word.
+        $silent = [Net.Sockets.TcpListener]::new([Net.IPAddress]::Loopback, 0)
+        $silent.Start(100)
+        $port = $silent.LocalEndpoint.Port
+        function Get-SshChild { [Diagnostics.Process]::GetProcessesByName('ssh') | Where-Object { $_.Parent?.Id -eq $PID } }
+    }
+
+    AfterAll { $silent.Stop() }
+
+    It 'gives each its own error, with id, category and target, and counts them in a closing line' {
+        $lines = Get-FirewallRule -HostName '127.0.0.1:1', 'nosuch.invalid' -Verbose -ErrorAction SilentlyContinue -ErrorVariable failures 4>&1
+        $failures | Should -HaveCount 2
+        $refused = $failures | Where-Object TargetObject -EQ '127.0.0.1:1'
+        $refused.FullyQualifiedErrorId, $refused.CategoryInfo.Category | Should -Be 'HostUnreachable,DockerNetHarden.Commands.GetFirewallRuleCommand', 'ConnectionError'
+        ($failures | Where-Object TargetObject -EQ 'nosuch.invalid').FullyQualifiedErrorId | Should -BeLike 'HostNotResolved,*'
+        "$($lines[-1])" | Should -Be '0 of 2 hosts done; with an error: 127.0.0.1:1, nosuch.invalid.'
+    }
+
+    It 'takes host, user and port of a row each' {
+        "HostName,UserName,Port`n127.0.0.1,me,1`n127.0.0.1,,1" | ConvertFrom-Csv | Get-FirewallRule -ErrorAction SilentlyContinue -ErrorVariable failures
+        $failures | Should -HaveCount 2
+        $failures | ForEach-Object { "$_" | Should -BeLike '*port 1: Connection refused*' }
+    }
+
+    It 'waits for one that says nothing no longer than -ConnectingTimeout says' {
+        $clock = [Diagnostics.Stopwatch]::StartNew()
+        Get-FirewallRule -HostName "127.0.0.1:$port" -ConnectingTimeout 2000 -ErrorAction SilentlyContinue -ErrorVariable failures
+        $clock.Elapsed.TotalSeconds | Should -BeGreaterThan 1.5
+        $clock.Elapsed.TotalSeconds | Should -BeLessThan 5
+        $failures.FullyQualifiedErrorId | Should -BeLike 'HostUnreachable,*'
+        Get-SshChild | Should -BeNullOrEmpty
+    }
+
+    It 'says false and why where the rules could not be seen' {
+        $rule | Test-FirewallRule -HostName '127.0.0.1:1' -ErrorAction SilentlyContinue -ErrorVariable failures | Should -BeFalse
+        $failures.FullyQualifiedErrorId | Should -BeLike 'HostUnreachable,*'
+    }
+
+    It 'stops within a second and leaves no ssh behind' {
+        $hosts = 1..3 | ForEach-Object { "u$_@127.0.0.1:$port" }
+        $shell = New-TestShell
+        $running = $shell.AddScript('param($hosts) Get-FirewallRule -HostName $hosts -ConnectingTimeout 60000').AddArgument($hosts).BeginInvoke()
+        for ($i = 0; $i -lt 200 -and @(Get-SshChild).Count -lt 3; $i++) { Start-Sleep -Milliseconds 50 }
+        @(Get-SshChild).Count | Should -Be 3
+        $stopped = Stop-TestShell $shell
+        $stopped.Milliseconds | Should -BeLessThan 1000
+        $stopped.State | Should -Be 'Stopped'
+        $running.IsCompleted | Should -BeTrue
+        Get-SshChild | Should -BeNullOrEmpty
+        $shell.Dispose()
+    }
+
+    It 'never has more connections than -ThrottleLimit says' {
+        $hosts = 1..5 | ForEach-Object { "u$_@127.0.0.1:$port" }
+        $shell = New-TestShell
+        $running = $shell.AddScript('param($hosts) Get-FirewallRule -HostName $hosts -ConnectingTimeout 1000 -ThrottleLimit 2').AddArgument($hosts).BeginInvoke()
+        $most = 0
+        while (-not $running.IsCompleted) {
+            $most = [Math]::Max($most, @(Get-SshChild).Count)
+            Start-Sleep -Milliseconds 20
+        }
+        $most | Should -Be 2
+        $shell.Streams.Error | Should -HaveCount 5
+        $shell.Dispose()
+    }
+}
