@@ -40,7 +40,7 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
                 Remember(torn);
             torn = null;
             if (plan.IsEmpty)
-                return Result(plan, _added.Count + _removed.Count == 0 ? InvocationStatus.Unchanged : InvocationStatus.Applied, Holds(plan));
+                return Result(plan, _added.Count + _removed.Count == 0 ? InvocationStatus.Unchanged : InvocationStatus.Applied, await HoldsAsync(plan, stop).ConfigureAwait(false));
             // A plan that was not the one that was agreed to is asked about again.
             if (!string.Equals(_confirmed, plan.Diff, StringComparison.Ordinal) && !await sink.ConfirmAsync(host.ToString(), plan, stop).ConfigureAwait(false))
                 return Result(plan, _added.Count + _removed.Count == 0 ? InvocationStatus.Planned : InvocationStatus.Applied, verified: false);
@@ -73,7 +73,7 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
                 Remember(plan);
                 var after = Make(before with { Rules = outcome.Rules });
                 if (after.IsEmpty)
-                    return Result(plan, InvocationStatus.Applied, Holds(after));
+                    return Result(plan, InvocationStatus.Applied, await HoldsAsync(after, stop).ConfigureAwait(false));
             }
             if (attempt == MaxAttempts || outcome.UndoFailed || (outcome.Status == WriteStatus.Failed && !IsLostRace(outcome, plan)))
                 throw Failure(outcome, plan);
@@ -83,10 +83,24 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
     }
 
     // That the lines stand is not enough: they have to be asked.
-    private bool Holds(Plan plan)
+    private async Task<bool> HoldsAsync(Plan plan, CancellationToken stop)
     {
+        // Docker takes its jump to DOCKER-USER away and puts it back, some milliseconds later, whenever a network is made: that is no finding.
+        for (var look = 0; look < 3 && plan is { IsEmpty: true, Problems.Count: > 0 } && !stop.IsCancellationRequested; look++)
+        {
+            try
+            {
+                await Task.Delay(100, stop).ConfigureAwait(false);
+                plan = Make(await host.ReadAsync(stop).ConfigureAwait(false));
+            }
+            // The host has been written: it is reported, whatever comes in between now.
+            catch (Exception error) when (error is HostException or OperationCanceledException)
+            {
+                break;
+            }
+        }
         Warn(plan.Problems);
-        return plan.Problems.Count == 0;
+        return plan is { IsEmpty: true, Problems.Count: 0 };
     }
 
     private void Remember(Plan plan)
