@@ -91,7 +91,9 @@ internal static class LabRemains
     private static bool IsLabDaemon(string directory, string folder)
     {
         var arguments = Encoding.UTF8.GetString(File.ReadAllBytes(directory + "/cmdline")).Split('\0');
-        return Path.GetFileName(arguments[0]) is "dockerd" or "containerd" or "containerd-shim" or "containerd-shim-runc-v2" or "docker-proxy" or "runc" or "dnh-lab"
+        // The lab's own services run as `dotnet exec dnh-lab.dll serve`, or as dnh-lab itself.
+        return (Path.GetFileName(arguments[0]) is "dockerd" or "containerd" or "containerd-shim" or "containerd-shim-runc-v2" or "docker-proxy" or "runc" or "dnh-lab"
+                || arguments.Take(3).Any(argument => argument.EndsWith("/dnh-lab.dll", StringComparison.Ordinal)))
             && arguments.Any(argument => argument.Contains(folder, StringComparison.Ordinal));
     }
 
