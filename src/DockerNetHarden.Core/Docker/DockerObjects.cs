@@ -115,4 +115,13 @@ public sealed record DockerContainer
 
     /// <summary>The process id of its first process in the host's pid namespace; 0 where it does not run.</summary>
     public int Pid { get; init; }
+
+    /// <summary>Whether it runs privileged, where the container was inspected.</summary>
+    public bool Privileged { get; init; }
+
+    /// <summary>The capabilities that were added to Docker's defaults, without <c>CAP_</c> (<c>NET_ADMIN</c>, <c>ALL</c>), where the container was inspected.</summary>
+    public IReadOnlyList<string> AddedCapabilities { get; init; } = [];
+
+    /// <summary>The capabilities that were taken from Docker's defaults, without <c>CAP_</c>, where the container was inspected.</summary>
+    public IReadOnlyList<string> DroppedCapabilities { get; init; } = [];
 }

@@ -40,7 +40,7 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
                 Remember(torn);
             torn = null;
             if (plan.IsEmpty)
-                return Result(plan, _added.Count + _removed.Count == 0 ? InvocationStatus.Unchanged : InvocationStatus.Applied, await HoldsAsync(plan, stop).ConfigureAwait(false));
+                return Result(plan, _added.Count + _removed.Count == 0 ? InvocationStatus.Unchanged : InvocationStatus.Applied, await HoldsAsync(before, plan, stop).ConfigureAwait(false));
             // A plan that was not the one that was agreed to is asked about again.
             if (!string.Equals(_confirmed, plan.Diff, StringComparison.Ordinal) && !await sink.ConfirmAsync(host.ToString(), plan, stop).ConfigureAwait(false))
                 return Result(plan, _added.Count + _removed.Count == 0 ? InvocationStatus.Planned : InvocationStatus.Applied, verified: false);
@@ -73,7 +73,7 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
                 Remember(plan);
                 var after = Make(before with { Rules = outcome.Rules });
                 if (after.IsEmpty)
-                    return Result(plan, InvocationStatus.Applied, await HoldsAsync(after, stop).ConfigureAwait(false));
+                    return Result(plan, InvocationStatus.Applied, await HoldsAsync(before, after, stop).ConfigureAwait(false));
             }
             if (attempt == MaxAttempts || outcome.UndoFailed || (outcome.Status == WriteStatus.Failed && !IsLostRace(outcome, plan)))
                 throw Failure(outcome, plan);
@@ -83,15 +83,16 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
     }
 
     // That the lines stand is not enough: they have to be asked.
-    private async Task<bool> HoldsAsync(Plan plan, CancellationToken stop)
+    private async Task<bool> HoldsAsync(HostSnapshot planned, Plan plan, CancellationToken stop)
     {
-        // Docker takes its jump to DOCKER-USER away and puts it back, some milliseconds later, whenever a network is made: that is no finding.
+        // Docker takes its jump to DOCKER-USER away and puts it back, some milliseconds later, whenever a network is made: that is no finding. Only the tables
+        // are looked at again: a network that came since does not make what was written wrong.
         for (var look = 0; look < 3 && plan is { IsEmpty: true, Problems.Count: > 0 } && !stop.IsCancellationRequested; look++)
         {
             try
             {
                 await Task.Delay(100, stop).ConfigureAwait(false);
-                plan = Make(await host.ReadAsync(stop).ConfigureAwait(false));
+                plan = Make(planned with { Rules = (await host.ReadAsync(stop).ConfigureAwait(false)).Rules });
             }
             // The host has been written: it is reported, whatever comes in between now.
             catch (Exception error) when (error is HostException or OperationCanceledException)

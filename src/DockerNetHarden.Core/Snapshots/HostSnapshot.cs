@@ -77,6 +77,42 @@ public sealed record HostSnapshot
     /// <summary>The connection in use, where it is known.</summary>
     public SessionConnection? Session { get; init; }
 
+    /// <summary>The rule sets of the implementation that Docker does not use (legacy tables beside nft ones, or the other way round): their drops hold too.</summary>
+    public IReadOnlyDictionary<Family, Ruleset> OtherRules { get; init; } = new Dictionary<Family, Ruleset>();
+
+    /// <summary>nf_tables as nft prints it; null where nft is missing or could not be read, then rules may exist that iptables-save does not show.</summary>
+    public NftRuleset? Nft { get; init; }
+
+    /// <summary>The routes of all tables, both families.</summary>
+    public IReadOnlyList<HostRoute> Routes { get; init; } = [];
+
+    /// <summary>The routing rules, both families.</summary>
+    public IReadOnlyList<RoutingRule> RoutingRules { get; init; } = [];
+
+    /// <summary>What is known of the links.</summary>
+    public IReadOnlyList<HostLink> LinkDetails { get; init; } = [];
+
+    /// <summary>The sets of ipset(8).</summary>
+    public IReadOnlyList<HostIpSet> IpSets { get; init; } = [];
+
+    /// <summary>IPVS services, as <c>/proc/net/ip_vs</c> names them, a line each.</summary>
+    public IReadOnlyList<string> IpvsServices { get; init; } = [];
+
+    /// <summary>
+    /// Sysctls by name (<c>net.ipv4.ip_forward</c>, <c>net.ipv4.conf.docker0.rp_filter</c>, <c>net.bridge.bridge-nf-call-iptables</c> ...) and value.
+    /// One that does not exist (br_netfilter not loaded) is absent.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> Sysctls { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>dockerd's settings that matter here, from its arguments and its configuration file: <c>iptables</c>, <c>ip6tables</c>, <c>userland-proxy</c>, <c>icc</c>, <c>live-restore</c>, <c>firewall-backend</c> ...</summary>
+    public IReadOnlyDictionary<string, string> DaemonSettings { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>The connections that conntrack knows from containers' addresses; null where they could not be read.</summary>
+    public IReadOnlyList<OpenConnection>? Connections { get; init; }
+
+    /// <summary>Which of the parts of this snapshot were not read, by name, and why: what rests on them cannot be said for certain.</summary>
+    public IReadOnlyDictionary<string, string> Unread { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
     /// <summary>What could not be read and is not needed for every task, a sentence each: a daemon.json that is no JSON, rules of the implementation that Docker does not use.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 }

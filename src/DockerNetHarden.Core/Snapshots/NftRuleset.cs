@@ -1,0 +1,28 @@
+using System.Text.Json;
+
+namespace DockerNetHarden.Snapshots;
+
+/// <summary>A chain of nf_tables. Source: libnftables-json(5).</summary>
+/// <param name="Family"><c>ip</c>, <c>ip6</c>, <c>inet</c>, <c>bridge</c>, <c>netdev</c>, <c>arp</c>.</param>
+/// <param name="Table">The table.</param>
+/// <param name="Name">The chain.</param>
+/// <param name="Type"><c>filter</c>, <c>nat</c> or <c>route</c>; null for a chain that is no base chain.</param>
+/// <param name="Hook"><c>prerouting</c>, <c>input</c>, <c>forward</c>, <c>output</c>, <c>postrouting</c>, <c>ingress</c>, <c>egress</c>; null for no base chain.</param>
+/// <param name="Priority">The priority; 0 for no base chain.</param>
+/// <param name="Policy"><c>accept</c> or <c>drop</c>; null for no base chain.</param>
+/// <param name="Devices">The links of a netdev chain.</param>
+public sealed record NftChain(string Family, string Table, string Name, string? Type, string? Hook, int Priority, string? Policy, IReadOnlyList<string> Devices);
+
+/// <summary>A rule of nf_tables.</summary>
+/// <param name="Family">The family of its table.</param>
+/// <param name="Table">The table.</param>
+/// <param name="Chain">The chain.</param>
+/// <param name="Handle">The handle.</param>
+/// <param name="Expressions">The statements, as libnftables-json(5) writes them.</param>
+public sealed record NftRule(string Family, string Table, string Chain, long Handle, IReadOnlyList<JsonElement> Expressions);
+
+/// <summary>All of nf_tables, as <c>nft -j list ruleset</c> prints it; the tables of iptables-nft too.</summary>
+/// <param name="Chains">The chains.</param>
+/// <param name="Rules">The rules, in order within each chain.</param>
+/// <param name="Flowtables">Flowtables, each as <c>family table name</c>: their packets pass no chain.</param>
+public sealed record NftRuleset(IReadOnlyList<NftChain> Chains, IReadOnlyList<NftRule> Rules, IReadOnlyList<string> Flowtables);
