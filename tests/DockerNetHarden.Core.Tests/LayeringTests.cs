@@ -19,6 +19,7 @@ public sealed partial class LayeringTests
         ["Snapshots"] = ["Rules", "Iptables", "Docker"],
         ["Planning"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots"],
         ["Analysis"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots", "Planning"],
+        ["Policy"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots", "Planning"],
         ["Hosts"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots", "Planning", "Analysis"],
     };
 
@@ -152,7 +153,7 @@ public sealed partial class LayeringTests
         return folder?.FullName ?? throw new InvalidOperationException($"DockerNetHarden.sln is in no folder above {AppContext.BaseDirectory}.");
     }
 
-    [GeneratedRegex("""(?<![.\w])(?<root>DockerNetHarden\.)?(?<layer>Rules|Controls|Iptables|Docker|Snapshots|Planning|Analysis|Hosts)(?:\.(?<member>[A-Z]\w*)|;)""", RegexOptions.ExplicitCapture, Patience)]
+    [GeneratedRegex("""(?<![.\w])(?<root>DockerNetHarden\.)?(?<layer>Rules|Controls|Iptables|Docker|Snapshots|Planning|Analysis|Policy|Hosts)(?:\.(?<member>[A-Z]\w*)|;)""", RegexOptions.ExplicitCapture, Patience)]
     private static partial Regex LayerUse();
 
     [GeneratedRegex("""\b(?:class|record|struct|interface|enum) (?<type>[A-Z]\w*)""", RegexOptions.ExplicitCapture, Patience)]
