@@ -2,7 +2,10 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using DockerNetHarden.Controls;
+using DockerNetHarden.Docker;
+using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Policy;
 
@@ -24,15 +27,26 @@ public sealed record HardeningPolicy
     /// <summary>Single rules, each with its mark.</summary>
     public IReadOnlyList<FirewallRule> SingleRules { get; init; } = [];
 
-    /// <summary>All rules that it means, complete for their marks.</summary>
-    /// <param name="networks">The networks as they are on the host, where they are known; else what only a network can say is looked up when the rules are applied.</param>
+    /// <summary>All rules that it means, complete for their marks, for a host that was not read.</summary>
     /// <exception cref="RuleException">A parameter cannot be.</exception>
-    public IReadOnlyList<FirewallRule> Rules(IReadOnlyList<Docker.DockerNetwork>? networks = null) =>
-    [
-        .. Networks.SelectMany(network => network.Rules(networks?.FirstOrDefault(found => string.Equals(found.Name, network.Name, StringComparison.Ordinal)))),
-        .. Controls.SelectMany(control => control.Rules()),
-        .. SingleRules,
-    ];
+    public IReadOnlyList<FirewallRule> Rules() => Rules(network => network.Rules());
+
+    /// <summary>All rules that it means on a host that was read; networks that are not there yet have theirs as far as they can be known.</summary>
+    /// <exception cref="RuleException">A parameter cannot be.</exception>
+    public IReadOnlyList<FirewallRule> RulesOn(IReadOnlyList<DockerNetwork> networks) =>
+        Rules(network => network.RulesOn(networks.FirstOrDefault(found => string.Equals(found.Name, network.Name, StringComparison.Ordinal))));
+
+    /// <summary>What has to change on a host so that it is as the policy says.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="options">How; with <see cref="PlanOptions.Prune"/> the policy is all that is ours there, and an empty one removes everything of ours.</param>
+    /// <exception cref="PlanException">The host cannot have these rules, or the policy says nothing.</exception>
+    public Plan PlanOn(HostSnapshot host, PlanOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        ArgumentNullException.ThrowIfNull(options);
+        var rules = RulesOn(host.Networks);
+        return rules.Count == 0 && options is { Prune: true, Force: true } ? Plan.Without(_ => true, host) : Plan.From(rules, host, options);
+    }
 
     /// <summary>Reads a policy.</summary>
     /// <param name="text">The JSON.</param>
@@ -67,6 +81,9 @@ public sealed record HardeningPolicy
         }
         return Encoding.UTF8.GetString(buffer.WrittenSpan).ReplaceLineEndings("\n") + "\n";
     }
+
+    private IReadOnlyList<FirewallRule> Rules(Func<HardenedNetwork, IReadOnlyList<FirewallRule>> profile) =>
+        [.. Networks.SelectMany(profile), .. Controls.SelectMany(control => control.Rules()), .. SingleRules];
 
     private static void WriteList<T>(Utf8JsonWriter json, string name, IReadOnlyList<T> items, Action<T> write)
     {

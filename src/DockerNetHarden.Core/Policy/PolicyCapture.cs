@@ -19,7 +19,7 @@ public static class PolicyCapture
         var left = InstalledRule.ReadAll(host).Where(rule => rule is { IsOurs: true, Rule: not null }).Select(rule => rule.Rule!)
             .GroupBy(rule => rule.Mark).ToDictionary(group => group.Key, group => group.ToList());
         // What stands of each mark is looked at before anything is taken for granted: a profile's label alone does not mean that its rules are there.
-        var networks = host.Networks.Select(Network).OfType<HardenedNetwork>().Where(network => Take(left, network.Rules(Find(host, network.Name)), host)).ToList();
+        var networks = host.Networks.Select(Network).OfType<HardenedNetwork>().Where(network => Take(left, network.RulesOn(Find(host, network.Name)), host)).ToList();
         var controls = new List<Control>();
         foreach (var mark in left.Keys.OrderBy(mark => mark.ToString(), StringComparer.Ordinal).ToList())
         {

@@ -45,23 +45,18 @@ public sealed record HardenedDockerNetwork
     public override string ToString() => Name;
 
     /// <summary>The network as it is, or as it would be. Of a subnet that only Docker will choose nothing is said, so that the rules can stand before the network does.</summary>
-    internal static HardenedDockerNetwork From(string host, HardenedNetwork asked, DockerNetwork? found, NetworkStatus status)
+    internal static HardenedDockerNetwork From(string host, HardenedNetwork asked, DockerNetwork? found, NetworkStatus status) => new()
     {
-        var subnets = found?.Subnets ?? asked.Subnets;
-        var bridge = found?.Bridge ?? asked.Bridge;
-        return new HardenedDockerNetwork
-        {
-            HostName = host,
-            Name = asked.Name,
-            Id = found?.Id,
-            Bridge = bridge,
-            Subnet = Text(subnets),
-            Gateway = Text(found?.Gateways ?? asked.Gateways),
-            Profile = asked.Profile,
-            Status = status,
-            Rules = NetworkProfiles.Rules(asked.Profile, new ControlTarget(asked.Name, bridge, subnets)),
-        };
-    }
+        HostName = host,
+        Name = asked.Name,
+        Id = found?.Id,
+        Bridge = found?.Bridge ?? asked.Bridge,
+        Subnet = Text(found?.Subnets ?? asked.Subnets),
+        Gateway = Text(found?.Gateways ?? asked.Gateways),
+        Profile = asked.Profile,
+        Status = status,
+        Rules = asked.RulesOn(found),
+    };
 
     private static string? Text(IReadOnlyList<Cidr> prefixes) => prefixes.Count == 0 ? null : string.Join(',', prefixes.Select(prefix => prefix.ToShortString()));
 }

@@ -53,7 +53,7 @@ public sealed class PolicyCaptureTests
         var policy = PolicyCapture.Of(host);
         Assert.Empty(policy.Controls);
         Assert.Contains(custom, policy.SingleRules);
-        Assert.True(Plan.From(policy.Rules(host.Networks), host, new PlanOptions { Prune = true, Force = true }).IsEmpty);
+        Assert.True(policy.PlanOn(host, new PlanOptions { Prune = true, Force = true }).IsEmpty);
     }
 
     [Theory]
