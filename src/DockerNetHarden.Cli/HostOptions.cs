@@ -19,9 +19,9 @@ internal sealed class HostOptions
         command.Options.Add(_ssh);
         command.Options.Add(_sudo);
         command.Options.Add(_throttle);
-        command.Validators.Add(result =>
+        _throttle.Validators.Add(static result =>
         {
-            if (result.GetValue(_throttle) < 1)
+            if (!result.Implicit && result.GetValueOrDefault<int>() < 1)
                 result.AddError("--throttle is at least 1.");
         });
     }

@@ -15,9 +15,9 @@ internal sealed class ApplyCommand() : PolicyCommand("apply", "Bring hosts to th
         _options.AddTo(command);
         command.Options.Add(_noNetworks);
         command.Options.Add(_rollback);
-        command.Validators.Add(result =>
+        _rollback.Validators.Add(static result =>
         {
-            if (result.GetValue(_rollback) is not (null or (>= 2 and <= 86400)))
+            if (result.GetValueOrDefault<int?>() is not (null or (>= 2 and <= 86400)))
                 result.AddError("--rollback-after is from 2 to 86400 seconds.");
         });
     }
