@@ -1,5 +1,4 @@
 using System.Text;
-using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Snapshots;
