@@ -1,5 +1,6 @@
 using System.Text.Json;
 using DockerNetHarden.Lab.Probing;
+using DockerNetHarden.Lab.Linux;
 using DockerNetHarden.Lab.Services;
 using DockerNetHarden.Lab.Tests.Hardening;
 

@@ -25,7 +25,7 @@ internal sealed class WatchProcess : IAsyncDisposable
     public static WatchProcess Start(LabHost lab, string policy)
     {
         // nsenter becomes the program: a signal to the process reaches it.
-        var start = new ProcessStartInfo(lab.Shell[0], [.. lab.Shell.Skip(1), "dotnet", Program, "watch", policy, "--json"]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        var start = new ProcessStartInfo(lab.Shell[0], [.. lab.Shell.Skip(1), "dotnet", Program, "watch", policy, "--json"]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         start.Environment["DOCKER_HOST"] = lab.DockerHost;
         return new WatchProcess(Process.Start(start)!);
     }
