@@ -24,7 +24,7 @@ internal sealed class BackstopCheck : ICheck
             return Info.Found(network, FindingStatus.Pass, "What is closed is closed without DOCKER-USER too, or is not closed at all.");
         return Info.Found(network, FindingStatus.Fail, ["While the jump is away:", .. Evidence.Of(all)]) with
         {
-            Rules = [.. (metadata.IsOpen ? Remedies.Metadata(network, metadata) : []).Concat(ranges.IsOpen ? Remedies.Internal(network, [Family.IPv4]) : [])],
+            Rules = [.. (metadata.IsOpen ? Remedies.Metadata(network, metadata) : []).Concat(ranges.IsOpen ? Remedies.Internal(network) : [])],
             Remedy = "Pipe this finding to Invoke-FirewallRule: its rules have a second half in mangle POSTROUTING, which Docker never touches.",
         };
     }

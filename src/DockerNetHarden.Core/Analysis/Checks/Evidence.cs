@@ -14,15 +14,16 @@ internal static class Evidence
     /// <inheritdoc cref="Of(Answer)"/>
     public static string[] Of(IEnumerable<AccessPart> parts)
     {
-        var groups = parts.GroupBy(Decision, StringComparer.Ordinal)
-            .OrderBy(group => Weight(group.First().Verdict))
+        // A rule's text is long, and most of them are never shown.
+        var groups = parts.GroupBy(part => (part.Verdict, part.Backend, part.Table, part.Chain, part.Position, part.Reason))
+            .OrderBy(group => Weight(group.Key.Verdict))
             .ToList();
-        var lines = groups.Take(MostLines).Select(group => $"{Packets(group)}: {group.Key}");
+        var lines = groups.Take(MostLines).Select(group => $"{Packets(group)}: {Decision(group.First())}");
         return groups.Count <= MostLines ? [.. lines] : [.. lines, string.Create(CultureInfo.InvariantCulture, $"and {groups.Count - MostLines} more.")];
     }
 
-    /// <summary>The verdict and what decides it.</summary>
-    public static string Decision(AccessPart part)
+    // The verdict and what decides it.
+    private static string Decision(AccessPart part)
     {
         var backend = part.Backend is null or "nft" ? "" : part.Backend + " ";
         var place = part switch
