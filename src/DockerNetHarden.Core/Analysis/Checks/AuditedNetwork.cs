@@ -93,7 +93,7 @@ internal sealed class AuditedNetwork
     public AccessQuery Query(Family family) => new() { Family = family, InInterface = Bridge, Sources = [.. Network.Subnets.Where(subnet => subnet.Family == family)] };
 
     /// <summary>TCP and UDP: what a service can be reached by.</summary>
-    public Answer Services(Answer answer, Family family) => answer.Within(AllServices[family]);
+    public static Answer Services(Answer answer, Family family) => answer.Within(AllServices[family]);
 
     /// <summary>DNS to the servers that containers ask; no control closes it unless it is told to.</summary>
     public IEnumerable<PacketSet> Dns(Family family)
@@ -127,8 +127,7 @@ internal sealed class AuditedNetwork
     {
         if (query is null)
             return Answer.Nothing;
-        var foreign = Audit.NoContainers.Where(address => address.Family == query.Family).ToList();
-        var strangers = foreign.Count == 0 ? PacketSet.None(query.Family) : PacketSet.Of(new AccessQuery { Family = query.Family, InInterface = Bridge, Sources = foreign });
+        var strangers = Audit.NoContainers(query.Family);
         return new Answer([.. Pieces(query).SelectMany(piece => walk.Ask(PacketSet.Of(piece).Subtract(strangers), Bridge))]);
     }
 

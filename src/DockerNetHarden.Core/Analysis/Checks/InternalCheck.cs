@@ -12,7 +12,7 @@ internal sealed class InternalCheck : ICheck
     /// <summary>What becomes of packets to internal ranges, without DNS to the containers' resolvers and what InternalAccess leaves open.</summary>
     public static Answer Of(AuditedNetwork network, Family family)
     {
-        var answer = network.Services(network.Internal(family), family).Without(network.Dns(family));
+        var answer = AuditedNetwork.Services(network.Internal(family), family).Without(network.Dns(family));
         return answer.IsOpen ? answer.Without(network.Audit.Controls.Exceptions("InternalAccess", family, network.Bridge)) : answer;
     }
 
