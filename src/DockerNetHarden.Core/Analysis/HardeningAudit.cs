@@ -6,7 +6,7 @@ namespace DockerNetHarden.Analysis;
 /// <summary>Every check on every network of one host. Pure: snapshot in, findings out.</summary>
 public static class HardeningAudit
 {
-    // Each family of checks finds by itself and knows nothing of the others; what the saved rules are compared with comes in here too.
+    // Each family of checks finds by itself and knows nothing of the others.
     private static readonly ICheck[] Checks =
     [
         new ReadingCheck(),

@@ -6,6 +6,7 @@ namespace DockerNetHarden.Analysis.Checks;
 /// <summary>A host under audit: what several checks need of it, worked out once.</summary>
 internal sealed class AuditedHost
 {
+    private readonly Dictionary<Family, PacketSet> _strangers = [];
     private readonly Lazy<PacketWalk> _withoutDockerUser;
     private readonly Lazy<InstalledControls> _controls;
 
@@ -43,6 +44,19 @@ internal sealed class AuditedHost
 
     /// <summary>A setting of dockerd as a switch; null where it is not set.</summary>
     public bool? Setting(string name) => Host.DaemonSettings.TryGetValue(name, out var value) ? GoFlag.Read(value) : null;
+
+    /// <summary>Packets from addresses that are no container's: the host's own, and broadcast ones.</summary>
+    public PacketSet NoContainers(Family family)
+    {
+        if (_strangers.TryGetValue(family, out var strangers))
+            return strangers;
+        var addresses = Host.Addresses.Select(address => address.Address)
+            .Concat(Host.Routes.Where(route => route.Type is "local" or "broadcast").Select(route => route.Destination))
+            .Where(address => address.Family == family)
+            .ToList();
+        return _strangers[family] = addresses.Count == 0 ? PacketSet.None(family)
+            : PacketSet.Of(new AccessQuery { Family = family, InInterface = "any", Sources = Cidr.Aggregate(addresses) });
+    }
 
     private static HostSnapshot WithoutJump(HostSnapshot host) => host with
     {

@@ -10,8 +10,20 @@ namespace DockerNetHarden.Analysis.Checks;
 internal sealed class AuditedNetwork
 {
     private static readonly IReadOnlyList<MetadataEndpoint> Endpoints = MetadataEndpoints.Merge(MetadataEndpoints.Providers);
+    // 10.0.0.0/8 is, and everything.
+    private const int WideLength = 8;
+
+    // A set of packets knows no link; a question has to name one.
+    private const string AnyLink = "any";
+
     private static readonly string[] ServiceProtocols = ["tcp", "udp"];
+    private static readonly IReadOnlyDictionary<Family, PacketSet> AllServices = Enum.GetValues<Family>().ToDictionary(family => family, family => ServiceProtocols
+        .Select(protocol => PacketSet.Of(new AccessQuery { Family = family, InInterface = AnyLink, Protocol = protocol })).Aggregate((one, other) => one.Union(other)));
+
     private static readonly Cidr LinkLocal6 = Cidr.Parse("fe80::/10");
+
+    // Nothing outside.
+    private static readonly PacketSet Loopback = PacketSet.Of(new AccessQuery { Family = Family.IPv4, InInterface = AnyLink, Destinations = [Cidr.Parse("127.0.0.0/8")] });
 
     private readonly Dictionary<(string Question, Family Family), Answer> _answers = [];
 
@@ -74,14 +86,14 @@ internal sealed class AuditedNetwork
 
     /// <summary>What becomes of new connections to mail servers outside; not what is translated to a container's published port.</summary>
     public Answer Mail(Family family) => Ask("Mail", family, () => Leaving(AskOf(Audit.Walk, Query(family) with { Protocol = "tcp", Ports = PortList.Parse(SmtpRate.DefaultPorts, "Port") }))
-        .Where(part => part.NewDestination is null));
+        .Where(part => part.NewDestination is null)
+        .Without(family == Family.IPv4 ? [Loopback] : []));
 
     /// <summary>All packets from its containers. A source that is not the network's gets no answer back; what it can do is another check's.</summary>
     public AccessQuery Query(Family family) => new() { Family = family, InInterface = Bridge, Sources = [.. Network.Subnets.Where(subnet => subnet.Family == family)] };
 
     /// <summary>TCP and UDP: what a service can be reached by.</summary>
-    public Answer Services(Answer answer, Family family) => answer.Within(
-        ServiceProtocols.Select(protocol => PacketSet.Of(new AccessQuery { Family = family, InInterface = Bridge, Protocol = protocol })).Aggregate((one, other) => one.Union(other)));
+    public static Answer Services(Answer answer, Family family) => answer.Within(AllServices[family]);
 
     /// <summary>DNS to the servers that containers ask; no control closes it unless it is told to.</summary>
     public IEnumerable<PacketSet> Dns(Family family)
@@ -110,15 +122,30 @@ internal sealed class AuditedNetwork
     private Answer Leaving(Answer answer) => answer.Where(part =>
         part.Path is not (PacketPath.Local or PacketPath.Bridged) && !string.Equals(part.OutInterface, Bridge, StringComparison.Ordinal));
 
-    // Whoever pretends to be the host is not let in (RFC 1812, 5.3.8; the kernel's martian sources, unless accept_local is set), and gets no answer back.
+    // Sources that are no container's: the host's own addresses and broadcast ones. The kernel refuses them (its martian sources), and no answer ever comes back.
     private Answer AskOf(PacketWalk walk, AccessQuery? query)
     {
         if (query is null)
             return Answer.Nothing;
-        var own = Audit.Host.Addresses.Select(address => address.Address).Where(address => address.Family == query.Family).Distinct().ToList();
-        var packets = PacketSet.Of(query);
-        return new Answer(walk.Ask(own.Count == 0 ? packets : packets.Subtract(PacketSet.Of(new AccessQuery { Family = query.Family, InInterface = Bridge, Sources = own })), Bridge));
+        var strangers = Audit.NoContainers(query.Family);
+        return new Answer([.. Pieces(query).SelectMany(piece => walk.Ask(PacketSet.Of(piece).Subtract(strangers), Bridge))]);
     }
+
+    // Long lists of destinations cut a wide question into as many pieces, and each rule is held against each piece: sixteen questions of a sixteenth are
+    // answered sooner than one. Where rules are few, one is.
+    private IEnumerable<AccessQuery> Pieces(AccessQuery query)
+    {
+        const int Many = 1_000;
+        if (!Audit.Host.Rules.TryGetValue(query.Family, out var rules) || rules.AllRules.Count < Many)
+            return [query];
+        var everywhere = Cidr.From(query.Family, UInt128.Zero, 0);
+        return (query.Destinations.Count == 0 ? [everywhere] : query.Destinations)
+            .GroupBy(place => place.Length <= WideLength)
+            .SelectMany(group => group.Key ? group.SelectMany(Sixteenths).Select(place => query with { Destinations = [place] }) : [query with { Destinations = [.. group] }]);
+    }
+
+    private static IEnumerable<Cidr> Sixteenths(Cidr place) => Enumerable.Range(0, 16)
+        .Select(number => Cidr.From(place.Family, place.Bits | ((UInt128)(uint)number << (Cidr.Width(place.Family) - place.Length - 4)), place.Length + 4));
 
     private Answer Ask(string question, Family family, Func<Answer> ask)
     {

@@ -24,7 +24,7 @@ internal sealed class BackstopCheck : ICheck
             return Info.Found(network, FindingStatus.Pass, "What is closed is closed without DOCKER-USER too, or is not closed at all.");
         return Info.Found(network, FindingStatus.Fail, ["While the jump is away:", .. Evidence.Of(all)]) with
         {
-            Rules = [.. (metadata.IsOpen ? Remedies.Metadata(network, metadata) : []).Concat(ranges.IsOpen ? Remedies.Internal(network, [Family.IPv4]) : [])],
+            Rules = [.. (metadata.IsOpen ? Remedies.Metadata(network, metadata) : []).Concat(ranges.IsOpen ? Remedies.Internal(network) : [])],
             Remedy = "Pipe this finding to Invoke-FirewallRule: its rules have a second half in mangle POSTROUTING, which Docker never touches.",
         };
     }
@@ -32,7 +32,7 @@ internal sealed class BackstopCheck : ICheck
     // What is closed with the jump and open without it.
     private static Answer Opened(AuditedNetwork network, Answer with, Answer without, string control, IEnumerable<PacketSet> kept)
     {
-        var open = new Answer([.. network.Services(without, Family.IPv4).Open.Where(part => part.Path is PacketPath.Forward)]);
+        var open = new Answer([.. AuditedNetwork.Services(without, Family.IPv4).Open.Where(part => part.Path is PacketPath.Forward)]);
         if (!open.IsOpen || !with.Closed.Any())
             return Answer.Nothing;
         var closed = with.Closed.Select(part => part.Packets).Aggregate((one, other) => one.Union(other));

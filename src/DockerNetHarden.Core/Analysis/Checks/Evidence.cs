@@ -5,8 +5,9 @@ namespace DockerNetHarden.Analysis.Checks;
 /// <summary>What was seen, in lines for a person: which packets, what becomes of them, and the rule that decides.</summary>
 internal static class Evidence
 {
-    // More lines than a person reads at once say less, not more.
+    // More lines than a person reads at once say less, not more; of what is well the first are enough.
     private const int MostLines = 8;
+    private const int MostLinesOfClosed = 3;
 
     /// <summary>The parts of an answer, those that matter most first; parts with one deciding rule in one line.</summary>
     public static string[] Of(Answer answer) => Of(answer.Parts);
@@ -14,15 +15,17 @@ internal static class Evidence
     /// <inheritdoc cref="Of(Answer)"/>
     public static string[] Of(IEnumerable<AccessPart> parts)
     {
-        var groups = parts.GroupBy(Decision, StringComparer.Ordinal)
-            .OrderBy(group => Weight(group.First().Verdict))
+        // A rule's text is long, and most of them are never shown.
+        var groups = parts.GroupBy(part => (part.Verdict, part.Backend, part.Table, part.Chain, part.Position, part.Reason))
+            .OrderBy(group => Weight(group.Key.Verdict))
             .ToList();
-        var lines = groups.Take(MostLines).Select(group => $"{Packets(group)}: {group.Key}");
-        return groups.Count <= MostLines ? [.. lines] : [.. lines, string.Create(CultureInfo.InvariantCulture, $"and {groups.Count - MostLines} more.")];
+        var most = groups.Count > 0 && Weight(groups[0].Key.Verdict) == Weight(Verdict.Drop) ? MostLinesOfClosed : MostLines;
+        var lines = groups.Take(most).Select(group => $"{Packets(group)}: {Decision(group.First())}");
+        return groups.Count <= most ? [.. lines] : [.. lines, string.Create(CultureInfo.InvariantCulture, $"and {groups.Count - most} more.")];
     }
 
-    /// <summary>The verdict and what decides it.</summary>
-    public static string Decision(AccessPart part)
+    // The verdict and what decides it.
+    private static string Decision(AccessPart part)
     {
         var backend = part.Backend is null or "nft" ? "" : part.Backend + " ";
         var place = part switch

@@ -19,7 +19,7 @@ internal sealed class HostCheck : ICheck
     /// <summary>What becomes of packets to services on the host, without what is excepted: its DNS for containers, and what HostAccess leaves open.</summary>
     public static Answer Of(AuditedNetwork network, Family family)
     {
-        var answer = network.Services(network.Host(family).Where(part => part.Path is PacketPath.Local or PacketPath.None), family).Without(network.Dns(family));
+        var answer = AuditedNetwork.Services(network.Host(family).Where(part => part.Path is PacketPath.Local or PacketPath.None), family).Without(network.Dns(family));
         return answer.IsOpen ? answer.Without(network.Audit.Controls.Exceptions("HostAccess", family, network.Bridge)) : answer;
     }
 

@@ -42,7 +42,7 @@ internal sealed class IPv6Check : ICheck
         if (!network.AllowsMetadata)
             yield return ("Metadata", family => MetadataAccessOf.Unexcepted(network, family), true, answer => Remedies.Metadata(network, answer));
         yield return ("The host", family => HostCheck.Of(network, family), false, _ => Remedies.Host(network));
-        yield return ("Internal ranges", family => InternalCheck.Of(network, family), true, _ => Remedies.Internal(network, [Family.IPv6]));
-        yield return ("Mail without a limit", family => MailCheck.Of(network, family), true, _ => Remedies.Mail(network, [Family.IPv6]));
+        yield return ("Internal ranges", family => InternalCheck.Of(network, family), true, _ => Remedies.Internal(network));
+        yield return ("Mail without a limit", family => MailCheck.Of(network, family), true, _ => Remedies.Mail(network));
     }
 }

@@ -12,14 +12,13 @@ internal sealed class InternalCheck : ICheck
     /// <summary>What becomes of packets to internal ranges, without DNS to the containers' resolvers and what InternalAccess leaves open.</summary>
     public static Answer Of(AuditedNetwork network, Family family)
     {
-        var answer = network.Services(network.Internal(family), family).Without(network.Dns(family));
+        var answer = AuditedNetwork.Services(network.Internal(family), family).Without(network.Dns(family));
         return answer.IsOpen ? answer.Without(network.Audit.Controls.Exceptions("InternalAccess", family, network.Bridge)) : answer;
     }
 
     private static HardeningFinding Check(AuditedNetwork network)
     {
-        var answers = network.Families.Select(family => (Family: family, Answer: Of(network, family))).ToList();
-        var answer = answers.Aggregate(Answer.Nothing, (all, each) => all.And(each.Answer));
+        var answer = network.Families.Aggregate(Answer.Nothing, (all, family) => all.And(Of(network, family)));
         if (!network.ForbidsInternal)
         {
             return answer.Status == FindingStatus.Pass
@@ -29,7 +28,7 @@ internal sealed class InternalCheck : ICheck
         var finding = Info.Found(network, answer.Status, Evidence.Of(answer));
         return finding.Status != FindingStatus.Fail ? finding : finding with
         {
-            Rules = Remedies.Internal(network, answers.Where(each => each.Answer.IsOpen).Select(each => each.Family)),
+            Rules = Remedies.Internal(network),
             Remedy = $"Pipe this finding to Invoke-FirewallRule, or run: Block-ContainerInternalAccess -Network {network.Name} | Invoke-FirewallRule. What its containers need is excepted by -AllowAddress and -AllowPort.",
         };
     }

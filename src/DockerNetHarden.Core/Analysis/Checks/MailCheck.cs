@@ -18,14 +18,13 @@ internal sealed class MailCheck : ICheck
 
     private static HardeningFinding Check(AuditedNetwork network)
     {
-        var answers = network.Families.Select(family => (Family: family, Answer: Of(network, family))).ToList();
-        var answer = answers.Aggregate(Answer.Nothing, (all, each) => all.And(each.Answer));
+        var answer = network.Families.Aggregate(Answer.Nothing, (all, family) => all.And(Of(network, family)));
         if (answer.Parts.Count == 0 && network.Families.Any(family => network.Mail(family).IsOpen))
             return Info.Found(network, FindingStatus.NotApplicable, "Exceptions of SmtpRate leave mail open to this network.");
         var finding = Info.Found(network, answer.LimitedStatus, Evidence.Of(answer));
         return finding.Status != FindingStatus.Fail ? finding : finding with
         {
-            Rules = Remedies.Mail(network, answers.Where(each => each.Answer.LimitedStatus == FindingStatus.Fail).Select(each => each.Family)),
+            Rules = Remedies.Mail(network),
             Remedy = $"Pipe this finding to Invoke-FirewallRule, or run: Set-SmtpRateLimit -Network {network.Name} -PerMinute 5 | Invoke-FirewallRule.",
         };
     }

@@ -46,6 +46,16 @@ internal static class MetadataAccessOf
     // Merged, for one cloud's DNS may stand at the address of another's metadata: what is kept for any is not counted as open.
     private static readonly IReadOnlyList<MetadataEndpoint> Endpoints = MetadataEndpoints.Merge(MetadataEndpoints.Providers);
 
+    // Worked out once for all networks: a set of packets knows no link.
+    private static readonly Dictionary<(Cidr Address, string Ports, EndpointPath Path), (PacketSet Packets, IReadOnlyList<PacketSet> Kept)> Sets =
+        Endpoints.ToDictionary(endpoint => (endpoint.Address, string.Join(',', endpoint.Ports), endpoint.Path), endpoint =>
+        {
+            var place = new AccessQuery { Family = endpoint.Address.Family, InInterface = "any", Destinations = [endpoint.Address] };
+            return endpoint.Ports.Count > 0
+                ? (PortSets(place, endpoint.Ports).Aggregate((one, other) => one.Union(other)), (IReadOnlyList<PacketSet>)[])
+                : (PacketSet.Of(place with { Protocol = "tcp" }).Union(PacketSet.Of(place with { Protocol = "udp" })), [.. PortSets(place, Kept(endpoint.Address))]);
+        });
+
     /// <summary>The addresses of all endpoints.</summary>
     public static IReadOnlyList<Cidr> Addresses { get; } = [.. Endpoints.Select(endpoint => endpoint.Address).Distinct()];
 
@@ -64,11 +74,8 @@ internal static class MetadataAccessOf
     /// <summary>What becomes of packets to one endpoint, out of an answer about all.</summary>
     public static Answer Of(AuditedNetwork network, MetadataEndpoint endpoint, Answer answer)
     {
-        var family = endpoint.Address.Family;
-        var place = new AccessQuery { Family = family, InInterface = network.Bridge, Destinations = [endpoint.Address] };
-        var cut = endpoint.Ports.Count == 0
-            ? network.Services(answer.Within(PacketSet.Of(place)), family).Without(Sets(place, Kept(endpoint.Address)))
-            : answer.Within(Sets(place, endpoint.Ports).Aggregate((one, other) => one.Union(other)));
+        var (packets, kept) = Sets[(endpoint.Address, string.Join(',', endpoint.Ports), endpoint.Path)];
+        var cut = answer.Within(packets).Without(kept);
         // What is served by the host, or redirected to it, is not there where the packets go on into the world.
         return endpoint.Path == EndpointPath.Forward ? cut : cut.Where(part => part.Path == PacketPath.Local || part.Verdict is Verdict.Drop or Verdict.Reject);
     }
@@ -83,6 +90,6 @@ internal static class MetadataAccessOf
     private static IEnumerable<PortSpec> Kept(Cidr address) =>
         Endpoints.Where(endpoint => endpoint.Address == address).SelectMany(endpoint => endpoint.Keep).Distinct();
 
-    private static IEnumerable<PacketSet> Sets(AccessQuery place, IEnumerable<PortSpec> ports) =>
+    private static IEnumerable<PacketSet> PortSets(AccessQuery place, IEnumerable<PortSpec> ports) =>
         PortSpec.Joined(ports).Select(joined => PacketSet.Of(place with { Protocol = joined.Protocol, Ports = PortList.Parse(joined.Ports, "Port") }));
 }

@@ -9,14 +9,14 @@ namespace DockerNetHarden.Analysis.Checks;
 /// </summary>
 internal static class Remedies
 {
-    /// <summary>Closes what is open of the metadata endpoints.</summary>
+    /// <summary>Closes what is open of the metadata endpoints; in IPv6 too, for what is closed in one family only is open.</summary>
     public static IReadOnlyList<FirewallRule> Metadata(AuditedNetwork network, Answer answer)
     {
         var open = answer.Open.ToList();
         return Fit(network.Audit,
         [
             .. open.Exists(part => part is { Packets.Family: Family.IPv4, Path: not PacketPath.Local }) ? new MetadataAccess { Target = network.Target }.Rules() : [],
-            .. open.Exists(part => part is { Packets.Family: Family.IPv6, Path: not PacketPath.Local }) ? MetadataIPv6(network) : [],
+            .. network.HasIPv6 ? MetadataIPv6(network) : [],
             .. open.Exists(part => part.Path == PacketPath.Local) ? new HostAccess { Target = network.Target }.Rules() : [],
         ]);
     }
@@ -25,11 +25,11 @@ internal static class Remedies
     public static IReadOnlyList<FirewallRule> Host(AuditedNetwork network) => Fit(network.Audit, new HostAccess { Target = network.Target }.Rules());
 
     /// <summary>Closes internal ranges.</summary>
-    public static IReadOnlyList<FirewallRule> Internal(AuditedNetwork network, IEnumerable<Family> families) => Fit(network.Audit, [.. families.SelectMany(family =>
+    public static IReadOnlyList<FirewallRule> Internal(AuditedNetwork network) => Fit(network.Audit, [.. network.Families.SelectMany(family =>
         family == Family.IPv4 ? new InternalAccess { Target = network.Target }.Rules() : InternalIPv6(network))]);
 
     /// <summary>Limits mail.</summary>
-    public static IReadOnlyList<FirewallRule> Mail(AuditedNetwork network, IEnumerable<Family> families) => Fit(network.Audit, [.. families.SelectMany(family =>
+    public static IReadOnlyList<FirewallRule> Mail(AuditedNetwork network) => Fit(network.Audit, [.. network.Families.SelectMany(family =>
         family == Family.IPv4 && network.Audit.HasDockerUser ? new SmtpRate { Target = network.Target }.Rules() : MailElsewhere(network, family))]);
 
     /// <summary>Rules as they can stand on the host: without DOCKER-USER what has another half elsewhere, and with what stands under the same marks.</summary>
