@@ -1,0 +1,32 @@
+using DockerNetHarden.Iptables;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Lab.Oracle;
+
+/// <summary>What the walk is given: the router as it was read once, with the rules as they are now.</summary>
+internal sealed class OracleSnapshot(OracleRouter router, HostSnapshot bare)
+{
+    /// <summary>Reads the router without rules.</summary>
+    public static Task<HostSnapshot> ReadBareAsync(OracleRouter router, CancellationToken stop)
+    {
+        stop.ThrowIfCancellationRequested();
+        return Task.FromResult(new HostSnapshot { HostName = router.Name, TakenAt = DateTimeOffset.UnixEpoch, Iptables = new IptablesTool(IptablesBackend.Nft, "", "iptables-nft", "ip6tables-nft"), Rules = new Dictionary<Family, Ruleset>() });
+    }
+
+    /// <summary>Reads the rules, with what they have counted.</summary>
+    public async Task<HostSnapshot> ReadAsync(OracleRuleset rules, CancellationToken stop)
+    {
+        var read = new Dictionary<IptablesBackend, Ruleset>();
+        foreach (var backend in rules.Backends)
+            read[backend] = Ruleset.Parse(rules.Family, await router.SaveAsync(backend, rules.Family, stop).ConfigureAwait(false));
+        var main = read.ContainsKey(IptablesBackend.Nft) || read.Count == 0 ? IptablesBackend.Nft : IptablesBackend.Legacy;
+        var empty = rules.Family == Family.IPv4 ? Family.IPv6 : Family.IPv4;
+        return bare with
+        {
+            Iptables = new IptablesTool(main, "", OracleRouter.Command(main, Family.IPv4), OracleRouter.Command(main, Family.IPv6)),
+            Rules = new Dictionary<Family, Ruleset> { [rules.Family] = read.GetValueOrDefault(main) ?? Ruleset.Parse(rules.Family, ""), [empty] = Ruleset.Parse(empty, "") },
+            OtherRules = read.Where(one => one.Key != main).ToDictionary(_ => rules.Family, static one => one.Value),
+        };
+    }
+}

@@ -1,0 +1,47 @@
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Lab.Oracle;
+
+/// <summary>Random first packets of connections. No two of a batch are of one connection, nor could a translation of addresses make them so.</summary>
+internal static class PacketGenerator
+{
+    public static IReadOnlyList<OraclePacket> Take(int seed, Family family, int count)
+    {
+        var dice = new Dice(seed);
+        var packets = new List<OraclePacket>(count);
+        var taken = new HashSet<(Cidr, Cidr?, int, int, int)>();
+        while (packets.Count < count)
+        {
+            var packet = One(dice, family);
+            var header = packet.Header;
+            // Without ports nothing is left to tell two connections of one source apart when both are sent to the same destination.
+            var isPlain = !OraclePacket.HasPorts(header.Protocol) && header.Protocol is not (OraclePacket.Icmp or OraclePacket.IcmpV6);
+            if (header.Protocol is OraclePacket.Icmp or OraclePacket.IcmpV6 || taken.Add((header.Source, isPlain ? null : header.Destination, header.Protocol, header.SourcePort, header.DestinationPort)))
+                packets.Add(packet);
+        }
+        return packets;
+    }
+
+    private static OraclePacket One(Dice dice, Family family)
+    {
+        var protocol = dice.Number(1, 100) switch
+        {
+            <= 50 => OraclePacket.Tcp,
+            <= 75 => OraclePacket.Udp,
+            <= 86 => family == Family.IPv4 ? OraclePacket.Icmp : OraclePacket.IcmpV6,
+            <= 96 => OraclePacket.Sctp,
+            <= 98 => OraclePacket.Esp,
+            _ => OraclePacket.Ospf,
+        };
+        var (from, to) = OraclePacket.HasPorts(protocol) ? (SourcePort(dice), DestinationPort(dice)) : (0, 0);
+        var source = Cidr.Parse(dice.Pick(OracleSites.Sources(family)));
+        var destination = Cidr.Parse(dice.Chance(55) ? dice.Pick(OracleSites.Outside(family)) : dice.Pick(OracleSites.Destinations(family)));
+        return new OraclePacket(dice.Pick(OracleSites.Bridges), new Packet(family, source, destination, protocol, from, to));
+    }
+
+    private static int SourcePort(Dice dice) => dice.Chance(20) ? dice.Pick(OracleSites.Ports) : dice.Number(1024, 65535);
+
+    // The edges of what rules name too: one beside each port.
+    private static int DestinationPort(Dice dice) => dice.Chance(15) ? dice.Number(1, 65535) : Math.Clamp(dice.Pick(OracleSites.Ports) + dice.Pick(0, 0, 0, 0, 1, -1), 1, 65535);
+}
