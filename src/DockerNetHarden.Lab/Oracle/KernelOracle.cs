@@ -21,7 +21,13 @@ public sealed record OracleOptions(int Seed, long Pairs, bool Foreign = false)
 /// <param name="Elapsed">The time.</param>
 /// <param name="Tally">What the packets met.</param>
 /// <param name="Disagreement">The smallest ruleset and packet of the first disagreement, and what each says; null where there is none.</param>
-public sealed record OracleReport(long Pairs, int Rulesets, int Repeated, TimeSpan Elapsed, string Tally, string? Disagreement);
+public sealed record OracleReport(long Pairs, int Rulesets, int Repeated, TimeSpan Elapsed, string Tally, string? Disagreement)
+{
+    /// <summary>The run as text.</summary>
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{Pairs} pairs, {Rulesets} rulesets, {Elapsed.TotalSeconds:0.0} s ({Elapsed.TotalMilliseconds * 1000 / Pairs:0.0} ms for a thousand pairs), {Repeated} repeated; {Tally}\n{Disagreement ?? "No disagreement."}");
+}
 
 /// <summary>Asks the kernel whether the walk is right: random rulesets, random packets, and what became of them.</summary>
 public sealed class KernelOracle : IAsyncDisposable
