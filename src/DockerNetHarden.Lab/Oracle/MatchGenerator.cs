@@ -82,6 +82,8 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
         if (dice.Chance(60))
             return Text(Port());
         var (a, b) = (Port(), Port());
+        if (a == b)
+            return Text(a);
         return $"{Text(Math.Min(a, b))}:{Text(Math.Max(a, b))}";
     }
 
@@ -111,11 +113,11 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
         if (!matches.Contains("-p " + protocol, StringComparer.Ordinal))
             matches.Add("-p " + protocol);
         if (kind is "flags" && protocol is Tcp)
-            matches.Add("-m tcp " + dice.Pick("--syn", "! --syn", "--tcp-flags SYN,ACK SYN", "--tcp-flags FIN,RST NONE", "--tcp-flags SYN,RST SYN,RST", "! --tcp-flags SYN,FIN SYN", "--tcp-flags ALL SYN"));
+            matches.Add("-m tcp " + dice.Pick("--syn", "! --syn", "--tcp-flags SYN,ACK SYN", "--tcp-flags FIN,RST NONE", "--tcp-flags SYN,RST SYN,RST", "! --tcp-flags SYN,FIN SYN", "--tcp-flags FIN,SYN,RST,ACK SYN"));
         else if (kind is "icmp" && protocol is "icmp")
-            matches.Add($"-m icmp {Not()}--icmp-type {dice.Pick("8", "0", "3/1", "any", "8/0")}");
+            matches.Add($"-m icmp {Not()}--icmp-type {dice.Pick("8", "0", "3/1", "any", "8/0", "13", "17")}");
         else if (kind is "icmp" && protocol is "ipv6-icmp")
-            matches.Add($"-m icmp6 {Not()}--icmpv6-type {dice.Pick("128", "129", "1/4", "128/0")}");
+            matches.Add($"-m icmp6 {Not()}--icmpv6-type {dice.Pick("128", "129", "1/4", "128/0", "139")}");
         else if (kind is "ports" && protocol is Tcp or "udp" or "sctp")
             matches.Add($"-m multiport {Not()}{dice.Pick("--dports", "--dports", "--sports", "--ports")} {Ports()},{Ports()}{(dice.Chance(50) ? "," + Ports() : "")}");
         else if (kind is "port" && protocol is Tcp or "udp" or "sctp")

@@ -57,7 +57,7 @@ internal sealed class Observer : IDisposable
         for (var i = 0; i < packets.Count; i++)
         {
             var cable = _cables.Find(cable => string.Equals(cable.Link, packets[i].InLink, StringComparison.Ordinal));
-            cable.Socket.Send(PacketBytes.Frame(OracleRouter.HardwareAddress(packets[i].InLink), [2, 0, 0, 0, 0, 0x99], packets[i].Header, (_batch << 12) | (uint)i));
+            cable.Socket.Send(PacketBytes.Frame(OracleRouter.HardwareAddress(packets[i].InLink), [2, 0, 0, 0, 0, 0x99], packets[i], (_batch << 12) | (uint)i));
         }
         var arrivals = new Arrival?[packets.Count];
         Collect((number, arrival) =>

@@ -1,3 +1,5 @@
+using System.Text;
+using DockerNetHarden.Hosts;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
@@ -7,11 +9,12 @@ namespace DockerNetHarden.Lab.Oracle;
 /// <summary>What the walk is given: the router as it was read once, with the rules as they are now.</summary>
 internal sealed class OracleSnapshot(OracleRouter router, HostSnapshot bare)
 {
-    /// <summary>Reads the router without rules.</summary>
-    public static Task<HostSnapshot> ReadBareAsync(OracleRouter router, CancellationToken stop)
+    /// <summary>Reads the router without rules, as any host is read.</summary>
+    public static async Task<HostSnapshot> ReadBareAsync(OracleRouter router, CancellationToken stop)
     {
-        stop.ThrowIfCancellationRequested();
-        return Task.FromResult(new HostSnapshot { HostName = router.Name, TakenAt = DateTimeOffset.UnixEpoch, Iptables = new IptablesTool(IptablesBackend.Nft, "", "iptables-nft", "ip6tables-nft"), Rules = new Dictionary<Family, Ruleset>() });
+        var shell = new ProcessShell(router.Name, "nsenter", ["--net=/run/netns/" + router.Name, "--", "/bin/sh"]);
+        await using (shell.ConfigureAwait(false))
+            return await new DockerHost(shell).ReadWholeAsync(stop).ConfigureAwait(false);
     }
 
     /// <summary>Reads the rules, with what they have counted.</summary>
@@ -26,6 +29,7 @@ internal sealed class OracleSnapshot(OracleRouter router, HostSnapshot bare)
         {
             Iptables = new IptablesTool(main, "", OracleRouter.Command(main, Family.IPv4), OracleRouter.Command(main, Family.IPv6)),
             Rules = new Dictionary<Family, Ruleset> { [rules.Family] = read.GetValueOrDefault(main) ?? Ruleset.Parse(rules.Family, ""), [empty] = Ruleset.Parse(empty, "") },
+            Nft = NftText.Parse(Encoding.UTF8.GetBytes((await router.RunAsync(["nft", "-j", "list", "ruleset"], stop).ConfigureAwait(false)).OrThrow())),
             OtherRules = read.Where(one => one.Key != main).ToDictionary(_ => rules.Family, static one => one.Value),
         };
     }

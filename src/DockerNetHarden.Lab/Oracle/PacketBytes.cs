@@ -14,9 +14,10 @@ internal static class PacketBytes
     public const int EthernetLength = 14;
     private const int HopLimit = 64;
 
-    public static byte[] Frame(ReadOnlySpan<byte> to, ReadOnlySpan<byte> from, Packet packet, uint number)
+    public static byte[] Frame(ReadOnlySpan<byte> to, ReadOnlySpan<byte> from, OraclePacket asked, uint number)
     {
-        var segment = Segment(packet, number);
+        var packet = asked.Header;
+        var segment = Segment(packet, asked.Flags, number);
         var header = packet.Family == Family.IPv4 ? 20 : 40;
         var frame = new byte[EthernetLength + header + segment.Length];
         to.CopyTo(frame);
@@ -45,9 +46,9 @@ internal static class PacketBytes
     public static uint? Number(int protocol, ReadOnlySpan<byte> segment)
     {
         var place = NumberPlace(protocol);
-        // An ICMP error quotes the packet that it is about; it is not that packet. Echo requests have other types.
-        var isError = (protocol == OraclePacket.Icmp && segment.Length > 0 && segment[0] != 8) || (protocol == OraclePacket.IcmpV6 && segment.Length > 0 && segment[0] != 128);
-        return isError || segment.Length < place + 4 ? null : BinaryPrimitives.ReadUInt32BigEndian(segment[place..]);
+        // An ICMP error quotes the packet that it is about, a reply repeats it; neither is that packet.
+        var isAnswer = segment.Length > 0 && ((protocol == OraclePacket.Icmp && !OraclePacket.OpeningTypes4.Contains(segment[0])) || (protocol == OraclePacket.IcmpV6 && !OraclePacket.OpeningTypes6.Contains(segment[0])));
+        return isAnswer || segment.Length < place + 4 ? null : BinaryPrimitives.ReadUInt32BigEndian(segment[place..]);
     }
 
     public static Cidr Address(ReadOnlySpan<byte> octets) => Cidr.From(new System.Net.IPAddress(octets));
@@ -81,7 +82,7 @@ internal static class PacketBytes
         Write(packet.Destination, ip[24..40]);
     }
 
-    private static byte[] Segment(Packet packet, uint number)
+    private static byte[] Segment(Packet packet, int flags, uint number)
     {
         var segment = new byte[packet.Protocol switch { OraclePacket.Tcp => 20, OraclePacket.Sctp => 32, OraclePacket.Ospf => 24, _ => 16 }];
         if (OraclePacket.HasPorts(packet.Protocol))
@@ -94,7 +95,7 @@ internal static class PacketBytes
         {
             case OraclePacket.Tcp:
                 segment[12] = 5 << 4;
-                segment[13] = 0x02; // SYN
+                segment[13] = (byte)flags;
                 segment[14] = 0xff; // window
                 WriteChecksum(packet, segment, 16);
                 break;
@@ -103,7 +104,7 @@ internal static class PacketBytes
                 WriteChecksum(packet, segment, 6);
                 break;
             case OraclePacket.Icmp or OraclePacket.IcmpV6:
-                segment[0] = (byte)(packet.Protocol == OraclePacket.Icmp ? 8 : 128);
+                BinaryPrimitives.WriteUInt16BigEndian(segment, (ushort)packet.DestinationPort); // type and code
                 // The identifier takes the place of ports in conntrack: one of its own for each packet.
                 BinaryPrimitives.WriteUInt16BigEndian(segment.AsSpan(4), (ushort)number);
                 WriteChecksum(packet, segment, 2);

@@ -34,11 +34,20 @@ internal static class PacketGenerator
             <= 98 => OraclePacket.Esp,
             _ => OraclePacket.Ospf,
         };
-        var (from, to) = OraclePacket.HasPorts(protocol) ? (SourcePort(dice), DestinationPort(dice)) : (0, 0);
+        var (from, to) = OraclePacket.HasPorts(protocol) ? (SourcePort(dice), DestinationPort(dice)) : (0, TypeAndCode(dice, protocol));
         var source = Cidr.Parse(dice.Pick(OracleSites.Sources(family)));
         var destination = Cidr.Parse(dice.Chance(55) ? dice.Pick(OracleSites.Outside(family)) : dice.Pick(OracleSites.Destinations(family)));
-        return new OraclePacket(dice.Pick(OracleSites.Bridges), new Packet(family, source, destination, protocol, from, to));
+        return new OraclePacket(dice.Pick(OracleSites.Bridges), new Packet(family, source, destination, protocol, from, to), Flags(dice));
     }
+
+    private static int TypeAndCode(Dice dice, int protocol) => protocol switch
+    {
+        OraclePacket.Icmp => (dice.Chance(70) ? 8 : dice.Pick(OraclePacket.OpeningTypes4)) << 8,
+        OraclePacket.IcmpV6 => (dice.Chance(80) ? 128 : dice.Pick(OraclePacket.OpeningTypes6)) << 8,
+        _ => 0,
+    };
+
+    private static int Flags(Dice dice) => OraclePacket.Syn | (dice.Chance(80) ? 0 : dice.Pick(OraclePacket.Psh, OraclePacket.Urg, OraclePacket.EceCwr, OraclePacket.Psh | OraclePacket.Urg));
 
     private static int SourcePort(Dice dice) => dice.Chance(20) ? dice.Pick(OracleSites.Ports) : dice.Number(1024, 65535);
 

@@ -78,7 +78,7 @@ public sealed class ObservationTests : IAsyncLifetime
     private static OraclePacket Packet(string destination, int protocol, int port = 53)
     {
         var to = Cidr.Parse(destination);
-        var (sourcePort, destinationPort) = OraclePacket.HasPorts(protocol) ? (40000, port) : (0, 0);
+        var (sourcePort, destinationPort) = OraclePacket.HasPorts(protocol) ? (40000, port) : (0, protocol switch { OraclePacket.Icmp => 8 << 8, OraclePacket.IcmpV6 => 128 << 8, _ => 0 });
         return new OraclePacket(OracleSites.FirstBridge, new Packet(to.Family, Cidr.Parse(to.Family == Family.IPv4 ? "172.30.0.2" : "fd30::2"), to, protocol, sourcePort, destinationPort));
     }
 
