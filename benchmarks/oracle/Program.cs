@@ -1,5 +1,6 @@
 using System.Globalization;
 using DockerNetHarden.Lab.Oracle;
+using DockerNetHarden.Oracle;
 
 // Is the walk right? dnh-oracle [pairs=1000000] [seed=1] [foreign]. Exit code 2 where walk and kernel disagree.
 if (KernelOracle.WhyUnavailable() is { } reason)
@@ -30,10 +31,4 @@ await using (oracle.ConfigureAwait(false))
     }), stop.Token).ConfigureAwait(false);
     Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"seed {options.Seed}: {report}"));
     return report.Disagreement is null ? 0 : 2;
-}
-
-/// <summary>Progress on the thread that makes it; the framework's own goes through the thread pool and comes late.</summary>
-internal sealed class Steps(Action<long> report) : IProgress<long>
-{
-    public void Report(long value) => report(value);
 }

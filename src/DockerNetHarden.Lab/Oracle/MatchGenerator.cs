@@ -51,13 +51,13 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
 
     private string One(string kind, string? chain) => kind switch
     {
-        "in" => $"{Not()}-i {Link()}",
-        "out" => $"{Not()}-o {Link()}",
-        "source" => $"{Not()}-s {SourceAddress()}",
-        "destination" => $"{Not()}-d {Address()}",
+        "in" => Negatable("-i", Link()),
+        "out" => Negatable("-o", Link()),
+        "source" => Negatable("-s", SourceAddress()),
+        "destination" => Negatable("-d", Address()),
         "state" => "-m conntrack " + dice.Pick("--ctstate NEW", "--ctstate RELATED,ESTABLISHED", "--ctstate INVALID", "! --ctstate INVALID", "! --ctstate NEW", "--ctstate NEW,RELATED"),
         "direction" => "-m conntrack --ctdir " + dice.Pick("ORIGINAL", "ORIGINAL", "REPLY"),
-        "original" => $"-m conntrack {Not()}--ctorigdst {Address()}",
+        "original" => "-m conntrack " + Negatable("--ctorigdst", Address()),
         "originalport" => $"-m conntrack {Not()}--ctorigdstport {Ports()}",
         "addrtype" => AddressType(chain),
         "set" => Set(),
@@ -68,6 +68,9 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
     };
 
     private string Not() => dice.Chance(25) ? "! " : "";
+
+    // iptables-nft refuses a rule that nothing can match.
+    private string Negatable(string option, string value) => $"{(value is "+" or "0.0.0.0/0" or "::/0" ? "" : Not())}{option} {value}";
 
     private string Link() => dice.Chance(15) ? dice.Pick("br-+", "out+", "br-dnhorc+", "eth0", "+") : dice.Pick(OracleSites.Links);
 
@@ -150,5 +153,5 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
     private string Foreign() => dice.Pick(
         "-m length --length 0:48", "-m length ! --length 40:60", IsV4 ? "-m ttl --ttl-gt 63" : "-m hl --hl-gt 63", "-m dscp --dscp 0x00", "-m pkttype --pkt-type unicast",
         "-m statistic --mode nth --every 3 --packet 0", "-m statistic --mode random --probability 0.5", "-m u32 --u32 0=0", "-m string --algo bm --string x", "-m cpu --cpu 0",
-        "-m connmark --mark 0x1", "-m mac --mac-source 02:00:00:00:00:99", "-m devgroup --src-group 0x0", "-m connbytes --connbytes 2 --connbytes-mode packets --connbytes-dir both");
+        "-m connmark --mark 0x1", "-m connbytes --connbytes 2 --connbytes-mode packets --connbytes-dir both");
 }
