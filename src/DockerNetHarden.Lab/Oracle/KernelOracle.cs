@@ -12,6 +12,9 @@ public sealed record OracleOptions(int Seed, long Pairs, bool Foreign = false)
 {
     /// <summary>The packets that one ruleset is asked about.</summary>
     public int PacketsPerRuleset { get; init; } = 300;
+
+    /// <summary>How many disagreements are looked into before the run ends.</summary>
+    public int MostDisagreements { get; init; } = 1;
 }
 
 /// <summary>How a run ended.</summary>
@@ -20,13 +23,13 @@ public sealed record OracleOptions(int Seed, long Pairs, bool Foreign = false)
 /// <param name="Repeated">Batches that were sent again because kernel and walk differed, and then did not.</param>
 /// <param name="Elapsed">The time.</param>
 /// <param name="Tally">What the packets met.</param>
-/// <param name="Disagreement">The smallest ruleset and packet of the first disagreement, and what each says; null where there is none.</param>
-public sealed record OracleReport(long Pairs, int Rulesets, int Repeated, TimeSpan Elapsed, string Tally, string? Disagreement)
+/// <param name="Disagreements">For each disagreement the smallest ruleset and packet, and what each says.</param>
+public sealed record OracleReport(long Pairs, int Rulesets, int Repeated, TimeSpan Elapsed, string Tally, IReadOnlyList<string> Disagreements)
 {
     /// <summary>The run as text.</summary>
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"{Pairs} pairs, {Rulesets} rulesets, {Elapsed.TotalSeconds:0.0} s ({Elapsed.TotalMilliseconds * 1000 / Pairs:0.0} ms for a thousand pairs), {Repeated} repeated; {Tally}\n{Disagreement ?? "No disagreement."}");
+        $"{Pairs} pairs, {Rulesets} rulesets, {Elapsed.TotalSeconds:0.0} s ({Elapsed.TotalMilliseconds * 1000 / Pairs:0.0} ms for a thousand pairs), {Repeated} repeated; {Tally}\n{(Disagreements.Count == 0 ? "No disagreement." : string.Join("\n\n", Disagreements))}");
 }
 
 /// <summary>Asks the kernel whether the walk is right: random rulesets, random packets, and what became of them.</summary>
@@ -61,7 +64,7 @@ public sealed class KernelOracle : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs until the pairs are compared or a disagreement is found.</summary>
+    /// <summary>Runs until the pairs are compared or there are disagreements enough.</summary>
     /// <param name="options">What to run.</param>
     /// <param name="progress">Told of the pairs so far, after each ruleset.</param>
     /// <param name="stop">Stops between two rulesets.</param>
@@ -73,8 +76,8 @@ public sealed class KernelOracle : IAsyncDisposable
         var clock = Stopwatch.StartNew();
         long pairs = 0;
         int rulesets = 0, repeated = 0;
-        string? disagreement = null;
-        while (pairs < options.Pairs && disagreement is null)
+        var disagreements = new List<string>();
+        while (pairs < options.Pairs && disagreements.Count < options.MostDisagreements)
         {
             var (rulesSeed, packetsSeed) = (dice.Seed(), dice.Seed());
             var rules = RulesetGenerator.Take(rulesSeed, options.Foreign);
@@ -89,12 +92,14 @@ public sealed class KernelOracle : IAsyncDisposable
                 if (differences.Count == 0)
                     repeated++;
                 else
-                    disagreement = string.Create(CultureInfo.InvariantCulture, $"Seeds {rulesSeed} (rules) and {packetsSeed} (packets).\n")
-                        + await SmallestAsync(rules, packets, differences, options.Foreign, stop).ConfigureAwait(false);
+                {
+                    var smallest = await SmallestAsync(rules, packets, differences, options.Foreign, stop).ConfigureAwait(false);
+                    disagreements.Add(string.Create(CultureInfo.InvariantCulture, $"Seeds {rulesSeed} (rules) and {packetsSeed} (packets).\n{smallest}"));
+                }
             }
             progress?.Report(pairs);
         }
-        return new OracleReport(pairs, rulesets, repeated, clock.Elapsed, tally.ToString(), disagreement);
+        return new OracleReport(pairs, rulesets, repeated, clock.Elapsed, tally.ToString(), disagreements);
     }
 
     /// <summary>The differences between walk and kernel for these packets under these rules.</summary>

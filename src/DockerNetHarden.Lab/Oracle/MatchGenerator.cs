@@ -129,10 +129,8 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
 
     private string AddressType(string? chain)
     {
-        var type = dice.Pick("LOCAL", "LOCAL", "UNICAST", "BROADCAST", "MULTICAST", "BLACKHOLE", "UNREACHABLE", "PROHIBIT");
-        // The kernel knows no broadcast in IPv6 and refuses to ask for these (net/netfilter/xt_addrtype.c).
-        if (!IsV4 && type is "BROADCAST" or "BLACKHOLE" or "PROHIBIT")
-            type = "LOCAL";
+        // There is no broadcast in IPv6, and the kernel refuses to be asked for it (net/netfilter/xt_addrtype.c).
+        var type = dice.Pick("LOCAL", "LOCAL", "UNICAST", IsV4 ? "BROADCAST" : "LOCAL", "MULTICAST");
         var side = dice.Pick("--dst-type", "--dst-type", "--src-type");
         var link = chain switch
         {
@@ -153,5 +151,5 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
     private string Foreign() => dice.Pick(
         "-m length --length 0:48", "-m length ! --length 40:60", IsV4 ? "-m ttl --ttl-gt 63" : "-m hl --hl-gt 63", "-m dscp --dscp 0x00", "-m pkttype --pkt-type unicast",
         "-m statistic --mode nth --every 3 --packet 0", "-m statistic --mode random --probability 0.5", "-m u32 --u32 0=0", "-m string --algo bm --string x", "-m cpu --cpu 0",
-        "-m connmark --mark 0x1", "-m connbytes --connbytes 2 --connbytes-mode packets --connbytes-dir both");
+        "-m connmark --mark 0x1", "-m addrtype --dst-type UNREACHABLE", "-m connbytes --connbytes 2 --connbytes-mode packets --connbytes-dir both");
 }

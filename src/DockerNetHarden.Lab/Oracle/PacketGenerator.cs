@@ -37,7 +37,11 @@ internal static class PacketGenerator
         var (from, to) = OraclePacket.HasPorts(protocol) ? (SourcePort(dice), DestinationPort(dice)) : (0, TypeAndCode(dice, protocol));
         var source = Cidr.Parse(dice.Pick(OracleSites.Sources(family)));
         var destination = Cidr.Parse(dice.Chance(55) ? dice.Pick(OracleSites.Outside(family)) : dice.Pick(OracleSites.Destinations(family)));
-        return new OraclePacket(dice.Pick(OracleSites.Bridges), new Packet(family, source, destination, protocol, from, to), Flags(dice));
+        var bridge = dice.Pick(OracleSites.Bridges);
+        // Who sits on the same bridge is spoken to past the router: such a packet would not come to it.
+        while (Array.IndexOf(OracleSites.Neighbours(family), destination.Address) is >= 0 and var at && at == Array.IndexOf(OracleSites.Bridges, bridge))
+            destination = Cidr.Parse(dice.Pick(OracleSites.Destinations(family)));
+        return new OraclePacket(bridge, new Packet(family, source, destination, protocol, from, to), Flags(dice));
     }
 
     private static int TypeAndCode(Dice dice, int protocol) => protocol switch

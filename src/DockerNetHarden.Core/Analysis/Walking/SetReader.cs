@@ -26,6 +26,8 @@ internal static class SetReader
 
     private static PacketSet? Packets(string type, IReadOnlyList<string> members, string[] directions, Family family)
     {
+        if (type == "hash:net" && members.Any(IsException))
+            return Exceptions(members, directions[0], family);
         var all = PacketSet.None(family);
         var addresses = new List<(UInt128 First, UInt128 Last)>();
         foreach (var member in members)
@@ -49,6 +51,24 @@ internal static class SetReader
         }
         return addresses.Count == 0 ? all : OfAddresses(addresses, directions[0], Layers.AnyProtocol, family);
     }
+
+    private static bool IsException(string member) => member.EndsWith(" nomatch", StringComparison.Ordinal);
+
+    // Of the prefixes that hold an address the longest counts, and with nomatch it keeps the address out of the set. Source: ipset(8).
+    private static PacketSet? Exceptions(IReadOnlyList<string> members, string direction, Family family)
+    {
+        var all = PacketSet.None(family);
+        foreach (var (text, isException) in members.Select(static member => (IsException(member) ? member[..^" nomatch".Length] : member, IsException(member))).OrderBy(static member => LengthOf(member.Item1)))
+        {
+            if (Span(text, family) is not { } span)
+                return null;
+            var packets = OfAddresses([span], direction, Layers.AnyProtocol, family);
+            all = isException ? all.Subtract(packets) : all.Union(packets);
+        }
+        return all;
+    }
+
+    private static int LengthOf(string text) => Cidr.TryParse(text, out var prefix) ? prefix.Length : 0;
 
     // 10.0.0.1,tcp:80 or 10.0.0.0/8,udp:53
     private static PacketSet? Pair(string text, string[] directions, Family family)
