@@ -89,7 +89,7 @@ internal sealed class Comparison
     private void Counters()
     {
         var rules = Rules().ToArray();
-        foreach (var rule in rules.Where(rule => rule.Verdict is "ACCEPT" && rule.Kernel < _accepted.GetValueOrDefault(rule.Key)))
+        foreach (var rule in rules.Where(rule => !_mayBeUnknown && rule.Verdict is "ACCEPT" && rule.Kernel < _accepted.GetValueOrDefault(rule.Key)))
             Add(rule.Text, _accepted.GetValueOrDefault(rule.Key), rule.Kernel);
         var throwing = rules.Where(static rule => rule.Verdict is "DROP" or "REJECT");
         if (_host.OtherRules.ContainsKey(_family))

@@ -31,7 +31,7 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
             if (kind is "transport" or "port" or "ports" or "flags" or "icmp")
                 Transport(matches, kind, ref protocol);
             else
-                matches.Add(One(kind, chain));
+                matches.Add(One(kind));
         }
         return [.. matches];
     }
@@ -49,7 +49,7 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
         };
     }
 
-    private string One(string kind, string? chain) => kind switch
+    private string One(string kind) => kind switch
     {
         "in" => Negatable("-i", Link()),
         "out" => Negatable("-o", Link()),
@@ -59,7 +59,7 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
         "direction" => "-m conntrack --ctdir " + dice.Pick("ORIGINAL", "ORIGINAL", "REPLY"),
         "original" => "-m conntrack " + Negatable("--ctorigdst", Address()),
         "originalport" => $"-m conntrack {Not()}--ctorigdstport {Ports()}",
-        "addrtype" => AddressType(chain),
+        "addrtype" => AddressType(),
         "set" => Set(),
         "range" => $"-m iprange {Not()}{dice.Pick("--src-range", "--dst-range")} {Range()}",
         "mark" => $"-m mark {Not()}--mark {dice.Pick("0x1/0x1", "0x2", "0x0/0x3", "0x3/0xff", "0x0")}",
@@ -127,18 +127,12 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
             matches.Add($"-m {protocol} {Not()}{dice.Pick("--dport", "--dport", "--dport", "--sport")} {Ports()}");
     }
 
-    private string AddressType(string? chain)
+    private string AddressType()
     {
         // There is no broadcast in IPv6, and the kernel refuses to be asked for it (net/netfilter/xt_addrtype.c).
         var type = dice.Pick("LOCAL", "LOCAL", "UNICAST", IsV4 ? "BROADCAST" : "LOCAL", "MULTICAST");
         var side = dice.Pick("--dst-type", "--dst-type", "--src-type");
-        var link = chain switch
-        {
-            "PREROUTING" or "INPUT" or "FORWARD" when dice.Chance(20) => " --limit-iface-in",
-            "POSTROUTING" or "FORWARD" when dice.Chance(20) => " --limit-iface-out",
-            _ => "",
-        };
-        return $"-m addrtype {Not()}{side} {type}{link}";
+        return $"-m addrtype {Not()}{side} {type}";
     }
 
     private string Set()

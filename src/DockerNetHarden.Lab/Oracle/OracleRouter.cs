@@ -121,6 +121,12 @@ internal sealed class OracleRouter : IAsyncDisposable
             Space.Write($"/proc/sys/net/ipv4/conf/{which}/rp_filter", "0");
             Space.Write($"/proc/sys/net/ipv4/conf/{which}/send_redirects", "0");
         }
+        // With br_netfilter what DNAT sends back to the bridge stays on it, past FORWARD if it is the same port; the cable here is one port.
+        foreach (var family in (string[])["iptables", "ip6tables"])
+        {
+            if (Directory.Exists("/proc/sys/net/bridge"))
+                Space.Write("/proc/sys/net/bridge/bridge-nf-call-" + family, "0");
+        }
         Space.Write("/proc/sys/net/ipv4/ip_forward", "1");
         Space.Write("/proc/sys/net/ipv6/conf/all/forwarding", "1");
         await IpAsync(["-n", _router, "-batch", "-"], RouterSetup(), stop).ConfigureAwait(false);

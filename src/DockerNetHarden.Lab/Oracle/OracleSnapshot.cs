@@ -29,7 +29,8 @@ internal sealed class OracleSnapshot(OracleRouter router, HostSnapshot bare)
         {
             Iptables = new IptablesTool(main, "", OracleRouter.Command(main, Family.IPv4), OracleRouter.Command(main, Family.IPv6)),
             Rules = new Dictionary<Family, Ruleset> { [rules.Family] = read.GetValueOrDefault(main) ?? Ruleset.Parse(rules.Family, ""), [empty] = Ruleset.Parse(empty, "") },
-            Nft = NftText.Parse(Encoding.UTF8.GetBytes((await router.RunAsync(["nft", "-j", "list", "ruleset"], stop).ConfigureAwait(false)).OrThrow())),
+            // Of legacy tables nft says nothing, and its own are empty then.
+            Nft = !read.ContainsKey(IptablesBackend.Nft) ? bare.Nft : NftText.Parse(Encoding.UTF8.GetBytes((await router.RunAsync(["nft", "-j", "list", "ruleset"], stop).ConfigureAwait(false)).OrThrow())),
             OtherRules = read.Where(one => one.Key != main).ToDictionary(_ => rules.Family, static one => one.Value),
         };
     }
