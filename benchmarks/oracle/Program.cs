@@ -10,7 +10,7 @@ if (KernelOracle.WhyUnavailable() is { } reason)
 }
 var numbers = args.TakeWhile(static text => char.IsAsciiDigit(text[0])).Select(static text => long.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture)).ToArray();
 var options = new OracleOptions(
-    Seed: (int)(numbers.Length > 1 ? numbers[1] : 1), Pairs: numbers.Length > 0 ? numbers[0] : 1_000_000, Foreign: args.Contains("foreign", StringComparer.Ordinal)) { MostDisagreements = 10 };
+    Seed: (int)(numbers.Length > 1 ? numbers[1] : 1), Pairs: numbers.Length > 0 ? numbers[0] : 1_000_000, Foreign: args.Contains("foreign", StringComparer.Ordinal)) { MostDisagreements = 10, PacketsPerRuleset = 1000 };
 
 using var stop = new CancellationTokenSource();
 Console.CancelKeyPress += (_, pressed) =>

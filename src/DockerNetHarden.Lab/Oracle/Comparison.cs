@@ -17,13 +17,14 @@ internal sealed record Difference(OraclePacket? Packet, string Text);
 /// </summary>
 internal sealed class Comparison
 {
+    private const int NarrowQuestions = 3;
+
     private readonly HostSnapshot _host;
     private readonly Family _family;
     private readonly bool _mayBeUnknown;
     private readonly Dictionary<(string Backend, string Table, string Chain, int Position), int> _thrownAway = [];
     private readonly Dictionary<(string Backend, string Table, string Chain, int Position), int> _accepted = [];
     private readonly List<Difference> _differences = [];
-    private int _unknown;
 
     private Comparison(HostSnapshot host, Family family, bool mayBeUnknown) => (_host, _family, _mayBeUnknown) = (host, family, mayBeUnknown);
 
@@ -38,6 +39,8 @@ internal sealed class Comparison
             var parts = walk.Ask(new AccessQuery { Family = comparison._family, InInterface = fromLink.Key });
             foreach (var (packet, i) in fromLink)
                 comparison.One(packet, arrivals[i], parts, tally);
+            foreach (var (packet, _) in fromLink.Take(NarrowQuestions))
+                comparison.Narrow(walk, packet, parts);
         }
         comparison.Counters();
         return comparison._differences;
@@ -56,7 +59,6 @@ internal sealed class Comparison
         switch (part.Verdict)
         {
             case Verdict.Unknown:
-                _unknown++;
                 if (!_mayBeUnknown)
                     _differences.Add(new Difference(packet, $"Nothing is in play that is not modelled, and the walk says {Says(part)}. The kernel: {Did(arrival)}"));
                 break;
@@ -77,6 +79,26 @@ internal sealed class Comparison
         }
     }
 
+    // Whoever asks about one packet must be told what is told of it among all others.
+    private void Narrow(PacketWalk walk, OraclePacket packet, IReadOnlyList<AccessPart> parts)
+    {
+        var header = packet.Header;
+        var hasPorts = OraclePacket.HasPorts(header.Protocol);
+        var narrow = walk.Ask(new AccessQuery
+        {
+            Family = header.Family,
+            InInterface = packet.InLink,
+            Sources = [header.Source],
+            Destinations = [header.Destination],
+            Protocol = header.Protocol.ToString(CultureInfo.InvariantCulture),
+            SourcePorts = hasPorts ? PortList.Parse(header.SourcePort.ToString(CultureInfo.InvariantCulture), "SourcePorts") : null,
+            Ports = hasPorts ? PortList.Parse(header.DestinationPort.ToString(CultureInfo.InvariantCulture), "Ports") : null,
+        }).Where(part => part.Packets.Contains(header)).Select(Says).ToArray();
+        var wide = parts.Where(part => part.Packets.Contains(header)).Select(Says).ToArray();
+        if (!narrow.SequenceEqual(wide, StringComparer.Ordinal))
+            _differences.Add(new Difference(packet, $"Asked about this packet alone the walk says {string.Join("; ", narrow)}; asked about all, {string.Join("; ", wide)}"));
+    }
+
     private static void Count(Dictionary<(string, string, string, int), int> counts, AccessPart part)
     {
         if (part is not { Backend: { } backend, Table: { } table, Chain: { } chain })
@@ -85,11 +107,14 @@ internal sealed class Comparison
         counts[key] = counts.GetValueOrDefault(key) + 1;
     }
 
-    // What passed a rule that accepts may have been thrown away later, and what nobody knows may have ended anywhere: then the kernel's count is higher.
+    // What passed a rule that accepts may have been thrown away later: then the kernel's count is higher. Where a match is not modelled the walk may be
+    // certain that a packet ends, and not where.
     private void Counters()
     {
+        if (_mayBeUnknown)
+            return;
         var rules = Rules().ToArray();
-        foreach (var rule in rules.Where(rule => !_mayBeUnknown && rule.Verdict is "ACCEPT" && rule.Kernel < _accepted.GetValueOrDefault(rule.Key)))
+        foreach (var rule in rules.Where(rule => rule.Verdict is "ACCEPT" && rule.Kernel < _accepted.GetValueOrDefault(rule.Key)))
             Add(rule.Text, _accepted.GetValueOrDefault(rule.Key), rule.Kernel);
         var throwing = rules.Where(static rule => rule.Verdict is "DROP" or "REJECT");
         if (_host.OtherRules.ContainsKey(_family))
@@ -105,7 +130,7 @@ internal sealed class Comparison
 
     private void Compare(string text, long walk, long kernel)
     {
-        if (kernel < walk || kernel > walk + _unknown)
+        if (kernel != walk)
             Add(text, walk, kernel);
     }
 

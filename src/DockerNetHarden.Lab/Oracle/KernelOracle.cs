@@ -22,14 +22,14 @@ public sealed record OracleOptions(int Seed, long Pairs, bool Foreign = false)
 /// <param name="Rulesets">The rulesets that were loaded.</param>
 /// <param name="Repeated">Batches that were sent again because kernel and walk differed, and then did not.</param>
 /// <param name="Elapsed">The time.</param>
-/// <param name="Tally">What the packets met.</param>
+/// <param name="Tally">What the packets met, and how often: verdicts, ways, deciding tables.</param>
 /// <param name="Disagreements">For each disagreement the smallest ruleset and packet, and what each says.</param>
-public sealed record OracleReport(long Pairs, int Rulesets, int Repeated, TimeSpan Elapsed, string Tally, IReadOnlyList<string> Disagreements)
+public sealed record OracleReport(long Pairs, int Rulesets, int Repeated, TimeSpan Elapsed, IReadOnlyDictionary<string, long> Tally, IReadOnlyList<string> Disagreements)
 {
     /// <summary>The run as text.</summary>
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"{Pairs} pairs, {Rulesets} rulesets, {Elapsed.TotalSeconds:0.0} s ({Elapsed.TotalMilliseconds * 1000 / Pairs:0.0} ms for a thousand pairs), {Repeated} repeated; {Tally}\n{(Disagreements.Count == 0 ? "No disagreement." : string.Join("\n\n", Disagreements))}");
+        $"{Pairs} pairs, {Rulesets} rulesets, {Elapsed.TotalSeconds:0.0} s ({Elapsed.TotalMilliseconds * 1000 / Pairs:0.0} ms for a thousand pairs), {Repeated} repeated; {string.Join(", ", Tally.Select(static count => $"{count.Key} {count.Value}"))}\n{(Disagreements.Count == 0 ? "No disagreement." : string.Join("\n\n", Disagreements))}");
 }
 
 /// <summary>Asks the kernel whether the walk is right: random rulesets, random packets, and what became of them.</summary>
@@ -99,7 +99,7 @@ public sealed class KernelOracle : IAsyncDisposable
             }
             progress?.Report(pairs);
         }
-        return new OracleReport(pairs, rulesets, repeated, clock.Elapsed, tally.ToString(), disagreements);
+        return new OracleReport(pairs, rulesets, repeated, clock.Elapsed, tally.Counts, disagreements);
     }
 
     /// <summary>The differences between walk and kernel for these packets under these rules.</summary>

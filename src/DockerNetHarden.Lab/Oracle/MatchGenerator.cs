@@ -40,7 +40,7 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
     {
         var kind = dice.Weighted(
             (12, "in"), (7, "out"), (12, "source"), (14, "destination"), (8, "transport"), (12, "port"), (7, "ports"), (4, "flags"), (4, "icmp"), (5, "state"), (3, "direction"),
-            (6, "original"), (4, "originalport"), (6, "addrtype"), (6, "set"), (5, "range"), (4, "mark"), (3, "comment"));
+            (6, "original"), (4, "originalport"), (3, "originalsource"), (6, "addrtype"), (6, "set"), (5, "range"), (4, "mark"), (3, "comment"));
         return kind switch
         {
             "in" when chain is "POSTROUTING" => "destination",
@@ -55,10 +55,12 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
         "out" => Negatable("-o", Link()),
         "source" => Negatable("-s", SourceAddress()),
         "destination" => Negatable("-d", Address()),
-        "state" => "-m conntrack " + dice.Pick("--ctstate NEW", "--ctstate RELATED,ESTABLISHED", "--ctstate INVALID", "! --ctstate INVALID", "! --ctstate NEW", "--ctstate NEW,RELATED"),
+        "state" => "-m conntrack " + dice.Pick("--ctstate NEW", "--ctstate RELATED,ESTABLISHED", "--ctstate INVALID", "! --ctstate INVALID", "! --ctstate NEW", "--ctstate NEW,RELATED",
+            "--ctstate UNTRACKED", "! --ctstate UNTRACKED", "--ctstate DNAT", "! --ctstate DNAT", "--ctstate NEW --ctdir ORIGINAL"),
         "direction" => "-m conntrack --ctdir " + dice.Pick("ORIGINAL", "ORIGINAL", "REPLY"),
-        "original" => "-m conntrack " + Negatable("--ctorigdst", Address()),
-        "originalport" => $"-m conntrack {Not()}--ctorigdstport {Ports()}",
+        "original" => "-m conntrack " + Negatable("--ctorigdst", Address()) + (dice.Chance(25) ? $" --ctorigdstport {Ports()} --ctdir ORIGINAL" : ""),
+        "originalport" => dice.Chance(70) ? $"-m conntrack {Not()}--ctorigdstport {Ports()}" : $"-m conntrack {Not()}--ctorigsrcport {Ports()}",
+        "originalsource" => dice.Chance(60) ? "-m conntrack " + Negatable("--ctorigsrc", SourceAddress()) : $"-m conntrack {Not()}--ctproto {dice.Pick("6", "17", "132")}",
         "addrtype" => AddressType(),
         "set" => Set(),
         "range" => $"-m iprange {Not()}{dice.Pick("--src-range", "--dst-range")} {Range()}",
@@ -118,9 +120,9 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
         if (kind is "flags" && protocol is Tcp)
             matches.Add("-m tcp " + dice.Pick("--syn", "! --syn", "--tcp-flags SYN,ACK SYN", "--tcp-flags FIN,RST NONE", "--tcp-flags SYN,RST SYN,RST", "! --tcp-flags SYN,FIN SYN", "--tcp-flags FIN,SYN,RST,ACK SYN"));
         else if (kind is "icmp" && protocol is "icmp")
-            matches.Add($"-m icmp {Not()}--icmp-type {dice.Pick("8", "0", "3/1", "any", "8/0", "13", "17")}");
+            matches.Add($"-m icmp {Not()}--icmp-type {dice.Pick("8", "0", "3/1", "any", "8/0", "13", "17", "echo-request")}");
         else if (kind is "icmp" && protocol is "ipv6-icmp")
-            matches.Add($"-m icmp6 {Not()}--icmpv6-type {dice.Pick("128", "129", "1/4", "128/0", "139")}");
+            matches.Add($"-m icmp6 {Not()}--icmpv6-type {dice.Pick("128", "129", "1/4", "128/0", "139", "echo-request")}");
         else if (kind is "ports" && protocol is Tcp or "udp" or "sctp")
             matches.Add($"-m multiport {Not()}{dice.Pick("--dports", "--dports", "--sports", "--ports")} {Ports()},{Ports()}{(dice.Chance(50) ? "," + Ports() : "")}");
         else if (kind is "port" && protocol is Tcp or "udp" or "sctp")
@@ -137,9 +139,11 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
 
     private string Set()
     {
-        var name = dice.Pick("nets", "hosts", "services") + (IsV4 ? "4" : "6");
+        if (dice.Chance(15))
+            return $"-m set {Not()}--match-set webports {dice.Pick("dst", "src")}";
+        var name = dice.Pick("nets", "hosts", "services", "servicenets") + (IsV4 ? "4" : "6");
         var side = dice.Pick("src", "dst", "dst");
-        return $"-m set {Not()}--match-set {name} {(name.StartsWith("services", StringComparison.Ordinal) ? side + ",dst" : side)}";
+        return $"-m set {Not()}--match-set {name} {(name.StartsWith("service", StringComparison.Ordinal) ? side + ",dst" : side)}";
     }
 
     private string Foreign() => dice.Pick(

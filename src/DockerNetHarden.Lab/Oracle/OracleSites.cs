@@ -75,6 +75,14 @@ internal static class OracleSites
         add services4 8.8.8.8,udp:53
         add services4 10.0.0.5,tcp:80
         add services4 203.0.113.25,tcp:443
+        create servicenets4 hash:net,port family inet
+        add servicenets4 10.0.0.0/8,tcp:80
+        add servicenets4 172.16.0.0/12,tcp:443
+        add servicenets4 203.0.113.0/24,udp:53
+        create webports bitmap:port range 0-65535
+        add webports 80
+        add webports 443
+        add webports 8000-9000
         create nets6 hash:net family inet6
         add nets6 fd00::/8
         add nets6 fd00:a::/32 nomatch
@@ -86,6 +94,9 @@ internal static class OracleSites
         create services6 hash:ip,port family inet6
         add services6 2a00::8,udp:53
         add services6 fd00:a::5,tcp:80
+        create servicenets6 hash:net,port family inet6
+        add servicenets6 fd00::/8,tcp:80
+        add servicenets6 2001:db8::/32,udp:53
 
         """;
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using DockerNetHarden.Analysis;
 
 namespace DockerNetHarden.Lab.Oracle;
@@ -8,7 +7,7 @@ internal sealed class OracleTally
 {
     private readonly SortedDictionary<string, long> _counts = new(StringComparer.Ordinal);
 
-    public long this[string what] => _counts.GetValueOrDefault(what);
+    public IReadOnlyDictionary<string, long> Counts => _counts;
 
     public void Count(AccessPart part)
     {
@@ -21,7 +20,5 @@ internal sealed class OracleTally
             Add("by " + table);
     }
 
-    public override string ToString() => string.Join(", ", _counts.Select(static count => string.Create(CultureInfo.InvariantCulture, $"{count.Key} {count.Value}")));
-
-    private void Add(string what) => _counts[what] = this[what] + 1;
+    private void Add(string what) => _counts[what] = _counts.GetValueOrDefault(what) + 1;
 }

@@ -79,7 +79,7 @@ internal sealed class RulesetGenerator
             "filter" => _dice.Weighted((14, "ACCEPT"), (22, "DROP"), (15, "REJECT"), (14, "RETURN"), (28, "jump"), (7, "goto"), (2, "")),
             "nat" => _dice.Weighted((35, "DNAT"), (14, "REDIRECT"), (10, "ACCEPT"), (14, "RETURN"), (22, "jump"), (5, "goto")),
             "mangle" => _dice.Weighted((14, "ACCEPT"), (12, "DROP"), (16, "RETURN"), (30, "jump"), (8, "goto"), (14, "MARK"), (3, "")),
-            _ => _dice.Weighted((16, "ACCEPT"), (14, "DROP"), (18, "RETURN"), (34, "jump"), (8, "goto"), (3, "")),
+            _ => _dice.Weighted((16, "ACCEPT"), (14, "DROP"), (18, "RETURN"), (34, "jump"), (8, "goto"), (7, "NOTRACK"), (3, "")),
         };
         if (kind is "jump" or "goto" && targets.Length == 0)
             kind = table is "nat" ? "RETURN" : "DROP";
@@ -91,6 +91,7 @@ internal sealed class RulesetGenerator
             "REJECT" => Reject(ref protocol),
             "DNAT" => Dnat(ref protocol),
             "REDIRECT" => Redirect(ref protocol),
+            "NOTRACK" => "-j CT --notrack",
             "MARK" => "-j MARK --set-xmark " + _dice.Pick("0x1/0xffffffff", "0x2/0x2", "0x0/0x1", "0x3/0xff"),
             "" => "",
             _ => "-j " + kind,
@@ -118,6 +119,8 @@ internal sealed class RulesetGenerator
         if (!_dice.Chance(60))
             return "-j DNAT --to-destination " + address;
         protocol = _dice.Pick("tcp", "tcp", "udp", "sctp");
+        if (_dice.Chance(15))
+            return $"-j DNAT --to-destination :{_dice.Pick(OracleSites.Ports)}";
         return $"-j DNAT --to-destination {(_family == Family.IPv4 ? address : $"[{address}]")}:{_dice.Pick(OracleSites.Ports)}";
     }
 

@@ -33,4 +33,14 @@ public sealed class WalkKernelTests
         };
         Assert.Equal(expected, host.AskOne(destination, "tcp", "80").Verdict);
     }
+
+    [Theory]
+    [InlineData("tcp", Verdict.Drop)]
+    [InlineData("udp", Verdict.Drop)]
+    [InlineData("sctp", Verdict.Accept)]
+    public void A_set_of_ports_alone_has_only_those_of_tcp_and_udp(string protocol, Verdict expected)
+    {
+        var host = WalkHost.WithDockerUser("-m set --match-set web dst -j DROP") with { IpSets = [new HostIpSet("web", "bitmap:port", null, ["80"])] };
+        Assert.Equal(expected, host.AskOne("8.8.8.8", protocol, "80").Verdict);
+    }
 }

@@ -43,7 +43,7 @@ internal static class SetReader
                     all = all.Union(pair);
                     break;
                 case "bitmap:port" when Ports(text) is { } ports:
-                    all = all.Union(PacketSet.From(family, OfPorts(ports, directions[0]), null, null));
+                    all = all.Union(PacketSet.From(family, OfPorts(ports, directions[0]).Intersect(s_tcpAndUdp)!, null, null));
                     break;
                 default:
                     return null;
@@ -93,6 +93,9 @@ internal static class SetReader
 
     private static readonly ProtocolLayer s_withPorts = new[] { Protocols.Tcp, Protocols.Udp, Protocols.Sctp, Protocols.UdpLite }
         .Select(Transport.Protocol).Aggregate(static (one, other) => one.Union(other));
+
+    // A set of ports alone has none of SCTP's. Source: ip_set_get_ip_port in net/netfilter/ipset/ip_set_bitmap_port.c.
+    private static readonly ProtocolLayer s_tcpAndUdp = Transport.Protocol(Protocols.Tcp).Union(Transport.Protocol(Protocols.Udp));
 
     private static (UInt128 First, UInt128 Last)? Ports(string text) =>
         MatchReader.PortSpans(text.Replace('-', ':')) is [var ports] ? ports : null;
