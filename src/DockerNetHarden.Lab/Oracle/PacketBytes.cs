@@ -105,8 +105,7 @@ internal static class PacketBytes
                 break;
             case OraclePacket.Icmp or OraclePacket.IcmpV6:
                 BinaryPrimitives.WriteUInt16BigEndian(segment, (ushort)packet.DestinationPort); // type and code
-                // The identifier takes the place of ports in conntrack: one of its own for each packet.
-                BinaryPrimitives.WriteUInt16BigEndian(segment.AsSpan(4), (ushort)number);
+                BinaryPrimitives.WriteUInt16BigEndian(segment.AsSpan(4), (ushort)packet.SourcePort); // identifier
                 WriteChecksum(packet, segment, 2);
                 break;
             case OraclePacket.Sctp:

@@ -16,8 +16,8 @@ internal static class PacketGenerator
             var packet = One(dice, family);
             var header = packet.Header;
             // Without ports nothing is left to tell two connections of one source apart when both are sent to the same destination.
-            var isPlain = !OraclePacket.HasPorts(header.Protocol) && header.Protocol is not (OraclePacket.Icmp or OraclePacket.IcmpV6);
-            if (header.Protocol is OraclePacket.Icmp or OraclePacket.IcmpV6 || taken.Add((header.Source, isPlain ? null : header.Destination, header.Protocol, header.SourcePort, header.DestinationPort)))
+            var isPlain = !OraclePacket.HasPorts(header.Protocol) && !IsIcmp(header.Protocol);
+            if (taken.Add((header.Source, isPlain ? null : header.Destination, header.Protocol, header.SourcePort, header.DestinationPort)))
                 packets.Add(packet);
         }
         return packets;
@@ -34,7 +34,7 @@ internal static class PacketGenerator
             <= 98 => OraclePacket.Esp,
             _ => OraclePacket.Ospf,
         };
-        var (from, to) = OraclePacket.HasPorts(protocol) ? (SourcePort(dice), DestinationPort(dice)) : (0, TypeAndCode(dice, protocol));
+        var (from, to) = OraclePacket.HasPorts(protocol) ? (SourcePort(dice), DestinationPort(dice)) : (IsIcmp(protocol) ? SourcePort(dice) : 0, TypeAndCode(dice, protocol));
         var source = Cidr.Parse(dice.Pick(OracleSites.Sources(family)));
         var destination = Cidr.Parse(dice.Chance(55) ? dice.Pick(OracleSites.Outside(family)) : dice.Pick(OracleSites.Destinations(family)));
         var bridge = dice.Pick(OracleSites.Bridges);
@@ -43,6 +43,8 @@ internal static class PacketGenerator
             destination = Cidr.Parse(dice.Pick(OracleSites.Destinations(family)));
         return new OraclePacket(bridge, new Packet(family, source, destination, protocol, from, to), Flags(dice));
     }
+
+    private static bool IsIcmp(int protocol) => protocol is OraclePacket.Icmp or OraclePacket.IcmpV6;
 
     private static int TypeAndCode(Dice dice, int protocol) => protocol switch
     {

@@ -43,4 +43,21 @@ public sealed class WalkKernelTests
         var host = WalkHost.WithDockerUser("-m set --match-set web dst -j DROP") with { IpSets = [new HostIpSet("web", "bitmap:port", null, ["80"])] };
         Assert.Equal(expected, host.AskOne("8.8.8.8", protocol, "80").Verdict);
     }
+
+    [Fact]
+    public void Only_the_port_is_translated_in_IPv6_too()
+    {
+        var host = WalkHost.Of("*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -j DNAT --to-destination :53\nCOMMIT\n", family: Family.IPv6);
+        var part = host.AskOne("2001:db8::1", "udp", "80");
+        Assert.Equal((Verdict.Accept, "eth0", null), (part.Verdict, part.OutInterface, part.NewDestination));
+    }
+
+    [Fact]
+    public void What_conntrack_calls_the_source_port_of_a_ping_is_its_identifier()
+    {
+        var parts = WalkHost.WithDockerUser("-m conntrack --ctorigsrcport 1000:65535 -j DROP").Ask("8.8.8.8", "icmp");
+        Packet Ping(int identifier) => new(Family.IPv4, Cidr.Parse("172.17.0.2"), Cidr.Parse("8.8.8.8"), 1, identifier, 8 << 8);
+        Assert.Equal(Verdict.Drop, Assert.Single(parts, part => part.Packets.Contains(Ping(1000))).Verdict);
+        Assert.Equal(Verdict.Accept, Assert.Single(parts, part => part.Packets.Contains(Ping(999))).Verdict);
+    }
 }
