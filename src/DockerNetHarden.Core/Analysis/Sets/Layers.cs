@@ -16,15 +16,15 @@ internal static class Layers
     internal const int LastPort = 65535;
     internal const int LastProtocol = 255;
 
-    internal static SourcePortLayer AnySourcePort { get; } = SourcePortLayer.Of(0, LastPort, TrackedFlags.All);
+    internal static SourcePortLayer AnySourcePort { get; } = SourcePortLayer.Everything(LastPort, TrackedFlags.All);
 
-    internal static DestinationPortLayer AnyPort { get; } = DestinationPortLayer.Of(0, LastPort, AnySourcePort);
+    internal static DestinationPortLayer AnyPort { get; } = DestinationPortLayer.Everything(LastPort, AnySourcePort);
 
-    internal static ProtocolLayer AnyProtocol { get; } = ProtocolLayer.Of(0, LastProtocol, AnyPort);
+    internal static ProtocolLayer AnyProtocol { get; } = ProtocolLayer.Everything(LastProtocol, AnyPort);
 
-    private static SourceLayer AnySource4 { get; } = SourceLayer.Of(0, LastAddress(Family.IPv4), AnyProtocol);
+    private static SourceLayer AnySource4 { get; } = SourceLayer.Everything(LastAddress(Family.IPv4), AnyProtocol);
 
-    private static SourceLayer AnySource6 { get; } = SourceLayer.Of(0, LastAddress(Family.IPv6), AnyProtocol);
+    private static SourceLayer AnySource6 { get; } = SourceLayer.Everything(LastAddress(Family.IPv6), AnyProtocol);
 
     internal static SourceLayer AnySource(Family family) => family == Family.IPv4 ? AnySource4 : AnySource6;
 

@@ -2,9 +2,12 @@ namespace DockerNetHarden.Analysis.Sets;
 
 internal sealed partial class Spans<T>
 {
-    public Spans<T>? Intersect(Spans<T> other) => Count >= other.Count ? Intersect(this, other) : Intersect(other, this);
+    public Spans<T>? Intersect(Spans<T> other) => other.IsEverything ? this
+        : IsEverything ? other
+        : Count >= other.Count ? Intersect(this, other)
+        : Intersect(other, this);
 
-    public Spans<T>? Subtract(Spans<T> other) => Subtract(this, other);
+    public Spans<T>? Subtract(Spans<T> other) => other.IsEverything ? null : Subtract(this, other);
 
     public Spans<T> Union(Spans<T> other) => (Count >= other.Count ? Union(this, other) : Union(other, this))!;
 
@@ -36,6 +39,28 @@ internal sealed partial class Spans<T>
             return from;
         if (ReferenceEquals(from, taken))
             return null;
+        return taken is { _left: null, _right: null } ? Without(from, taken) : SubtractAll(from, taken);
+    }
+
+    // The usual case, a rule that names one span within another: one path is copied, and no tree taken apart.
+    private static Spans<T>? Without(Spans<T> from, Spans<T> taken)
+    {
+        if (taken.Last < from.First)
+            return from._left is { } left ? Join(Without(left, taken), from, from._right) : from;
+        if (taken.First > from.Last)
+            return from._right is { } right ? Join(from._left, from, Without(right, taken)) : from;
+        if (taken.First < from.First || taken.Last > from.Last)
+            return SubtractAll(from, taken);
+        var inner = from.Inner.Subtract(taken.Inner);
+        if (ReferenceEquals(inner, from.Inner))
+            return from;
+        var before = taken.First > from.First ? Join(from._left, from.First, taken.First - 1, from.Inner, null) : from._left;
+        var after = taken.Last < from.Last ? Join(null, taken.Last + 1, from.Last, from.Inner, from._right) : from._right;
+        return inner is null ? Glue(before, after) : Glue(Glue(before, Of(taken.First, taken.Last, inner)), after);
+    }
+
+    private static Spans<T>? SubtractAll(Spans<T> from, Spans<T> taken)
+    {
         var touched = Between(from, taken.First, taken.Last);
         var middle = Each(touched, taken.Inner, subtract: true);
         if (ReferenceEquals(middle, touched) && taken is { _left: null, _right: null })

@@ -29,6 +29,9 @@ internal sealed partial class Spans<T> : ILayer<Spans<T>>
     /// <summary>What is below it.</summary>
     internal T Inner { get; }
 
+    /// <summary>Whether this is the whole dimension with everything below it: most rules name few dimensions, and the others cost nothing then.</summary>
+    internal bool IsEverything { get; private init; }
+
     /// <summary>How many spans there are.</summary>
     internal int Count { get; }
 
@@ -39,6 +42,9 @@ internal sealed partial class Spans<T> : ILayer<Spans<T>>
     internal UInt128 High => Rightmost(this).Last;
 
     internal static Spans<T> Of(UInt128 first, UInt128 last, T inner) => new(null, first, last, inner, null);
+
+    /// <summary>A whole dimension over everything below.</summary>
+    internal static Spans<T> Everything(UInt128 last, T inner) => new(null, 0, last, inner, null) { IsEverything = true };
 
     /// <summary>These spans, which may overlap and come in any order, over one inner layer; null where there are none.</summary>
     internal static Spans<T>? Of(IEnumerable<(UInt128 First, UInt128 Last)> spans, T inner)

@@ -133,16 +133,23 @@ internal sealed record FlowState
 }
 
 /// <summary>The chains that packets have come through, the last first.</summary>
-internal sealed record Trail(string Chain, Trail? Before)
+internal sealed class Trail(string chain, Trail? before)
 {
-    internal int Length { get; } = 1 + (Before?.Length ?? 0);
+    internal string Chain { get; } = chain;
+
+    internal Trail? Before { get; } = before;
+
+    internal int Length { get; } = 1 + (before?.Length ?? 0);
 
     internal static Trail? Longer(Trail? one, Trail? other) => (one?.Length ?? 0) >= (other?.Length ?? 0) ? one : other;
 
-    internal static IReadOnlyList<string> InOrder(Trail? trail)
+    /// <summary>The chains in order, each once; made when it is asked for, and shared by all parts of the same way.</summary>
+    internal IReadOnlyList<string> Chains => field ??= InOrder();
+
+    private List<string> InOrder()
     {
         var chains = new List<string>();
-        for (; trail is not null; trail = trail.Before)
+        for (var trail = this; trail is not null; trail = trail.Before)
         {
             if (!chains.Contains(trail.Chain, StringComparer.Ordinal))
                 chains.Add(trail.Chain);

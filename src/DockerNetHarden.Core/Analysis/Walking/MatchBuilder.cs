@@ -81,7 +81,9 @@ internal sealed class MatchBuilder(Family family)
 
     /// <summary>It matches only when this is so, besides all else.</summary>
     internal void May(Chance matches, string why) =>
-        Uncertainty = Uncertainty is null ? new Uncertainty(matches, why) : Uncertainty with { Matches = Uncertainty.Matches.And(matches) };
+        Uncertainty = Uncertainty is null || (matches == Chance.NotKnown && Uncertainty.Matches != Chance.NotKnown)
+            ? new Uncertainty(matches, why)
+            : Uncertainty with { Matches = Uncertainty.Matches.And(matches) };
 
     internal CompiledMatch Build()
     {

@@ -98,6 +98,12 @@ internal static partial class MatchReader
         var isSource = reader.Option == "--src-type";
         var text = reader.Value();
         var types = text.Split(',');
+        if (reader.Has("--limit-iface-"))
+        {
+            // Of one link alone more addresses are UNICAST, and fewer LOCAL: nothing may be left out.
+            match.NotModelled("addresses of one link alone (--limit-iface-in, --limit-iface-out) are not modelled");
+            return true;
+        }
         PacketSet? all = PacketSet.None(match.Family);
         // Of several types IPv6 asks that some hold together (net/netfilter/xt_addrtype.c); one alone means what it says.
         if (match.Family == Family.IPv6 && types.Length > 1)

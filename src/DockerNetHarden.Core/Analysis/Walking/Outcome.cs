@@ -37,7 +37,10 @@ internal sealed class Outcome
         else if (pending?.Ends.HasFlag(MayBe.Anything) == true)
             Add(flow, Verdict.Unknown, pending.Cause.Place, Reasons.NotKnown(pending));
         else
-            Add(flow, end == MayBe.Dropped ? Verdict.Drop : Verdict.Reject, place, Reasons.Blocked(end, place, why, pending));
+        {
+            var verdict = end == MayBe.Dropped ? Verdict.Drop : Verdict.Reject;
+            Add(flow, verdict, place, Reasons.Blocked(verdict, place, why, pending));
+        }
     }
 
     /// <summary>Packets have come to the end of their way.</summary>
@@ -89,8 +92,8 @@ internal sealed class Outcome
             Table = Place?.Table,
             Chain = Place?.Chain,
             Position = Place?.Position ?? 0,
-            Chains = Trail.InOrder(trail),
-            Reason = Reason,
+            Chains = trail?.Chains ?? [],
+            Reason = Reason + ".",
             Path = Path,
             InInterface = inLink,
             OutInterface = OutLink,

@@ -11,10 +11,22 @@ namespace DockerNetHarden.Analysis.Walking;
 /// <param name="Rule">The rule; null for a policy or a native rule.</param>
 internal sealed record Place(string? Backend, string Table, string Chain, int Position, RuleLine? Rule)
 {
+    private readonly string?[] _sentences = new string?[3];
+
     /// <summary>As a sentence names it: <c>filter DOCKER-USER rule 2</c>, <c>filter FORWARD's policy</c>.</summary>
     public override string ToString() => Position == 0
         ? $"{Table} {Chain}'s policy"
         : string.Create(CultureInfo.InvariantCulture, $"{Table} {Chain} rule {Position}");
+
+    /// <summary>What the place does with packets, in a sentence without its full stop; made once, for a rule decides in many answers.</summary>
+    internal string Sentence(Verdict verdict) => _sentences[(int)verdict] ??= (verdict, Position) switch
+    {
+        (Verdict.Accept, 0) => $"{this} is ACCEPT and no rule before it decided",
+        (Verdict.Accept, _) => $"accepted by {this}",
+        (Verdict.Drop, 0) => $"dropped by {this}: no rule before it decided",
+        (Verdict.Drop, _) => $"dropped by {this}",
+        _ => $"rejected by {this}",
+    };
 
     public bool Equals(Place? other) => ReferenceEquals(this, other);
 

@@ -27,7 +27,7 @@ internal sealed class Question
         if (_host.Family == Rules.Family.IPv6 && !_host.Host.HasIPv6)
             _outcome.Ended(start, MayBe.Dropped, null, "the host's kernel speaks no IPv6");
         else if (_host.Mechanisms.Entering(_inLink) is { } why)
-            _outcome.Decided(start, Verdict.Unknown, $"{why}.");
+            _outcome.Decided(start, Verdict.Unknown, why);
         else
         {
             var bridged = packets.Intersect(_host.Bridging.Stay(_inLink));
@@ -108,7 +108,7 @@ internal sealed class Question
                 _outcome.Ended(flow, way.Kind == RouteKind.Drop ? MayBe.Dropped : MayBe.Rejected, null, way.Why);
                 break;
             default:
-                _outcome.Decided(flow, Verdict.Unknown, $"{way.Why}.");
+                _outcome.Decided(flow, Verdict.Unknown, way.Why ?? "");
                 break;
         }
     }

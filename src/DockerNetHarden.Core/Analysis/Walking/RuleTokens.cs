@@ -39,6 +39,9 @@ internal struct RuleTokens(IReadOnlyList<string> tokens)
             _next++;
     }
 
+    /// <summary>Whether an option that begins so stands anywhere in the rule.</summary>
+    internal readonly bool Has(string start) => tokens.Any(token => token.StartsWith(start, StringComparison.Ordinal));
+
     /// <summary>All that is left.</summary>
     internal IReadOnlyList<string> Rest() => [.. tokens.Skip(_next)];
 }
