@@ -8,7 +8,7 @@ namespace DockerNetHarden.Analysis;
 /// <param name="Source">The source address.</param>
 /// <param name="Destination">The destination address.</param>
 /// <param name="Protocol">The protocol's number (IANA).</param>
-/// <param name="SourcePort">The source port; 0 where the protocol has none.</param>
+/// <param name="SourcePort">The source port; of ICMP and ICMPv6 the identifier, which takes its place in conntrack; 0 where the protocol has neither.</param>
 /// <param name="DestinationPort">The destination port; of ICMP and ICMPv6 the type times 256 plus the code; 0 where the protocol has neither.</param>
 public sealed record Packet(Family Family, Cidr Source, Cidr Destination, int Protocol, int SourcePort, int DestinationPort);
 

@@ -75,7 +75,7 @@ internal static class ActionReader
     {
         var (address, port) = (text, "");
         var colon = text.LastIndexOf(':');
-        if (family == Family.IPv4 && colon >= 0)
+        if (colon == 0 || (family == Family.IPv4 && colon > 0))
             (address, port) = (text[..colon], text[(colon + 1)..]);
         else if (text.StartsWith('[') && text.IndexOf(']', StringComparison.Ordinal) is var end and > 0)
             (address, port) = (text[1..end], text[(end + 1)..].TrimStart(':'));

@@ -103,7 +103,8 @@ internal sealed class CompiledMatch
             (low, high) = (destination, destination);
         if (high < _low || low > _high || bounds.Misses(_bounds))
             return null;
-        if (Out is not null && state.OutLink is not null && !Out.Matches(state.OutLink))
+        // Before routing, and on the way to the host itself, there is no link to leave by: its name is empty there.
+        if (Out is not null && (state.OutLink ?? (state.Path is PacketPath.None or PacketPath.Local ? "" : null)) is { } outLink && !Out.Matches(outLink))
             return null;
         if (Mark is { } wanted && state.Mark is { } mark && (mark & wanted.Mask) == wanted.Value == wanted.Negated)
             return null;

@@ -26,6 +26,8 @@ internal static class SetReader
 
     private static PacketSet? Packets(string type, IReadOnlyList<string> members, string[] directions, Family family)
     {
+        if (type == "hash:net" && members.Any(IsException))
+            return Exceptions(members, directions[0], family);
         var all = PacketSet.None(family);
         var addresses = new List<(UInt128 First, UInt128 Last)>();
         foreach (var member in members)
@@ -41,7 +43,7 @@ internal static class SetReader
                     all = all.Union(pair);
                     break;
                 case "bitmap:port" when Ports(text) is { } ports:
-                    all = all.Union(PacketSet.From(family, OfPorts(ports, directions[0]), null, null));
+                    all = all.Union(PacketSet.From(family, OfPorts(ports, directions[0]).Intersect(s_tcpAndUdp)!, null, null));
                     break;
                 default:
                     return null;
@@ -49,6 +51,24 @@ internal static class SetReader
         }
         return addresses.Count == 0 ? all : OfAddresses(addresses, directions[0], Layers.AnyProtocol, family);
     }
+
+    private static bool IsException(string member) => member.EndsWith(" nomatch", StringComparison.Ordinal);
+
+    // Of the prefixes that hold an address the longest counts, and with nomatch it keeps the address out of the set. Source: ipset(8).
+    private static PacketSet? Exceptions(IReadOnlyList<string> members, string direction, Family family)
+    {
+        var all = PacketSet.None(family);
+        foreach (var (text, isException) in members.Select(static member => (IsException(member) ? member[..^" nomatch".Length] : member, IsException(member))).OrderBy(static member => LengthOf(member.Item1)))
+        {
+            if (Span(text, family) is not { } span)
+                return null;
+            var packets = OfAddresses([span], direction, Layers.AnyProtocol, family);
+            all = isException ? all.Subtract(packets) : all.Union(packets);
+        }
+        return all;
+    }
+
+    private static int LengthOf(string text) => Cidr.TryParse(text, out var prefix) ? prefix.Length : 0;
 
     // 10.0.0.1,tcp:80 or 10.0.0.0/8,udp:53
     private static PacketSet? Pair(string text, string[] directions, Family family)
@@ -73,6 +93,9 @@ internal static class SetReader
 
     private static readonly ProtocolLayer s_withPorts = new[] { Protocols.Tcp, Protocols.Udp, Protocols.Sctp, Protocols.UdpLite }
         .Select(Transport.Protocol).Aggregate(static (one, other) => one.Union(other));
+
+    // A set of ports alone has none of SCTP's. Source: ip_set_get_ip_port in net/netfilter/ipset/ip_set_bitmap_port.c.
+    private static readonly ProtocolLayer s_tcpAndUdp = Transport.Protocol(Protocols.Tcp).Union(Transport.Protocol(Protocols.Udp));
 
     private static (UInt128 First, UInt128 Last)? Ports(string text) =>
         MatchReader.PortSpans(text.Replace('-', ':')) is [var ports] ? ports : null;

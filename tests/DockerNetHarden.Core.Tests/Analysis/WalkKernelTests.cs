@@ -1,0 +1,63 @@
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Core.Tests.Analysis;
+
+/// <summary>What the kernel was seen to do otherwise than the walk said (the lab's oracle), each as the smallest ruleset.</summary>
+public sealed class WalkKernelTests
+{
+    [Theory]
+    [InlineData("raw", "PREROUTING", "-o eth0", Verdict.Accept)]
+    [InlineData("raw", "PREROUTING", "! -o eth0", Verdict.Drop)]
+    [InlineData("mangle", "PREROUTING", "-o eth+", Verdict.Accept)]
+    [InlineData("mangle", "PREROUTING", "! -o eth+", Verdict.Drop)]
+    [InlineData("filter", "FORWARD", "-o eth0", Verdict.Drop)]
+    [InlineData("filter", "FORWARD", "! -o eth0", Verdict.Accept)]
+    public void Before_routing_there_is_no_link_to_leave_by(string table, string chain, string match, Verdict expected)
+    {
+        var host = WalkHost.Of($"*{table}\n:{chain} ACCEPT [0:0]\n:USER - [0:0]\n-A {chain} -j USER\n-A USER {match} -j DROP\nCOMMIT\n");
+        Assert.Equal(expected, host.AskOne("169.254.169.254", "tcp", "80").Verdict);
+    }
+
+    [Theory]
+    [InlineData("10.2.0.1", Verdict.Drop)]
+    [InlineData("10.1.0.1", Verdict.Accept)]
+    [InlineData("10.1.5.1", Verdict.Drop)]
+    [InlineData("8.8.8.8", Verdict.Accept)]
+    public void Of_the_prefixes_of_a_set_the_longest_counts(string destination, Verdict expected)
+    {
+        var host = WalkHost.WithDockerUser("-m set --match-set inside dst -j DROP") with
+        {
+            IpSets = [new HostIpSet("inside", "hash:net", Family.IPv4, ["10.1.5.0/24", "10.1.0.0/16 nomatch", "10.0.0.0/8"])],
+        };
+        Assert.Equal(expected, host.AskOne(destination, "tcp", "80").Verdict);
+    }
+
+    [Theory]
+    [InlineData("tcp", Verdict.Drop)]
+    [InlineData("udp", Verdict.Drop)]
+    [InlineData("sctp", Verdict.Accept)]
+    public void A_set_of_ports_alone_has_only_those_of_tcp_and_udp(string protocol, Verdict expected)
+    {
+        var host = WalkHost.WithDockerUser("-m set --match-set web dst -j DROP") with { IpSets = [new HostIpSet("web", "bitmap:port", null, ["80"])] };
+        Assert.Equal(expected, host.AskOne("8.8.8.8", protocol, "80").Verdict);
+    }
+
+    [Fact]
+    public void Only_the_port_is_translated_in_IPv6_too()
+    {
+        var host = WalkHost.Of("*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -j DNAT --to-destination :53\nCOMMIT\n", family: Family.IPv6);
+        var part = host.AskOne("2001:db8::1", "udp", "80");
+        Assert.Equal((Verdict.Accept, "eth0", null), (part.Verdict, part.OutInterface, part.NewDestination));
+    }
+
+    [Fact]
+    public void What_conntrack_calls_the_source_port_of_a_ping_is_its_identifier()
+    {
+        var parts = WalkHost.WithDockerUser("-m conntrack --ctorigsrcport 1000:65535 -j DROP").Ask("8.8.8.8", "icmp");
+        Packet Ping(int identifier) => new(Family.IPv4, Cidr.Parse("172.17.0.2"), Cidr.Parse("8.8.8.8"), 1, identifier, 8 << 8);
+        Assert.Equal(Verdict.Drop, Assert.Single(parts, part => part.Packets.Contains(Ping(1000))).Verdict);
+        Assert.Equal(Verdict.Accept, Assert.Single(parts, part => part.Packets.Contains(Ping(999))).Verdict);
+    }
+}
