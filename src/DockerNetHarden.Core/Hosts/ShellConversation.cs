@@ -116,7 +116,9 @@ internal sealed class ShellConversation
     {
         try
         {
-            process.Kill(entireProcessTree: true);
+            // .NET reads the state of every process of the machine to find the children: not where the process has ended, for then nobody knows them any more.
+            if (!process.HasExited)
+                process.Kill(entireProcessTree: true);
         }
         catch (Exception error) when (error is InvalidOperationException or Win32Exception or AggregateException)
         {
