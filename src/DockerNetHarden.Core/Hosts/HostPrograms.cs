@@ -156,7 +156,7 @@ internal static class HostPrograms
                 data:
                 [
                     rollback.Id, ((int)rollback.After.TotalSeconds).ToString(CultureInfo.InvariantCulture), request.Tool.Prefix4, request.Tool.Prefix6 ?? "",
-                    rollback.Targets, RollbackTimer.Code.ReplaceLineEndings("\n"),
+                    rollback.Targets, RollbackTimer.Code.ReplaceLineEndings("\n"), rollback.More,
                 ],
                 when: Go, then: """case $dnh_rc in 0) dnh_armed=1 ;; 10) ;; *) dnh_go=0 ;; esac""");
         }

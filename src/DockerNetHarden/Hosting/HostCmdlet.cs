@@ -85,7 +85,7 @@ public abstract partial class HostCmdlet : CancellableCmdlet
                 try
                 {
                     // A host is closed before the next one is opened: the limit is one of connections.
-                    var host = HostConnection.Open(target, Sudo);
+                    var host = HostConnection.Open(target, Sudo, Timeouts);
                     await using (host.ConfigureAwait(false))
                         await WorkAsync(host, queue, token).ConfigureAwait(false);
                 }
