@@ -90,50 +90,21 @@ Describe "Hosts in sessions$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
     }
 
     It 'are given up where the program there is silent for too long' {
-        $session = New-FarSession far1
-        # An iptables-save that hangs, on the PATH of the far end.
+        # A far end of its own: its PATH leads to an iptables-save that hangs.
+        $session = New-FarSession far4
         $folder = New-Item -ItemType Directory TestDrive:/hangs
         Set-Content "$folder/iptables-save" '#!/bin/sh', 'exec sleep 60'
         chmod +x "$folder/iptables-save"
         Invoke-Command $session { param($folder) $env:PATH = "${folder}:$env:PATH" } -ArgumentList "$folder"
-        try {
-            foreach ($limit in 'IdleTimeout', 'CommandTimeout') {
-                $more = @{ $limit = '00:00:02' }
-                $clock = [Diagnostics.Stopwatch]::StartNew()
-                Get-FirewallRule -Session $session @more -ErrorAction SilentlyContinue -ErrorVariable failures | Should -BeNullOrEmpty
-                $clock.Elapsed.TotalSeconds | Should -BeLessThan 10
-                $failures.FullyQualifiedErrorId | Should -BeLike 'HostTimeout,*'
-                "$($failures[0])" | Should -BeLike "*-$limit*"
-            }
-        }
-        finally { Invoke-Command $session { param($folder) $env:PATH = $env:PATH.Replace("${folder}:", '') } -ArgumentList "$folder" }
-    }
-
-    It 'end in an error and not in a hang where the far end says nothing any more, and Ctrl-C ends the wait' {
-        $session = New-FarSession far3
-        Get-FirewallRule -Session $session | Should -BeNullOrEmpty
-        kill -STOP $far['far3'].Id
-        try {
-            $shell = New-TestShell
-            $running = $shell.AddScript('param($session) Get-FirewallRule -Session $session -ConnectingTimeout 60000').AddArgument($session).BeginInvoke()
-            Start-Sleep 1
-            $stopped = Stop-TestShell $shell
-            $stopped.Milliseconds | Should -BeLessThan 1000
-            $stopped.State | Should -Be 'Stopped'
-            $running.IsCompleted | Should -BeTrue
-            $shell.Dispose()
+        # The one that the far end itself sees first: after the other it may be busy for a moment.
+        foreach ($limit in 'IdleTimeout', 'CommandTimeout') {
+            $more = @{ $limit = '00:00:02' }
             $clock = [Diagnostics.Stopwatch]::StartNew()
-            Get-FirewallRule -Session (New-FarSession far1), $session -ConnectingTimeout 3000 -ErrorAction SilentlyContinue -ErrorVariable failures
+            Get-FirewallRule -Session $session @more -ErrorAction SilentlyContinue -ErrorVariable failures | Should -BeNullOrEmpty
             $clock.Elapsed.TotalSeconds | Should -BeLessThan 10
-            $failures | Should -HaveCount 1
-            # Busy: the far end has not said that the command before was stopped.
-            $failures[0].FullyQualifiedErrorId | Should -Match '^(UnusableSession|HostTimeout),'
-            "$($failures[0].TargetObject)" | Should -Be "session:$($session.Name)"
+            $failures.FullyQualifiedErrorId | Should -BeLike 'HostTimeout,*'
+            "$($failures[0])" | Should -BeLike "*-$limit*"
         }
-        finally { kill -KILL $far['far3'].Id }
-        Get-FirewallRule -Session $session -ConnectingTimeout 3000 -ErrorAction SilentlyContinue -ErrorVariable failures
-        $failures | Should -HaveCount 1
-        $failures[0].FullyQualifiedErrorId | Should -Match '^(UnusableSession|ConnectionLost|HostTimeout),'
     }
 }
 
@@ -148,30 +119,34 @@ Describe "Sessions over ssh$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
 
     AfterAll { Remove-TestFleet $fleet }
 
-    BeforeEach { $sessions = New-PSSession -HostName $all -UserName root }
+    # The one user whose login shell reads no rc file: PowerShell's own transport takes what such files print for its protocol. Its rights come by sudo.
+    BeforeEach {
+        $sessions = @()
+        $sessions = @(New-PSSession -HostName $all -UserName in-dash)
+    }
 
     AfterEach {
         Remove-FirewallRule -All -HostName $all | Out-Null
-        Remove-PSSession $sessions -ErrorAction Ignore
+        $sessions | Remove-PSSession -ErrorAction Ignore
     }
 
     It 'harden the hosts at their ends, each with its own bridges, Docker asked there too' {
-        $results = & { Block-ContainerHostAccess; Block-ContainerMetadataAccess } | Invoke-FirewallRule -Session $sessions
+        $results = & { Block-ContainerHostAccess; Block-ContainerMetadataAccess } | Invoke-FirewallRule -Sudo -Session $sessions
         $results.HostName | Sort-Object | Should -Be $all
         $results.Status | Select-Object -Unique | Should -Be 'Applied'
         $results.Verified | Should -Not -Contain $false
         foreach ($number in 1, 2) { Get-FarLine $number | Where-Object { $_ -like "*-i apps$number *" } | Should -Not -BeNullOrEmpty }
-        Block-ContainerMetadataAccess | Test-FirewallRule -Session $sessions | Should -BeTrue
+        Block-ContainerMetadataAccess | Test-FirewallRule -Sudo -Session $sessions | Should -BeTrue
         # The same host, by ssh itself.
         (Block-ContainerMetadataAccess | Invoke-FirewallRule -HostName $all).Status | Select-Object -Unique | Should -Be 'Unchanged'
         $sessions.State | Select-Object -Unique | Should -Be 'Opened'
     }
 
     It 'wait for a person with a rollback: confirmed it stays, else the host takes it back' {
-        $kept = Block-ContainerMetadataAccess | Invoke-FirewallRule -Session $sessions[0] -RollbackAfter 4
+        $kept = Block-ContainerMetadataAccess | Invoke-FirewallRule -Sudo -Session $sessions[0] -RollbackAfter 4
         "$($kept.Status)", $kept.Verified | Should -Be 'AwaitingConfirmation', $true
-        ($kept | Confirm-FirewallChange -Session $sessions[0] -Confirm:$false).Status | Should -Be 'Confirmed'
-        $lost = Block-ContainerMetadataAccess | Invoke-FirewallRule -Session $sessions[1] -RollbackAfter 4
+        ($kept | Confirm-FirewallChange -Sudo -Session $sessions[0] -Confirm:$false).Status | Should -Be 'Confirmed'
+        $lost = Block-ContainerMetadataAccess | Invoke-FirewallRule -Sudo -Session $sessions[1] -RollbackAfter 4
         "$($lost.Status)" | Should -Be 'AwaitingConfirmation'
         Get-FarLine 2 | Should -Not -BeNullOrEmpty
         # The session's end does not end the timer.
@@ -179,7 +154,7 @@ Describe "Sessions over ssh$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         for ($i = 0; $i -lt 120 -and (Get-FarLine 2); $i++) { Start-Sleep -Milliseconds 100 }
         Get-FarLine 2 | Should -BeNullOrEmpty
         Get-FarLine 1 | Should -Not -BeNullOrEmpty
-        $lost | Confirm-FirewallChange -HostName $all[1] -Confirm:$false -ErrorAction SilentlyContinue -ErrorVariable failures
+        $lost | Confirm-FirewallChange -HostName "in-dash@$($all[1])" -Confirm:$false -ErrorAction SilentlyContinue -ErrorVariable failures
         $failures.FullyQualifiedErrorId | Should -BeLike 'RolledBack,*'
     }
 }
