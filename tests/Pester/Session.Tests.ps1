@@ -122,7 +122,8 @@ Describe "Sessions over ssh$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
     # The one user whose login shell reads no rc file: PowerShell's own transport takes what such files print for its protocol. Its rights come by sudo.
     BeforeEach {
         $sessions = @()
-        $sessions = @(New-PSSession -HostName $all -UserName in-dash)
+        # Opened side by side: they come as each is ready.
+        $sessions = @(New-PSSession -HostName $all -UserName in-dash | Sort-Object ComputerName)
     }
 
     AfterEach {
