@@ -14,7 +14,7 @@ internal static class Hardening
     public static readonly IReadOnlyList<FirewallRule> Rules =
         [.. new MetadataAccess().Rules(), .. new HostAccess().Rules(), .. new InternalAccess().Rules(), .. new SmtpRate().Rules()];
 
-    public static async Task ApplyAsync(FleetHost host) => await RunAsync(host, snapshot => Plan.From(Rules, snapshot)).ConfigureAwait(false);
+    public static Task ApplyAsync(IReadOnlyList<FleetHost> hosts, int parallel) => RunAsync(hosts, parallel, snapshot => Plan.From(Rules, snapshot));
 
     /// <summary>Takes everything that is ours away, without SSH; returns the rules' texts as they were written.</summary>
     public static async Task<IReadOnlyList<PlanStep>> CleanAsync(LabHost lab)
@@ -22,27 +22,27 @@ internal static class Hardening
         IReadOnlyList<PlanStep> written = [];
         await LocallyAsync(lab, async host =>
         {
-            await RunAsync(host, snapshot => Plan.Without(_ => true, snapshot)).ConfigureAwait(false);
-            written = Plan.From(Rules, await host.Host.ReadAsync(CancellationToken.None).ConfigureAwait(false)).Steps;
+            await RunAsync([new FleetHost(host)], 1, snapshot => Plan.Without(_ => true, snapshot)).ConfigureAwait(false);
+            written = Plan.From(Rules, await host.ReadAsync(CancellationToken.None).ConfigureAwait(false)).Steps;
         }).ConfigureAwait(false);
         return written;
     }
 
-    public static async Task LocallyAsync(LabHost lab, Func<FleetHost, Task> work)
+    public static async Task LocallyAsync(LabHost lab, Func<DockerHost, Task> work)
     {
         var docker = new DockerClient(DockerEndpoint.Parse(lab.DockerHost));
         await using (docker.ConfigureAwait(false))
         {
             var shell = new ProcessShell(lab.Name, lab.Shell[0], [.. lab.Shell.Skip(1), "/bin/sh"]);
             await using (shell.ConfigureAwait(false))
-                await work(new FleetHost(new DockerHost(shell, new LocalDockerSource(docker)))).ConfigureAwait(false);
+                await work(new DockerHost(shell, new LocalDockerSource(docker))).ConfigureAwait(false);
         }
     }
 
-    private static async Task RunAsync(FleetHost host, Func<HostSnapshot, Plan> planner)
+    private static async Task RunAsync(IReadOnlyList<FleetHost> hosts, int parallel, Func<HostSnapshot, Plan> planner)
     {
         var sink = new Sink();
-        await Fleet.ApplyAsync([host], planner, 1, sink, CancellationToken.None).ConfigureAwait(false);
+        await Fleet.ApplyAsync(hosts, planner, parallel, sink, CancellationToken.None).ConfigureAwait(false);
         if (sink.Error is { } error)
             throw new InvalidOperationException(error.Message, error);
     }

@@ -1,3 +1,4 @@
+using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
@@ -23,5 +24,5 @@ internal sealed class Local(LabHost host)
             await Commands.RunAsync([.. host.Shell, step.Family == Family.IPv4 ? "iptables-restore" : "ip6tables-restore", "--noflush", "--counters", "--wait", "10"], step.Restore).ConfigureAwait(false);
     }
 
-    public Task HardenAsync() => Hardening.LocallyAsync(host, Hardening.ApplyAsync);
+    public Task HardenAsync() => Hardening.LocallyAsync(host, opened => Hardening.ApplyAsync([new FleetHost(opened)], 1));
 }

@@ -21,13 +21,13 @@ await using (fleet.ConfigureAwait(false))
 {
     Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{hosts} hosts, {parallel} at once, median of {rounds} rounds after one that is not counted; {Environment.ProcessorCount} cores, .NET {Environment.Version}"));
     var remote = new Remote(fleet, parallel);
-    await Table.RunAsync("Over SSH", rounds,
+    await Table.RunAsync("Over SSH", rounds, () => ProcessorTime.Now(fleet), hosts,
         new Measured("ssh host true", remote.TrueAsync),
         new Measured("harden, first time", remote.HardenAsync) { Before = remote.CleanAsync },
         new Measured("harden, unchanged", remote.HardenAsync)).ConfigureAwait(false);
 
     var local = new Local(fleet.Hosts[0]);
-    await Table.RunAsync("On the host itself", rounds,
+    await Table.RunAsync("On the host itself", rounds, () => ProcessorTime.Now(fleet), 1,
         new Measured("iptables-save of both families", local.SaveAsync),
         new Measured("iptables-restore of the same rules", local.RestoreAsync) { Before = local.CleanAsync },
         new Measured("harden, first time", local.HardenAsync) { Before = local.CleanAsync },

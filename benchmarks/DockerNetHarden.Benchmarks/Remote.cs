@@ -10,14 +10,15 @@ internal sealed class Remote(LabFleet fleet, int parallel)
 {
     public Task TrueAsync() => EachAsync(host => Commands.RunAsync([fleet.Client.Program, "-T", "-o", "BatchMode=yes", host.Name, "true"]));
 
-    public Task HardenAsync() => EachAsync(async host =>
-    {
-        var shell = SshShell.Open(SshTarget.Parse(host.Name), executable: fleet.Client.Program);
-        await using (shell.ConfigureAwait(false))
-            await Hardening.ApplyAsync(new FleetHost(new DockerHost(shell, new ConversationDockerSource(shell)))).ConfigureAwait(false);
-    });
+    public Task HardenAsync() => Hardening.ApplyAsync([.. fleet.Hosts.Select(host => new FleetHost(host.Name, _ => Task.FromResult(Open(host))))], parallel);
 
     public Task CleanAsync() => EachAsync(Hardening.CleanAsync);
+
+    private FleetTurn Open(LabHost host)
+    {
+        var shell = SshShell.Open(SshTarget.Parse(host.Name), executable: fleet.Client.Program);
+        return new FleetTurn(new DockerHost(shell, new ConversationDockerSource(shell)), shell);
+    }
 
     private Task EachAsync(Func<LabHost, Task> work) =>
         Parallel.ForEachAsync(fleet.Hosts, new ParallelOptions { MaxDegreeOfParallelism = parallel }, async (host, _) => await work(host).ConfigureAwait(false));

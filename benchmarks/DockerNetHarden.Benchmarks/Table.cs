@@ -12,30 +12,44 @@ internal sealed record Measured(string Name, Func<Task> RunAsync)
 /// <summary>Measures in turn, so that what disturbs the machine disturbs all alike, and prints medians as ratios to the first.</summary>
 internal static class Table
 {
-    public static async Task RunAsync(string title, int rounds, params Measured[] all)
+    private sealed record Round(double Elapsed, ProcessorTime Spent);
+
+    public static async Task RunAsync(string title, int rounds, Func<ProcessorTime> clock, int hosts, params Measured[] all)
     {
-        var times = all.ToDictionary(measured => measured, _ => new List<double>());
+        var times = all.ToDictionary(measured => measured, _ => new List<Round>());
         for (var round = 0; round <= rounds; round++)
         {
             foreach (var measured in all)
             {
                 if (measured.Before is { } before)
                     await before().ConfigureAwait(false);
-                var clock = Stopwatch.StartNew();
+                var spent = clock();
+                var watch = Stopwatch.StartNew();
                 await measured.RunAsync().ConfigureAwait(false);
+                var elapsed = watch.Elapsed.TotalMilliseconds;
                 // The first round compiles and fills caches.
                 if (round > 0)
-                    times[measured].Add(clock.Elapsed.TotalMilliseconds);
+                    times[measured].Add(new Round(elapsed, await SettledAsync(clock).ConfigureAwait(false) - spent));
             }
         }
-        var floor = Median(times[all[0]]);
-        Console.WriteLine($"\n| {title} | median | lowest | highest | ratio |\n|---|---:|---:|---:|---:|");
-        foreach (var measured in all)
+        var first = times[all[0]];
+        var (floor, least) = (Median(first, round => round.Elapsed), Median(first, round => round.Spent.Total));
+        Console.WriteLine($"\n| {title} | median | lowest | highest | ratio | CPU a host: client | its ssh | host | ratio |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|");
+        foreach (var (name, list) in all.Select(measured => (measured.Name, times[measured])))
         {
-            var (median, list) = (Median(times[measured]), times[measured]);
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {measured.Name} | {median:0} ms | {list.Min():0} ms | {list.Max():0} ms | {median / floor:0.00} |"));
+            var median = Median(list, round => round.Elapsed);
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {name} | {median:0} ms | {list.Min(round => round.Elapsed):0} ms | {list.Max(round => round.Elapsed):0} ms | {median / floor:0.00} ")
+                + string.Create(CultureInfo.InvariantCulture, $"| {Median(list, round => round.Spent.Client) / hosts:0.0} ms | {Median(list, round => round.Spent.Children) / hosts:0.0} ms | {Median(list, round => round.Spent.Hosts) / hosts:0.0} ms ")
+                + string.Create(CultureInfo.InvariantCulture, $"| {Median(list, round => round.Spent.Total) / least:0.00} |"));
         }
     }
 
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
+    // What runs on a host is counted when it has ended, which can be after the conversation.
+    private static async Task<ProcessorTime> SettledAsync(Func<ProcessorTime> clock)
+    {
+        await Task.Delay(200).ConfigureAwait(false);
+        return clock();
+    }
+
+    private static double Median(List<Round> rounds, Func<Round, double> value) => rounds.Select(value).Order().ElementAt(rounds.Count / 2);
 }

@@ -62,6 +62,9 @@ public sealed partial class LabHost
     /// <summary>Stops dockerd: what a host is like before docker.service starts.</summary>
     public Task StopDockerAsync() => state.Dockerd.StopAsync(TimeSpan.FromSeconds(20));
 
+    /// <summary>The processor time of dockerd and of the programs that it called.</summary>
+    public TimeSpan DockerProcessorTime() => state.Dockerd.ProcessorTime();
+
     /// <summary>Starts dockerd and waits until it answers.</summary>
     public async Task StartDockerAsync(CancellationToken stop = default)
     {

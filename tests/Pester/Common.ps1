@@ -30,6 +30,20 @@ function Invoke-Lab {
     $output
 }
 
+# Docker hosts with sshd in namespaces; the ssh of a client that reaches them is first on PATH until the fleet is taken down.
+function New-TestFleet([int] $Hosts, [string[]] $More) {
+    $fleet = Invoke-Lab fleet up --name "pf$PID" --hosts $Hosts --owner $PID --json @More | ConvertFrom-Json
+    $fleet | Add-Member PathBefore $env:PATH
+    $env:PATH = "$($fleet.programs):$env:PATH"
+    $fleet
+}
+
+function Remove-TestFleet($Fleet) {
+    if (-not $Fleet) { return }
+    $env:PATH = $Fleet.PathBefore
+    Invoke-Lab fleet down --name $Fleet.name | Out-Null
+}
+
 # What became of a real packet: Open, Refused, TimedOut ...
 function Get-Reach([string] $From, [string] $To, [int] $Port, [string] $Protocol = 'Http') {
     (Invoke-Lab ask --name $env:DNH_LAB --from $From --to $To --port $Port --protocol $Protocol --timeout 1500 --json | ConvertFrom-Json).result

@@ -6,10 +6,7 @@ Describe "A fleet$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
     BeforeAll {
         . $PSScriptRoot/Common.ps1
         Import-Module (Get-StagedModule) -Force
-        $name = "pf$PID"
-        $fleet = Invoke-Lab fleet up --name $name --hosts 3 --owner $PID --json | ConvertFrom-Json
-        $path = $env:PATH
-        $env:PATH = "$($fleet.programs):$path"
+        $fleet = New-TestFleet 3
         $all = $fleet.hosts.name
         function Invoke-OnHost([int] $Number, [string[]] $Command) { & nsenter "--net=/run/netns/$($fleet.hosts[$Number - 1].namespace)" $Command[0] @($Command | Select-Object -Skip 1) }
         # Rules and jumps of ours on a host, without counters.
@@ -17,10 +14,7 @@ Describe "A fleet$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         function Get-SshChild { [Diagnostics.Process]::GetProcessesByName('ssh') | Where-Object { $_.Parent?.Id -eq $PID } }
     }
 
-    AfterAll {
-        $env:PATH = $path
-        if ($fleet) { Invoke-Lab fleet down --name $name | Out-Null }
-    }
+    AfterAll { Remove-TestFleet $fleet }
 
     AfterEach { Remove-FirewallRule -All -HostName $all | Out-Null }
 
@@ -122,6 +116,39 @@ Describe "A fleet$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
             $found.Profile | Select-Object -Unique | Should -Be 'ExternalOnly'
         }
         finally { foreach ($number in 1..3) { docker -H $fleet.hosts[$number - 1].dockerHost network rm external | Out-Null } }
+    }
+
+    It 'gets a network by a user whose way to Docker is sudo, and without -Sudo an error that says so' {
+        try {
+            New-HardenedDockerNetwork -Name bysudo -HostName "ops@$($all[0])" -ErrorAction SilentlyContinue -ErrorVariable failures | Should -BeNullOrEmpty
+            $failures[0].FullyQualifiedErrorId | Should -BeLike 'DockerNoPermission,*'
+            "$($failures[0])" | Should -BeLike '*-Sudo*'
+            $made = New-HardenedDockerNetwork -Name bysudo -HostName "ops@$($all[0])" -Sudo
+            $made.Status, $made.HostName | Should -Be 'Created', "ops@$($all[0])"
+            (Get-DockerNetwork bysudo -HostName $all[0]).Id | Should -Be $made.Id
+        }
+        finally { docker -H $fleet.hosts[0].dockerHost network rm bysudo 2>$null | Out-Null }
+    }
+
+    It 'is given up where it is silent for longer than -IdleTimeout or works longer than -CommandTimeout' {
+        $folder = New-Item -ItemType Directory TestDrive:/silent
+        # An ssh that gets in and then says nothing: it answers the first frame only.
+        Set-Content "$folder/ssh" '#!/bin/sh', 'read -r line', 'n=${line#dnh_}', 'printf "\n@%s begin id\n" "${n%%(*}"', 'exec sleep 60'
+        chmod +x "$folder/ssh"
+        $path = $env:PATH
+        try {
+            $env:PATH = "${folder}:$path"
+            foreach ($limit in 'IdleTimeout', 'CommandTimeout') {
+                $more = @{ $limit = '00:00:01.5' }
+                $clock = [Diagnostics.Stopwatch]::StartNew()
+                Get-FirewallRule -HostName silent @more -ErrorAction SilentlyContinue -ErrorVariable failures | Should -BeNullOrEmpty
+                $clock.Elapsed.TotalSeconds | Should -BeLessThan 8
+                $failures.FullyQualifiedErrorId | Should -BeLike 'HostTimeout,*'
+                "$($failures[0])" | Should -BeLike "*-$limit*"
+            }
+        }
+        finally { $env:PATH = $path }
+        { Get-FirewallRule -HostName silent -IdleTimeout 30 } | Should -Throw -ErrorId 'InvalidArgument,*' -ExpectedMessage '*00:00:30*'
     }
 
     It 'shows how many hosts are done and in flight' {

@@ -76,17 +76,11 @@ Describe "Rollback over ssh$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
     BeforeAll {
         . $PSScriptRoot/Common.ps1
         Import-Module (Get-StagedModule) -Force
-        $name = "pr$PID"
-        $fleet = Invoke-Lab fleet up --name $name --hosts 2 --owner $PID --json | ConvertFrom-Json
-        $path = $env:PATH
-        $env:PATH = "$($fleet.programs):$path"
+        $fleet = New-TestFleet 2
         $all = $fleet.hosts.name
     }
 
-    AfterAll {
-        $env:PATH = $path
-        if ($fleet) { Invoke-Lab fleet down --name $name | Out-Null }
-    }
+    AfterAll { Remove-TestFleet $fleet }
 
     It 'confirms what does not cut the way in, by a new connection' {
         $results = Block-ContainerMetadataAccess | Invoke-FirewallRule -HostName $all -RollbackAfter 20

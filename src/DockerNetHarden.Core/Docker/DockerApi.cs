@@ -16,7 +16,7 @@ public static class DockerApi
     /// <summary>The oldest API version that is understood: Docker Engine 1.12's, and the oldest that engines 25 to 28 still speak.</summary>
     public static ApiVersion Oldest => new(1, 24);
 
-    /// <summary>Is an engine there at all?</summary>
+    /// <summary>Is an engine there at all? Its reply's headers say which API it speaks.</summary>
     public static DockerRequest Ping() => new("GET", "/_ping", "answer a ping");
 
     /// <summary>The engine's version and the API versions it speaks. Never has a version in its path: it is what versions are negotiated with.</summary>

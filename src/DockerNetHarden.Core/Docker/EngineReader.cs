@@ -23,6 +23,26 @@ public static class EngineReader
         Api(root.Needed("ApiVersion")),
         root.Text("MinAPIVersion").Length == 0 ? null : Api(root.Needed("MinAPIVersion"))));
 
+    /// <summary>
+    /// Reads the newest API version that an engine speaks out of its reply to <c>GET /_ping</c>. <c>GET /version</c> says it too, but engines to 24 call runc for it
+    /// each time. Source: https://docs.docker.com/reference/api/engine/, SystemPing.
+    /// </summary>
+    /// <exception cref="DockerException"><see cref="DockerFailure.BadReply"/>: the reply has no header <c>Api-Version</c>.</exception>
+    public static ApiVersion ReadPing(DockerResponse ping)
+    {
+        ArgumentNullException.ThrowIfNull(ping);
+        var text = ping.Headers.GetValueOrDefault("Api-Version");
+        return ApiVersion.TryParse(text, out var version) ? version : throw new DockerException(
+            DockerFailure.BadReply, $"The reply to GET /_ping has '{DockerNames.Printable(text ?? "")}' as its Api-Version, where Docker has a version such as 1.41. See whether it is Docker's socket that answers.");
+    }
+
+    /// <summary>Reads the body of <c>GET /info</c>, which names the engine's version too.</summary>
+    /// <param name="api">The version that was negotiated.</param>
+    /// <param name="info">The body.</param>
+    /// <exception cref="DockerException"><see cref="DockerFailure.BadReply"/>.</exception>
+    public static DockerEngine ReadEngine(ApiVersion api, ReadOnlyMemory<byte> info) =>
+        ReadEngine(new EngineVersion(JsonShape.Read(info, "GET /info", root => root.NeededText("ServerVersion")), api, null), api, info);
+
     /// <summary>Reads the body of <c>GET /info</c>.</summary>
     /// <param name="version">The engine's version.</param>
     /// <param name="api">The version that was negotiated.</param>

@@ -9,7 +9,7 @@ public static class Fleet
     /// <summary>Brings hosts to a plan, each read, planned, asked about, written and read back by itself.</summary>
     /// <param name="hosts">The hosts.</param>
     /// <param name="planner">Makes a host's plan of its snapshot; called again where somebody else wrote in between.</param>
-    /// <param name="throttle">How many at once, at least 1.</param>
+    /// <param name="throttle">How many at once, at least 1; so many are open at most. A new connection that confirms a change comes beside its host's own.</param>
     /// <param name="sink">Where results, failures, warnings and questions go.</param>
     /// <param name="stop">Ends the work; a host that is being written is finished and told first.</param>
     /// <param name="rollback">When each host takes its change back unless it is confirmed: by <see cref="FleetHost.Reconnect"/>, or by a
@@ -25,7 +25,9 @@ public static class Fleet
         {
             try
             {
-                sink.Result(await ApplyAsync(host, planner, sink, rollback, token).ConfigureAwait(false));
+                var turn = await host.Open(token).ConfigureAwait(false);
+                await using (turn.ConfigureAwait(false))
+                    sink.Result(await ApplyAsync(turn.Host, host, planner, sink, rollback, token).ConfigureAwait(false));
             }
             catch (OperationCanceledException) when (token.IsCancellationRequested)
             {
@@ -34,15 +36,15 @@ public static class Fleet
             // Whatever goes wrong with one host must not end the loop over the others.
             catch (Exception error)
             {
-                sink.Failure(host.Host.ToString(), error);
+                sink.Failure(host.Name, error);
             }
         }).ConfigureAwait(false);
     }
 
-    private static async Task<InvocationResult> ApplyAsync(FleetHost host, Func<HostSnapshot, Plan> planner, IFleetSink sink, RollbackOptions? rollback, CancellationToken stop)
+    private static async Task<InvocationResult> ApplyAsync(DockerHost opened, FleetHost host, Func<HostSnapshot, Plan> planner, IFleetSink sink, RollbackOptions? rollback, CancellationToken stop)
     {
-        var name = host.Host.ToString();
-        var applier = new RuleApplier(host.Host, planner, sink, rollback);
+        var name = host.Name;
+        var applier = new RuleApplier(opened, planner, sink, rollback);
         InvocationResult? result = null;
         HostException? lost = null;
         try

@@ -59,9 +59,16 @@ internal static class HostErrors
             HostFailure.RollbackFailed, host, $"Host '{host}': the rollback could not be armed ({Line(section.Errors)}), so nothing was written. Correct that, or apply without a rollback.", section.ExitCode, section.Errors),
     };
 
+    /// <summary>What came outside the frames, of both streams: its end, printable.</summary>
+    internal static string Seen(params string?[] streams) => string.Join(" | ", streams
+        .Where(static text => !string.IsNullOrWhiteSpace(text)).Select(static text => Printable(text!.Trim())).Select(static text => text.Length > 600 ? "..." + text[^600..] : text));
+
+    // What a host prints must not move a terminal's cursor.
+    private static string Printable(string text) => string.Concat(text.Select(static letter => char.IsControl(letter) && letter is not ('\n' or '\t') ? '\uFFFD' : letter));
+
     internal static string Line(string text)
     {
-        var line = string.Join("; ", text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+        var line = string.Join("; ", Printable(text).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
         return line.Length == 0 ? "it printed no reason" : line.Length > 500 ? line[..500] + "..." : line;
     }
 }

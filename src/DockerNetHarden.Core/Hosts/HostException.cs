@@ -94,4 +94,7 @@ public sealed class HostException(HostFailure failure, string host, string messa
 
     /// <summary>What the command wrote to standard error.</summary>
     public string? Errors { get; } = errors;
+
+    /// <summary>What came on standard output outside the program's frames, its end at most; null where that is not known.</summary>
+    public string? Output { get; init; }
 }

@@ -8,61 +8,76 @@ namespace DockerNetHarden.Hosts;
 /// </summary>
 internal static partial class HostPrograms
 {
-    private const string Tools = """
-        for n in iptables iptables-nft iptables-legacy ip6tables ip6tables-nft ip6tables-legacy nft; do
-        p=$(command -v "$n") || continue
-        printf '%s\t%s\t%s\n' "$n" "$p" "$("$n" --version 2>&1)"
-        done
-        if p=$(command -v ip); then printf 'ip\t%s\t%s\n' "$p" "$(ip -V 2>&1)"; fi
+    // Which iptables there are, a family each. A host pays for each program that is called, so no more are called than it takes: the other implementation is
+    // looked at only where it may hold rules. Legacy tables that were ever used are listed; who may not read the list asks iptables-legacy-save.
+    // A kernel without IPv6 has no /proc/net/if_inet6: there is nothing to read then, and ip6tables would only complain.
+    private const string FindTools = """
+        dnh_look() {
+        dnh_version=$("$1" --version 2>&1) || dnh_version=
+        case $dnh_version in *nf_tables*) dnh_other=$1-legacy ;; *) dnh_other=$1-nft ;; esac
+        command -v "$dnh_other-save" >/dev/null || dnh_other=
+        case $dnh_other in *-legacy)
+        dnh_tables=
+        if ! [ -e "$2" ]; then dnh_other=; elif [ -r "$2" ]; then read -r dnh_tables <"$2"; [ -n "$dnh_tables" ] || dnh_other=; fi
+        esac
+        }
+        dnh_version6= dnh_other6=
+        if [ -e /proc/net/if_inet6 ]; then dnh_look ip6tables /proc/net/ip6_tables_names; dnh_version6=$dnh_version dnh_other6=$dnh_other; fi
+        dnh_look iptables /proc/net/ip_tables_names
         """;
 
-    // A kernel without IPv6 has no /proc/net/if_inet6: there is nothing to read then, and ip6tables would only complain.
-    private const string HasIPv6 = "[ -e /proc/net/if_inet6 ] && command -v ip6tables-save >/dev/null";
-    private const string NftIsOther4 = "command -v iptables-nft-save >/dev/null && case $(iptables --version 2>/dev/null) in *nf_tables*) false ;; esac";
-    private const string NftIsOther6 =
-        "[ -e /proc/net/if_inet6 ] && command -v ip6tables-nft-save >/dev/null && case $(ip6tables --version 2>/dev/null) in *nf_tables*) false ;; esac";
-
-    private const string LegacyIsOther4 =
-        "command -v iptables-legacy-save >/dev/null && case $(iptables --version 2>/dev/null) in *nf_tables*|'') ;; *) false ;; esac";
-
-    private const string LegacyIsOther6 =
-        "[ -e /proc/net/if_inet6 ] && command -v ip6tables-legacy-save >/dev/null && case $(ip6tables --version 2>/dev/null) in *nf_tables*|'') ;; *) false ;; esac";
+    private const string Tools = """
+        tool() { printf '%s\t%s\t%s\n' "$1" "$(command -v "$1")" "$2"; }
+        tool iptables "$dnh_version"
+        [ -z "$dnh_version6" ] || tool ip6tables "$dnh_version6"
+        for n in $dnh_other $dnh_other6; do tool "$n" "$("$n" --version 2>&1)"; done
+        """;
 
     // dockerd can be told its DNS servers, or another configuration file, on its command line. It is the one of this network namespace: a
-    // machine can run several. Without the right to look at a process's namespace the first one found is taken.
+    // machine can run several. Without the right to look at a process's namespace the first one found is taken. Where it says its number is looked first: a
+    // host can have thousands of processes.
     private const string FindDockerd = """
         dnh_dockerd= dnh_config=/etc/docker/daemon.json
-        for p in /proc/[0-9]*; do
+        dnh_is_dockerd() {
         c=
-        { read -r c <"$p/comm"; } 2>/dev/null
-        [ "$c" = dockerd ] || continue
-        if [ -r "$p/ns/net" ] && ! [ "$p/ns/net" -ef /proc/self/ns/net ]; then continue; fi
-        c=$(tr '\0' '\n' <"$p/cmdline" 2>/dev/null)
+        { read -r c <"$1/comm"; } 2>/dev/null
+        [ "$c" = dockerd ] || return 1
+        if [ -r "$1/ns/net" ] && ! [ "$1/ns/net" -ef /proc/self/ns/net ]; then return 1; fi
         # One that has ended and was not reaped has no arguments and no namespace any more.
-        [ -n "$c" ] || continue
-        dnh_dockerd=$c
-        c=$(printf '%s\n' "$c" | sed -n -e 's/^--config-file=//p' -e '/^--config-file$/{n;p;}')
+        dnh_dockerd=$(tr '\0' '\n' <"$1/cmdline" 2>/dev/null)
+        [ -n "$dnh_dockerd" ]
+        }
+        p=
+        { read -r p </run/docker.pid; } 2>/dev/null
+        if [ -z "$p" ] || ! dnh_is_dockerd "/proc/$p"; then
+        for p in /proc/[0-9]*; do if dnh_is_dockerd "$p"; then break; fi; done
+        fi
+        case $dnh_dockerd in *--config-file*)
+        c=$(printf '%s\n' "$dnh_dockerd" | sed -n -e 's/^--config-file=//p' -e '/^--config-file$/{n;p;}')
         [ -z "$c" ] || dnh_config=$c
-        break
-        done
+        esac
         """;
 
     // $1 is the command's prefix; then come pairs of a table and the lines that the plan was made on.
     // The whole save is cut to the table here: `iptables-legacy-save -t mangle` would create the table, and a stale plan must change
-    // nothing.
+    // nothing. Where nothing is ours anywhere, nothing needs to be cut.
     // Exit 1: stale (the table and its lines are printed). Exit 3: not readable.
     private const string Premise = """
+        ours() {
+        case $1 in
+        filter) sed -n '/^\*filter$/,/^COMMIT$/{/DNH-/p;}' ;;
+        nat) sed -n '/^\*nat$/,/^COMMIT$/{/DNH-/p;}' ;;
+        mangle) sed -n '/^\*mangle$/,/^COMMIT$/{/DNH-/p;}' ;;
+        raw) sed -n '/^\*raw$/,/^COMMIT$/{/DNH-/p;}' ;;
+        security) sed -n '/^\*security$/,/^COMMIT$/{/DNH-/p;}' ;;
+        esac
+        }
         t=$($S "$1-save") || exit 3
         shift
         while [ $# -gt 1 ]; do
-        case $1 in
-        filter) l=$(printf '%s\n' "$t" | sed -n '/^\*filter$/,/^COMMIT$/{/DNH-/p;}'; printf x) ;;
-        nat) l=$(printf '%s\n' "$t" | sed -n '/^\*nat$/,/^COMMIT$/{/DNH-/p;}'; printf x) ;;
-        mangle) l=$(printf '%s\n' "$t" | sed -n '/^\*mangle$/,/^COMMIT$/{/DNH-/p;}'; printf x) ;;
-        raw) l=$(printf '%s\n' "$t" | sed -n '/^\*raw$/,/^COMMIT$/{/DNH-/p;}'; printf x) ;;
-        security) l=$(printf '%s\n' "$t" | sed -n '/^\*security$/,/^COMMIT$/{/DNH-/p;}'; printf x) ;;
-        *) printf 'no table is called %s\n' "$1" >&2; exit 3 ;;
-        esac
+        case $1 in filter | nat | mangle | raw | security) ;; *) printf 'no table is called %s\n' "$1" >&2; exit 3 ;; esac
+        l=x
+        case $t in *DNH-*) l=$(printf '%s\n' "$t" | ours "$1"; printf x) ;; esac
         if [ "$l" != "$2x" ]; then printf '%s\n' "$1"; printf '%s' "${l%x}"; exit 1; fi
         shift 2
         done
@@ -87,15 +102,16 @@ internal static partial class HostPrograms
 
     /// <summary>The program that reads all that a snapshot needs, in independent sections; to be built.</summary>
     internal static ShellProgram Read() => new ShellProgram()
-        .Section("id", "id -u")
+        .Section("id", """printf '%s\n' "$dnh_uid" """)
+        .Do(FindTools)
         .Section("tools", Tools)
         .Section("save4", "$S iptables-save -c", when: "command -v iptables-save >/dev/null")
-        .Section("save6", "$S ip6tables-save -c", when: HasIPv6)
+        .Section("save6", "$S ip6tables-save -c", when: """[ -n "$dnh_version6" ] && command -v ip6tables-save >/dev/null""")
         // The legacy save commands read /proc/net/ip_tables_names and create no table; `iptables-legacy -S` would.
-        .Section("save4-nft", "$S iptables-nft-save -c", when: NftIsOther4)
-        .Section("save6-nft", "$S ip6tables-nft-save -c", when: NftIsOther6)
-        .Section("save4-legacy", "$S iptables-legacy-save -c", when: LegacyIsOther4)
-        .Section("save6-legacy", "$S ip6tables-legacy-save -c", when: LegacyIsOther6)
+        .Section("save4-nft", "$S iptables-nft-save -c", when: """[ "$dnh_other" = iptables-nft ]""")
+        .Section("save6-nft", "$S ip6tables-nft-save -c", when: """[ "$dnh_other6" = ip6tables-nft ]""")
+        .Section("save4-legacy", "$S iptables-legacy-save -c", when: """[ "$dnh_other" = iptables-legacy ]""")
+        .Section("save6-legacy", "$S ip6tables-legacy-save -c", when: """[ "$dnh_other6" = ip6tables-legacy ]""")
         .Section("ipv6", "[ -e /proc/net/if_inet6 ]")
         .Section("addresses", "ip -o addr show", when: "command -v ip >/dev/null")
         // Not /sys/class/net: a shell that entered a network namespace by nsenter still has the other namespace's /sys.
@@ -140,7 +156,7 @@ internal static partial class HostPrograms
                 data:
                 [
                     rollback.Id, ((int)rollback.After.TotalSeconds).ToString(CultureInfo.InvariantCulture), request.Tool.Prefix4, request.Tool.Prefix6 ?? "",
-                    rollback.Targets, RollbackTimer.Code.ReplaceLineEndings("\n"),
+                    rollback.Targets, RollbackTimer.Code.ReplaceLineEndings("\n"), rollback.More,
                 ],
                 when: Go, then: """case $dnh_rc in 0) dnh_armed=1 ;; 10) ;; *) dnh_go=0 ;; esac""");
         }

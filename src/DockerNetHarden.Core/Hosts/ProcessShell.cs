@@ -27,6 +27,9 @@ public sealed class ProcessShell(string hostName, string executable, IReadOnlyLi
     /// program's.</summary>
     public TimeSpan? StartTimeout { get; init; }
 
+    /// <summary>How long its programs may take and be silent.</summary>
+    public ShellTimeouts Timeouts { get; init; } = ShellTimeouts.None;
+
     /// <inheritdoc/>
     public async Task<ShellReply> RunAsync(ShellScript script, CancellationToken stop)
     {
@@ -36,7 +39,7 @@ public sealed class ProcessShell(string hostName, string executable, IReadOnlyLi
         {
             ObjectDisposedException.ThrowIf(disposed, this);
             stop.ThrowIfCancellationRequested();
-            conversation ??= ShellConversation.Start(HostName, executable, arguments, SectionLimit, StartTimeout);
+            conversation ??= ShellConversation.Start(HostName, executable, arguments, SectionLimit, StartTimeout, Timeouts);
             try
             {
                 return await conversation.RunAsync(script, stop).ConfigureAwait(false);
@@ -79,6 +82,7 @@ public sealed class ProcessShell(string hostName, string executable, IReadOnlyLi
 public static class LocalShell
 {
     /// <summary>A conversation with <c>/bin/sh</c> of this machine.</summary>
+    /// <param name="timeouts">How long its programs may take and be silent.</param>
     /// <returns>The shell; nothing is started before its first program.</returns>
-    public static IShell Create() => new ProcessShell("localhost", "/bin/sh", []);
+    public static IShell Create(ShellTimeouts? timeouts = null) => new ProcessShell("localhost", "/bin/sh", []) { Timeouts = timeouts ?? ShellTimeouts.None };
 }

@@ -46,7 +46,10 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
                 return Result(plan, _added.Count + _removed.Count == 0 ? InvocationStatus.Planned : InvocationStatus.Applied, verified: false);
             _confirmed = plan.Diff;
             Agreed = plan;
-            if (rollback is not null && _arm is null)
+            var waiting = _arm;
+            if (waiting is not null)
+                _arm = waiting.With(plan);
+            else if (rollback is not null)
                 (_arm, _due) = (RollbackArm.For(plan, rollback), DateTimeOffset.UtcNow + rollback.After);
 
             WriteOutcome outcome;
@@ -62,12 +65,12 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
             }
             catch (HostException error) when (error.Failure is HostFailure.RollbackPending or HostFailure.NoPermission or HostFailure.RollbackFailed)
             {
-                _arm = null;
+                _arm = waiting;
                 throw;
             }
-            // What was armed for a write that changed nothing was ended with it: the next attempt has one of its own.
+            // What was armed for a write that changed nothing was ended with it: the next attempt has one of its own. One of an earlier attempt waits on.
             if (!outcome.RollbackArmed)
-                _arm = null;
+                _arm = waiting;
             if (outcome.Status == WriteStatus.Written)
             {
                 Remember(plan);

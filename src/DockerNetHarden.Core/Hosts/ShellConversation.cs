@@ -22,10 +22,12 @@ internal sealed class ShellConversation
 
     private readonly Stopwatch age = Stopwatch.StartNew();
     private readonly TimeSpan? startTimeout;
+    private readonly ShellTimeouts timeouts;
+    private long heard;
 
-    private ShellConversation(string host, string executable, Process process, long limit, TimeSpan? startTimeout)
+    private ShellConversation(string host, string executable, Process process, long limit, TimeSpan? startTimeout, ShellTimeouts timeouts)
     {
-        (this.host, this.executable, this.process, this.startTimeout) = (host, executable, process, startTimeout);
+        (this.host, this.executable, this.process, this.startTimeout, this.timeouts) = (host, executable, process, startTimeout, timeouts);
         output = new FrameReader(limit);
         errors = new FrameReader(limit);
         pumps = Task.WhenAll(
@@ -35,7 +37,7 @@ internal sealed class ShellConversation
     }
 
     /// <exception cref="HostException">The process could not be started.</exception>
-    internal static ShellConversation Start(string host, string executable, IReadOnlyList<string> arguments, long limit, TimeSpan? startTimeout)
+    internal static ShellConversation Start(string host, string executable, IReadOnlyList<string> arguments, long limit, TimeSpan? startTimeout, ShellTimeouts timeouts)
     {
         var start = new ProcessStartInfo(executable)
         {
@@ -50,7 +52,7 @@ internal sealed class ShellConversation
         try
         {
             var started = Process.Start(start) ?? throw new InvalidOperationException("no new process");
-            return new ShellConversation(host, executable, started, limit, startTimeout);
+            return new ShellConversation(host, executable, started, limit, startTimeout, timeouts);
         }
         catch (Exception error) when (error is Win32Exception or InvalidOperationException)
         {
@@ -63,21 +65,36 @@ internal sealed class ShellConversation
 
     internal async Task<ShellReply> RunAsync(ShellScript script, CancellationToken stop)
     {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var most = timeouts.Command ?? script.Timeout;
+        deadline.CancelAfter(most);
+        try
+        {
+            return await ReplyAsync(script, deadline, most, stop).ConfigureAwait(false);
+        }
+        finally
+        {
+            // Whatever still waits for a time waits for nothing any more.
+            await deadline.CancelAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async Task<ShellReply> ReplyAsync(ShellScript script, CancellationTokenSource deadline, TimeSpan most, CancellationToken stop)
+    {
         output.Expect(script.Nonce);
         errors.Expect(script.Nonce);
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        deadline.CancelAfter(script.Timeout);
+        Interlocked.Exchange(ref heard, Stopwatch.GetTimestamp());
         var written = WriteAsync(script.Text);
         var replied = BothAsync(output.Done, errors.Done);
         var cut = Task.Delay(Timeout.Infinite, deadline.Token);
-        if (startTimeout is { } most && !output.Begun.IsCompleted)
+        if (startTimeout is { } start && !output.Begun.IsCompleted)
         {
-            var left = most - age.Elapsed;
+            var left = start - age.Elapsed;
             var late = Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, deadline.Token);
             if (await Task.WhenAny(replied, ended, cut, output.Begun, late).ConfigureAwait(false) == late && !deadline.IsCancellationRequested)
-                throw Failure(HostFailure.Unreachable, string.Create(CultureInfo.InvariantCulture, $"'{executable}' brought no answer of a shell within {most.TotalSeconds:0.###} seconds and was stopped"));
+                throw Failure(HostFailure.Unreachable, string.Create(CultureInfo.InvariantCulture, $"'{executable}' brought no answer of a shell within {start.TotalSeconds:0.###} seconds and was stopped"));
         }
-        await Task.WhenAny(replied, ended, cut).ConfigureAwait(false);
+        await Task.WhenAny(replied, ended, cut, SilenceAsync(deadline.Token)).ConfigureAwait(false);
 
         var bad = output.Done.Exception ?? errors.Done.Exception;
         if (bad is not null)
@@ -90,10 +107,7 @@ internal sealed class ShellConversation
         if (ended.IsCompleted)
             throw Ended();
         stop.ThrowIfCancellationRequested();
-        throw Failure(
-            HostFailure.Timeout,
-            string.Create(CultureInfo.InvariantCulture, $"the program did not end within {script.Timeout.TotalSeconds:0.###} seconds and was stopped. ")
-            + "Allow it more time, or look on the host what it waits for");
+        throw deadline.IsCancellationRequested ? TooLong("the program did not end", most, "-CommandTimeout") : TooLong("no byte came from the host", timeouts.Idle!.Value, "-IdleTimeout");
     }
 
     /// <summary>Closes the input, at which a shell ends; then as <see cref="KillAsync"/>.</summary>
@@ -116,7 +130,9 @@ internal sealed class ShellConversation
     {
         try
         {
-            process.Kill(entireProcessTree: true);
+            // .NET reads the state of every process of the machine to find the children: not where the process has ended, for then nobody knows them any more.
+            if (!process.HasExited)
+                process.Kill(entireProcessTree: true);
         }
         catch (Exception error) when (error is InvalidOperationException or Win32Exception or AggregateException)
         {
@@ -134,13 +150,27 @@ internal sealed class ShellConversation
         await (first == one ? other : one).ConfigureAwait(false);
     }
 
-    private static async Task PumpAsync(Stream stream, FrameReader frames)
+    // Ends when nothing has come for too long; never where that is no matter.
+    private async Task SilenceAsync(CancellationToken stop)
+    {
+        var left = timeouts.Idle ?? Timeout.InfiniteTimeSpan;
+        while (left > TimeSpan.Zero || timeouts.Idle is null)
+        {
+            await Task.Delay(left, stop).ConfigureAwait(false);
+            left = timeouts.Idle!.Value - Stopwatch.GetElapsedTime(Interlocked.Read(ref heard));
+        }
+    }
+
+    private async Task PumpAsync(Stream stream, FrameReader frames)
     {
         var buffer = new byte[65536];
         try
         {
             while (await stream.ReadAsync(buffer).ConfigureAwait(false) is > 0 and var count)
+            {
+                Interlocked.Exchange(ref heard, Stopwatch.GetTimestamp());
                 frames.Append(buffer.AsSpan(0, count));
+            }
         }
         catch (Exception error) when (error is IOException or ObjectDisposedException)
         {
@@ -197,17 +227,18 @@ internal sealed class ShellConversation
                 + "The host needs a /bin/sh that reads its standard input");
     }
 
+    private HostException TooLong(string what, TimeSpan most, string parameter) => Failure(
+        HostFailure.Timeout, string.Create(CultureInfo.InvariantCulture, $"{what} within {most.TotalSeconds:0.###} seconds, and the conversation was ended. Allow more time by {parameter}, or look on the host what it waits for"));
+
     private HostException Failure(HostFailure failure, string reason)
     {
         var (_, open, said) = output.State;
         var (_, openErrors, complaint) = errors.State;
-        var seen = string.Join(" | ", new[] { complaint, said }
-            .Where(static text => text.Length > 0)
-            .Select(static text => text.Length > 600 ? "..." + text[^600..] : text));
+        var seen = HostErrors.Seen(complaint, said);
         var section = open ?? openErrors;
         return new HostException(
             failure, host,
             $"Host '{host}'{(section is null ? "" : $", section '{section}'")}: {reason}.{(seen.Length == 0 ? " It printed nothing." : $" It printed: {seen}")}",
-            process.HasExited ? process.ExitCode : null, complaint);
+            process.HasExited ? process.ExitCode : null, complaint) { Output = said };
     }
 }

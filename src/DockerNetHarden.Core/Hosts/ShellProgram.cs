@@ -20,6 +20,8 @@ public sealed class ShellProgram
     // sudo's "-n" never asks: a prompt would hang a conversation that nobody sees. $S is split into words on purpose.
     // Daemons and non-interactive ssh sessions often have no sbin in their PATH. An unset PATH must not become ":/sbin", which names the
     // current folder.
+    // The frame that ends a section is held back until the next one begins, and goes out with it: over ssh each write is a packet of its own.
+    // cat serves for any value and costs a process; a short value of one line is read by the shell itself, byte by byte.
     private const string Preamble = """
         LC_ALL=C
         export LC_ALL
@@ -27,8 +29,13 @@ public sealed class ShellProgram
         export PATH
         umask 077
         S=
-        [ "$(id -u)" = 0 ] || S='sudo -n'
-        dnh_frame() { printf '\n@%s %s\n' "$dnh_nonce" "$1"; printf '\n@%s %s\n' "$dnh_nonce" "$1" >&2; }
+        dnh_uid=$(id -u)
+        [ "$dnh_uid" = 0 ] || S='sudo -n'
+        dnh_held=
+        dnh_frame() { printf '%s\n@%s %s\n' "$dnh_held" "$dnh_nonce" "$1"; printf '%s\n@%s %s\n' "$dnh_held" "$dnh_nonce" "$1" >&2; dnh_held=; }
+        dnh_hold() { dnh_held="
+        @$dnh_nonce $1
+        "; }
         dnh_get() { V=$(cat; printf x); V=${V%?x}; }
 
         """;
@@ -75,7 +82,7 @@ public sealed class ShellProgram
 
         Code("set --\n");
         foreach (var value in data ?? [])
-            Code("dnh_get ").Data(value + "\n").Code("set -- \"$@\" \"$V\"\n");
+            Code(value.Length > 250 || value.Contains('\n', StringComparison.Ordinal) ? "dnh_get " : "IFS= read -r V ").Data(value + "\n").Code("set -- \"$@\" \"$V\"\n");
         if (when is not null)
             Code("if ").Code(when).Code("\nthen\n");
         Code("dnh_frame 'begin ").Code(name).Code("'\n(\n").Code(code).Code("\n)");
@@ -83,7 +90,7 @@ public sealed class ShellProgram
             Code("\n");
         else
             Code(" ").Data(input.EndsWith('\n') ? input : input + "\n");
-        Code("dnh_rc=$?\ndnh_frame \"end ").Code(name).Code(" $dnh_rc\"\n");
+        Code("dnh_rc=$?\ndnh_hold \"end ").Code(name).Code(" $dnh_rc\"\n");
         if (then is not null)
             Code(then).Code("\n");
         if (when is not null)

@@ -23,12 +23,12 @@ public static class ShellReplyReader
             return new ShellReply([.. outputs.Done.Result.Zip(complaints.Done.Result, static (part, error) =>
                 new ShellSection(part.Name, part.ExitCode, part.Content, Encoding.UTF8.GetString(error.Content)))]);
         var any = outputs.State.AnyFrame || complaints.State.AnyFrame;
-        var seen = string.Join(" | ", new[] { complaints.State.Tail, outputs.State.Tail }.Where(static text => text.Length > 0));
+        var seen = HostErrors.Seen(complaints.State.Tail, outputs.State.Tail);
         throw new HostException(
             any ? HostFailure.ConnectionLost : HostFailure.NoPosixShell, host,
             string.Create(CultureInfo.InvariantCulture, $"Host '{host}': {(any ? "sh ended before the program did" : "what answered is no POSIX sh")}, with exit code {exitCode}. ")
             + (seen.Length == 0 ? "It printed nothing." : $"It printed: {seen}"),
-            exitCode, complaints.State.Tail);
+            exitCode, complaints.State.Tail) { Output = outputs.State.Tail };
     }
 
     private static FrameReader Frames(ShellScript script, ReadOnlyMemory<byte> stream)

@@ -96,7 +96,7 @@ public sealed class Plan
             MarkGuard.Check(desired, actual);
         var builder = new PlanBuilder(actual, options, warnings);
         var plan = builder.Build(literal, mark => !options.Prune && !marks.Contains(mark), mark => marks.Contains(mark));
-        return plan.IsEmpty ? builder.Make([.. RulePresence.Problems(desired, actual)], plan.VanishingControls) : plan;
+        return plan.IsEmpty ? builder.Make(RulePresence.OfResolved(literal, actual), plan.VanishingControls) : plan;
     }
 
     /// <summary>The plan to remove what is ours and meant by <paramref name="remove"/>.</summary>

@@ -16,9 +16,14 @@ public static class RulePresence
     {
         ArgumentNullException.ThrowIfNull(rules);
         ArgumentNullException.ThrowIfNull(host);
-        var resolver = new OperandResolver(host, []);
+        return OfResolved([.. rules.SelectMany(new OperandResolver(host, []).Resolve)], host);
+    }
+
+    /// <summary>The same of rules whose operands are resolved already.</summary>
+    internal static IReadOnlyList<string> OfResolved(IReadOnlyList<FirewallRule> literal, HostSnapshot host)
+    {
         var problems = new List<string>();
-        foreach (var place in rules.SelectMany(resolver.Resolve).GroupBy(rule => (rule.Family, rule.Hook, rule.Control)))
+        foreach (var place in literal.GroupBy(rule => (rule.Family, rule.Hook, rule.Control)))
         {
             if (place.Key.Family == Family.IPv6 && !host.HasIPv6)
                 continue;

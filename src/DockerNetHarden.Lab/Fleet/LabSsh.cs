@@ -45,6 +45,9 @@ public sealed class LabSsh
 
     public LabSshClient Client { get; }
 
+    /// <summary>The processor time of the listener and of the conversations that ended, with all that ran in them.</summary>
+    public TimeSpan ProcessorTime() => daemon.ProcessorTime();
+
     /// <summary>Ends the listening; conversations that are open go on, as they do on a real host.</summary>
     public Task StopAsync() => daemon.StopAsync(TimeSpan.FromSeconds(5));
 

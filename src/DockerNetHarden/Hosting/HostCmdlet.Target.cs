@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
+using DockerNetHarden.Hosts;
 
 namespace DockerNetHarden.Commands;
 
@@ -36,6 +37,12 @@ public abstract partial class HostCmdlet
     [ValidateRange(1, int.MaxValue)]
     public int ConnectingTimeout { get; set; }
 
+    [Parameter(HelpMessage = "How long one program on a host may take, as a TimeSpan such as 00:02:00.")]
+    public TimeSpan CommandTimeout { get; set; }
+
+    [Parameter(HelpMessage = "How long a host may send nothing while a program runs, as a TimeSpan such as 00:00:30.")]
+    public TimeSpan IdleTimeout { get; set; }
+
     [Parameter(HelpMessage = "Options for ssh, each as ssh_config names it.")]
     [ValidateNotNull]
     public Hashtable? Options { get; set; }
@@ -62,8 +69,15 @@ public abstract partial class HostCmdlet
         Options = TargetList.ReadOptions(Options),
     };
 
+    private protected ShellTimeouts Timeouts { get; private set; } = ShellTimeouts.None;
+
     protected override void BeginProcessing()
     {
+        Timeouts = Checked(() => new ShellTimeouts
+        {
+            Command = IsGiven(nameof(CommandTimeout)) ? CommandTimeout : null,
+            Idle = IsGiven(nameof(IdleTimeout)) ? IdleTimeout : null,
+        });
         // Here only arguments are bound; what the pipeline brings comes later.
         _hostsAreArguments = IsGiven(nameof(HostName));
         _idle = SshParameters.FirstOrDefault(IsGiven);

@@ -31,7 +31,7 @@ public abstract partial class HostCmdlet : CancellableCmdlet
     private protected virtual async Task WorkOnAsync(HostTarget target, PipelineQueue queue, CancellationToken stop)
     {
         // A host is closed before the next one is opened: the limit is one of connections.
-        var host = HostConnection.Open(target, Sudo);
+        var host = HostConnection.Open(target, Sudo, Timeouts);
         await using (host.ConfigureAwait(false))
             await WorkAsync(host, queue, stop).ConfigureAwait(false);
     }

@@ -9,10 +9,11 @@ internal sealed class HostConnection : IAsyncDisposable
 {
     private readonly IShell _shell;
     private readonly bool _sudo;
+    private readonly ShellTimeouts _timeouts;
 
-    private HostConnection(HostTarget target, IShell shell, IHostDocker docker, IDockerSource source, bool sudo)
+    private HostConnection(HostTarget target, IShell shell, IHostDocker docker, IDockerSource source, bool sudo, ShellTimeouts timeouts)
     {
-        (Target, _shell, Docker, _sudo) = (target, shell, docker, sudo);
+        (Target, _shell, Docker, _sudo, _timeouts) = (target, shell, docker, sudo, timeouts);
         Host = new DockerHost(shell, source);
     }
 
@@ -24,16 +25,17 @@ internal sealed class HostConnection : IAsyncDisposable
 
     public IHostDocker Docker { get; }
 
-    public static HostConnection Open(HostTarget target, bool sudo)
+    public static HostConnection Open(HostTarget target, bool sudo, ShellTimeouts timeouts)
     {
         if (target.IsLocal)
         {
-            var client = new DockerClient(DockerEndpoint.FromEnvironment());
-            return new HostConnection(target, LocalShell.Create(), new LocalDocker(client), new LocalDockerSource(client), sudo);
+            var endpoint = DockerEndpoint.FromEnvironment();
+            var client = timeouts.Command is { } most ? new DockerClient(endpoint) { Timeout = most } : new DockerClient(endpoint);
+            return new HostConnection(target, LocalShell.Create(timeouts), new LocalDocker(client), new LocalDockerSource(client), sudo, timeouts);
         }
-        IShell shell = target.Session is { } session ? new PSSessionShell(target.Name, session, target.ConnectTimeout) : SshShell.Open(target.Ssh!, sudo);
+        IShell shell = target.Session is { } session ? new PSSessionShell(target.Name, session, target.ConnectTimeout, timeouts) : SshShell.Open(target.Ssh!, sudo, timeouts: timeouts);
         var source = new ConversationDockerSource(shell, sudo);
-        return new HostConnection(target, shell, new ConversationDocker(source, new ConversationDockerNetworks(shell, sudo)), source, sudo);
+        return new HostConnection(target, shell, new ConversationDocker(source, new ConversationDockerNetworks(shell, sudo)), source, sudo, timeouts);
     }
 
     /// <summary>
@@ -41,7 +43,7 @@ internal sealed class HostConnection : IAsyncDisposable
     /// only a person knows that he still gets in.
     /// </summary>
     public FleetHost ForFleet() => new(
-        Host, Target.Ssh is { } ssh ? _ => Task.FromResult<IShell>(SshShell.Open(ssh, _sudo, newConnection: true)) : null);
+        Host, Target.Ssh is { } ssh ? _ => Task.FromResult<IShell>(SshShell.Open(ssh, _sudo, newConnection: true, timeouts: _timeouts)) : null);
 
     /// <summary>Tells the host that a change may stay.</summary>
     public Task ConfirmAsync(string rollbackId, CancellationToken stop) => RollbackConfirmation.ConfirmAsync(_shell, rollbackId, stop);

@@ -14,11 +14,15 @@ namespace DockerNetHarden.Commands;
 /// <param name="name">The host as results call it.</param>
 /// <param name="session">The session.</param>
 /// <param name="patience">How long the far end may take to say what it is: some transports never tell that theirs died.</param>
-internal sealed class PSSessionShell(string name, PSSession session, TimeSpan patience) : IShell
+/// <param name="timeouts">How long its programs may take and be silent.</param>
+internal sealed class PSSessionShell(string name, PSSession session, TimeSpan patience, ShellTimeouts timeouts) : IShell
 {
-    // Runs there. Waits in short steps, because a stopped pipeline looks up between statements only; what it started ends with it.
+    private const string Silent = "silent";
+
+    // Runs there. Waits in short steps, because a stopped pipeline looks up between statements only; what it started ends with it. Whether the program is silent
+    // is seen there only: what it prints travels when it has ended.
     private const string Run = """
-        param([string] $Program)
+        param([string] $Program, [double] $Idle)
         $ErrorActionPreference = 'Stop'
         $start = [Diagnostics.ProcessStartInfo]::new('/bin/sh')
         $start.RedirectStandardInput = $start.RedirectStandardOutput = $start.RedirectStandardError = $true
@@ -32,7 +36,15 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
             $writing = $process.StandardInput.BaseStream.WriteAsync($bytes, 0, $bytes.Length)
             while (-not $writing.Wait(50)) { }
             $process.StandardInput.Close()
-            while (-not $process.WaitForExit(50)) { }
+            $seen = 0
+            $quiet = [Diagnostics.Stopwatch]::StartNew()
+            while (-not $process.WaitForExit(50)) {
+                if ($seen -ne $output.Length + $errors.Length) {
+                    $seen = $output.Length + $errors.Length
+                    $quiet.Restart()
+                }
+                if ($Idle -gt 0 -and $quiet.Elapsed.TotalSeconds -gt $Idle) { return 'silent' }
+            }
             $patience = 40
             while (-not [Threading.Tasks.Task]::WaitAll($reading, 50) -and $patience--) { }
             $process.ExitCode
@@ -70,7 +82,9 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
             if (!_probed)
                 await ProbeAsync(stop).ConfigureAwait(false);
             _probed = true;
-            var lines = await InvokeAsync(Run, Convert.ToBase64String(new UTF8Encoding(false).GetBytes(script.Text)), script.Timeout, stop).ConfigureAwait(false);
+            var lines = await InvokeAsync(Run, Convert.ToBase64String(new UTF8Encoding(false).GetBytes(script.Text)), timeouts.Command ?? script.Timeout, stop).ConfigureAwait(false);
+            if (lines is [Silent] && timeouts.Idle is { } idle)
+                throw new HostException(HostFailure.Timeout, name, string.Create(CultureInfo.InvariantCulture, $"Host '{name}': no byte came from the program within {idle.TotalSeconds:0.###} seconds, and it was stopped. Allow more time by -IdleTimeout, or look on the host what it waits for."));
             return Read(script, new Queue<string>(lines));
         }
         finally
@@ -119,7 +133,7 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
         shell.Runspace = session.Runspace;
         shell.AddScript(code);
         if (program is not null)
-            shell.AddArgument(program);
+            shell.AddArgument(program).AddArgument(timeouts.Idle?.TotalSeconds ?? 0);
         Task<PSDataCollection<PSObject>> running;
         try
         {
@@ -142,7 +156,7 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
             stop.ThrowIfCancellationRequested();
             throw new HostException(
                 HostFailure.Timeout, name, string.Create(CultureInfo.InvariantCulture, $"Host '{name}': {(program is null ? "the far end of its session did not answer" : "the program did not end")} within {timeout.TotalSeconds:0.###} seconds. ")
-                + (program is null ? "Open the session anew." : "It was stopped; look on the host what it waits for."));
+                + (program is null ? "Open the session anew." : "It was stopped; allow it more time by -CommandTimeout, or look on the host what it waits for."));
         }
         catch (PSRemotingTransportException error)
         {

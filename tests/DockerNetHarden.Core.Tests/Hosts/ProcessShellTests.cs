@@ -100,6 +100,42 @@ public sealed class ProcessShellTests
         Assert.Equal("again\n", (await shell.RunAsync(Script("echo again"), CancellationToken.None)).Find("only")!.Text);
     }
 
+    [Theory]
+    [InlineData("-CommandTimeout", "i=0; while [ $i -lt 300 ]; do echo x; sleep 0.1; i=$((i + 1)); done")]
+    [InlineData("-IdleTimeout", "echo begun; sleep 30")]
+    public async Task What_takes_too_long_is_ended_and_the_parameter_that_allows_more_is_named(string parameter, string code)
+    {
+        var watch = Stopwatch.StartNew();
+        var time = TimeSpan.FromSeconds(1.5);
+        await using var shell = new ProcessShell("tested", "/bin/sh", []) { Timeouts = parameter is "-IdleTimeout" ? new ShellTimeouts { Idle = time } : new ShellTimeouts { Command = time, Idle = time } };
+        var error = await FailsAsync(shell, new ShellProgram().Section("only", """eval "$1" """, data: [code]).Build(TimeSpan.FromSeconds(60)));
+        Assert.Equal(HostFailure.Timeout, error.Failure);
+        Assert.Contains("within 1.5 seconds", error.Message, StringComparison.Ordinal);
+        Assert.Contains(parameter, error.Message, StringComparison.Ordinal);
+        Assert.InRange(watch.Elapsed, TimeSpan.FromSeconds(1.4), TimeSpan.FromSeconds(8));
+        // The next program begins a new conversation.
+        Assert.Equal("again\n", (await shell.RunAsync(Script("echo again"), CancellationToken.None)).Find("only")!.Text);
+    }
+
+    [Fact]
+    public async Task Silence_counts_from_the_last_byte_and_a_time_of_the_users_replaces_the_programs()
+    {
+        await using var shell = new ProcessShell("tested", "/bin/sh", []) { Timeouts = new ShellTimeouts { Command = TimeSpan.FromSeconds(30), Idle = TimeSpan.FromSeconds(2) } };
+        var reply = await shell.RunAsync(Script("for i in 1 2 3 4 5; do echo $i; sleep 0.7; done", seconds: 1), CancellationToken.None);
+        Assert.Equal("1\n2\n3\n4\n5\n", reply.Find("only")!.Text);
+    }
+
+    [Theory]
+    [InlineData(0.5)]
+    [InlineData(0)]
+    [InlineData(-3)]
+    [InlineData(86401)]
+    public void A_time_that_cannot_be_kept_is_refused(double seconds)
+    {
+        Assert.Contains("-CommandTimeout", Assert.Throws<ArgumentOutOfRangeException>(() => new ShellTimeouts { Command = TimeSpan.FromSeconds(seconds) }).Message, StringComparison.Ordinal);
+        Assert.Contains("-IdleTimeout", Assert.Throws<ArgumentOutOfRangeException>(() => new ShellTimeouts { Idle = TimeSpan.FromSeconds(seconds) }).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_missing_executable_is_named()
     {

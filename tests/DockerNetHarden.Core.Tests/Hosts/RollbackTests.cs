@@ -40,6 +40,18 @@ public sealed class RollbackTests
     }
 
     [Fact]
+    public void A_further_write_tells_the_timer_only_what_it_does_not_know()
+    {
+        var first = RollbackArm.For(Changes(), new RollbackOptions(TimeSpan.FromSeconds(30)));
+        Assert.Equal("", first.More);
+        Assert.Equal(("", first.Targets), (first.With(Changes()).More, first.With(Changes()).Targets));
+        var plan = Changes();
+        var second = first.With(new Plan(plan.Before) { Added = [], Premises = [], Unchanged = 0, Steps = [.. plan.Steps, new PlanStep(Family.IPv4, "mangle", "*mangle\n:DNH-METADATA - [0:0]\nCOMMIT\n", "*mangle\nCOMMIT\n")] });
+        Assert.Equal((first.Id, "4 mangle DNH-METADATA"), (second.Id, second.More));
+        Assert.Equal(first.Targets + "\n4 mangle DNH-METADATA", second.Targets);
+    }
+
+    [Fact]
     public void Nothing_of_it_stands_in_code()
     {
         var plan = Changes();

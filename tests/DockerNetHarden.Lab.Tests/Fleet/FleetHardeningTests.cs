@@ -14,6 +14,8 @@ namespace DockerNetHarden.Lab.Tests.Fleets;
 [Collection(FleetCollection.Name)]
 public sealed class FleetHardeningTests(FleetLab lab) : IAsyncLifetime
 {
+    private const int SigStop = 19;
+
     public Task InitializeAsync() => Task.CompletedTask;
 
     public Task DisposeAsync() => lab.ResetAsync();
@@ -79,6 +81,41 @@ public sealed class FleetHardeningTests(FleetLab lab) : IAsyncLifetime
         Assert.True(failure.Failure is HostFailure.Unreachable or HostFailure.Timeout, failure.Message);
         Assert.InRange(clock.Elapsed.TotalSeconds, 1.5, 6);
         Assert.Empty(HostState.SshOf(lab.Fleet.Client));
+    }
+
+    [FleetTheory]
+    [InlineData("-IdleTimeout", 4)]
+    [InlineData("-CommandTimeout", 10)]
+    public async Task A_host_that_falls_silent_in_the_conversation_is_given_up_in_the_time_that_the_user_set(string parameter, int seconds)
+    {
+        var host = lab.Fleet.Hosts[0];
+        IReadOnlyList<ProcessMark> stopped = [];
+        var clock = new Stopwatch();
+        await using var run = new FleetRun(lab.Fleet) { Timeouts = parameter is "-IdleTimeout" ? new ShellTimeouts { Idle = TimeSpan.FromSeconds(seconds) } : new ShellTimeouts { Command = TimeSpan.FromSeconds(seconds) } };
+        run.Sink.Answer = (_, _, _) =>
+        {
+            stopped = HostState.OnHost(host, (name, arguments) => name == "sh" && arguments[0] == "/bin/sh" && arguments.Length <= 2);
+            foreach (var shell in stopped)
+                shell.Signal(SigStop);
+            clock.Start();
+            return Task.FromResult(true);
+        };
+        try
+        {
+            await run.ApplyAsync([run.Open(host.Name)], new MetadataAccess());
+            var failure = run.Sink.SingleFailure();
+            Assert.Equal(HostFailure.Timeout, failure.Failure);
+            Assert.Contains(parameter, failure.Message, StringComparison.Ordinal);
+            Assert.InRange(clock.Elapsed.TotalSeconds, seconds - 0.1, seconds + 5);
+            Assert.NotEmpty(stopped);
+            Assert.Empty(HostState.SshOf(lab.Fleet.Client));
+        }
+        finally
+        {
+            foreach (var shell in stopped)
+                shell.Signal(Native.SigKill);
+        }
+        Assert.Empty(await HostState.OursAsync(host));
     }
 
     [FleetFact]

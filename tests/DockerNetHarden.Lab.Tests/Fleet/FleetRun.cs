@@ -12,18 +12,24 @@ namespace DockerNetHarden.Lab.Tests.Fleets;
 /// <summary>Works on hosts as the cmdlets do: an ssh of the client for each, Docker asked in the same conversation.</summary>
 internal sealed class FleetRun(LabFleet fleet, string? program = null) : IAsyncDisposable
 {
-    private readonly List<SshShell> shells = [];
+    private readonly ConcurrentBag<SshShell> shells = [];
 
     public TimedSink Sink { get; init; } = new();
+
+    public ShellTimeouts? Timeouts { get; init; }
 
     public FleetHost Open(string hostName, string? userName = null, TimeSpan? connectTimeout = null)
     {
         var target = SshTarget.Parse(hostName, userName, connectTimeout: connectTimeout ?? TimeSpan.FromSeconds(10));
         var ssh = program ?? fleet.Client.Program;
-        var shell = SshShell.Open(target, sudo: true, ssh);
-        shells.Add(shell);
         return new FleetHost(
-            new DockerHost(shell, new ConversationDockerSource(shell, sudo: true)),
+            hostName,
+            _ =>
+            {
+                var shell = SshShell.Open(target, sudo: true, ssh, timeouts: Timeouts);
+                shells.Add(shell);
+                return Task.FromResult(new FleetTurn(new DockerHost(shell, new ConversationDockerSource(shell, sudo: true)), shell));
+            },
             _ => Task.FromResult<IShell>(SshShell.Open(target, sudo: true, ssh, newConnection: true)));
     }
 

@@ -58,7 +58,7 @@ public sealed class LoginTests(FleetLab lab) : IAsyncLifetime
         var failure = run.Sink.SingleFailure();
         Assert.Equal(HostFailure.NoPosixShell, failure.Failure);
         Assert.Contains("forced command", failure.Message, StringComparison.Ordinal);
-        Assert.Contains("Only backups are taken here.", failure.Message + failure.InnerException?.Message, StringComparison.Ordinal);
+        Assert.Contains("Only backups are taken here.", failure.Message, StringComparison.Ordinal);
         Assert.Empty(await HostState.OursAsync(Host));
     }
 

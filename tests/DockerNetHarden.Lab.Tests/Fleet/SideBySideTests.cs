@@ -17,8 +17,7 @@ public sealed class SideBySideTests(FleetLab lab) : IAsyncLifetime
     [FleetFact]
     public async Task A_throttle_of_two_never_has_three_ssh_processes()
     {
-        // As the cmdlets do: each host's conversation is opened and ended within its turn.
-        var sink = new TimedSink();
+        await using var run = new FleetRun(All);
         (string Host, string User)[] logins = [.. from host in All.Hosts from user in new[] { "root", "ops", "in-bash" } select (host.Name, user)];
         using var ended = new CancellationTokenSource();
         var most = 0;
@@ -27,15 +26,11 @@ public sealed class SideBySideTests(FleetLab lab) : IAsyncLifetime
             while (!ended.IsCancellationRequested)
                 most = Math.Max(most, HostState.SshOf(All.Client).Count);
         });
-        await Parallel.ForEachAsync(logins, new ParallelOptions { MaxDegreeOfParallelism = 2 }, async (login, stop) =>
-        {
-            await using var run = new FleetRun(All) { Sink = sink };
-            await run.ApplyAsync([run.Open(login.Host, login.User)], new MetadataAccess(), stop: stop);
-        });
+        await run.ApplyAsync([.. logins.Select(login => run.Open(login.Host, login.User))], new MetadataAccess(), throttle: 2);
         await ended.CancelAsync();
         await watching;
-        sink.ThrowFirst();
-        Assert.Equal(logins.Length, sink.Results.Count);
+        run.Sink.ThrowFirst();
+        Assert.Equal(logins.Length, run.Sink.Results.Count);
         Assert.Equal(2, most);
     }
 

@@ -2,6 +2,7 @@ using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Lab.Tests.Docker;
+using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;
 
@@ -19,16 +20,23 @@ public sealed class ConversationDockerTests
         await using var client = new DockerClient(engine.Endpoint);
         var direct = await new LocalDockerSource(client).ReadAsync(CancellationToken.None);
 
-        // Through the docker command, and through curl where there is none.
-        using var without = new CommandsWithoutDocker();
-        foreach (var path in new[] { Environment.GetEnvironmentVariable("PATH"), without.Folder })
+        using var noNetcat = new CommandsWithout("nc");
+        using var onlyDocker = new CommandsWithout("nc", "curl");
+        using var wrongNetcat = new CommandsWithout("nc");
+        // One that ends with its input and says that all went well.
+        File.CreateSymbolicLink(Path.Combine(wrongNetcat.Folder, "nc"), "/bin/true");
+        foreach (var (path, way) in new[] { (Environment.GetEnvironmentVariable("PATH"), "docker-nc"), (noNetcat.Folder, "docker-curl"), (wrongNetcat.Folder, "docker-curl"), (onlyDocker.Folder, "docker") })
         {
+            if (way is "docker-nc" && !File.Exists("/usr/bin/nc") && !File.Exists("/bin/nc"))
+                continue;
             await using var inner = new ProcessShell("far", "env", ["PATH=" + path, "DOCKER_HOST=unix://" + engine.SocketPath, "DOCKER_API_VERSION=1.41", "/bin/sh"]);
             await using var shell = new CountingShell(inner);
             var said = await new ConversationDockerSource(shell).ReadAsync(CancellationToken.None);
-            Assert.Equal(2, shell.Programs);
+            Assert.Equal((2, way), (shell.Programs, shell.Way));
             Assert.Equal((direct.Engine.Version, direct.Engine.ApiVersion, string.Join(' ', direct.Engine.AddressPools)), (said.Engine.Version, said.Engine.ApiVersion, string.Join(' ', said.Engine.AddressPools)));
-            Assert.Equal(direct.Networks.Select(static network => (network.Name, network.Id, network.Bridge)), said.Networks.Select(static network => (network.Name, network.Id, network.Bridge)));
+            Assert.Equal(
+                direct.Networks.Select(static network => (network.Name, network.Id, network.Bridge, string.Join(' ', network.Containers))),
+                said.Networks.Select(static network => (network.Name, network.Id, network.Bridge, string.Join(' ', network.Containers))));
             Assert.Equal(["made", "running"], said.Containers.Select(static container => container.Name));
             Assert.Equal(direct.Containers.Select(static container => (container.Id, container.State, string.Join(' ', container.Dns))), said.Containers.Select(static container => (container.Id, container.State, string.Join(' ', container.Dns))));
 
@@ -45,7 +53,7 @@ public sealed class ConversationDockerTests
     public async Task Why_Docker_cannot_be_asked_is_said()
     {
         Skip.IfNot(RealEngine.WhyNot() is null, RealEngine.WhyNot());
-        using var without = new CommandsWithoutDocker();
+        using var without = new CommandsWithout("docker");
         foreach (var path in new[] { Environment.GetEnvironmentVariable("PATH"), without.Folder })
         {
             await using var shell = new ProcessShell("far", "env", ["PATH=" + path, "DOCKER_HOST=unix:///nonexistent/docker.sock", "/bin/sh"]);
@@ -55,17 +63,36 @@ public sealed class ConversationDockerTests
         }
     }
 
-    /// <summary>A folder for PATH with all commands of this machine but docker.</summary>
-    private sealed class CommandsWithoutDocker : IDisposable
+    [SkippableTheory]
+    [InlineData("docker")]
+    [InlineData("curl")]
+    public async Task A_network_is_made_and_a_name_that_is_taken_is_a_conflict(string way)
     {
-        public CommandsWithoutDocker()
+        Skip.IfNot(RealEngine.WhyNot() is null, RealEngine.WhyNot());
+        await using var engine = await RealEngine.StartAsync();
+        using var without = new CommandsWithout("docker");
+        await using var shell = new ProcessShell("far", "env", ["PATH=" + (way is "curl" ? without.Folder : Environment.GetEnvironmentVariable("PATH")), "DOCKER_HOST=unix://" + engine.SocketPath, "DOCKER_API_VERSION=1.41", "/bin/sh"]);
+        var source = new ConversationDockerSource(shell);
+        var (read, _, _) = await source.ReadAsync(CancellationToken.None);
+        var spec = new NetworkSpec("made", "dnhmade0", [Cidr.Parse("172.30.98.0/24")]);
+        var id = await new ConversationDockerNetworks(shell).CreateAsync(read, spec, CancellationToken.None);
+        var (_, networks, _) = await source.ReadAsync(CancellationToken.None);
+        Assert.Equal((id, "dnhmade0"), networks.Where(static network => network.Name is "made").Select(static network => (network.Id, network.Bridge)).Single());
+        var again = await Assert.ThrowsAsync<DockerException>(() => new ConversationDockerNetworks(shell).CreateAsync(read, spec, CancellationToken.None));
+        Assert.Equal(DockerFailure.Conflict, again.Failure);
+    }
+
+    /// <summary>A folder for PATH with all commands of this machine but some.</summary>
+    private sealed class CommandsWithout : IDisposable
+    {
+        public CommandsWithout(params string[] missing)
         {
             Skip.IfNot(File.Exists("/usr/bin/curl"), "needs curl");
-            foreach (var file in Directory.EnumerateFiles("/usr/bin").Where(static file => Path.GetFileName(file) is not "docker"))
+            foreach (var file in Directory.EnumerateFiles("/usr/bin").Where(file => !missing.Contains(Path.GetFileName(file), StringComparer.Ordinal)))
                 File.CreateSymbolicLink(Path.Combine(Folder, Path.GetFileName(file)), file);
         }
 
-        public string Folder { get; } = Directory.CreateTempSubdirectory("dnh-nodocker-").FullName;
+        public string Folder { get; } = Directory.CreateTempSubdirectory("dnh-without-").FullName;
 
         public void Dispose() => Directory.Delete(Folder, recursive: true);
     }
@@ -76,10 +103,15 @@ public sealed class ConversationDockerTests
 
         public string HostName => inner.HostName;
 
-        public Task<ShellReply> RunAsync(ShellScript script, CancellationToken stop)
+        /// <summary>The section by which Docker answered last.</summary>
+        public string? Way { get; private set; }
+
+        public async Task<ShellReply> RunAsync(ShellScript script, CancellationToken stop)
         {
             Programs++;
-            return inner.RunAsync(script, stop);
+            var reply = await inner.RunAsync(script, stop);
+            Way = reply.Sections.LastOrDefault(static section => section.Name.StartsWith("docker", StringComparison.Ordinal) && section.Name is not "dockerd")?.Name;
+            return reply;
         }
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;

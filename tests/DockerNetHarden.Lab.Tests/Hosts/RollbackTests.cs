@@ -9,7 +9,7 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Lab.Tests.Hosts;
 
 /// <summary>A change that its host takes back by itself, on a real kernel, with both implementations of iptables.</summary>
-public sealed class RollbackTests
+public sealed partial class RollbackTests
 {
     // What another administrator has there, and Docker.
     private const string Foreign = """

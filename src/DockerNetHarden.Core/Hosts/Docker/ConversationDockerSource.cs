@@ -3,9 +3,8 @@ using DockerNetHarden.Docker;
 namespace DockerNetHarden.Hosts.Docker;
 
 /// <summary>
-/// Docker of a host far away, asked in the same conversation that reads and writes its tables: HTTP/1.1 requests in a here-document, through
-/// <c>docker system dial-stdio</c>, or <c>curl --unix-socket</c> where the host has no docker command. Two batches at most: what there is, then
-/// each network and each living container.
+/// Docker of a host far away, asked in the same conversation that reads and writes its tables: HTTP/1.1 requests in a here-document, brought to the
+/// engine's socket by what the host has for it. Two batches at most: what there is, then each living container.
 /// </summary>
 /// <param name="shell">The conversation; its owner ends it.</param>
 /// <param name="sudo">Whether Docker is asked by <c>sudo -n</c> where its socket is closed to the user.</param>
@@ -14,7 +13,7 @@ public sealed class ConversationDockerSource(IShell shell, bool sudo = false) : 
     /// <summary>How long one batch may take; one minute unless set.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(1);
 
-    private static IReadOnlyList<DockerRequest> Overview { get; } = [DockerApi.Version(), DockerApi.Info(null), DockerApi.ListNetworks(null), DockerApi.ListContainers(null, all: true)];
+    private static IReadOnlyList<DockerRequest> Overview { get; } = [DockerApi.Ping(), DockerApi.Info(null), DockerApi.ListNetworks(null), DockerApi.ListContainers(null, all: true)];
 
     /// <inheritdoc/>
     /// <exception cref="HostException">The conversation broke.</exception>
@@ -36,23 +35,27 @@ public sealed class ConversationDockerSource(IShell shell, bool sudo = false) : 
         var first = DockerProgram.Read(overview, shell.HostName, Overview);
         foreach (var (request, response) in Overview.Zip(first))
             DockerErrors.ThrowIfFailed(request, response, shell.HostName);
-        var version = EngineReader.ReadVersion(first[0].Body);
-        var api = DockerApi.Negotiate(version, shell.HostName);
-        var engine = EngineReader.ReadEngine(version, api, first[1].Body);
+        var version = EngineReader.ReadPing(first[0]);
+        var api = DockerApi.Negotiate(new EngineVersion("", version, null), shell.HostName);
+        var engine = EngineReader.ReadEngine(api, first[1].Body);
         if (engine.IsRootless)
             throw new DockerException(DockerFailure.Rootless, $"The engine of {shell.HostName} runs rootless: its containers' packets do not pass the host's tables, so no rule there can decide them. Use a rootful engine for untrusted code, or harden inside the rootless namespace.", shell.HostName);
 
-        var networks = NetworkReader.ReadList(first[2].Body);
         var containers = ContainerReader.ReadList(first[3].Body).ToLookup(static container => container.State is "running" or "paused" or "restarting");
-        DockerRequest[] requests = [.. networks.Select(network => DockerApi.InspectNetwork(api, network.Id)), .. containers[true].Select(container => DockerApi.InspectContainer(api, container.Id))];
-        var second = await AskAsync(requests, stop).ConfigureAwait(false);
-        var inspected = Found(requests, second, 0, networks.Count, NetworkReader.Read);
-        var living = Found(requests, second, networks.Count, requests.Length, ContainerReader.Read);
+        // The list says all but the container's own DNS servers and its process.
+        DockerRequest[] requests = [.. containers[true].Select(container => DockerApi.InspectContainer(api, container.Id))];
+        var living = Found(requests, await AskAsync(requests, stop).ConfigureAwait(false), ContainerReader.Read);
         return (
             engine,
-            [.. inspected.OrderBy(static network => network.Name, StringComparer.Ordinal).ThenBy(static network => network.Id, StringComparer.Ordinal)],
+            [.. NetworkReader.ReadList(first[2].Body).Select(network => network with { Containers = Members(network, living) })
+                .OrderBy(static network => network.Name, StringComparer.Ordinal).ThenBy(static network => network.Id, StringComparer.Ordinal)],
             [.. containers[false].Concat(living).OrderBy(static container => container.Name, StringComparer.Ordinal).ThenBy(static container => container.Id, StringComparer.Ordinal)]);
     }
+
+    // The engine's list of networks leaves the containers out; the containers say where they are.
+    private static IReadOnlyList<string> Members(DockerNetwork network, IReadOnlyList<DockerContainer> living) =>
+        [.. living.Where(container => container.State is "running" or "paused" && container.Addresses.Any(address => string.Equals(address.Network, network.Name, StringComparison.Ordinal)))
+            .Select(static container => container.Name).Order(StringComparer.Ordinal)];
 
     private async Task<IReadOnlyList<DockerResponse>> AskAsync(IReadOnlyList<DockerRequest> requests, CancellationToken stop)
     {
@@ -64,14 +67,6 @@ public sealed class ConversationDockerSource(IShell shell, bool sudo = false) : 
     }
 
     // Gone between the list and the inspection: as if it had never been in the list.
-    private List<T> Found<T>(DockerRequest[] requests, IReadOnlyList<DockerResponse> responses, int from, int to, Func<ReadOnlyMemory<byte>, T> read)
-    {
-        var found = new List<T>();
-        for (var i = from; i < to; i++)
-        {
-            if (responses[i].Status != 404)
-                found.Add(read(DockerErrors.ThrowIfFailed(requests[i], responses[i], shell.HostName).Body));
-        }
-        return found;
-    }
+    private List<T> Found<T>(DockerRequest[] requests, IReadOnlyList<DockerResponse> responses, Func<ReadOnlyMemory<byte>, T> read) =>
+        [.. requests.Zip(responses).Where(static pair => pair.Second.Status != 404).Select(pair => read(DockerErrors.ThrowIfFailed(pair.First, pair.Second, shell.HostName).Body))];
 }

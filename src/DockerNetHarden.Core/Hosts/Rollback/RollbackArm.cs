@@ -8,7 +8,13 @@ namespace DockerNetHarden.Hosts;
 /// <summary>A rollback to arm on the host before a write: which chains of ours it puts back as they were, and when.</summary>
 public sealed record RollbackArm
 {
-    private RollbackArm(string id, TimeSpan after, string targets) => (Id, After, Targets) = (id, after, targets);
+    private readonly IReadOnlyList<Target> all;
+
+    private RollbackArm(string id, TimeSpan after, IReadOnlyList<Target> all, IReadOnlyList<Target> more) =>
+        (Id, After, this.all, Targets, More) = (id, after, all, Lines(all), Lines(more));
+
+    // A chain of ours in a table.
+    private sealed record Target(Family Family, string Table, string Chain);
 
     /// <summary>Names the rollback: 128 random bits, hexadecimal.</summary>
     public string Id { get; }
@@ -19,6 +25,9 @@ public sealed record RollbackArm
     /// <summary>A line each: <c>4</c> or <c>6</c>, the table, and the names of our chains in it that the plan changes.</summary>
     internal string Targets { get; }
 
+    /// <summary>Of <see cref="Targets"/> those that an earlier write did not name: a timer that waits already is told them. Empty for the first write.</summary>
+    internal string More { get; }
+
     /// <summary>A rollback of a plan.</summary>
     /// <param name="plan">The plan that will be written.</param>
     /// <param name="options">When it is taken back.</param>
@@ -27,13 +36,24 @@ public sealed record RollbackArm
     {
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(options);
-        var lines = plan.Steps.GroupBy(static step => (step.Family, step.Table)).Select(static table =>
-        {
-            var chains = table.SelectMany(static step => ChainsOf(step.Restore)).Distinct(StringComparer.Ordinal);
-            return string.Create(CultureInfo.InvariantCulture, $"{(table.Key.Family == Family.IPv4 ? 4 : 6)} {table.Key.Table} {string.Join(' ', chains)}");
-        });
-        return new RollbackArm(Convert.ToHexString(RandomNumberGenerator.GetBytes(16)).ToLowerInvariant(), options.After, string.Join('\n', lines));
+        return new RollbackArm(Convert.ToHexString(RandomNumberGenerator.GetBytes(16)).ToLowerInvariant(), options.After, TargetsOf(plan), []);
     }
+
+    /// <summary>The same rollback for a further write, which may change more chains: those are put back as they were before that write.</summary>
+    /// <param name="plan">The plan that will be written.</param>
+    /// <returns>The rollback, with the same id.</returns>
+    public RollbackArm With(Plan plan)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        Target[] more = [.. TargetsOf(plan).Except(all)];
+        return new RollbackArm(Id, After, [.. all, .. more], more);
+    }
+
+    private static IReadOnlyList<Target> TargetsOf(Plan plan) =>
+        [.. plan.Steps.SelectMany(static step => ChainsOf(step.Restore).Select(chain => new Target(step.Family, step.Table, chain))).Distinct()];
+
+    private static string Lines(IReadOnlyList<Target> targets) => string.Join('\n', targets.GroupBy(static target => (target.Family, target.Table)).Select(static table =>
+        string.Create(CultureInfo.InvariantCulture, $"{(table.Key.Family == Family.IPv4 ? 4 : 6)} {table.Key.Table} {string.Join(' ', table.Select(static target => target.Chain))}")));
 
     // A chain of ours that a restore text declares, fills, flushes, deletes, or to which it inserts or deletes the jump.
     private static IEnumerable<string> ChainsOf(string restore)

@@ -29,12 +29,21 @@ internal static class RollbackProgram
         """;
 
     /// <summary>
-    /// Saves our chains as they are, and starts the timer. $1 id, $2 seconds, $3 and $4 the iptables commands, $5 the chains, $6 the timer.
+    /// Saves our chains as they are, and starts the timer. $1 id, $2 seconds, $3 and $4 the iptables commands, $5 the chains, $6 the timer, $7 the
+    /// chains that a timer which waits already does not know.
     /// </summary>
     internal const string Arm = Bases + """
         { mkdir -p "$b" && mine "$b" && b=$b/${ns:-0} && mkdir -p "$b" && mine "$b"; } || { printf 'cannot make a folder of its own at %s\n' "$b" >&2; exit 1; }
         if [ -d "$b/$1" ]; then
         [ -d "$b/$1/decided" ] && exit 11
+        [ -n "$7" ] || exit 10
+        # Chains that this write changes and the one before did not: as they are now. Whole files only, for the timer may look at any moment.
+        cd "$b/$1" || exit 1
+        [ -e more4 ] || { $S "$3-save" -c >new4 && mv new4 more4; } || exit 1
+        [ -e more6 ] || [ -z "$4" ] || { $S "$4-save" -c >new6 && mv new6 more6; } || exit 1
+        { cat more 2>/dev/null; printf '%s\n' "$7"; } >new && mv new more || exit 1
+        # The timer makes its decision before it looks for them.
+        [ -d decided ] && exit 11
         exit 10
         fi
         # Under a name with a dot until the timer runs: nobody takes it for one that waits.

@@ -19,14 +19,25 @@ internal static class RollbackTimer
         echo ready
         exec >/dev/null 2>&1
         S=$2 n=$3 p4=$4 p6=$5 todo=$6
+        # A further write of the same change names more chains. Held in memory too: the folder can go with the session.
+        more4= more6=
+        take_more() {
+        [ -e more ] || return 0
+        [ -n "$more4" ] || { more4=$(cat more4); more6=$(cat more6); }
+        todo="$todo
+        $(sed 's/^[46]/&+/' more)"
+        rm -f more
+        }
         while [ "$n" -gt 0 ]; do
-        if [ -d decided ]; then rm -f saved4 saved6; exit 0; fi
+        take_more
+        if [ -d decided ]; then rm -f saved4 saved6 more4 more6; exit 0; fi
         sleep 1
         n=$((n - 1))
         done
         # One of two makes the folder: who confirms, or this. Where it cannot be made and is not there, the state's folder is gone, and
         # nobody has confirmed.
-        if mkdir decided; then printf 'fired\n' >decided/by; elif [ -d decided ]; then rm -f saved4 saved6; exit 0; fi
+        if mkdir decided; then printf 'fired\n' >decided/by; elif [ -d decided ]; then rm -f saved4 saved6 more4 more6; exit 0; fi
+        take_more
 
         # Of a save output the lines of one table that concern us, and the names of its chains.
         table_of() {
@@ -88,7 +99,12 @@ internal static class RollbackTimer
         echo COMMIT
         }
         put_back() {
-        if [ "$1" = 4 ]; then p=$p4 all=$saved4; else p=$p6 all=$saved6; fi
+        case $1 in
+        4) p=$p4 all=$saved4 ;;
+        6) p=$p6 all=$saved6 ;;
+        4+) p=$p4 all=$more4 ;;
+        *) p=$p6 all=$more6 ;;
+        esac
         now=$($S "$p-save" -c </dev/null) || return 1
         live=$(printf '%s\n' "$now" | table_of "$table")
         saved=$(printf '%s\n' "$all" | table_of "$table")
@@ -115,6 +131,6 @@ internal static class RollbackTimer
         sleep 1
         done
         if [ -z "$todo" ]; then printf 'restored\n' >decided/done; else printf 'failed: %s\n' "$said" >decided/done; fi
-        rm -f saved4 saved6
+        rm -f saved4 saved6 more4 more6
         """;
 }

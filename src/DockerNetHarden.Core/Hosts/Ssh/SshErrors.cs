@@ -50,9 +50,9 @@ internal static class SshErrors
         };
     }
 
-    private static HostException New(HostException error, HostFailure failure, string message) => new(failure, error.Host, message, error.ExitCode, error.Errors, error);
+    private static HostException New(HostException error, HostFailure failure, string message) => new(failure, error.Host, message, error.ExitCode, error.Errors, error) { Output = error.Output };
 
-    private static string Said(HostException error) => string.IsNullOrWhiteSpace(error.Errors) ? " It printed no reason." : $" It said: {HostErrors.Line(error.Errors)}.";
+    private static string Said(HostException error) => (error.Errors + "\n" + error.Output) is var said && string.IsNullOrWhiteSpace(said) ? " It printed no reason." : $" It said: {HostErrors.Line(said)}.";
 
     private static string Login(SshTarget target) =>
         (target.Port is { } port ? string.Create(CultureInfo.InvariantCulture, $"-p {port} ") : "") + (target.UserName is { } user ? $"{user}@" : "") + target.Host;

@@ -37,12 +37,14 @@ public sealed class SshShellTests : IDisposable
     }
 
     [Theory]
-    [InlineData("echo 'This account is not available.' >&2; exit 1")]
-    [InlineData("echo 'only backups here'; exit 0")]
-    [InlineData("exit 127")]
-    public async Task A_forced_command_is_no_shell(string command)
+    [InlineData("echo 'This account is not available.' >&2; exit 1", "This account is not available.")]
+    [InlineData("echo 'only backups here'; exit 0", "only backups here")]
+    [InlineData("echo err >&2; printf 'line 1\\nline 2\\033[2J\\n'; exit 2", "It said: err; line 1; line 2\uFFFD[2J.")]
+    [InlineData("exit 127", "It printed no reason.")]
+    public async Task A_forced_command_is_no_shell_and_what_it_said_is_shown(string command, string said)
     {
         var error = await FailsAsync(command);
+        Assert.Contains(said, error.Message, StringComparison.Ordinal);
         Assert.Equal(HostFailure.NoPosixShell, error.Failure);
         Assert.Contains("authorized_keys", error.Message, StringComparison.Ordinal);
     }
