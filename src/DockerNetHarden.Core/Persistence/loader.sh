@@ -7,12 +7,12 @@
 #   loader guard   keeps, once a second, until it is stopped
 #
 # Only chains that begin with DNH-, the jumps to them, and Docker's own jump from FORWARD to DOCKER-USER are written. Where something cannot be written
-# all else is, and the exit code is 1.
+# all else is, and the exit code is 1. It needs sh, sed, awk and iptables, and ipset where rules ask sets.
 LC_ALL=C
 PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin
 export LC_ALL PATH
 umask 077
-saved=${0%/*}/saved
+case $0 in */*) saved=${0%/*}/saved ;; *) saved=saved ;; esac
 
 say() { printf 'docker-net-harden: %s\n' "$*" >&2; }
 
@@ -21,105 +21,91 @@ section() { sed -n "/^\[$1\]\$/,/^\[/{/^\[/d;p;}" "$saved"; }
 
 # The iptables commands of both families, without their suffixes; none where the kernel does not speak the family.
 read_commands() {
-    prefix4= prefix6=
-    for family in 4 6; do
-        if [ "$family" = 6 ] && ! [ -e /proc/net/if_inet6 ]; then continue; fi
-        prefix=$(section iptables | sed -n "s/^$family //p")
-        case $family in 4) prefix4=$prefix ;; 6) prefix6=$prefix ;; esac
-    done
+    prefix4=$(section iptables | sed -n 's/^4 //p')
+    prefix6=
+    if [ -e /proc/net/if_inet6 ]; then prefix6=$(section iptables | sed -n 's/^6 //p'); fi
 }
 
-# Of a save output the lines of table $1.
-table_of() { sed -n "/^\*$1\$/,/^COMMIT\$/p"; }
-
-is_declared() { printf '%s\n' "$1" | grep -q "^:$2 "; }
-lines_of() { printf '%s\n' "$1" | grep "^-A $2 "; }
-ours() { grep -e '--comment "\{0,1\}DockerNetHarden:'; }
-without_sets() { grep -v -e ' --match-set '; }
+# Reads the saved file and then a save output; prints what iptables-restore has to do in one table, nothing where all is there. The pass "plain" is for jumps
+# and rules without sets, which can always be written, "sets" for the whole chains that ask sets: one missing set refuses a whole text.
 # What somebody else put into a chain of ours stays at the end that it was nearer to.
-foreign_first() { sed '/--comment "\{0,1\}DockerNetHarden:/,$d'; }
-foreign_last() { sed -n '/--comment "\{0,1\}DockerNetHarden:/,$p' | grep -v -e '--comment "\{0,1\}DockerNetHarden:'; }
-
-# Whether chain $1 with the lines $old is to be filled with $new. An empty chain was flushed by somebody; a rule with a set that is missing was waiting for it.
-is_wanting() {
-    if ! is_declared "$live" "$1"; then return 0; fi
-    if [ "$mode" = load ]; then [ "$old" != "$new" ]; return; fi
-    if [ "$pass" = plain ]; then [ -z "$old" ] && [ -n "$new" ]; return; fi
-    case $new in *' --match-set '*) ;; *) return 1 ;; esac
-    case $old in *' --match-set '*) return 1 ;; esac
+compare='
+function is_ours(line) { return line ~ /--comment "?DockerNetHarden:/ }
+function asks_set(line) { return line ~ / --match-set / }
+# An empty chain was flushed by somebody; a rule with a set that was missing waits for it.
+function is_wanting(chain) {
+    if (pass == "sets" && !(chain in asking)) return 0
+    if (!(chain in declared)) return 1
+    if (mode == "load") return old[chain] != new[chain]
+    return pass == "plain" ? !(chain in filled) && new[chain] != "" : !(chain in asked)
 }
-
-# The hook and the chain of each jump of ours to a saved chain, in order; $1 is what is read, $2 the saved lines.
-jumps_of() {
-    printf '%s\n' "$1" | sed -n 's/^-[AI] \([^ ]*\) -m comment --comment "\{0,1\}DockerNetHarden"\{0,1\} -j \(DNH-[^ ]*\)$/\1 \2/p' |
-        while read -r hook chain; do if is_declared "$2" "$chain"; then printf '%s %s\n' "$hook" "$chain"; fi; done
+FNR == NR {
+    if (/^\[/) here = $0 == "[" family " " table "]"
+    else if (!here) next
+    else if (/^:/) { chains[++count] = substr($1, 2); ours[substr($1, 2)] }
+    else if (/^-A / && asks_set($0)) { asking[$2]; if (pass == "sets") new[$2] = new[$2] $0 "\n" }
+    else if (/^-A /) new[$2] = new[$2] $0 "\n"
+    else if (/^-I /) { if (!($2 in wanted)) hooks[++hook_count] = $2; wanted[$2] = wanted[$2] $NF " " }
+    next
 }
-
-jump() { printf '%s %s -m comment --comment DockerNetHarden -j %s\n' "$1" "$2" "$3"; }
-
-# What iptables-restore has to do in table $table; nothing where all is there. $pass is "plain" for the rules without sets, which can always be written, and
-# "sets" for the whole: one missing set refuses a whole text.
-text() {
-    chains=$(printf '%s\n' "$want" | sed -n 's/^:\(DNH-[^ ]*\) .*/\1/p')
-    for chain in $chains; do
-        new=$(lines_of "$want" "$chain")
-        all=$(lines_of "$live" "$chain")
-        old=$(printf '%s\n' "$all" | ours)
-        if [ "$pass" = plain ]; then
-            new=$(printf '%s\n' "$new" | without_sets)
-            if [ "$mode" = load ]; then old=$(printf '%s\n' "$old" | without_sets); fi
-        fi
-        is_wanting "$chain" || continue
-        printf ':%s - [0:0]\n' "$chain"
-        { printf '%s\n' "$all" | foreign_first; printf '%s\n' "$new"; printf '%s\n' "$all" | foreign_last; } | sed '/^$/d'
-    done
-    [ "$pass" = plain ] || return 0
-    for hook in $(jumps_of "$want" "$want" | cut -d' ' -f1 | uniq); do
-        wanted=$(jumps_of "$want" "$want" | grep "^$hook ")
-        there=$(jumps_of "$live" "$want" | grep "^$hook ")
-        [ "$wanted" != "$there" ] || continue
-        printf '%s\n' "$there" | while read -r from to; do [ -z "$from" ] || jump -D "$from" "$to"; done
+/^\*/ { here = $0 == "*" table; next }
+!here { next }
+/^:/ { declared[substr($1, 2)]; next }
+$0 == "-A FORWARD -j DOCKER-USER" { docker_jumps = 1; next }
+/^-A [^ ]+ -m comment --comment "?DockerNetHarden"? -j DNH-/ { if ($NF in ours) there[$2] = there[$2] $NF " "; next }
+!/^-A / || !($2 in ours) { next }
+is_ours($0) {
+    filled[$2]
+    if (asks_set($0)) asked[$2]
+    if (pass == "sets" || !asks_set($0)) old[$2] = old[$2] $0 "\n"
+    next
+}
+$2 in filled { last[$2] = last[$2] $0 "\n"; next }
+{ first[$2] = first[$2] $0 "\n" }
+END {
+    for (i = 1; i <= count; i++) {
+        chain = chains[i]
+        if (is_wanting(chain)) printf ":%s - [0:0]\n%s%s%s", chain, first[chain], new[chain], last[chain]
+    }
+    if (pass == "sets") exit
+    comment = " -m comment --comment DockerNetHarden -j "
+    for (i = 1; i <= hook_count; i++) {
+        hook = hooks[i]
+        if (wanted[hook] == there[hook]) continue
+        n = split(there[hook], was, " ")
+        for (j = 1; j <= n; j++) print "-D " hook comment was[j]
         # At the head, so the last one first.
-        printf '%s\n' "$wanted" | sed '1!G;h;$!d' | while read -r from to; do jump -I "$from" "$to"; done
-    done
-    if [ "$docker_jump" = missing ]; then printf '%s\n' '-I FORWARD -j DOCKER-USER'; fi
-}
+        n = split(wanted[hook], now, " ")
+        for (j = n; j >= 1; j--) print "-I " hook comment now[j]
+    }
+    if (("DOCKER-USER" in wanted) && !docker_jumps) print "-I FORWARD -j DOCKER-USER"
+}'
 
-# Reads what stands in the table; false where it cannot be read.
-look() {
-    now=$("$prefix-save") || return 1
-    live=$(printf '%s\n' "$now" | table_of "$table")
-    docker_jump=
-    case $want in *'-I DOCKER-USER '*) ;; *) return 0 ;; esac
-    if ! printf '%s\n' "$live" | grep -q -x -e '-A FORWARD -j DOCKER-USER'; then docker_jump=missing; fi
-}
+todo() { printf '%s\n' "$now" | awk -v family="$family" -v table="$table" -v mode="$mode" -v pass="$pass" "$compare" "$saved" -; }
 
-# One table of one family: $family, $table, $pass.
-settle() {
-    want=$(section "$family $table")
-    case $pass:$want in *:) return 0 ;; plain:*) ;; *' --match-set '*) ;; *) return 0 ;; esac
-    look || return 1
-    # Docker takes its jump away for some milliseconds whenever it makes a network.
-    if [ "$mode$docker_jump" = keepmissing ]; then sleep 0.2; look || return 1; fi
-    [ -n "$(text)" ] || return 0
-    lock
-    look || return 1
-    case $want in
-    *'-I DOCKER-USER '*) is_declared "$live" DOCKER-USER || "$prefix" -w 10 -t filter -N DOCKER-USER 2>/dev/null || : ;;
-    esac
-    todo=$(text)
-    [ -n "$todo" ] || return 0
-    printf '*%s\n%s\nCOMMIT\n' "$table" "$todo" | "$prefix-restore" --noflush --wait 10 || return 1
-    say "$mode: $prefix $table, $(printf '%s\n' "$todo" | wc -l) lines written"
-}
-
-# The lock of those who write our rules, so that a refill of theirs is not overtaken; it ends with this program. Who hangs with it must not keep a host open.
+# The lock of those who write our rules, so that a refill of theirs is not overtaken; it ends with the subshell. Who hangs with it must not keep a host open.
 lock() {
     if command -v flock >/dev/null && [ -d /run ] && [ -r /run ]; then
         exec 9</run
         tries=0
         until flock -n 9 || [ "$tries" -ge 30 ]; do tries=$((tries + 1)); sleep 0.1; done
     fi
+}
+
+# One table of one family, in a subshell.
+settle() {
+    text=$(todo)
+    [ -n "$text" ] || exit 0
+    # Docker takes its jump away for some milliseconds whenever it makes a network.
+    case $mode$text in 'keep-I FORWARD -j DOCKER-USER') sleep 0.2 ;; esac
+    lock
+    now=$("$prefix-save") || exit 1
+    text=$(todo)
+    [ -n "$text" ] || exit 0
+    # It fails where the chain exists, which is as good.
+    case $text in *DOCKER-USER*) "$prefix" -w 10 -t filter -N DOCKER-USER 2>/dev/null || : ;; esac
+    printf '*%s\n%s\nCOMMIT\n' "$table" "$text" | "$prefix-restore" --noflush --wait 10 || exit 1
+    say "$mode: $prefix $table, $(printf '%s\n' "$text" | wc -l) lines written"
 }
 
 # Sets that are missing. One that is there may hold more by now than was saved: it is left alone.
@@ -146,8 +132,8 @@ round() {
         for family in 4 6; do
             if [ "$family" = 4 ]; then prefix=$prefix4; else prefix=$prefix6; fi
             [ -n "$prefix" ] || continue
+            now=$("$prefix-save") || { failed=1; continue; }
             for table in mangle raw filter; do
-                # In a subshell, so that the lock ends with the table.
                 (settle) || failed=1
             done
         done
@@ -155,7 +141,7 @@ round() {
     return "$failed"
 }
 
-# What the guard compares from second to second: a fork or two a family, and all else only where something of it changed.
+# What the guard compares from second to second; all else is done only where something of it changed.
 print_of() {
     for prefix in $prefix4 $prefix6; do
         "$prefix-save" | sed -n -e '/^\*/p' -e '/DNH-/p' -e '/^-A FORWARD -j DOCKER-USER$/p'
