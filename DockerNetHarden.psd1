@@ -20,6 +20,7 @@
         'New-FirewallRule'
         'New-HardenedDockerNetwork'
         'Remove-FirewallRule'
+        'Save-FirewallRule'
         'Set-SmtpRateLimit'
         'Test-FirewallRule'
     )

@@ -1,3 +1,5 @@
+using DockerNetHarden.Persistence;
+
 namespace DockerNetHarden.Export;
 
 /// <summary>
@@ -6,8 +8,5 @@ namespace DockerNetHarden.Export;
 /// </summary>
 internal static class CloudInitText
 {
-    public static string Write(IReadOnlyList<ExportedTable> tables) =>
-        TextHeader.Of("#cloud-config") + Resource.Read("cloud-config.yml")
-            .Replace("@SCRIPT", Yaml.Block(ShellText.Write(tables), 4), StringComparison.Ordinal)
-            .Replace("@UNIT", Yaml.Block(Resource.Read("rules.service").Replace("@DIR@", "/etc/docker-net-harden", StringComparison.Ordinal), 6), StringComparison.Ordinal);
+    public static string Write(SavedRules rules) => TextHeader.Of("#cloud-config") + HostFiles.Fill("cloud-config.yml", rules, 4);
 }

@@ -21,10 +21,17 @@ internal sealed record ExportedTable(Family Family, string Table, IReadOnlyList<
         [.. plan.Added.GroupBy(line => (line.Family, line.Table)).Select(table => new ExportedTable(table.Key.Family, table.Key.Table, [.. ChainsOf(table)], [.. HooksOf(table)]))];
 
     private static IEnumerable<ExportedChain> ChainsOf(IEnumerable<RuleLine> lines) =>
-        lines.Where(line => !JumpPlan.IsOurs(line)).GroupBy(line => line.Chain, StringComparer.Ordinal).Select(chain => new ExportedChain(chain.Key, [.. chain]));
+        lines.Where(line => !JumpPlan.IsOurs(line)).GroupBy(line => line.Chain, StringComparer.Ordinal).Select(chain => new ExportedChain(chain.Key, [.. chain.Select(AsSaved)]));
 
     // A plan inserts at the head, so that its last jump comes to stand first.
     private static IEnumerable<ExportedHook> HooksOf(IEnumerable<RuleLine> lines) =>
         lines.Where(JumpPlan.IsOurs).GroupBy(line => line.Chain, StringComparer.Ordinal)
             .Select(hook => new ExportedHook(new Hook(hook.First().Table, hook.Key), [.. hook.Reverse()]));
+
+    // What loads the lines compares them with what iptables-save prints: it leaves the length of a single address out behind this one option.
+    private static RuleLine AsSaved(RuleLine line) => line with
+    {
+        Tokens = [.. line.Tokens.Select((token, index) =>
+            index > 0 && line.Tokens[index - 1] is "--ctorigdst" && Cidr.TryParse(token, out var cidr) && cidr.IsSingleAddress ? token[..token.IndexOf('/', StringComparison.Ordinal)] : token)],
+    };
 }

@@ -1,5 +1,6 @@
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Nftables;
+using DockerNetHarden.Persistence;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
@@ -49,8 +50,8 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
             ExportFormat.IptablesRestore => RestoreText.Write(tables),
             ExportFormat.Nftables => [new("", NftText(tables, warnings))],
             ExportFormat.Shell => [new("", ShellText.Write(tables))],
-            ExportFormat.Ansible => [new("", AnsibleText.Write(tables))],
-            ExportFormat.CloudInit => [new("", CloudInitText.Write(tables))],
+            ExportFormat.Ansible => [new("", AnsibleText.Write(Saved(tables, plan)))],
+            ExportFormat.CloudInit => [new("", CloudInitText.Write(Saved(tables, plan)))],
             _ => throw new ArgumentOutOfRangeException(nameof(format), format, null),
         };
         if (format == ExportFormat.CloudInit && texts[0].Text.Length is var length and > SmallestUserData)
@@ -77,6 +78,9 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
         };
         return host with { Rules = bare, Engine = nft && host.Engine is { } engine ? engine with { FirewallBackend = null } : host.Engine };
     }
+
+    private static SavedRules Saved(IReadOnlyList<ExportedTable> tables, Plan plan) =>
+        SavedRules.FromLines(tables.SelectMany(table => table.Chains).SelectMany(chain => chain.Lines), plan.Before.Iptables);
 
     private static string NftText(IReadOnlyList<ExportedTable> tables, List<string> warnings)
     {

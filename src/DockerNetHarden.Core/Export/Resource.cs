@@ -5,7 +5,7 @@ internal static class Resource
 {
     public static string Read(string name)
     {
-        using var stream = typeof(Resource).Assembly.GetManifestResourceStream(name)!;
+        using var stream = typeof(Resource).Assembly.GetManifestResourceStream("export/" + name)!;
         using var reader = new StreamReader(stream);
         return reader.ReadToEnd().ReplaceLineEndings("\n");
     }

@@ -23,13 +23,9 @@ internal static class RestoreText
         foreach (var chain in table.Chains)
             text.Append(CultureInfo.InvariantCulture, $":{chain.Name} - [0:0]\n");
         foreach (var line in table.Chains.SelectMany(chain => chain.Lines))
-            text.Append(CultureInfo.InvariantCulture, $"-A {line.Chain} {SaveTokenizer.Join(AsSaved(line.Tokens))}\n");
+            text.Append(line.Text).Append('\n');
         return text.ToString();
     }
-
-    // The lines are compared with what iptables-save prints: it leaves the length of a single address out behind this one option.
-    private static IReadOnlyList<string> AsSaved(IReadOnlyList<string> tokens) =>
-        [.. tokens.Select((token, index) => index > 0 && tokens[index - 1] is "--ctorigdst" && Cidr.TryParse(token, out var cidr) && cidr.IsSingleAddress ? token[..token.IndexOf('/', StringComparison.Ordinal)] : token)];
 
     private static string Write(Family family, IReadOnlyList<ExportedTable> tables)
     {

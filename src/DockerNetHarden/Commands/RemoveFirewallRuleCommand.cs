@@ -1,21 +1,24 @@
 using System.Management.Automation;
 using DockerNetHarden.Completion;
 using DockerNetHarden.Hosts;
+using DockerNetHarden.Persistence;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>Removes rules of ours; what has no mark is refused.</summary>
+/// <summary>Removes rules of ours, or what was saved of them; what has no mark is refused.</summary>
 [Cmdlet(VerbsCommon.Remove, "FirewallRule", SupportsShouldProcess = true, DefaultParameterSetName = RuleSet)]
-[OutputType(typeof(InvocationResult))]
+[OutputType(typeof(InvocationResult), ParameterSetName = [RuleSet, MarkSet, NetworkSet, AllSet])]
+[OutputType(typeof(PersistenceResult), ParameterSetName = [SavedSet])]
 public sealed class RemoveFirewallRuleCommand : HostCmdlet
 {
     private const string RuleSet = "Rule";
     private const string MarkSet = "Control";
     private const string NetworkSet = "Network";
     private const string AllSet = "All";
+    private const string SavedSet = "Saved";
 
     private RuleInput? _input;
     private IReadOnlyDictionary<HostTarget, IReadOnlyList<FirewallRule>>? _rules;
@@ -40,6 +43,9 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
 
     [Parameter(Mandatory = true, ParameterSetName = AllSet, HelpMessage = "All rules that are ours.")]
     public SwitchParameter All { get; set; }
+
+    [Parameter(Mandatory = true, ParameterSetName = SavedSet, HelpMessage = "What Save-FirewallRule saved; the rules that stand stay until the next start.")]
+    public SwitchParameter Saved { get; set; }
 
     protected override void BeginProcessing()
     {
@@ -69,8 +75,16 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
 
     private protected override void Prepare() => _controls = MarkFilter.CheckControls(Control);
 
-    private protected override Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop) =>
-        Fleet.ApplyAsync([host.ForFleet()], _rules is null ? before => Plan.Without(IsChosen, before) : before => WithoutRules(_rules[host.Target], before), 1, queue, stop);
+    private protected override Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop) => ParameterSetName is SavedSet
+        ? RemoveSavedAsync(host, queue, stop)
+        : Fleet.ApplyAsync([host.ForFleet()], _rules is null ? before => Plan.Without(IsChosen, before) : before => WithoutRules(_rules[host.Target], before), 1, queue, stop);
+
+    // -Saved:$false chooses nothing.
+    private async Task RemoveSavedAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
+    {
+        if (Saved)
+            queue.Write(await host.Saver.RemoveAsync(queue.AskToSave(host.Name), stop).ConfigureAwait(false));
+    }
 
     // -All:$false chooses nothing.
     private bool IsChosen(RuleMark mark) => ParameterSetName is AllSet ? All : MarkFilter.Holds(_controls, mark.Control) && MarkFilter.Holds(Network, mark.Network);

@@ -53,6 +53,8 @@ internal static class ErrorIds
     public const string RollbackUnknown = "RollbackUnknown";
     public const string RolledBack = "RolledBack";
     public const string RollbackFailed = "RollbackFailed";
+    public const string CannotSave = "CannotSave";
+    public const string SaveFailed = "SaveFailed";
 
     // Docker.
     public const string DockerNotInstalled = "DockerNotInstalled";

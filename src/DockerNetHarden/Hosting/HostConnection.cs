@@ -24,6 +24,9 @@ internal sealed class HostConnection : IAsyncDisposable
 
     public IHostDocker Docker { get; }
 
+    /// <summary>What saves the host's rules for its next start.</summary>
+    public RuleSaver Saver => new(_shell);
+
     public static HostConnection Open(HostTarget target, bool sudo)
     {
         if (target.IsLocal)
