@@ -46,6 +46,12 @@ public sealed class DockerHost(IShell shell, IDockerSource? docker = null, TimeP
         };
     }
 
+    /// <summary>Reads the host wholly: beside what <see cref="ReadAsync"/> reads, all that decides a packet's way.</summary>
+    /// <param name="stop">Stops reading.</param>
+    /// <returns>The snapshot. A part that could not be read is no failure: <see cref="HostSnapshot.Unread"/> says why.</returns>
+    /// <exception cref="HostException">The shell does not answer, iptables is missing, may not be used or cannot be read.</exception>
+    public Task<HostSnapshot> ReadWholeAsync(CancellationToken stop) => ReadAsync(stop);
+
     /// <summary>
     /// Writes: compares the premises, creates chains, runs the steps, takes them back where a later one fails, reads back. One program; a
     /// token that
