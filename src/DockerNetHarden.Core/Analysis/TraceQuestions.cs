@@ -24,7 +24,6 @@ public sealed class TraceQuestions
     public IReadOnlyList<TraceProblem> Problems => _problems;
 
     /// <summary>Makes the questions.</summary>
-    /// <exception cref="FormatException">A destination is neither a word nor an address.</exception>
     public static TraceQuestions Of(TraceRequest request, HostSnapshot host)
     {
         ArgumentNullException.ThrowIfNull(request);

@@ -16,14 +16,25 @@ public sealed record TraceRequest
     /// <summary>The source; null for every address that the network or the container has. Without a network, the one whose subnet holds it is asked about.</summary>
     public Cidr? Source { get; init; }
 
-    /// <summary>Destinations: addresses, prefixes, or <see cref="AccessTargets.Words"/>.</summary>
-    public IReadOnlyList<string> Destinations { get; init; } = AccessTargets.Words;
+    /// <summary>Destinations: addresses, prefixes, or <see cref="AccessTargets.Words"/>, which are also what is asked about where none is named.</summary>
+    public IReadOnlyList<string> Destinations { get; private init; } = AccessTargets.Words;
 
     /// <summary>The destination ports; null for those that the destination's word has, else every port.</summary>
     public PortList? Ports { get; private init; }
 
     /// <summary>The protocol; null for those that the destination's word has, else every protocol.</summary>
     public string? Protocol { get; private init; }
+
+    /// <summary>The same with these destinations.</summary>
+    /// <exception cref="RuleException">One is neither an address nor a prefix nor a word.</exception>
+    public TraceRequest To(params IReadOnlyList<string> destinations)
+    {
+        ArgumentNullException.ThrowIfNull(destinations);
+        var wrong = destinations.FirstOrDefault(text => !AccessTargets.Words.Contains(text, StringComparer.OrdinalIgnoreCase) && !Cidr.TryParse(text, out _));
+        return wrong is null
+            ? this with { Destinations = destinations }
+            : throw new RuleException("Destination", wrong, $"a destination is an address, a prefix, or one of the words {string.Join(", ", AccessTargets.Words)}; names are not looked up: what a container's resolver answers is its own.");
+    }
 
     /// <summary>The same with these ports of this protocol only. Ports without a protocol are tcp's.</summary>
     /// <exception cref="RuleException">A port is none, the protocol is unknown, or has no ports.</exception>

@@ -16,6 +16,7 @@ internal static class ErrorIds
     public const string ConflictingParameters = "ConflictingParameters";
     public const string NothingToBlock = "NothingToBlock";
     public const string NoRule = "NoRule";
+    public const string UnknownCheck = "UnknownCheck";
     public const string UpstreamError = "UpstreamError";
     public const string CannotAsk = "CannotAsk";
     public const string AmbiguousTarget = "AmbiguousTarget";
@@ -34,6 +35,10 @@ internal static class ErrorIds
     public const string NotOurs = "NotOurs";
     public const string NetworkDiffers = "NetworkDiffers";
     public const string NetworkNotFound = "NetworkNotFound";
+    public const string ContainerNotFound = "ContainerNotFound";
+    public const string SourceNotFound = "SourceNotFound";
+    public const string NotBridged = "NotBridged";
+    public const string NotChecked = "NotChecked";
 
     // The host.
     public const string ShellNotStarted = "ShellNotStarted";

@@ -17,6 +17,7 @@ internal sealed class RuleInput
     private readonly PSCmdlet _cmdlet;
     private readonly object? _lastError;
     private readonly Dictionary<HostTarget, List<FirewallRule>> _rules = [];
+    private bool _remediesOnly;
     private int _position;
 
     /// <summary>Made in BeginProcessing: the whole pipeline has begun by then, and nothing has come yet.</summary>

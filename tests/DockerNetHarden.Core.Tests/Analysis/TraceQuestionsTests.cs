@@ -25,7 +25,7 @@ public sealed class TraceQuestionsTests
     [Fact]
     public void Without_a_network_all_bridges_are_asked_about_and_what_has_none_is_said()
     {
-        var questions = TraceQuestions.Of(new TraceRequest { Destinations = ["1.2.3.4"] }, Host);
+        var questions = TraceQuestions.Of(new TraceRequest().To("1.2.3.4"), Host);
         Assert.Equal(["bridge", "apps"], questions.All.Select(question => question.Network));
         Assert.Equal(["172.17.0.0/16", "172.18.0.0/16"], questions.All.Select(question => Assert.Single(question.Query.Sources).ToString()));
         var problem = Assert.Single(questions.Problems);
@@ -35,7 +35,7 @@ public sealed class TraceQuestionsTests
     [Fact]
     public void A_container_is_asked_about_on_each_of_its_networks_from_its_addresses()
     {
-        var questions = TraceQuestions.Of(new TraceRequest { Containers = ["both", "abcd"], Destinations = ["1.2.3.4"] }, Host);
+        var questions = TraceQuestions.Of(new TraceRequest { Containers = ["both", "abcd"] }.To("1.2.3.4"), Host);
         Assert.Equal([("apps", "both", "172.18.0.3/32"), ("bridge", "both", "172.17.0.3/32"), ("apps", "one", "172.18.0.2/32")],
             questions.All.Select(question => (question.Network, question.Container!, Assert.Single(question.Query.Sources).ToString())));
     }
@@ -47,7 +47,7 @@ public sealed class TraceQuestionsTests
     public void A_source_belongs_to_the_network_whose_subnet_holds_it(string source, string[] networks)
     {
         var destination = source.Contains(':', StringComparison.Ordinal) ? "2001:db8::1" : "1.2.3.4";
-        var questions = TraceQuestions.Of(new TraceRequest { Source = Cidr.Parse(source), Destinations = [destination] }, Host);
+        var questions = TraceQuestions.Of(new TraceRequest { Source = Cidr.Parse(source) }.To(destination), Host);
         Assert.Equal(networks, questions.All.Select(question => question.Network));
         Assert.All(questions.All, question => Assert.Equal(Cidr.Parse(source), Assert.Single(question.Query.Sources)));
         Assert.Empty(questions.Problems);
@@ -55,7 +55,7 @@ public sealed class TraceQuestionsTests
 
     [Fact]
     public void A_false_source_is_asked_about_where_the_network_is_named() =>
-        Assert.Equal("10.9.9.9/32", Assert.Single(TraceQuestions.Of(new TraceRequest { Networks = ["apps"], Source = Cidr.Parse("10.9.9.9"), Destinations = ["1.2.3.4"] }, Host).All).Query.Sources[0].ToString());
+        Assert.Equal("10.9.9.9/32", Assert.Single(TraceQuestions.Of(new TraceRequest { Networks = ["apps"], Source = Cidr.Parse("10.9.9.9") }.To("1.2.3.4"), Host).All).Query.Sources[0].ToString());
 
     [Fact]
     public void What_the_host_does_not_have_is_said_with_what_it_has()
@@ -79,7 +79,7 @@ public sealed class TraceQuestionsTests
     [Fact]
     public void Ports_and_protocols_hold_beside_those_of_a_word()
     {
-        var request = new TraceRequest { Networks = ["apps"], Destinations = ["Metadata"] }.With("53,443", null);
+        var request = new TraceRequest { Networks = ["apps"] }.To("Metadata").With("53,443", null);
         var questions = TraceQuestions.Of(request, Host).All;
         Assert.NotEmpty(questions);
         Assert.All(questions, question => Assert.Equal("tcp", question.Query.Protocol));
@@ -87,13 +87,13 @@ public sealed class TraceQuestionsTests
         var wireServer = Assert.Single(questions, question => question.Query.Destinations.Contains(Cidr.Parse("168.63.129.16")));
         Assert.Equal("443", wireServer.Query.Ports!.ToString());
         Assert.Contains(questions, question => question.Query.Ports!.ToString() is "53,443" && question.Query.Destinations.Contains(Cidr.Parse("169.254.169.254")));
-        Assert.DoesNotContain(TraceQuestions.Of(new TraceRequest { Networks = ["apps"], Destinations = ["Metadata"] }.With(null, "udp"), Host).All, question => question.Query.Ports is not null);
+        Assert.DoesNotContain(TraceQuestions.Of(new TraceRequest { Networks = ["apps"] }.To("Metadata").With(null, "udp"), Host).All, question => question.Query.Ports is not null);
     }
 
     [Fact]
     public void Ipv6_is_asked_about_as_far_as_it_goes()
     {
-        var request = new TraceRequest { Destinations = AccessTargets.Words };
+        var request = new TraceRequest();
         var six = TraceQuestions.Of(request, Host).All.Where(question => question.Query.Family == Family.IPv6).ToList();
         // docker0 has no IPv6 subnet: its containers reach the host over link-local addresses, and nothing beyond it.
         Assert.All(six.Where(question => question.Network is "bridge"), question => Assert.All(question.Query.Destinations, destination => Assert.Contains(Host.Addresses, address => address.Address == destination)));
@@ -105,7 +105,7 @@ public sealed class TraceQuestionsTests
     [Fact]
     public void Each_icmp_is_asked_about_in_its_family()
     {
-        var both = new TraceRequest { Networks = ["apps"], Destinations = ["1.2.3.4", "2001:db8::1"] };
+        var both = new TraceRequest { Networks = ["apps"] }.To("1.2.3.4", "2001:db8::1");
         Assert.Equal(Family.IPv4, Assert.Single(TraceQuestions.Of(both.With(null, "icmp"), Host).All).Query.Family);
         Assert.Equal(Family.IPv6, Assert.Single(TraceQuestions.Of(both.With(null, "ipv6-icmp"), Host).All).Query.Family);
     }
@@ -120,5 +120,5 @@ public sealed class TraceQuestionsTests
 
     [Fact]
     public void A_destination_that_is_none_is_refused() =>
-        Assert.Throws<FormatException>(() => TraceQuestions.Of(new TraceRequest { Destinations = ["example.org"] }, Host));
+        Assert.Throws<RuleException>(() => new TraceRequest().To("Metadata", "example.org"));
 }
