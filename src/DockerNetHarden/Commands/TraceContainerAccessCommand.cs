@@ -69,10 +69,10 @@ public sealed class TraceContainerAccessCommand : AnalysisCmdlet
 
     private protected override async Task AnalyseAsync(AnalysedHost host, PipelineQueue queue, CancellationToken stop)
     {
-        var traces = new TraceWork(host, queue).Answer(_request);
+        var traces = Traced.All(_request, host, queue);
         if (Probe)
             traces = await TraceProbes.AddAsync(traces, host, queue, stop).ConfigureAwait(false);
-        foreach (var (_, _, trace) in traces)
-            queue.Write(trace);
+        foreach (var traced in traces)
+            queue.Write(traced.Trace);
     }
 }

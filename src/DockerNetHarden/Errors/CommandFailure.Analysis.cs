@@ -23,8 +23,4 @@ internal sealed partial class CommandFailure
         ErrorIds.NotChecked, ErrorCategory.ReadError,
         $"{finding.HostName}: {finding.Id}{(finding.Network is { } network ? $" of the network '{network}'" : "")} could not be checked: {string.Join("; ", finding.Evidence)}",
         finding.Remedy ?? "Mend what keeps it from being read, or leave the check out: -Exclude.", finding);
-
-    public static CommandFailure UnknownCheck(string id) => new(
-        ErrorIds.UnknownCheck, ErrorCategory.InvalidArgument,
-        $"No check is called '{id}': nothing would be chosen by it, or left out.", "Get-DockerNetworkHardening | Select-Object Id -Unique lists the checks; wildcards are allowed.", id);
 }

@@ -16,7 +16,6 @@ internal static class ErrorIds
     public const string ConflictingParameters = "ConflictingParameters";
     public const string NothingToBlock = "NothingToBlock";
     public const string NoRule = "NoRule";
-    public const string UnknownCheck = "UnknownCheck";
     public const string UpstreamError = "UpstreamError";
     public const string CannotAsk = "CannotAsk";
     public const string AmbiguousTarget = "AmbiguousTarget";
