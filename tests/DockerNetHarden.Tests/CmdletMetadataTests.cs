@@ -9,7 +9,7 @@ public sealed class CmdletMetadataTests
     private static readonly string[] Emitters =
         ["Block-ContainerHostAccess", "Block-ContainerInternalAccess", "Block-ContainerMetadataAccess", "New-FirewallRule", "Set-SmtpRateLimit"];
 
-    private static readonly string[] Writers = ["Confirm-FirewallChange", "Invoke-FirewallRule", "New-HardenedDockerNetwork", "Remove-FirewallRule"];
+    private static readonly string[] Writers = ["Confirm-FirewallChange", "Export-DockerHostSnapshot", "Invoke-FirewallRule", "New-HardenedDockerNetwork", "Remove-FirewallRule"];
 
     public static TheoryData<string> Names => ModuleFacts.CmdletNames;
 

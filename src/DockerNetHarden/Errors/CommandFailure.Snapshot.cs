@@ -16,6 +16,10 @@ internal sealed partial class CommandFailure
     public static CommandFailure UnwritableFile(string path, Exception inner) => new(
         ErrorIds.UnwritableFile, ErrorCategory.WriteError, $"'{path}' cannot be written: {inner.Message}", "Name a file in a folder that exists and that you may write to.", path, inner);
 
+    public static CommandFailure InvalidPath(string path, string reason, Exception? inner = null) => new(
+        ErrorIds.InvalidPath, ErrorCategory.InvalidArgument, $"'{path}' cannot be written to: {reason} No host was touched.",
+        "Name a file for one host, or a folder that exists for several: each gets a file of its name there.", path, inner);
+
     public static CommandFailure AlreadyExists(string path) => new(
         ErrorIds.AlreadyExists, ErrorCategory.ResourceExists, $"'{path}' exists already. It was not changed.", "Name another file, or replace this one with -Force.", path);
 }

@@ -28,6 +28,7 @@ internal static class ErrorIds
     public const string InvalidSnapshot = "InvalidSnapshot";
     public const string UnreadableFile = "UnreadableFile";
     public const string UnwritableFile = "UnwritableFile";
+    public const string InvalidPath = "InvalidPath";
     public const string AlreadyExists = "AlreadyExists";
 
     // What is on the host.
