@@ -13,11 +13,12 @@ internal static class TraceProbes
             queue.Warning(host.Name, $"Of {possible.Count} parts of the answer the first {ProbeProgram.MostProbes} were tried with real connections; ask about fewer destinations or networks to try all.");
         var sent = possible.Take(ProbeProgram.MostProbes).ToList();
         var results = await host.Connection!.ProbeAsync([.. sent.Select(attempt => attempt.Probe!)], stop).ConfigureAwait(false);
-        var outcomes = sent.Zip(results).ToDictionary(pair => pair.First.Part, pair => pair.Second, ReferenceEqualityComparer.Instance);
         foreach (var network in attempts.Where(attempt => !attempt.HasContainer).Select(attempt => attempt.Part.Question.Network).Distinct(StringComparer.Ordinal))
             queue.Warning(host.Name, $"The network '{network}' has no running container that is on it alone, so nothing was tried from there: start one (docker run --rm -d --network {network} IMAGE sleep 60).");
         foreach (var reason in results.Where(result => result.Outcome == ProbeOutcome.Failed).Select(result => result.Detail).Distinct(StringComparer.Ordinal))
             queue.Warning(host.Name, $"A connection could not be tried: {reason}");
+        // What was sent stands in the order of the attempts.
+        var outcomes = new Queue<ProbeResult>(results);
         return [.. attempts.Select(attempt => attempt.Part with { Trace = Outcome(attempt, outcomes) })];
     }
 
@@ -29,8 +30,8 @@ internal static class TraceProbes
         return new Attempt(part, containers.Count > 0, ProbeChoice.Find(containers, part.Question, part.Part));
     }
 
-    private static AccessTrace Outcome(Attempt attempt, Dictionary<object, ProbeResult> outcomes) =>
+    private static AccessTrace Outcome(Attempt attempt, Queue<ProbeResult> outcomes) =>
         !attempt.HasContainer ? attempt.Part.Trace.With(null, new ProbeResult(ProbeOutcome.NoContainer))
-        : outcomes.TryGetValue(attempt.Part, out var result) ? attempt.Part.Trace.With(attempt.Probe, result)
+        : attempt.Probe is not null && outcomes.TryDequeue(out var result) ? attempt.Part.Trace.With(attempt.Probe, result)
         : attempt.Part.Trace;
 }

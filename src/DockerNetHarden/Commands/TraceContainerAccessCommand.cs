@@ -1,7 +1,6 @@
 using System.Management.Automation;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Completion;
-using DockerNetHarden.Hosts.Probing;
 
 namespace DockerNetHarden.Commands;
 

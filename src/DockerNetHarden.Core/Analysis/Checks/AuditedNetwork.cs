@@ -10,6 +10,7 @@ namespace DockerNetHarden.Analysis.Checks;
 internal sealed class AuditedNetwork
 {
     private static readonly IReadOnlyList<MetadataEndpoint> Endpoints = MetadataEndpoints.Merge(MetadataEndpoints.Providers);
+    private static readonly string[] ServiceProtocols = ["tcp", "udp"];
     private static readonly Cidr LinkLocal6 = Cidr.Parse("fe80::/10");
 
     private readonly Dictionary<(string Question, Family Family), Answer> _answers = [];
@@ -80,14 +81,13 @@ internal sealed class AuditedNetwork
 
     /// <summary>TCP and UDP: what a service can be reached by.</summary>
     public Answer Services(Answer answer, Family family) => answer.Within(
-        PacketSet.Of(new AccessQuery { Family = family, InInterface = Bridge, Protocol = "tcp" })
-            .Union(PacketSet.Of(new AccessQuery { Family = family, InInterface = Bridge, Protocol = "udp" })));
+        ServiceProtocols.Select(protocol => PacketSet.Of(new AccessQuery { Family = family, InInterface = Bridge, Protocol = protocol })).Aggregate((one, other) => one.Union(other)));
 
     /// <summary>DNS to the servers that containers ask; no control closes it unless it is told to.</summary>
     public IEnumerable<PacketSet> Dns(Family family)
     {
         var servers = Audit.Host.Resolvers.Where(server => server.Family == family).ToList();
-        return servers.Count == 0 ? [] : new[] { "tcp", "udp" }.Select(protocol =>
+        return servers.Count == 0 ? [] : ServiceProtocols.Select(protocol =>
             PacketSet.Of(new AccessQuery { Family = family, InInterface = Bridge, Destinations = servers, Protocol = protocol, Ports = PortList.Parse("53", "Port") }));
     }
 

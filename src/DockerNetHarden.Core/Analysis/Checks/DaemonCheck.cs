@@ -17,6 +17,8 @@ internal sealed class DaemonCheck : ICheck
             {
                 Remedy = "Remove \"iptables\": false from daemon.json (or --iptables=false) and restart Docker.",
             }
+            : audit.Host.Unread.TryGetValue("DaemonSettings", out var why) && !audit.HasDockerUser && !audit.IsNftables
+            ? Iptables.Found(audit, FindingStatus.Warning, $"dockerd's settings were not read ({why}), and its chains are not there.")
             : Iptables.Found(audit, FindingStatus.Pass);
         var routed = audit.Networks.Where(network => network.HasIPv6).Select(network => network.Name).ToList();
         yield return routed.Count == 0 ? Ip6tables.Found(audit, FindingStatus.NotApplicable, "No network has IPv6.")

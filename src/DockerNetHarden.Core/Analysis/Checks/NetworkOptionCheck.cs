@@ -1,5 +1,4 @@
 using DockerNetHarden.Docker;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Analysis.Checks;
 
