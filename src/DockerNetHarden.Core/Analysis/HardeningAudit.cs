@@ -38,11 +38,25 @@ public static class HardeningAudit
         ArgumentNullException.ThrowIfNull(walk);
         var audit = new AuditedHost(walk);
         return [.. Checks.SelectMany(check => check.Run(audit))
+            .GroupBy(finding => (finding.Id, finding.Network, finding.Container))
+            .Select(Merge)
             .OrderBy(finding => Rank(finding.Status))
             .ThenByDescending(finding => finding.Severity)
             .ThenBy(finding => finding.Id, StringComparer.Ordinal)
             .ThenBy(finding => finding.Network, StringComparer.Ordinal)
             .ThenBy(finding => finding.Container, StringComparer.Ordinal)];
+    }
+
+    // One finding a check and subject, so that it can be followed from one audit to the next: two families, or two controls, of one are one.
+    private static HardeningFinding Merge(IEnumerable<HardeningFinding> same)
+    {
+        var all = same.OrderBy(finding => Rank(finding.Status)).ToList();
+        return all.Count == 1 ? all[0] : all[0] with
+        {
+            Evidence = [.. all.SelectMany(finding => finding.Evidence).Distinct(StringComparer.Ordinal)],
+            Remedy = string.Join('\n', all.Select(finding => finding.Remedy).OfType<string>().Distinct(StringComparer.Ordinal)) is { Length: > 0 } remedy ? remedy : null,
+            Rules = [.. all.SelectMany(finding => finding.Rules).DistinctBy(rule => rule.ToString(), StringComparer.Ordinal)],
+        };
     }
 
     private static int Rank(FindingStatus status) => status switch

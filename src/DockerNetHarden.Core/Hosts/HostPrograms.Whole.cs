@@ -36,7 +36,10 @@ internal static partial class HostPrograms
 
     // The file has both families; conntrack asks one at a time.
     private const string Connections = """
-        if [ -e /proc/net/nf_conntrack ]; then $S cat /proc/net/nf_conntrack; exit; fi
+        if [ -e /proc/net/nf_conntrack ]; then
+        $S cat /proc/net/nf_conntrack
+        exit
+        fi
         $S conntrack -L -f ipv4 -o extended || exit
         [ ! -e /proc/net/if_inet6 ] || $S conntrack -L -f ipv6 -o extended
         """;

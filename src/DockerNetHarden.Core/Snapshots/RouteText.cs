@@ -48,16 +48,16 @@ public static class RouteText
             var word = words[i];
             if (Flags.Contains(word) || word is "nexthop")
                 continue;
-            var value = i + 1 < words.Length ? words[++i] : "";
+            // "via inet6 fe80::1" is a gateway of the other family, "mtu lock 1400" a value that stays.
+            var skipped = i + 2 < words.Length && words[i + 1] is ("inet" or "inet6" or "lock") ? 1 : 0;
+            var value = i + 1 < words.Length ? words[i + 1 + skipped] : "";
+            i += 1 + skipped;
             switch (word)
             {
                 case "dev":
                     links.Add(value);
                     break;
                 case "via":
-                    // "via inet6 fe80::1": a gateway of the other family.
-                    if (value is "inet" or "inet6")
-                        i++;
                     break;
                 case "table":
                     table = value;
@@ -66,7 +66,11 @@ public static class RouteText
                     known &= long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out metric);
                     break;
                 default:
-                    known &= Settings.Contains(word);
+                    if (Settings.Contains(word))
+                        break;
+                    // How many words belong to it is not known either.
+                    known = false;
+                    i -= 1 + skipped;
                     break;
             }
         }

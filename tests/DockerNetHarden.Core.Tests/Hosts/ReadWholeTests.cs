@@ -12,7 +12,8 @@ public sealed class ReadWholeTests
     private const string Nft = "iptables v1.8.9 (nf_tables)";
     private const string Rules = "*filter\n:FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n[1:2] -A FORWARD -j DOCKER-USER\nCOMMIT\n";
     private const string Empty = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n";
-    private const string Established = "ipv4 2 tcp 6 431999 ESTABLISHED src={0} dst=10.9.9.9 sport=1 dport=80 src=10.9.9.9 dst={0} sport=80 dport=1 use=1\n";
+
+    private static string Established(string source) => $"ipv4 2 tcp 6 431999 ESTABLISHED src={source} dst=10.9.9.9 sport=1 dport=80 src=10.9.9.9 dst={source} sport=80 dport=1 use=1\n";
 
     private static readonly DockerNetwork Network = new() { Name = "bridge", Id = "a", Driver = "bridge", Bridge = "docker0", Subnets = [Cidr.Parse("172.17.0.0/16")] };
 
@@ -35,7 +36,7 @@ public sealed class ReadWholeTests
             Section("filters", "@ br0\nfilter protocol ip\n"), Section("sysctls", "/proc/sys/net/ipv4/ip_forward:1\n"), Section("ipvs", "TCP  0A000001:0050 rr\n"),
             Section("ipsets", "create s hash:ip family inet\n"), Section("dockerd", "dockerd\n--icc=false\n"), Section("daemon", "{\"iptables\":false}"),
             Section("addresses", "1: docker0 inet 172.17.0.1/16 scope global\n"),
-            Section("connections", string.Format(System.Globalization.CultureInfo.InvariantCulture, Established + Established.Replace("{0}", "{1}", StringComparison.Ordinal) + Established.Replace("{0}", "{2}", StringComparison.Ordinal), "172.17.0.2", "172.17.0.1", "10.0.0.5")));
+            Section("connections", Established("172.17.0.2") + Established("172.17.0.1") + Established("10.0.0.5")));
         Assert.Empty(whole.Unread);
         Assert.NotNull(whole.Nft);
         Assert.Equal([Family.IPv4, Family.IPv6], whole.Routes.Select(static route => route.Family));
@@ -102,8 +103,7 @@ public sealed class ReadWholeTests
     [Fact]
     public async Task More_connections_than_are_read_are_said()
     {
-        var line = string.Format(System.Globalization.CultureInfo.InvariantCulture, Established, "172.17.0.2");
-        var whole = await ReadAsync(docker: true, Section("connections", string.Concat(Enumerable.Repeat(line, 20_001))));
+        var whole = await ReadAsync(docker: true, Section("connections", string.Concat(Enumerable.Repeat(Established("172.17.0.2"), 20_001))));
         Assert.Contains("20000", whole.Unread["Connections"], StringComparison.Ordinal);
         Assert.Single(whole.Connections!);
     }

@@ -22,7 +22,7 @@ internal sealed class OpenConnectionCheck : ICheck
             return [Info.Found(audit, FindingStatus.Warning, $"The connections that conntrack knows were not read{(audit.Host.Unread.TryGetValue("Connections", out var why) ? ": " + why : ".")}")];
         var alive = connections.Where(connection => Lives(audit, connection)).ToList();
         if (alive.Count == 0)
-            return [Info.Found(audit, FindingStatus.Pass)];
+            return [audit.Host.Unread.TryGetValue("Connections", out var part) ? Info.Found(audit, FindingStatus.Warning, part) : Info.Found(audit, FindingStatus.Pass)];
         return
         [
             Info.Found(audit, FindingStatus.Fail, [.. alive.Take(MostCommands).Select(Text)]) with
