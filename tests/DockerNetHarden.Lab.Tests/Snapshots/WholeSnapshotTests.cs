@@ -6,6 +6,7 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Lab.Tests.Snapshots;
 
 /// <summary>A real host, read wholly, as a file and back: each part holds what was made for it.</summary>
+[System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public sealed class WholeSnapshotTests
 {
     [LabFact]
