@@ -62,7 +62,9 @@ internal sealed class CmdletFacts(Type type)
             .SelectMany(data => (IReadOnlyCollection<CustomAttributeTypedArgument>)data.ConstructorArguments[0].Value!).Select(argument => (Type)argument.Value!)];
 
     public IReadOnlyList<PropertyInfo> Parameters =>
-        [.. Type.GetProperties().Where(property => ParameterData(property).Any()).OrderBy(property => property.Name, StringComparer.Ordinal)];
+        // A parameter of the class itself hides its base's of the same name, here as in PowerShell.
+        [.. Type.GetProperties().Where(property => ParameterData(property).Any()).GroupBy(property => property.Name, StringComparer.Ordinal)
+            .Select(same => same.FirstOrDefault(property => property.DeclaringType == Type) ?? same.Single()).OrderBy(property => property.Name, StringComparer.Ordinal)];
 
     public static IEnumerable<CustomAttributeData> ParameterData(PropertyInfo property) =>
         property.GetCustomAttributesData().Where(data => data.AttributeType == typeof(ParameterAttribute));

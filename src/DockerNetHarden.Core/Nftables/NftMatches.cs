@@ -130,6 +130,9 @@ internal static class NftMatches
         }
         if (rule.OriginalDestinationPort is { } port)
         {
+            // nft knows the port's type by the protocol that stands before it.
+            if (!RuleWords.HasPorts(rule.Protocol))
+                throw new NftException(rule, "an original port is compared within one protocol that has ports; add -p tcp, for example.");
             var (not, value) = Read(port);
             yield return $"ct original proto-dst {not}{value.Replace(':', '-')}";
         }

@@ -21,7 +21,6 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
     private const string SavedSet = "Saved";
 
     private RuleInput? _input;
-    private IReadOnlyDictionary<HostTarget, IReadOnlyList<FirewallRule>>? _rules;
     private string[]? _controls;
 
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = RuleSet, HelpMessage = "Rules, as Get-FirewallRule or the emitters give them, or as text.")]
@@ -68,7 +67,7 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
             if (_input!.IsEmpty)
                 return;
             // A rule less is removed less: that opens nothing.
-            _rules = _input.Complete(failOnUpstreamError: false);
+            _input.Complete(failOnUpstreamError: false);
         }
         WorkOnHosts();
     }
@@ -77,7 +76,7 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
 
     private protected override Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop) => ParameterSetName is SavedSet
         ? RemoveSavedAsync(host, queue, stop)
-        : Fleet.ApplyAsync([host.ForFleet()], _rules is null ? before => Plan.Without(IsChosen, before) : before => WithoutRules(_rules[host.Target], before), 1, queue, stop);
+        : Fleet.ApplyAsync([host.ForFleet()], ParameterSetName is RuleSet ? before => WithoutRules(_input!.Of(host.Target), before) : before => Plan.Without(IsChosen, before), 1, queue, stop);
 
     // -Saved:$false chooses nothing.
     private async Task RemoveSavedAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)

@@ -15,6 +15,8 @@ internal static class ErrorIds
     public const string UnknownProvider = "UnknownProvider";
     public const string ConflictingParameters = "ConflictingParameters";
     public const string NothingToBlock = "NothingToBlock";
+    public const string ExportNeedsHost = "ExportNeedsHost";
+    public const string InvalidImage = "InvalidImage";
     public const string NoRule = "NoRule";
     public const string UpstreamError = "UpstreamError";
     public const string CannotAsk = "CannotAsk";
@@ -23,10 +25,22 @@ internal static class ErrorIds
     public const string InvalidOption = "InvalidOption";
     public const string UnusableSession = "UnusableSession";
 
+    // Files.
+    public const string SnapshotNotFound = "SnapshotNotFound";
+    public const string InvalidSnapshot = "InvalidSnapshot";
+    public const string UnreadableFile = "UnreadableFile";
+    public const string UnwritableFile = "UnwritableFile";
+    public const string InvalidPath = "InvalidPath";
+    public const string AlreadyExists = "AlreadyExists";
+
     // What is on the host.
     public const string NotOurs = "NotOurs";
     public const string NetworkDiffers = "NetworkDiffers";
     public const string NetworkNotFound = "NetworkNotFound";
+    public const string ContainerNotFound = "ContainerNotFound";
+    public const string SourceNotFound = "SourceNotFound";
+    public const string NotBridged = "NotBridged";
+    public const string NotChecked = "NotChecked";
 
     // The host.
     public const string ShellNotStarted = "ShellNotStarted";

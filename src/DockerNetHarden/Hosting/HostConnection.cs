@@ -1,5 +1,6 @@
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Docker;
+using DockerNetHarden.Hosts.Probing;
 using DockerNetHarden.Hosts.Ssh;
 
 namespace DockerNetHarden.Commands;
@@ -48,6 +49,9 @@ internal sealed class HostConnection : IAsyncDisposable
 
     /// <summary>Tells the host that a change may stay.</summary>
     public Task ConfirmAsync(string rollbackId, CancellationToken stop) => RollbackConfirmation.ConfirmAsync(_shell, rollbackId, stop);
+
+    /// <summary>Tries real connections from inside containers of the host.</summary>
+    public Task<IReadOnlyList<ProbeResult>> ProbeAsync(IReadOnlyList<ConnectionProbe> probes, CancellationToken stop) => ProbeProgram.RunAsync(_shell, probes, stop);
 
     public async ValueTask DisposeAsync()
     {

@@ -21,6 +21,9 @@ internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?>
     private readonly ConcurrentDictionary<string, bool> _failed = new(StringComparer.Ordinal);
     private int _done;
 
+    /// <summary>Whether any host had an error until now.</summary>
+    public bool HasFailures => !_failed.IsEmpty;
+
     /// <exception cref="OperationCanceledException">The command was stopped.</exception>
     public IEnumerable<PipelineMessage> Read(CancellationToken stop) => _messages.Reader.ReadAllAsync(stop).ToBlockingEnumerable(stop);
 

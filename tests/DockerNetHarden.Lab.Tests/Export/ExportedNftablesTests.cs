@@ -106,7 +106,8 @@ public abstract class ExportedNftablesTests(LabFixture fixture)
                 refused++;
             }
         }
-        Assert.InRange(refused, 0, taken.Count / 20);
+        // Original ports without a protocol, for the most part.
+        Assert.InRange(refused, 1, taken.Count / 4);
         var check = await Lab.ExecAsync(["nft", "-c", "-f", "-"], NftRenderer.Render(taken));
         Assert.True(check.ExitCode == 0, check.Errors.Length > 4000 ? check.Errors[..4000] : check.Errors);
     }
