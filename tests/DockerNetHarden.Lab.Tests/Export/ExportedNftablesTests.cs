@@ -33,7 +33,6 @@ public abstract class ExportedNftablesTests(LabFixture fixture)
             foreach (var container in new[] { "c0", "a1" })
             {
                 await Lab.ExpectAsync(Reach.Refused, container, LabAddresses.Metadata, 80);
-                await Lab.ExpectAsync(Reach.Open, container, LabAddresses.Metadata, 53, ProbeProtocol.Dns);
                 await Lab.ExpectAsync(Reach.Refused, container, LabAddresses.Host, LabAddresses.HostHttpPort);
                 await Lab.ExpectAsync(Reach.Refused, container, LabAddresses.Host, LabAddresses.HostEchoPort, ProbeProtocol.Udp);
                 await Lab.ExpectAsync(Reach.Open, container, LabAddresses.Host, 53, ProbeProtocol.Dns);
@@ -43,6 +42,9 @@ public abstract class ExportedNftablesTests(LabFixture fixture)
             await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Internal, 80);
             await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Internal, 80);
             await Lab.ExpectAsync(Reach.Open, "host", LabAddresses.Metadata, 80);
+            // DNS on the metadata address stays; from apps another control, which is asked too, closes the whole range.
+            await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 53, ProbeProtocol.Dns);
+            await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Metadata, 53, ProbeProtocol.Dns);
             // Docker's own doings change nothing of it, and a network made later is covered.
             await Lab.CreateNetworkAsync("later");
             var later = await Lab.RunContainerAsync(new LabContainerOptions("l1") { Network = "later", Publish = ["18080:80"] });
@@ -112,7 +114,7 @@ public abstract class ExportedNftablesTests(LabFixture fixture)
         Assert.True(check.ExitCode == 0, check.Errors.Length > 4000 ? check.Errors[..4000] : check.Errors);
     }
 
-    private static string Text(IReadOnlyList<FirewallRule> rules, Snapshots.HostSnapshot host) => Assert.Single(FirewallExport.Of(ExportFormat.Nftables, rules, host).Texts).Text;
+    private static string Text(IReadOnlyList<FirewallRule> rules, DockerNetHarden.Snapshots.HostSnapshot host) => Assert.Single(FirewallExport.Of(ExportFormat.Nftables, rules, host).Texts).Text;
 
     private async Task LoadAsync(string text) => (await Lab.ExecAsync(["nft", "-f", "-"], text)).OrThrow();
 
