@@ -14,6 +14,7 @@
         'Block-ContainerInternalAccess'
         'Block-ContainerMetadataAccess'
         'Confirm-FirewallChange'
+        'Export-DockerHostSnapshot'
         'Get-DockerNetwork'
         'Get-FirewallRule'
         'Invoke-FirewallRule'

@@ -51,8 +51,15 @@ public static class ContainerReader
             // The API lets anything stand here; what is no address is skipped by every resolver too (resolv.conf(5)).
             Dns = [.. (root.Member("HostConfig")?.Items("Dns") ?? []).Select(item => JsonShape.TryAddress(item.Text(), out var server) ? server : (Cidr?)null).OfType<Cidr>().Distinct()],
             Pid = state.Number("Pid"),
+            Privileged = root.Member("HostConfig")?.Flag("Privileged") ?? false,
+            AddedCapabilities = Capabilities(root, "CapAdd"),
+            DroppedCapabilities = Capabilities(root, "CapDrop"),
         };
     }
+
+    // "NET_ADMIN", "CAP_NET_ADMIN", "net_admin", "ALL": as they were typed, in engines to 19.03.
+    private static string[] Capabilities(JsonShape root, string name) =>
+        [.. (root.Member("HostConfig")?.Items(name) ?? []).Select(static item => item.Text().ToUpperInvariant()).Select(static text => text.StartsWith("CAP_", StringComparison.Ordinal) ? text[4..] : text).Distinct(StringComparer.Ordinal)];
 
     // Engines to about 27 write "default" where nothing was asked for; newer ones write what it means.
     private static string Mode(string? mode) => mode switch

@@ -22,12 +22,20 @@ public sealed class DockerHost(IShell shell, IDockerSource? docker = null, TimeP
     /// <param name="stop">Stops reading; nothing is changed by then or later.</param>
     /// <returns>The snapshot. Docker that cannot be asked is no failure: <see cref="HostSnapshot.DockerError"/> says why.</returns>
     /// <exception cref="HostException">The shell does not answer, iptables is missing, may not be used or cannot be read.</exception>
-    public async Task<HostSnapshot> ReadAsync(CancellationToken stop)
+    public Task<HostSnapshot> ReadAsync(CancellationToken stop) => ReadAsync(whole: false, stop);
+
+    /// <summary>Reads the host wholly: beside what <see cref="ReadAsync(CancellationToken)"/> reads, all that decides a packet's way.</summary>
+    /// <param name="stop">Stops reading.</param>
+    /// <returns>The snapshot. A part that could not be read is no failure: <see cref="HostSnapshot.Unread"/> says why.</returns>
+    /// <exception cref="HostException">The shell does not answer, iptables is missing, may not be used or cannot be read.</exception>
+    public Task<HostSnapshot> ReadWholeAsync(CancellationToken stop) => ReadAsync(whole: true, stop);
+
+    private async Task<HostSnapshot> ReadAsync(bool whole, CancellationToken stop)
     {
         var (reading, engine, networks, containers, error) = docker is ConversationDockerSource conversation
-            ? await ReadInOneAsync(conversation, stop).ConfigureAwait(false)
-            : await ReadSideBySideAsync(stop).ConfigureAwait(false);
-        return new HostSnapshot
+            ? await ReadInOneAsync(conversation, Program(whole), stop).ConfigureAwait(false)
+            : await ReadSideBySideAsync(Program(whole), stop).ConfigureAwait(false);
+        var snapshot = new HostSnapshot
         {
             HostName = shell.HostName,
             TakenAt = (clock ?? TimeProvider.System).GetUtcNow(),
@@ -44,6 +52,7 @@ public sealed class DockerHost(IShell shell, IDockerSource? docker = null, TimeP
             Session = reading.Session,
             Warnings = reading.Warnings,
         };
+        return whole ? reading.Complete(snapshot) : snapshot;
     }
 
     /// <summary>
@@ -69,24 +78,25 @@ public sealed class DockerHost(IShell shell, IDockerSource? docker = null, TimeP
     /// <returns>The name.</returns>
     public override string ToString() => shell.HostName;
 
+    private static ShellProgram Program(bool whole) => whole ? HostPrograms.ReadWhole() : HostPrograms.Read();
+
     // The first questions to Docker travel with the reading program: one trip.
-    private async Task<Read> ReadInOneAsync(ConversationDockerSource conversation, CancellationToken stop)
+    private async Task<Read> ReadInOneAsync(ConversationDockerSource conversation, ShellProgram program, CancellationToken stop)
     {
-        var program = HostPrograms.Read();
         conversation.AddOverview(program);
         var (reading, reply) = await ReadShellAsync(program, stop).ConfigureAwait(false);
         var (engine, networks, containers, error) = await AskDockerAsync(token => conversation.ReadAsync(reply, token), stop).ConfigureAwait(false);
         return new Read(reading, engine, networks, containers, error);
     }
 
-    private async Task<Read> ReadSideBySideAsync(CancellationToken stop)
+    private async Task<Read> ReadSideBySideAsync(ShellProgram program, CancellationToken stop)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var asked = AskDockerAsync(docker is null ? null : docker.ReadAsync, either.Token);
         HostReading reading;
         try
         {
-            (reading, _) = await ReadShellAsync(HostPrograms.Read(), stop).ConfigureAwait(false);
+            (reading, _) = await ReadShellAsync(program, stop).ConfigureAwait(false);
         }
         catch
         {

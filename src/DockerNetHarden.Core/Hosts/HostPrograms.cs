@@ -6,7 +6,7 @@ namespace DockerNetHarden.Hosts;
 /// <summary>
 /// The two programs that a host runs. The sh in here is constant: names of commands, tables, chains and all texts come as data.
 /// </summary>
-internal static class HostPrograms
+internal static partial class HostPrograms
 {
     private const string Tools = """
         for n in iptables iptables-nft iptables-legacy ip6tables ip6tables-nft ip6tables-legacy nft; do

@@ -5,12 +5,14 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Hosts;
 
 /// <summary>Reads the reply of the reading program. Pure: reply in, data out.</summary>
-internal sealed class HostReading
+internal sealed partial class HostReading
 {
     private readonly string host;
     private readonly ShellReply reply;
     private readonly IReadOnlyDictionary<string, InstalledTool> tools;
     private readonly List<string> warnings = [];
+    private readonly Dictionary<Family, Ruleset> otherRules = [];
+    private readonly List<string> unreadCandidates = [];
 
     /// <exception cref="HostException">iptables is missing, may not be used, or its output cannot be read.</exception>
     internal HostReading(string host, ShellReply reply)
@@ -92,6 +94,7 @@ internal sealed class HostReading
             }
             catch (HostException error)
             {
+                unreadCandidates.Add(error.Message);
                 if (string.Equals(section, save, StringComparison.Ordinal))
                     failure = error;
                 else
@@ -99,6 +102,9 @@ internal sealed class HostReading
             }
         }
         var choice = BackendChoice.Choose(candidates);
+        // There are two implementations, so there is one other at most.
+        if (candidates.Find(candidate => candidate != choice)?.Rules is { } other && DoesAnything(other))
+            otherRules[family] = other;
         // An unreadable default is an error unless Docker is known to use the other one.
         if (failure is not null)
         {
@@ -110,6 +116,9 @@ internal sealed class HostReading
             ? throw new HostException(HostFailure.UnreadableRules, host, warnings[^1])
             : null);
     }
+
+    private static bool DoesAnything(Ruleset rules) =>
+        rules.AllRules.Count > 0 || rules.Tables.SelectMany(rules.ChainsOf).Any(static chain => chain.Policy is not (null or "ACCEPT"));
 
     private string Text(string section) => reply.Find(section)?.Text ?? "";
 

@@ -7,7 +7,7 @@ namespace DockerNetHarden.Snapshots;
 /// <param name="Table">The table: <c>main</c>, <c>local</c>, <c>default</c>, a name or a number.</param>
 /// <param name="Type"><c>unicast</c>, <c>local</c>, <c>broadcast</c>, <c>multicast</c>, <c>anycast</c>, <c>blackhole</c>, <c>unreachable</c>, <c>prohibit</c>, <c>throw</c>.</param>
 /// <param name="Destination">The prefix; 0.0.0.0/0 or ::/0 for the default route.</param>
-/// <param name="Links">The links it leaves by: one, several of a multipath route, none.</param>
+/// <param name="Links">The links it leaves by: one, several of a multipath route, none; each once.</param>
 /// <param name="Metric">The metric; 0 where none is printed. Of equal prefixes the lowest metric counts.</param>
 /// <param name="IsModelled">False where the route has something that decides and is not told here (a source prefix, a TOS, an encapsulation).</param>
 public sealed record HostRoute(Family Family, string Table, string Type, Cidr Destination, IReadOnlyList<string> Links, long Metric = 0, bool IsModelled = true);
@@ -33,7 +33,7 @@ public sealed record HostLink(string Name, string? Kind, string? Master, bool Ha
 
 /// <summary>A set of ipset(8).</summary>
 /// <param name="Name">The name.</param>
-/// <param name="Type">The type, for example <c>hash:net</c>.</param>
+/// <param name="Type">The type, for example <c>hash:net</c>; with <c>netmask 24</c> and the like behind it where the set has a mask: its members then stand for more than they say.</param>
 /// <param name="Family">The family; null where the type has none.</param>
 /// <param name="Members">The members as <c>ipset save</c> prints them, without <c>add NAME</c>.</param>
 public sealed record HostIpSet(string Name, string Type, Family? Family, IReadOnlyList<string> Members);

@@ -110,7 +110,10 @@ public sealed record HostSnapshot
     /// <summary>The connections that conntrack knows from containers' addresses; null where they could not be read.</summary>
     public IReadOnlyList<OpenConnection>? Connections { get; init; }
 
-    /// <summary>Which of the parts of this snapshot were not read, by name, and why: what rests on them cannot be said for certain.</summary>
+    /// <summary>
+    /// Which of the parts of this snapshot were not read, or not wholly, by the names of their properties, and why: what rests on them cannot be said for certain.
+    /// <c>TcFilters</c> is <see cref="HostLink.HasTcFilter"/>. A snapshot for planning has no such parts and names none.
+    /// </summary>
     public IReadOnlyDictionary<string, string> Unread { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
     /// <summary>What stands on the host's disk for its next start; null where it was not looked at.</summary>

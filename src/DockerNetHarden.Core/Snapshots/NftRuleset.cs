@@ -10,7 +10,7 @@ namespace DockerNetHarden.Snapshots;
 /// <param name="Hook"><c>prerouting</c>, <c>input</c>, <c>forward</c>, <c>output</c>, <c>postrouting</c>, <c>ingress</c>, <c>egress</c>; null for no base chain.</param>
 /// <param name="Priority">The priority; 0 for no base chain.</param>
 /// <param name="Policy"><c>accept</c> or <c>drop</c>; null for no base chain.</param>
-/// <param name="Devices">The links of a netdev chain.</param>
+/// <param name="Devices">The links of a netdev chain; empty for one of several links where nft does not print them (1.0.6): it may be any.</param>
 public sealed record NftChain(string Family, string Table, string Name, string? Type, string? Hook, int Priority, string? Policy, IReadOnlyList<string> Devices);
 
 /// <summary>A rule of nf_tables.</summary>

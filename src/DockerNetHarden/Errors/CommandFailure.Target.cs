@@ -24,7 +24,7 @@ internal sealed partial class CommandFailure
     public static CommandFailure ConflictingTargets(string one, string other) => new(
         ErrorIds.AmbiguousTarget, ErrorCategory.InvalidArgument,
         $"-{one} and -{other} name different ways to a host. No host was touched.",
-        "Name hosts for ssh by -HostName, or sessions by -Session, not both.", one);
+        one is "Snapshot" ? "A snapshot is a file and no host is asked: leave one of the two out." : "Name hosts for ssh by -HostName, or sessions by -Session, not both.", one);
 
     public static CommandFailure NoHostFor(string parameter) => new(
         ErrorIds.AmbiguousTarget, ErrorCategory.InvalidArgument,

@@ -23,6 +23,14 @@ internal static class ErrorIds
     public const string InvalidOption = "InvalidOption";
     public const string UnusableSession = "UnusableSession";
 
+    // Files.
+    public const string SnapshotNotFound = "SnapshotNotFound";
+    public const string InvalidSnapshot = "InvalidSnapshot";
+    public const string UnreadableFile = "UnreadableFile";
+    public const string UnwritableFile = "UnwritableFile";
+    public const string InvalidPath = "InvalidPath";
+    public const string AlreadyExists = "AlreadyExists";
+
     // What is on the host.
     public const string NotOurs = "NotOurs";
     public const string NetworkDiffers = "NetworkDiffers";

@@ -3,6 +3,7 @@ using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Commands;
 
@@ -31,6 +32,7 @@ internal static class ErrorRecords
         DockerException docker => Of(docker.Failure),
         PlanException plan => Of(plan.Failure),
         RuleException rule => (IdOf(rule.Part), ErrorCategory.InvalidArgument, "Correct the value; nothing was read or changed."),
+        SnapshotFormatException => (ErrorIds.InvalidSnapshot, ErrorCategory.InvalidData, "Take a file as Export-DockerHostSnapshot wrote it, or write it anew."),
         FormatException or ArgumentException => (ErrorIds.InvalidArgument, ErrorCategory.InvalidArgument, "Correct the value; nothing was read or changed."),
         _ => (ErrorIds.Unexpected, ErrorCategory.NotSpecified, "This is a fault of DockerNetHarden: please report it with the output of Get-Error."),
     };

@@ -92,8 +92,13 @@ public abstract partial class HostCmdlet
     // Ends the command: an object that was left out would be a host that nobody hardened.
     private protected void Refuse(Exception failure) => ThrowTerminatingError(ErrorRecords.From(failure, null));
 
+    // The targets of an object that names something else than hosts; null where it does not.
+    private protected virtual IReadOnlyList<HostTarget>? ReadOtherTargets(TargetList targets) => null;
+
     private IReadOnlyList<HostTarget> ReadTargets()
     {
+        if (ReadOtherTargets(Targets) is { } others)
+            return others;
         if (IsGiven(nameof(Session)))
         {
             // What was read of several sessions goes back to its own.
@@ -119,5 +124,5 @@ public abstract partial class HostCmdlet
         return all.Count > 0 && _idle is { } idle && all.All(static target => target.IsLocal) ? throw CommandFailure.NoHostFor(idle) : all;
     }
 
-    private bool IsGiven(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
+    private protected bool IsGiven(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
 }

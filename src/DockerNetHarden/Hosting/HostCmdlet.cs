@@ -27,6 +27,15 @@ public abstract partial class HostCmdlet : CancellableCmdlet
     // Runs off the pipeline thread, once for each host, side by side: nothing of PowerShell may be touched but through the queue.
     private protected abstract Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop);
 
+    // As WorkAsync; what is no host needs no connection.
+    private protected virtual async Task WorkOnAsync(HostTarget target, PipelineQueue queue, CancellationToken stop)
+    {
+        // A host is closed before the next one is opened: the limit is one of connections.
+        var host = HostConnection.Open(target, Sudo);
+        await using (host.ConfigureAwait(false))
+            await WorkAsync(host, queue, stop).ConfigureAwait(false);
+    }
+
     // Runs off the pipeline thread when all hosts are done.
     private protected virtual void Finish(PipelineQueue queue)
     {
@@ -84,10 +93,7 @@ public abstract partial class HostCmdlet : CancellableCmdlet
             {
                 try
                 {
-                    // A host is closed before the next one is opened: the limit is one of connections.
-                    var host = HostConnection.Open(target, Sudo);
-                    await using (host.ConfigureAwait(false))
-                        await WorkAsync(host, queue, token).ConfigureAwait(false);
+                    await WorkOnAsync(target, queue, token).ConfigureAwait(false);
                 }
                 catch (OperationCanceledException) when (token.IsCancellationRequested)
                 {

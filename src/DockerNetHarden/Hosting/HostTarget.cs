@@ -3,7 +3,10 @@ using DockerNetHarden.Hosts.Ssh;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>One host that a command is to work on, as it was named. Two targets are one where host, user and port are the same text, or the session is.</summary>
+/// <summary>
+/// One host that a command is to work on, as it was named, or the file of a snapshot of one. Two targets are one where host, user and port are the same text, or the
+/// session or the file is.
+/// </summary>
 internal sealed class HostTarget : IEquatable<HostTarget>
 {
     /// <summary>The name that means this machine, and that results of this machine carry.</summary>
@@ -22,12 +25,17 @@ internal sealed class HostTarget : IEquatable<HostTarget>
     /// <summary>How long the far end of a session may take to say what it is.</summary>
     public TimeSpan ConnectTimeout { get; private init; }
 
-    public bool IsLocal => Ssh is null && Session is null;
+    /// <summary>The snapshot's file where no host is asked; null where one is.</summary>
+    public string? SnapshotPath { get; private init; }
+
+    public bool IsLocal => Ssh is null && Session is null && SnapshotPath is null;
 
     public static HostTarget Local() => new(LocalName, "local");
 
     public static HostTarget Over(SshTarget ssh) =>
         new(ssh.HostName, string.Join('\n', "ssh", ssh.HostName, ssh.UserName, ssh.Port)) { Ssh = ssh };
+
+    public static HostTarget OfSnapshot(string path) => new(path, "snapshot\n" + path) { SnapshotPath = path };
 
     // The far end of a session can call itself localhost (a process, a forwarded port). Results with that name would be taken for this machine's, so it gets one
     // that no ssh host can have.

@@ -41,6 +41,10 @@ internal sealed class TargetList
             ? throw CommandFailure.UnusableSession("", "one of the sessions is null: New-PSSession failed.")
             : HostTarget.Over(session, ConnectTimeout))]);
 
+    /// <summary>Takes the files of snapshots: no host is asked.</summary>
+    /// <exception cref="CommandFailure">Files beside objects without any.</exception>
+    public IReadOnlyList<HostTarget> AddSnapshots(IEnumerable<string> paths) => Remember([.. paths.Select(HostTarget.OfSnapshot)]);
+
     /// <summary>Takes an object that names no host: this machine is meant, unless other objects name hosts.</summary>
     /// <exception cref="CommandFailure">Hosts beside objects without any.</exception>
     public IReadOnlyList<HostTarget> AddUnnamed()

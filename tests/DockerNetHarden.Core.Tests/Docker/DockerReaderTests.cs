@@ -108,6 +108,9 @@ public sealed class DockerReaderTests
     {
         var mail = ContainerReader.Read(Bytes(DockerReplies.Container2010));
         Assert.Equal([Cidr.Parse("1.1.1.1"), Cidr.Parse("fe80::1")], mail.Dns);
+        Assert.True(mail.Privileged);
+        Assert.Equal(["NET_ADMIN", "SYS_TIME"], mail.AddedCapabilities, StringComparer.Ordinal);
+        Assert.Equal(["ALL"], mail.DroppedCapabilities, StringComparer.Ordinal);
         Assert.Equal(10150, mail.Pid);
         Assert.Equal("mail:1", mail.Image);
         Assert.Equal("running", mail.State);
@@ -116,6 +119,8 @@ public sealed class DockerReaderTests
         var stopped = ContainerReader.Read(Bytes(DockerReplies.Container29));
         Assert.Equal([new ContainerAddress("bridge", null, null)], stopped.Addresses);
         Assert.Empty(stopped.Dns);
+        Assert.False(stopped.Privileged);
+        Assert.Empty(stopped.AddedCapabilities);
         Assert.Equal(0, stopped.Pid);
     }
 

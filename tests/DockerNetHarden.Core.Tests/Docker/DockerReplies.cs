@@ -69,7 +69,8 @@ internal static class DockerReplies
 
     public const string Container2010 = $$$$$"""
         {"Id":"{{{{{MailId}}}}}","State":{"Status":"running","Running":true,"Pid":10150},"Image":"sha256:d1a1","Name":"/mail",
-        "HostConfig":{"NetworkMode":"web","PortBindings":{"80/tcp":[{"HostIp":"","HostPort":"8080"}]},"Dns":["1.1.1.1","fe80::1%eth0","resolver.local","1.1.1.1"]},
+        "HostConfig":{"NetworkMode":"web","PortBindings":{"80/tcp":[{"HostIp":"","HostPort":"8080"}]},"Dns":["1.1.1.1","fe80::1%eth0","resolver.local","1.1.1.1"],
+          "Privileged":true,"CapAdd":["CAP_NET_ADMIN","sys_time","NET_ADMIN"],"CapDrop":["ALL"]},
         "Config":{"Image":"mail:1"},
         "NetworkSettings":{"Ports":{"53/udp":[{"HostIp":"127.0.0.1","HostPort":"5353"}],"443/tcp":null,"25/tcp":[{"HostIp":"","HostPort":""}],
           "80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"},{"HostIp":"::","HostPort":"8080"}]},
@@ -78,7 +79,7 @@ internal static class DockerReplies
 
     // 29 leaves out the top-level addresses; a stopped container has empty ones and no ports.
     public const string Container29 = $$$$$"""
-        {"Id":"{{{{{MailId}}}}}","State":{"Status":"exited","Running":false,"Pid":0},"Name":"/mail","HostConfig":{"NetworkMode":"bridge","Dns":null},
+        {"Id":"{{{{{MailId}}}}}","State":{"Status":"exited","Running":false,"Pid":0},"Name":"/mail","HostConfig":{"NetworkMode":"bridge","Dns":null,"Privileged":false,"CapAdd":null,"CapDrop":null},
         "Config":{"Image":"mail:1"},"NetworkSettings":{"SandboxID":"","Ports":{},"Networks":{"bridge":{"IPAddress":"","GlobalIPv6Address":"","DNSNames":null}}}}
         """;
 }

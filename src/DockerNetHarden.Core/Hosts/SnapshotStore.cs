@@ -1,0 +1,66 @@
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Hosts;
+
+/// <summary>Snapshots as files of this machine.</summary>
+public static class SnapshotStore
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>Reads a snapshot.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="stop">Ends reading.</param>
+    /// <returns>The snapshot.</returns>
+    /// <exception cref="SnapshotFormatException">The file is no snapshot; the message begins with its path.</exception>
+    /// <exception cref="IOException">The file does not exist or could not be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
+    public static async Task<HostSnapshot> ReadAsync(string path, CancellationToken stop)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        var json = await File.ReadAllBytesAsync(path, stop).ConfigureAwait(false);
+        try
+        {
+            return SnapshotFile.Read(json);
+        }
+        catch (SnapshotFormatException error)
+        {
+            throw new SnapshotFormatException($"{path}: {error.Message}", error.Place, error);
+        }
+    }
+
+    /// <summary>
+    /// Writes a snapshot, readable for its owner alone: it tells the whole firewall of a host. The file is there whole or not at all.
+    /// </summary>
+    /// <param name="path">The file; its folder must exist.</param>
+    /// <param name="snapshot">The snapshot.</param>
+    /// <param name="overwrite">Whether a file that is there already is replaced.</param>
+    /// <param name="stop">Ends writing; nothing is left behind then.</param>
+    /// <exception cref="IOException">The file exists and <paramref name="overwrite"/> is false, or it could not be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>
+    public static async Task WriteAsync(string path, HostSnapshot snapshot, bool overwrite, CancellationToken stop)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(snapshot);
+        using var json = new MemoryStream();
+        SnapshotFile.Write(snapshot, json);
+        json.WriteByte((byte)'\n');
+        json.Position = 0;
+        // Beside it, so that putting it into place is a rename.
+        var beside = $"{path}.{Guid.NewGuid():N}.tmp";
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Options = FileOptions.Asynchronous };
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = OwnerOnly;
+        try
+        {
+            var file = new FileStream(beside, options);
+            await using (file.ConfigureAwait(false))
+                await json.CopyToAsync(file, stop).ConfigureAwait(false);
+            File.Move(beside, path, overwrite);
+        }
+        catch
+        {
+            File.Delete(beside);
+            throw;
+        }
+    }
+}

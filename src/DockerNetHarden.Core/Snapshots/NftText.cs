@@ -1,0 +1,98 @@
+using System.Text.Json;
+
+namespace DockerNetHarden.Snapshots;
+
+/// <summary>The output of <c>nft -j list ruleset</c>. Source: libnftables-json(5).</summary>
+public static class NftText
+{
+    /// <summary>Reads the output.</summary>
+    /// <param name="json">The output, UTF-8; empty is an empty rule set (nft before 1.0 printed nothing for none).</param>
+    /// <returns>Chains, rules and flowtables; tables, sets and other objects are left out, rules that use them name them.</returns>
+    /// <exception cref="FormatException">It is no such output.</exception>
+    public static NftRuleset Parse(ReadOnlyMemory<byte> json)
+    {
+        if (json.Span.Trim(" \r\n\t"u8).IsEmpty)
+            return new NftRuleset([], [], []);
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            return Read(document.RootElement);
+        }
+        catch (JsonException error)
+        {
+            throw new FormatException($"nft printed no JSON: {error.Message}", error);
+        }
+    }
+
+    /// <summary>Reads the output as a JSON value.</summary>
+    /// <exception cref="FormatException">It is no such value.</exception>
+    internal static NftRuleset Read(JsonElement root)
+    {
+        if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("nftables", out var items) || items.ValueKind != JsonValueKind.Array)
+            throw new FormatException("an object with a list 'nftables' was expected.");
+        List<NftChain> chains = [];
+        List<NftRule> rules = [];
+        List<string> flowtables = [];
+        foreach (var item in items.EnumerateArray())
+        {
+            if (item.ValueKind != JsonValueKind.Object)
+                throw new FormatException("each item of 'nftables' is an object with one member.");
+            foreach (var member in item.EnumerateObject())
+            {
+                switch (member.Name)
+                {
+                    case "chain":
+                        chains.Add(Chain(member.Value));
+                        break;
+                    case "rule":
+                        rules.Add(Rule(member.Value));
+                        break;
+                    case "flowtable":
+                        flowtables.Add($"{Text(member.Value, "family")} {Text(member.Value, "table")} {Text(member.Value, "name")}");
+                        break;
+                }
+            }
+        }
+        return new NftRuleset(chains, rules, flowtables);
+    }
+
+    private static NftChain Chain(JsonElement chain)
+    {
+        var priority = 0;
+        if (Find(chain, "prio") is { } prio && !(prio.ValueKind == JsonValueKind.Number && prio.TryGetInt32(out priority)))
+            throw new FormatException($"the priority {prio.GetRawText()} of chain {Text(chain, "name")} is no number.");
+        return new NftChain(
+            Text(chain, "family"), Text(chain, "table"), Text(chain, "name"), MaybeText(chain, "type"), MaybeText(chain, "hook"), priority, MaybeText(chain, "policy"), Devices(chain));
+    }
+
+    // One device is a text, several are a list.
+    private static IReadOnlyList<string> Devices(JsonElement chain) => Find(chain, "dev") switch
+    {
+        null => [],
+        { ValueKind: JsonValueKind.Array } list => [.. list.EnumerateArray().Select(static item => AsText(item, "dev"))],
+        { } one => [AsText(one, "dev")],
+    };
+
+    private static NftRule Rule(JsonElement rule)
+    {
+        if (Find(rule, "handle") is not { ValueKind: JsonValueKind.Number } number || !number.TryGetInt64(out var handle))
+            throw new FormatException("a rule has no 'handle'.");
+        if (Find(rule, "expr") is not { ValueKind: JsonValueKind.Array } expressions)
+            throw new FormatException($"rule {handle} has no list 'expr'.");
+        // The snapshot outlives the document.
+        return new NftRule(
+            Text(rule, "family"), Text(rule, "table"), Text(rule, "chain"), handle, [.. expressions.EnumerateArray().Select(static expression => expression.Clone())]);
+    }
+
+    private static string Text(JsonElement element, string name) =>
+        Find(element, name) is { } member ? AsText(member, name) : throw new FormatException($"'{name}' is missing.");
+
+    private static string? MaybeText(JsonElement element, string name) => Find(element, name) is { } member ? AsText(member, name) : null;
+
+    private static string AsText(JsonElement member, string name) =>
+        member.ValueKind == JsonValueKind.String ? member.GetString()! : throw new FormatException($"'{name}' is {member.GetRawText()} and no text.");
+
+    private static JsonElement? Find(JsonElement element, string name) =>
+        element.ValueKind != JsonValueKind.Object ? throw new FormatException($"an object with '{name}' was expected.")
+        : element.TryGetProperty(name, out var member) ? member : null;
+}
