@@ -20,6 +20,7 @@ public sealed partial class LayeringTests
         ["Planning"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots"],
         ["Persistence"] = ["Rules", "Iptables", "Docker", "Snapshots", "Planning"],
         ["Analysis"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots", "Planning", "Persistence"],
+        ["Policy"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots", "Planning"],
         ["Hosts"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots", "Planning", "Persistence", "Analysis"],
     };
 
@@ -153,7 +154,7 @@ public sealed partial class LayeringTests
         return folder?.FullName ?? throw new InvalidOperationException($"DockerNetHarden.sln is in no folder above {AppContext.BaseDirectory}.");
     }
 
-    [GeneratedRegex("""(?<![.\w])(?<root>DockerNetHarden\.)?(?<layer>Rules|Controls|Iptables|Docker|Snapshots|Planning|Persistence|Analysis|Hosts)(?:\.(?<member>[A-Z]\w*)|;)""", RegexOptions.ExplicitCapture, Patience)]
+    [GeneratedRegex("""(?<![.\w])(?<root>DockerNetHarden\.)?(?<layer>Rules|Controls|Iptables|Docker|Snapshots|Planning|Persistence|Analysis|Policy|Hosts)(?:\.(?<member>[A-Z]\w*)|;)""", RegexOptions.ExplicitCapture, Patience)]
     private static partial Regex LayerUse();
 
     [GeneratedRegex("""\b(?:class|record|struct|interface|enum) (?<type>[A-Z]\w*)""", RegexOptions.ExplicitCapture, Patience)]

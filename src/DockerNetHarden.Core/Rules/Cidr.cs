@@ -84,6 +84,9 @@ public readonly record struct Cidr : IComparable<Cidr>
         return text is not null && Read(text, out value) is null;
     }
 
+    /// <summary>The prefix of this length that begins at this number (IPv4: of the low 32 bits).</summary>
+    internal static Cidr From(Family family, UInt128 bits, int length) => new(bits & ~HostMask(length, family), length, family);
+
     /// <summary>The same as a prefix of full length.</summary>
     public static Cidr From(IPAddress address)
     {

@@ -21,8 +21,19 @@ public sealed record NftChain(string Family, string Table, string Name, string? 
 /// <param name="Expressions">The statements, as libnftables-json(5) writes them.</param>
 public sealed record NftRule(string Family, string Table, string Chain, long Handle, IReadOnlyList<JsonElement> Expressions);
 
+/// <summary>A named map of nf_tables.</summary>
+/// <param name="Family">The family of its table.</param>
+/// <param name="Table">The table.</param>
+/// <param name="Name">The name, which rules write with an <c>@</c> before it.</param>
+/// <param name="Elements">The elements, each a pair of key and value as libnftables-json(5) writes them.</param>
+public sealed record NftMap(string Family, string Table, string Name, IReadOnlyList<JsonElement> Elements);
+
 /// <summary>All of nf_tables, as <c>nft -j list ruleset</c> prints it; the tables of iptables-nft too.</summary>
 /// <param name="Chains">The chains.</param>
 /// <param name="Rules">The rules, in order within each chain.</param>
 /// <param name="Flowtables">Flowtables, each as <c>family table name</c>: their packets pass no chain.</param>
-public sealed record NftRuleset(IReadOnlyList<NftChain> Chains, IReadOnlyList<NftRule> Rules, IReadOnlyList<string> Flowtables);
+public sealed record NftRuleset(IReadOnlyList<NftChain> Chains, IReadOnlyList<NftRule> Rules, IReadOnlyList<string> Flowtables)
+{
+    /// <summary>The named maps; Docker's nftables find the chains of a bridge by them.</summary>
+    public IReadOnlyList<NftMap> Maps { get; init; } = [];
+}

@@ -7,7 +7,7 @@ public static class NftText
 {
     /// <summary>Reads the output.</summary>
     /// <param name="json">The output, UTF-8; empty is an empty rule set (nft before 1.0 printed nothing for none).</param>
-    /// <returns>Chains, rules and flowtables; tables, sets and other objects are left out, rules that use them name them.</returns>
+    /// <returns>Chains, rules, maps and flowtables; tables, sets and other objects are left out, rules that use them name them.</returns>
     /// <exception cref="FormatException">It is no such output.</exception>
     public static NftRuleset Parse(ReadOnlyMemory<byte> json)
     {
@@ -32,6 +32,7 @@ public static class NftText
             throw new FormatException("an object with a list 'nftables' was expected.");
         List<NftChain> chains = [];
         List<NftRule> rules = [];
+        List<NftMap> maps = [];
         List<string> flowtables = [];
         foreach (var item in items.EnumerateArray())
         {
@@ -47,13 +48,16 @@ public static class NftText
                     case "rule":
                         rules.Add(Rule(member.Value));
                         break;
+                    case "map":
+                        maps.Add(Map(member.Value));
+                        break;
                     case "flowtable":
                         flowtables.Add($"{Text(member.Value, "family")} {Text(member.Value, "table")} {Text(member.Value, "name")}");
                         break;
                 }
             }
         }
-        return new NftRuleset(chains, rules, flowtables);
+        return new NftRuleset(chains, rules, flowtables) { Maps = maps };
     }
 
     private static NftChain Chain(JsonElement chain)
@@ -83,6 +87,11 @@ public static class NftText
         return new NftRule(
             Text(rule, "family"), Text(rule, "table"), Text(rule, "chain"), handle, [.. expressions.EnumerateArray().Select(static expression => expression.Clone())]);
     }
+
+    // An empty map has no list at all.
+    private static NftMap Map(JsonElement map) => new(
+        Text(map, "family"), Text(map, "table"), Text(map, "name"),
+        Find(map, "elem") is { ValueKind: JsonValueKind.Array } elements ? [.. elements.EnumerateArray().Select(static element => element.Clone())] : []);
 
     private static string Text(JsonElement element, string name) =>
         Find(element, name) is { } member ? AsText(member, name) : throw new FormatException($"'{name}' is missing.");

@@ -73,6 +73,8 @@ internal static partial class SnapshotWriter
             Write(json, chain);
         foreach (var rule in ruleset.Rules)
             Write(json, rule);
+        foreach (var map in ruleset.Maps)
+            Write(json, map);
         foreach (var flowtable in ruleset.Flowtables)
             WriteFlowtable(json, flowtable);
         json.WriteEndArray();
@@ -110,6 +112,18 @@ internal static partial class SnapshotWriter
         json.WriteString("chain", rule.Chain);
         json.WriteNumber("handle", rule.Handle);
         json.List("expr", rule.Expressions, static (writer, expression) => expression.WriteTo(writer));
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter json, NftMap map)
+    {
+        json.WriteStartObject();
+        json.WriteStartObject("map");
+        json.WriteString("family", map.Family);
+        json.WriteString("table", map.Table);
+        json.WriteString("name", map.Name);
+        json.List("elem", map.Elements, static (writer, element) => element.WriteTo(writer));
         json.WriteEndObject();
         json.WriteEndObject();
     }

@@ -68,7 +68,7 @@ public sealed class HostPartTextTests
     public void A_configuration_file_that_is_none_is_an_error(string json) => Assert.Throws<FormatException>(() => DaemonText.Parse("dockerd\n", json));
 
     [Fact]
-    public void What_nft_prints_is_chains_rules_and_flowtables()
+    public void What_nft_prints_is_chains_rules_maps_and_flowtables()
     {
         const string Text = """
             {"nftables": [{"metainfo": {"version": "1.0.6", "release_name": "Lester Gooch #5", "json_schema_version": 1}}, {"table": {"family": "ip", "name": "x", "handle": 1}},
@@ -77,7 +77,9 @@ public sealed class HostPartTextTests
              {"rule": {"family": "ip", "table": "x", "chain": "c", "handle": 3, "expr": [{"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "daddr"}}, "right": {"set": ["1.1.1.1", "2.2.2.2"]}}}, {"drop": null}]}},
              {"chain": {"family": "netdev", "table": "n", "name": "i", "handle": 1, "dev": "br0", "type": "filter", "hook": "ingress", "prio": 0, "policy": "accept"}},
              {"chain": {"family": "netdev", "table": "n", "name": "j", "handle": 1, "dev": ["br0", "b2"], "type": "filter", "hook": "ingress", "prio": 0, "policy": "accept"}},
-             {"flowtable": {"family": "ip", "name": "f", "table": "x", "handle": 4, "hook": "ingress", "prio": 0, "dev": ["br0"]}}, {"set": {"family": "ip", "name": "s", "table": "x"}}]}
+             {"flowtable": {"family": "ip", "name": "f", "table": "x", "handle": 4, "hook": "ingress", "prio": 0, "dev": ["br0"]}}, {"set": {"family": "ip", "name": "s", "table": "x"}},
+             {"map": {"family": "ip", "name": "m", "table": "x", "type": "ifname", "handle": 9, "map": "verdict", "elem": [["br0", {"jump": {"target": "own"}}]]}},
+             {"map": {"family": "ip", "name": "none", "table": "x", "type": "ifname", "handle": 10, "map": "verdict"}}]}
             """;
         var ruleset = NftText.Parse(Encoding.UTF8.GetBytes(Text));
         Assert.Equal(
@@ -87,6 +89,7 @@ public sealed class HostPartTextTests
         Assert.Equal(("ip", "x", "c", 3L), (rule.Family, rule.Table, rule.Chain, rule.Handle));
         Assert.Equal("{\"drop\": null}", rule.Expressions[1].GetRawText(), StringComparer.Ordinal);
         Assert.Equal("ip x f", Assert.Single(ruleset.Flowtables), StringComparer.Ordinal);
+        Assert.Equal(["ip x m: [\"br0\", {\"jump\": {\"target\": \"own\"}}]", "ip x none: "], ruleset.Maps.Select(static map => $"{map.Family} {map.Table} {map.Name}: {string.Join(' ', map.Elements)}"), StringComparer.Ordinal);
         Assert.Empty(NftText.Parse(Encoding.UTF8.GetBytes("\n")).Chains);
     }
 

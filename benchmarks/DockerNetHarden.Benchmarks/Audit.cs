@@ -1,0 +1,138 @@
+using System.Diagnostics;
+using System.Globalization;
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Docker;
+using DockerNetHarden.Iptables;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Benchmarks;
+
+/// <summary>
+/// What a full audit costs: 50 networks on a host as Docker 20.10 leaves it, our controls for each, and as many rules of an administrator in DOCKER-USER and
+/// INPUT as it takes to come to 5,000 rules, and to ten times that. Needs no host and no root: dnh-bench audit [rounds].
+/// </summary>
+internal static class Audit
+{
+    private const int Networks = 50;
+
+    public static void Run(int rounds)
+    {
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Networks} networks, median of {rounds} rounds after one that is not counted; {Environment.ProcessorCount} cores, .NET {Environment.Version}"));
+        Console.WriteLine("\n| Full audit | median | lowest | highest | ratio | allocated | peak of the heap | findings |\n|---|---:|---:|---:|---:|---:|---:|---:|");
+        var floor = 0.0;
+        foreach (var count in new[] { 5_000, 50_000 })
+        {
+            var host = Host(count);
+            var times = new List<double>();
+            var (allocated, peak, findings) = (0L, 0L, 0);
+            for (var round = 0; round <= rounds; round++)
+            {
+                var (before, start) = (GC.GetTotalAllocatedBytes(precise: true), GC.GetTotalMemory(forceFullCollection: true));
+                var clock = Stopwatch.StartNew();
+                findings = HardeningAudit.Of(host).Count;
+                if (round > 0)
+                    times.Add(clock.Elapsed.TotalMilliseconds);
+                allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
+                peak = Math.Max(peak, GC.GetTotalMemory(forceFullCollection: false) - start);
+            }
+            var median = times.Order().ElementAt(times.Count / 2);
+            floor = floor > 0 ? floor : median;
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {host.Rules.Values.Sum(rules => rules.AllRules.Count)} rules | {median:0} ms | {times.Min():0} ms | {times.Max():0} ms | {median / floor:0.0} | {allocated >> 20} MB | {peak >> 20} MB | {findings} |"));
+        }
+        using var self = Process.GetCurrentProcess();
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\nThe whole process took {self.PeakWorkingSet64 >> 20} MB at most, both snapshots included."));
+    }
+
+    /// <summary>A host with that many rules.</summary>
+    public static HostSnapshot Host(int rules)
+    {
+        var bare = Bare();
+        var hardened = Apply(bare, Hardening.Rules);
+        var more = rules - hardened.Rules.Values.Sum(each => each.AllRules.Count);
+        var four = hardened.Rules[Family.IPv4];
+        // An administrator's own list: every tenth line is about a container's place, the others about the world.
+        var lines = Enumerable.Range(0, more).Select(Line).ToList();
+        four = four.WithRules("filter", Hook.DockerUser, [.. four["filter", Hook.DockerUser].SkipLast(1), .. lines.Where(line => line.Chain is Hook.DockerUser), four["filter", Hook.DockerUser][^1]]);
+        four = four.WithRules("filter", "INPUT", [.. four["filter", "INPUT"], .. lines.Where(line => line.Chain is "INPUT")]);
+        return hardened with { Rules = new Dictionary<Family, Ruleset> { [Family.IPv4] = four, [Family.IPv6] = hardened.Rules[Family.IPv6] } };
+    }
+
+    private static RuleLine Line(int number)
+    {
+        var (a, b) = (number / 250 % 250, number % 250);
+        string[] tokens = (number % 10) switch
+        {
+            0 => ["-s", $"172.{17 + (number % 15)}.{b}.0/24", "-d", $"10.{a}.{b}.0/24", "-p", "tcp", "-m", "tcp", "--dport", "5432", "-j", "ACCEPT"],
+            1 => ["-d", $"198.18.{b}.{a}/32", "-p", "udp", "-m", "udp", "--dport", "514", "-j", "DROP"],
+            2 => ["-s", $"203.0.{a}.{b}/32", "-j", "DROP"],
+            3 => ["-d", $"10.{b}.{a}.7/32", "-j", "DROP"],
+            _ => ["-d", $"{100 + (number % 50)}.{a}.{b}.0/24", "-m", "conntrack", "--ctstate", "NEW", "-j", "DROP"],
+        };
+        return new RuleLine(Family.IPv4, "filter", number % 4 == 0 ? "INPUT" : Hook.DockerUser, tokens);
+    }
+
+    private static HostSnapshot Apply(HostSnapshot host, IReadOnlyList<FirewallRule> rules)
+    {
+        // The chains and the lines that the plan would bring, without the way over iptables-restore.
+        var plan = Planning.Plan.From(rules, host);
+        var tables = host.Rules.ToDictionary(pair => pair.Key, pair => pair.Value);
+        foreach (var group in plan.Added.GroupBy(line => (line.Family, line.Table, line.Chain)))
+        {
+            var there = tables[group.Key.Family][group.Key.Table, group.Key.Chain];
+            tables[group.Key.Family] = tables[group.Key.Family].WithRules(group.Key.Table, group.Key.Chain, [.. group, .. there]);
+        }
+        return host with { Rules = tables };
+    }
+
+    private static HostSnapshot Bare()
+    {
+        var networks = Enumerable.Range(0, Networks).Select(number => new DockerNetwork
+        {
+            Name = $"net{number}",
+            Id = $"{number:x64}",
+            Driver = "bridge",
+            Bridge = $"net{number}",
+            Subnets = [Cidr.Parse($"172.{17 + (number / 16)}.{number % 16 * 16}.0/20")],
+        }).ToList();
+        return new HostSnapshot
+        {
+            HostName = "paper",
+            TakenAt = DateTimeOffset.UnixEpoch,
+            Iptables = new IptablesTool(IptablesBackend.Nft, "iptables v1.8.9 (nf_tables)", "iptables", "ip6tables"),
+            Engine = new DockerEngine { Version = "20.10.24", ApiVersion = "1.41", AddressPools = [Cidr.Parse("172.17.0.0/16")] },
+            Networks = networks,
+            Rules = new Dictionary<Family, Ruleset> { [Family.IPv4] = Ruleset.Parse(Family.IPv4, Save(networks)), [Family.IPv6] = Ruleset.Parse(Family.IPv6, Save([])) },
+            Nft = new NftRuleset([], [], []),
+            Links = ["lo", "eth0", .. networks.Select(network => network.Bridge!)],
+            LinkDetails = [.. networks.Select(network => new HostLink(network.Bridge!, "bridge", null, HasXdp: false, HasTcFilter: false)).Prepend(new HostLink("eth0", null, null, HasXdp: false, HasTcFilter: false))],
+            Addresses = [new("eth0", Cidr.Parse("10.0.0.5")), .. networks.Select(Gateway)],
+            Routes =
+            [
+                new(Family.IPv4, "main", "unicast", Cidr.Parse("0.0.0.0/0"), ["eth0"]),
+                new(Family.IPv4, "local", "local", Cidr.Parse("10.0.0.5"), ["eth0"]),
+                .. networks.SelectMany(network => new HostRoute[] { new(Family.IPv4, "main", "unicast", network.Subnets[0], [network.Bridge!]), new(Family.IPv4, "local", "local", Gateway(network).Address, [network.Bridge!]) }),
+            ],
+            RoutingRules = [.. new[] { "local", "main", "default" }.Select((table, place) => new RoutingRule(Family.IPv4, place, null, null, null, table, IsModelled: true, table))],
+            Sysctls = new Dictionary<string, string>(StringComparer.Ordinal) { ["net.ipv4.ip_forward"] = "1", ["net.ipv4.conf.all.rp_filter"] = "0" },
+            Connections = [],
+        };
+    }
+
+    private static HostAddress Gateway(DockerNetwork network) => new(network.Bridge!, Cidr.Parse(network.Subnets[0].Address[..^1] + "1"));
+
+    private static string Save(IReadOnlyList<DockerNetwork> networks) => string.Concat(
+        "*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n",
+        "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n:DOCKER - [0:0]\n:DOCKER-ISOLATION-STAGE-1 - [0:0]\n:DOCKER-ISOLATION-STAGE-2 - [0:0]\n:DOCKER-USER - [0:0]\n",
+        "-A FORWARD -j DOCKER-USER\n-A FORWARD -j DOCKER-ISOLATION-STAGE-1\n",
+        string.Concat(networks.Select(network => $"""
+            -A FORWARD -o {network.Bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+            -A FORWARD -o {network.Bridge} -j DOCKER
+            -A FORWARD -i {network.Bridge} ! -o {network.Bridge} -j ACCEPT
+            -A FORWARD -i {network.Bridge} -o {network.Bridge} -j ACCEPT
+
+            """)),
+        string.Concat(networks.Select(network => $"-A DOCKER-ISOLATION-STAGE-1 -i {network.Bridge} ! -o {network.Bridge} -j DOCKER-ISOLATION-STAGE-2\n")),
+        string.Concat(networks.Select(network => $"-A DOCKER-ISOLATION-STAGE-2 -o {network.Bridge} -j DROP\n")),
+        "-A DOCKER-USER -j RETURN\nCOMMIT\n");
+}

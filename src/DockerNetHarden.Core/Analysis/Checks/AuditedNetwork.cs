@@ -1,0 +1,135 @@
+using DockerNetHarden.Controls;
+using DockerNetHarden.Docker;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Analysis.Checks;
+
+/// <summary>
+/// A network under audit. It is asked few, wide questions (all metadata addresses in one), once each; the checks cut the answers to what they are about.
+/// </summary>
+internal sealed class AuditedNetwork
+{
+    private static readonly IReadOnlyList<MetadataEndpoint> Endpoints = MetadataEndpoints.Merge(MetadataEndpoints.Providers);
+    private static readonly string[] ServiceProtocols = ["tcp", "udp"];
+    private static readonly Cidr LinkLocal6 = Cidr.Parse("fe80::/10");
+
+    private readonly Dictionary<(string Question, Family Family), Answer> _answers = [];
+
+    public AuditedNetwork(AuditedHost audit, DockerNetwork network)
+    {
+        Audit = audit;
+        Network = network;
+        Bridge = network.Bridge!;
+        Target = new ControlTarget(network.Name, Bridge, network.Subnets);
+        HasIPv6 = audit.Host.HasIPv6 && (network.EnableIPv6 || network.Subnets.Any(subnet => subnet.Family == Family.IPv6));
+    }
+
+    public AuditedHost Audit { get; }
+
+    public DockerNetwork Network { get; }
+
+    public string Name => Network.Name;
+
+    public string Bridge { get; }
+
+    public ControlTarget Target { get; }
+
+    /// <summary>Whether its containers have IPv6 addresses that are routed.</summary>
+    public bool HasIPv6 { get; }
+
+    /// <summary>The families in which its containers' packets are forwarded.</summary>
+    public IEnumerable<Family> Families => HasIPv6 ? [Family.IPv4, Family.IPv6] : [Family.IPv4];
+
+    /// <summary>
+    /// The families in which the host can be reached: IPv6 wherever the kernel has it, for the bridge has a link-local address and services listen on ::.
+    /// </summary>
+    public IEnumerable<Family> HostFamilies => Audit.Host.HasIPv6 ? [Family.IPv4, Family.IPv6] : [Family.IPv4];
+
+    /// <summary>The profile in its label; null where it has none that is known.</summary>
+    public NetworkProfile? Profile => Enum.TryParse<NetworkProfile>(Network.Profile, out var profile) && Enum.IsDefined(profile) ? profile : null;
+
+    /// <summary>Whether its profile forbids internal ranges.</summary>
+    public bool ForbidsInternal => Profile is NetworkProfile.ExternalOnly or NetworkProfile.Isolated;
+
+    public bool AllowsMetadata => Profile is NetworkProfile.MetadataAccess;
+
+    /// <summary>The running containers on it.</summary>
+    public IEnumerable<DockerContainer> Containers =>
+        Audit.Host.Containers.Where(container => ContainerState.Runs(container) && container.Addresses.Any(address => string.Equals(address.Network, Name, StringComparison.Ordinal)));
+
+    /// <summary>What becomes of packets to the metadata addresses of all clouds.</summary>
+    public Answer Metadata(Family family) => Ask("Metadata", family, () => AskOf(Audit.Walk, MetadataQuery(family)));
+
+    /// <summary>The same while Docker's jump to DOCKER-USER is away.</summary>
+    public Answer MetadataWithoutJump(Family family) => Ask("MetadataWithoutJump", family, () => AskOf(Audit.WithoutDockerUser, MetadataQuery(family)));
+
+    /// <summary>What becomes of packets to the host's addresses.</summary>
+    public Answer Host(Family family) => Ask("Host", family, () => AskOf(Audit.Walk, HostQuery(family)));
+
+    /// <summary>What becomes of packets to internal ranges that leave by another link.</summary>
+    public Answer Internal(Family family) => Ask("Internal", family, () => Leaving(AskOf(Audit.Walk, InternalQuery(family))));
+
+    /// <summary>The same while Docker's jump to DOCKER-USER is away.</summary>
+    public Answer InternalWithoutJump(Family family) => Ask("InternalWithoutJump", family, () => Leaving(AskOf(Audit.WithoutDockerUser, InternalQuery(family))));
+
+    /// <summary>What becomes of new connections to mail servers outside; not what is translated to a container's published port.</summary>
+    public Answer Mail(Family family) => Ask("Mail", family, () => Leaving(AskOf(Audit.Walk, Query(family) with { Protocol = "tcp", Ports = PortList.Parse(SmtpRate.DefaultPorts, "Port") }))
+        .Where(part => part.NewDestination is null));
+
+    /// <summary>All packets from its containers. A source that is not the network's gets no answer back; what it can do is another check's.</summary>
+    public AccessQuery Query(Family family) => new() { Family = family, InInterface = Bridge, Sources = [.. Network.Subnets.Where(subnet => subnet.Family == family)] };
+
+    /// <summary>TCP and UDP: what a service can be reached by.</summary>
+    public Answer Services(Answer answer, Family family) => answer.Within(
+        ServiceProtocols.Select(protocol => PacketSet.Of(new AccessQuery { Family = family, InInterface = Bridge, Protocol = protocol })).Aggregate((one, other) => one.Union(other)));
+
+    /// <summary>DNS to the servers that containers ask; no control closes it unless it is told to.</summary>
+    public IEnumerable<PacketSet> Dns(Family family)
+    {
+        var servers = Audit.Host.Resolvers.Where(server => server.Family == family).ToList();
+        return servers.Count == 0 ? [] : ServiceProtocols.Select(protocol =>
+            PacketSet.Of(new AccessQuery { Family = family, InInterface = Bridge, Destinations = servers, Protocol = protocol, Ports = PortList.Parse("53", "Port") }));
+    }
+
+    public AccessQuery MetadataQuery(Family family) =>
+        Query(family) with { Destinations = Cidr.Aggregate(Endpoints.Select(endpoint => endpoint.Address).Where(address => address.Family == family)) };
+
+    public AccessQuery? HostQuery(Family family)
+    {
+        var addresses = AccessTargets.HostAddresses(Audit.Host, Bridge).Where(address => address.Family == family).ToList();
+        if (addresses.Count == 0)
+            return null;
+        var query = Query(family) with { Destinations = Cidr.Aggregate(addresses) };
+        // The host is a neighbour: it is reached from link-local addresses too, whether the network has IPv6 or not.
+        return family == Family.IPv6 ? query with { Sources = [.. query.Sources, LinkLocal6] } : query;
+    }
+
+    private AccessQuery InternalQuery(Family family) =>
+        Query(family) with { Destinations = [.. AccessTargets.InternalRanges.Where(range => range.Family == family)] };
+
+    private Answer Leaving(Answer answer) => answer.Where(part =>
+        part.Path is not (PacketPath.Local or PacketPath.Bridged) && !string.Equals(part.OutInterface, Bridge, StringComparison.Ordinal));
+
+    // Whoever pretends to be the host is not let in (RFC 1812, 5.3.8; the kernel's martian sources, unless accept_local is set), and gets no answer back.
+    private Answer AskOf(PacketWalk walk, AccessQuery? query)
+    {
+        if (query is null)
+            return Answer.Nothing;
+        var own = Audit.Host.Addresses.Select(address => address.Address).Where(address => address.Family == query.Family).Distinct().ToList();
+        var packets = PacketSet.Of(query);
+        return new Answer(walk.Ask(own.Count == 0 ? packets : packets.Subtract(PacketSet.Of(new AccessQuery { Family = query.Family, InInterface = Bridge, Sources = own })), Bridge));
+    }
+
+    private Answer Ask(string question, Family family, Func<Answer> ask)
+    {
+        if (!_answers.TryGetValue((question, family), out var answer))
+            _answers[(question, family)] = answer = ask();
+        return answer;
+    }
+}
+
+/// <summary>Which containers count: those that send packets, or will when they go on.</summary>
+internal static class ContainerState
+{
+    public static bool Runs(DockerContainer container) => container.State is not ("created" or "exited" or "dead" or "removing");
+}

@@ -1,0 +1,48 @@
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Analysis.Checks;
+
+/// <summary>What is closed in IPv4 and open in IPv6: whoever wrote the rules meant both.</summary>
+internal sealed class IPv6Check : ICheck
+{
+    private static readonly CheckInfo Info = new("IPV6-OPEN", "What is closed in IPv4 is closed in IPv6", Severity.High);
+
+    public IEnumerable<HardeningFinding> Run(AuditedHost audit) => audit.Networks.Select(Check);
+
+    private static HardeningFinding Check(AuditedNetwork network)
+    {
+        if (!network.Audit.Host.HasIPv6)
+            return Info.Found(network, FindingStatus.NotApplicable, "The kernel has no IPv6.");
+        var open = new List<string>();
+        var unknown = new List<string>();
+        var rules = new List<FirewallRule>();
+        foreach (var (what, answer, isRouted, remedy) in Questions(network))
+        {
+            if (isRouted && !network.HasIPv6)
+                continue;
+            var (four, six) = (answer(Family.IPv4), answer(Family.IPv6));
+            if (four.Parts.Count == 0 || four.LimitedStatus != FindingStatus.Pass || six.LimitedStatus == FindingStatus.Pass)
+                continue;
+            if (six.LimitedStatus == FindingStatus.Fail)
+                rules.AddRange(remedy(six));
+            (six.LimitedStatus == FindingStatus.Fail ? open : unknown).AddRange(
+                [$"{what}, closed in IPv4:", .. Evidence.Of(six.Where(part => part.Verdict is Verdict.Accept or Verdict.Unknown))]);
+        }
+        if (open.Count == 0)
+            return Info.Found(network, unknown.Count == 0 ? FindingStatus.Pass : FindingStatus.Warning, [.. unknown]);
+        return Info.Found(network, FindingStatus.Fail, [.. open, .. unknown]) with
+        {
+            Rules = [.. rules.DistinctBy(rule => rule.ToString(), StringComparer.Ordinal)],
+            Remedy = "Pipe this finding to Invoke-FirewallRule: it closes the same in IPv6, in ip6tables' mangle FORWARD and INPUT.",
+        };
+    }
+
+    private static IEnumerable<(string What, Func<Family, Answer> Answer, bool IsRouted, Func<Answer, IReadOnlyList<FirewallRule>> Remedy)> Questions(AuditedNetwork network)
+    {
+        if (!network.AllowsMetadata)
+            yield return ("Metadata", family => MetadataAccessOf.Unexcepted(network, family), true, answer => Remedies.Metadata(network, answer));
+        yield return ("The host", family => HostCheck.Of(network, family), false, _ => Remedies.Host(network));
+        yield return ("Internal ranges", family => InternalCheck.Of(network, family), true, _ => Remedies.Internal(network, [Family.IPv6]));
+        yield return ("Mail without a limit", family => MailCheck.Of(network, family), true, _ => Remedies.Mail(network, [Family.IPv6]));
+    }
+}

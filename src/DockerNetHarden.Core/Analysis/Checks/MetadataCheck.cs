@@ -1,0 +1,88 @@
+using DockerNetHarden.Controls;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Analysis.Checks;
+
+/// <summary>Whether a cloud's metadata service can be reached, a cloud and a network each.</summary>
+internal sealed class MetadataCheck : ICheck
+{
+    public IEnumerable<HardeningFinding> Run(AuditedHost audit)
+    {
+        var decoys = new Lazy<IReadOnlyList<string>>(() => Decoys.Of(audit.Host, MetadataAccessOf.Addresses));
+        return audit.Networks.SelectMany(network => MetadataEndpoints.Providers.Select(provider => Check(network, provider, decoys)));
+    }
+
+    private static HardeningFinding Check(AuditedNetwork network, MetadataProvider provider, Lazy<IReadOnlyList<string>> decoys)
+    {
+        var info = new CheckInfo($"METADATA-{provider.Id.ToUpperInvariant()}", $"Metadata of {provider.Name} cannot be reached", Severity.Critical);
+        if (network.AllowsMetadata)
+            return info.Found(network, FindingStatus.NotApplicable, "The network's profile, MetadataAccess, allows it.");
+        var named = MetadataAccessOf.All(network, provider);
+        var answer = MetadataAccessOf.Unexcepted(network, provider);
+        var status = answer.Status;
+        if (status == FindingStatus.Pass && named.IsOpen)
+        {
+            return answer.Closed.Any()
+                ? info.Found(network, status, [.. Evidence.Of(answer), "Left open by exceptions of MetadataAccess:", .. Evidence.Of(named.Open)])
+                : info.Found(network, FindingStatus.NotApplicable, ["Exceptions of MetadataAccess leave it open to this network:", .. Evidence.Of(named.Open)]);
+        }
+        var finding = info.Found(network, status, Evidence.Of(answer));
+        if (status != FindingStatus.Fail)
+            return finding;
+        return finding with
+        {
+            Evidence = [.. finding.Evidence, .. decoys.Value],
+            Rules = Remedies.Metadata(network, answer),
+            Remedy = $"Pipe this finding to Invoke-FirewallRule, or run: Block-ContainerMetadataAccess -Network {network.Name} | Invoke-FirewallRule. "
+                + "What the host itself serves or redirects (ECS tasks, EKS Pod Identity) is closed by Block-ContainerHostAccess. "
+                + "If the network's containers need metadata, give them a network of their own: New-HardenedDockerNetwork -Profile MetadataAccess.",
+        };
+    }
+}
+
+/// <summary>What becomes of packets to the metadata endpoints, cut out of a network's one answer about all of them.</summary>
+internal static class MetadataAccessOf
+{
+    // Merged, for one cloud's DNS may stand at the address of another's metadata: what is kept for any is not counted as open.
+    private static readonly IReadOnlyList<MetadataEndpoint> Endpoints = MetadataEndpoints.Merge(MetadataEndpoints.Providers);
+
+    /// <summary>The addresses of all endpoints.</summary>
+    public static IReadOnlyList<Cidr> Addresses { get; } = [.. Endpoints.Select(endpoint => endpoint.Address).Distinct()];
+
+    /// <summary>What becomes of packets to a provider's endpoints.</summary>
+    public static Answer All(AuditedNetwork network, MetadataProvider provider) =>
+        provider.Endpoints.Where(endpoint => network.Families.Contains(endpoint.Address.Family))
+            .Aggregate(Answer.Nothing, (answer, endpoint) => answer.And(Of(network, endpoint, network.Metadata(endpoint.Address.Family))));
+
+    /// <summary>The same without what exceptions of our own control leave open.</summary>
+    public static Answer Unexcepted(AuditedNetwork network, MetadataProvider provider) =>
+        network.Families.Aggregate(Answer.Nothing, (answer, family) => answer.And(Unexcepted(network, family, provider.Endpoints)));
+
+    /// <summary>The same for all providers and one family.</summary>
+    public static Answer Unexcepted(AuditedNetwork network, Family family) => Unexcepted(network, family, Endpoints);
+
+    /// <summary>What becomes of packets to one endpoint, out of an answer about all.</summary>
+    public static Answer Of(AuditedNetwork network, MetadataEndpoint endpoint, Answer answer)
+    {
+        var family = endpoint.Address.Family;
+        var place = new AccessQuery { Family = family, InInterface = network.Bridge, Destinations = [endpoint.Address] };
+        var cut = endpoint.Ports.Count == 0
+            ? network.Services(answer.Within(PacketSet.Of(place)), family).Without(Sets(place, Kept(endpoint.Address)))
+            : answer.Within(Sets(place, endpoint.Ports).Aggregate((one, other) => one.Union(other)));
+        // What is served by the host, or redirected to it, is not there where the packets go on into the world.
+        return endpoint.Path == EndpointPath.Forward ? cut : cut.Where(part => part.Path == PacketPath.Local || part.Verdict is Verdict.Drop or Verdict.Reject);
+    }
+
+    private static Answer Unexcepted(AuditedNetwork network, Family family, IReadOnlyList<MetadataEndpoint> endpoints)
+    {
+        var all = endpoints.Where(endpoint => endpoint.Address.Family == family)
+            .Aggregate(Answer.Nothing, (answer, endpoint) => answer.And(Of(network, endpoint, network.Metadata(family))));
+        return all.IsOpen ? all.Without(network.Audit.Controls.Exceptions("MetadataAccess", family, network.Bridge)) : all;
+    }
+
+    private static IEnumerable<PortSpec> Kept(Cidr address) =>
+        Endpoints.Where(endpoint => endpoint.Address == address).SelectMany(endpoint => endpoint.Keep).Distinct();
+
+    private static IEnumerable<PacketSet> Sets(AccessQuery place, IEnumerable<PortSpec> ports) =>
+        PortSpec.Joined(ports).Select(joined => PacketSet.Of(place with { Protocol = joined.Protocol, Ports = PortList.Parse(joined.Ports, "Port") }));
+}

@@ -1,0 +1,79 @@
+using DockerNetHarden.Docker;
+
+namespace DockerNetHarden.Analysis.Checks;
+
+/// <summary>Options of networks that open a way around the packet filter. Source: Docker's bridge network driver, options.</summary>
+internal sealed class NetworkOptionCheck : ICheck
+{
+    private const string Driver = "com.docker.network.bridge.";
+
+    private static readonly CheckInfo Unprotected = new("NAT-UNPROTECTED", "Ports that are not published cannot be reached from outside", Severity.Medium);
+    private static readonly CheckInfo Trusted = new("TRUSTED-INTERFACE", "No link of the host is trusted to reach containers directly", Severity.Low);
+    private static readonly CheckInfo Isolated = new("INTERNAL-GATEWAY", "An internal network does not reach the host by its bridge", Severity.Medium);
+    private static readonly CheckInfo Icc = new("ICC-NOT-FILTERED", "What icc=false forbids is filtered", Severity.Medium);
+    private static readonly CheckInfo Outside = new("NETWORK-NOT-FILTERED", "The network's packets pass this host's filter", Severity.Medium);
+
+    public IEnumerable<HardeningFinding> Run(AuditedHost audit) =>
+        audit.Networks.SelectMany(Check).Concat(audit.Host.Networks.Where(network => network.Driver is "macvlan" or "ipvlan").Select(network => NotFiltered(audit, network)));
+
+    private static IEnumerable<HardeningFinding> Check(AuditedNetwork network)
+    {
+        var options = network.Network.Options;
+        var open = new[] { Driver + "gateway_mode_ipv4", Driver + "gateway_mode_ipv6" }.Where(name => options.GetValueOrDefault(name) is "nat-unprotected").ToList();
+        yield return open.Count == 0 ? Unprotected.Found(network, FindingStatus.Pass)
+            : Unprotected.Found(network, FindingStatus.Fail, [.. open.Select(name => $"{name}=nat-unprotected")]) with
+            {
+                Remedy = "Make the network anew without that option, and publish the ports that are meant to be reached.",
+            };
+        var trusted = options.GetValueOrDefault(Driver + "trusted_host_interfaces");
+        yield return string.IsNullOrEmpty(trusted) ? Trusted.Found(network, FindingStatus.Pass)
+            : Trusted.Found(network, FindingStatus.Warning, $"{Driver}trusted_host_interfaces={trusted}") with
+            {
+                Remedy = "Whoever is behind these links reaches published ports at the containers' own addresses. Make the network anew without that option if that is not meant.",
+            };
+        if (network.Network.Internal)
+            yield return Gateway(network, options.GetValueOrDefault(Driver + "gateway_mode_ipv4") is "isolated");
+        if (GoFlag.Read(options.GetValueOrDefault(NetworkReader.IccOption)) == false)
+            yield return Filtered(network);
+    }
+
+    private static HardeningFinding Gateway(AuditedNetwork network, bool isIsolated)
+    {
+        var answer = network.HostFamilies.Aggregate(Answer.Nothing, (all, family) => all.And(HostCheck.Of(network, family)));
+        if (isIsolated || answer.Status == FindingStatus.Pass)
+            return Isolated.Found(network, FindingStatus.Pass, isIsolated ? "Its gateway mode is isolated." : "Rules close the host to it.");
+        return Isolated.Found(network, answer.Status, Evidence.Of(answer)) with
+        {
+            Rules = answer.IsOpen ? Remedies.Host(network) : [],
+            Remedy = "--internal stops what is forwarded, not what is for the host. Pipe this finding to Invoke-FirewallRule; from engine 28 on the network can be made with -o com.docker.network.bridge.gateway_mode_ipv4=isolated.",
+        };
+    }
+
+    // Packets between two ports of one bridge pass iptables only with br_netfilter. Source: kernel, Documentation/networking/bridge.rst.
+    private static HardeningFinding Filtered(AuditedNetwork network)
+    {
+        var info = network.Name is "bridge" ? Icc with { CisItem = "2.2" } : Icc;
+        var host = network.Audit.Host;
+        const string Sysctl = "net.bridge.bridge-nf-call-iptables";
+        if (host.Sysctls.TryGetValue(Sysctl, out var value) && value is "1")
+            return info.Found(network, FindingStatus.Pass, $"{Sysctl} = 1");
+        if (value is null && (host.Sysctls.Count == 0 || host.Unread.ContainsKey("Sysctls")))
+            return info.Found(network, FindingStatus.Warning, $"{Sysctl} was not read.");
+        return info.Found(network, FindingStatus.Fail, value is null ? "br_netfilter is not loaded: packets between its containers pass no rule." : $"{Sysctl} = {value}: packets between its containers pass no rule.") with
+        {
+            Remedy = "Load the module and keep it: modprobe br_netfilter; echo br_netfilter > /etc/modules-load.d/br_netfilter.conf; sysctl -w net.bridge.bridge-nf-call-iptables=1",
+        };
+    }
+
+    private static HardeningFinding NotFiltered(AuditedHost audit, DockerNetwork network)
+    {
+        var containers = audit.Host.Containers.Where(container => ContainerState.Runs(container) && container.Addresses.Any(address => string.Equals(address.Network, network.Name, StringComparison.Ordinal))).ToList();
+        var finding = Outside.Found(audit, containers.Count == 0 ? FindingStatus.Warning : FindingStatus.Fail,
+            [$"Its driver is {network.Driver}: its containers' packets go out by the host's link without passing the host's rules.", .. containers.Select(container => container.Name)]);
+        return finding with
+        {
+            Network = network.Name,
+            Remedy = "No rule on this host can close anything to them: filter outside of it, or move the containers to a bridge network.",
+        };
+    }
+}

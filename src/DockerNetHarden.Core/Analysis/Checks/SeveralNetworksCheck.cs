@@ -1,0 +1,50 @@
+using DockerNetHarden.Docker;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Analysis.Checks;
+
+/// <summary>Whether a container on several networks reaches by one what the other forbids: it has the union of what they allow.</summary>
+internal sealed class SeveralNetworksCheck : ICheck
+{
+    private static readonly CheckInfo Info = new("CONTAINER-SEVERAL-NETWORKS", "A container on several networks reaches the same by each", Severity.Medium);
+
+    private static readonly (string What, Func<AuditedNetwork, Answer> Ask)[] Questions =
+    [
+        ("metadata", network => MetadataAccessOf.Unexcepted(network, Family.IPv4)),
+        ("the host", network => HostCheck.Of(network, Family.IPv4)),
+        ("internal ranges", network => InternalCheck.Of(network, Family.IPv4)),
+    ];
+
+    public IEnumerable<HardeningFinding> Run(AuditedHost audit)
+    {
+        var byName = audit.Networks.ToDictionary(network => network.Name, StringComparer.Ordinal);
+        var several = audit.Host.Containers.Where(ContainerState.Runs)
+            .Select(container => (Container: container, Networks: container.Addresses.Select(address => byName.GetValueOrDefault(address.Network)).OfType<AuditedNetwork>().Distinct().ToList()))
+            .Where(pair => pair.Networks.Count > 1);
+        return several.Select(pair => Check(audit, pair.Container, pair.Networks));
+    }
+
+    private static HardeningFinding Check(AuditedHost audit, DockerContainer container, IReadOnlyList<AuditedNetwork> networks)
+    {
+        var differing = new List<string>();
+        var isForbidden = false;
+        foreach (var (what, ask) in Questions)
+        {
+            var open = networks.Where(network => ask(network).IsOpen).ToList();
+            var closed = networks.Except(open).ToList();
+            if (open.Count == 0 || closed.Count == 0)
+                continue;
+            differing.Add($"It reaches {what} by {Names(open)}; {Names(closed)} forbids it.");
+            isForbidden |= closed.Exists(network => network.Profile is not null);
+        }
+        if (differing.Count == 0)
+            return Info.Found(audit, FindingStatus.Pass, $"It is on {Names(networks)}.") with { Container = container.Name };
+        return Info.Found(audit, isForbidden ? FindingStatus.Fail : FindingStatus.Warning, [.. differing]) with
+        {
+            Container = container.Name,
+            Remedy = $"Take it off the network that allows more: docker network disconnect {networks[0].Name} {container.Name}; or close the same on each.",
+        };
+    }
+
+    private static string Names(IEnumerable<AuditedNetwork> networks) => string.Join(", ", networks.Select(network => network.Name));
+}

@@ -1,0 +1,105 @@
+using DockerNetHarden.Analysis.Walking.Native;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Analysis.Walking;
+
+/// <summary>Everything that decides about one family's packets on a host, prepared once for all questions.</summary>
+internal sealed class FamilyWalk
+{
+    private readonly List<BaseChain> _hooks = [];
+    private readonly RuleContext _context;
+
+    internal FamilyWalk(HostSnapshot host, Family family)
+    {
+        (Host, Family) = (host, family);
+        _context = new RuleContext(host, family);
+        Router = new Router(host, family);
+        Bridging = new Bridging(host, family, _context.AddressTypes);
+        Sources = new Sources(host, family, _context.AddressTypes);
+        Published = PublishedPorts.Of(host, family);
+        Mechanisms = new Mechanisms(host, family, AddRules());
+    }
+
+    internal HostSnapshot Host { get; }
+
+    internal Family Family { get; }
+
+    internal Router Router { get; }
+
+    internal Bridging Bridging { get; }
+
+    internal Sources Sources { get; }
+
+    internal Mechanisms Mechanisms { get; }
+
+    /// <summary>For each container the packets to the host that docker-proxy carries to it.</summary>
+    internal IReadOnlyList<(string Container, PacketSet Packets)> Published { get; }
+
+    internal IReadOnlyList<AccessPart> Ask(PacketSet packets, string inLink)
+    {
+        var question = new Question(this, inLink);
+        question.Ask(packets);
+        return question.Parts;
+    }
+
+    /// <summary>What a rule's own matches name, whichever way it is reached.</summary>
+    internal (CompiledMatch Match, string? Target) Compile(IReadOnlyList<string> tokens)
+    {
+        var (match, target, _, _) = MatchReader.Read(tokens, _context);
+        return (match.Build(), target);
+    }
+
+    /// <summary>The hooks from which a chain is reached, in lower case.</summary>
+    internal IReadOnlySet<string> HooksOf(string table, string chain)
+    {
+        var name = $"{table} {chain}";
+        return _hooks.Where(hook => Reaches(hook.Chain, name, [])).Select(static hook => hook.Hook).ToHashSet(StringComparer.Ordinal);
+    }
+
+    /// <summary>The chains at a hook, in the kernel's order.</summary>
+    internal IEnumerable<BaseChain> HooksAt(string hook) => _hooks.Where(chain => chain.Hook == hook);
+
+    internal Cidr? AddressOf(string link) => Host.Addresses
+        .Where(address => address.Link == link && address.Address.Family == Family)
+        .Select(static address => (Cidr?)address.Address).FirstOrDefault();
+
+    internal bool IsForwarding(string inLink) => Family == Family.IPv4
+        ? (Host.Sysctls.GetValueOrDefault($"net.ipv4.conf.{inLink}.forwarding") ?? Host.Sysctls.GetValueOrDefault("net.ipv4.ip_forward")) != "0"
+        : Host.Sysctls.GetValueOrDefault("net.ipv6.conf.all.forwarding") != "0";
+
+    private NativeRuleset? AddRules()
+    {
+        var isNft = Host.Iptables.Backend == IptablesBackend.Nft;
+        var (active, other) = (Host.Rules.GetValueOrDefault(Family), Host.OtherRules.GetValueOrDefault(Family));
+        var native = Host.Nft is { } nft ? new NativeRuleset(nft, isNft ? active : other, _context) : null;
+        var hooks = new List<BaseChain>();
+        if (active is not null)
+            hooks.AddRange(new RulesetCompiler(active, isNft ? "nft" : "legacy", isActive: true, _context, isNft ? native : null).Compile());
+        if (other is not null)
+            hooks.AddRange(new RulesetCompiler(other, isNft ? "legacy" : "nft", isActive: false, _context, isNft ? null : native).Compile());
+        if (native is not null)
+            hooks.AddRange(native.Chains());
+        // In which order chains of the same priority come is not known; it matters to nat only, which sees to it.
+        _hooks.AddRange(hooks.OrderBy(static hook => hook.Priority));
+        return native;
+    }
+
+    private static bool Reaches(CompiledChain chain, string name, HashSet<CompiledChain> seen)
+    {
+        var waiting = new Stack<CompiledChain>([chain]);
+        while (waiting.TryPop(out var next))
+        {
+            if (next.Name == name)
+                return true;
+            if (!seen.Add(next))
+                continue;
+            foreach (var rule in next.Rules)
+            {
+                if (rule.Action.Target is { } target)
+                    waiting.Push(target);
+            }
+        }
+        return false;
+    }
+}

@@ -1,0 +1,104 @@
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Controls;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Core.Tests.Analysis;
+
+/// <summary>What a finding offers as its remedy mends it, and turns nothing else from Pass to Fail; each on the fixtures, applied in memory.</summary>
+public sealed class AuditRemedyTests
+{
+    public static TheoryData<string> Hosts => ["20.10", "20.10 with IPv6", "20.10 with profiles", "20.10 with exceptions", "28", "29"];
+
+    [Theory]
+    [MemberData(nameof(Hosts))]
+    public void A_remedy_alone_mends_its_finding_and_breaks_no_other(string name)
+    {
+        var host = Host(name);
+        var before = HardeningAudit.Of(host);
+        var mendable = before.Where(finding => finding.Rules.Count > 0).DistinctBy(finding => string.Join('\n', finding.Rules) + finding.Id).ToList();
+        Assert.NotEmpty(mendable);
+        foreach (var finding in mendable)
+        {
+            var after = HardeningAudit.Of(host.Applied(finding.Rules));
+            Assert.Empty(Broken(before, after).Select(other => $"{finding.Id} {finding.Network} broke {other}"));
+            Assert.Contains(after, other => Key(other) == Key(finding) && other.Status != FindingStatus.Fail);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Hosts))]
+    public void All_remedies_together_leave_nothing_that_rules_could_mend(string name)
+    {
+        var host = Host(name);
+        var before = HardeningAudit.Of(host);
+        var after = HardeningAudit.Of(host.Applied([.. before.Where(finding => finding.Status == FindingStatus.Fail).SelectMany(finding => finding.Rules)]));
+        Assert.Empty(Broken(before, after));
+        Assert.Empty(after.Where(finding => finding.Status == FindingStatus.Fail && finding.Rules.Count > 0).Select(finding => $"{Key(finding)}: {string.Join("; ", finding.Evidence)}"));
+        Assert.All(
+            after.Where(finding => finding.Id.StartsWith("METADATA-", StringComparison.Ordinal) || finding.Id is "HOST-ACCESS" or "GATEWAY-ACCESS" or "MAIL-RATE" or "IPV6-OPEN" or "DOCKER-USER-BACKSTOP"),
+            finding => Assert.True(finding.Status is FindingStatus.Pass or FindingStatus.NotApplicable, $"{Key(finding)} {finding.Status}: {string.Join("; ", finding.Evidence)}"));
+    }
+
+    [Theory]
+    [MemberData(nameof(Hosts))]
+    public void A_remedy_is_complete_for_its_marks(string name)
+    {
+        var host = Host(name);
+        foreach (var finding in HardeningAudit.Of(host).Where(finding => finding.Rules.Count > 0))
+        {
+            // What stands under the same mark is not taken away; only what is bound to an interface that is gone is.
+            Assert.Empty(Plan.From(finding.Rules, host).Removed.Select(line => $"{finding.Id} {finding.Network} removes {line.Text}"));
+        }
+    }
+
+    [Fact]
+    public void A_remedy_keeps_what_stands_under_its_mark()
+    {
+        // The network's own block, with an address more than the control would block, and without the host's IPv6.
+        var own = new HostAccess { Target = new ControlTarget("plain", "plain0"), HostAddresses = [Cidr.Parse("10.0.0.5")] };
+        var host = FixtureHost.Docker20.Applied(own.Rules());
+        var finding = HardeningAudit.Of(host).Single(each => each is { Id: "GATEWAY-ACCESS", Network: "plain", Status: FindingStatus.Fail });
+        Assert.Empty(Plan.From(finding.Rules, host).Removed);
+        Assert.Equal(FindingStatus.Pass, HardeningAudit.Of(host.Applied(finding.Rules)).Single(each => each is { Id: "GATEWAY-ACCESS", Network: "plain" }).Status);
+    }
+
+    [Fact]
+    public void A_network_that_was_made_anew_gets_its_rules_on_the_bridge_that_it_has_now()
+    {
+        var old = new ControlTarget("plain", "br-0123456789ab", [Cidr.Parse("172.30.0.0/16")]);
+        var rules = new MetadataAccess { Target = old }.Rules();
+        var host = FixtureHost.Docker20.Applied(rules);
+        var finding = HardeningAudit.Of(host).Single(each => each.Id == "RULE-INTERFACE-GONE");
+        Assert.Equal((FindingStatus.Fail, "plain"), (finding.Status, finding.Network));
+        Assert.DoesNotContain(finding.Rules, rule => rule.ToString().Contains("br-0123456789ab", StringComparison.Ordinal) || rule.ToString().Contains("172.30.", StringComparison.Ordinal));
+        var after = HardeningAudit.Of(host.Applied(finding.Rules));
+        Assert.Equal(FindingStatus.Pass, after.Single(each => each.Id == "RULE-INTERFACE-GONE").Status);
+        Assert.Equal(FindingStatus.Pass, after.Single(each => each is { Id: "METADATA-AWS", Network: "plain" }).Status);
+    }
+
+    private static HostSnapshot Host(string name) => name switch
+    {
+        "20.10 with IPv6" => FixtureHost.Docker20.WithIPv6(),
+        "20.10 with profiles" => FixtureHost.Docker20
+            .WithNetwork("plain", network => network.WithProfile("ExternalOnly"))
+            .WithNetwork("inner", network => network.WithProfile("Isolated"))
+            .WithNetwork("quiet", network => network.WithProfile("MetadataAccess")),
+        "20.10 with exceptions" => FixtureHost.Docker20.Applied(
+        [
+            .. new MetadataAccess { ExceptNetworks = ["quiet"] }.Rules(),
+            .. new HostAccess { AllowPorts = PortSpec.ParseAll(["3128/tcp"]) }.Rules(),
+        ]),
+        _ => FixtureHost.ByName(name),
+    };
+
+    private static IEnumerable<string> Broken(IReadOnlyList<HardeningFinding> before, IReadOnlyList<HardeningFinding> after)
+    {
+        var passed = before.Where(finding => finding.Status == FindingStatus.Pass).Select(Key).ToHashSet(StringComparer.Ordinal);
+        return after.Where(finding => finding.Status is FindingStatus.Fail or FindingStatus.Error && passed.Contains(Key(finding)))
+            .Select(finding => $"{Key(finding)}: {string.Join("; ", finding.Evidence)}");
+    }
+
+    private static string Key(HardeningFinding finding) => $"{finding.Id} {finding.Network} {finding.Container}";
+}
