@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds, tests and shows DockerNetHarden: ./build.sh [build|test|demo|clean]
+# Builds, tests and shows DockerNetHarden: ./build.sh [build|test|demo|cli|clean]
 # The last line of `test` is always "N passed, N failed, N skipped"; its exit code is 0 only if nothing failed.
 set -eu
 cd "$(dirname "$0")"
@@ -170,6 +170,7 @@ run_tests() {
     if (build DockerNetHarden.sln); then
         run_xunit DockerNetHarden.Core.Tests
         run_xunit DockerNetHarden.Tests
+        run_xunit DockerNetHarden.Cli.Tests
         run_xunit DockerNetHarden.Lab.Tests
         pwsh=$(find_pwsh)
         if [ -z "$pwsh" ]; then
@@ -201,6 +202,19 @@ demo() {
     exec dotnet "src/DockerNetHarden.Lab/bin/$configuration/net8.0/dnh-lab.dll" demo --module "$(staged)"
 }
 
+# One native file for hosts without .NET and PowerShell. It needs a C compiler's linker and zlib.
+cli() {
+    need_dotnet
+    has cc || has gcc || has clang || fail "native code needs a C compiler to link with: install gcc and zlib1g-dev (Debian), or gcc and zlib-devel (Fedora)."
+    case $(uname -m) in
+        x86_64) runtime=linux-x64 ;;
+        aarch64) runtime=linux-arm64 ;;
+        *) fail "native code is built for x86_64 and aarch64, and this machine is $(uname -m)." ;;
+    esac
+    dotnet publish src/DockerNetHarden.Cli -c "$configuration" -r "$runtime" -p:PublishAot=true -o out/cli -v q </dev/null || fail "dotnet publish failed; its errors stand above."
+    say "Built $PWD/out/cli/docker-net-harden"
+}
+
 clean() {
     rm -rf out TestResults src/*/bin src/*/obj tests/*/bin tests/*/obj benchmarks/*/bin benchmarks/*/obj
 }
@@ -209,6 +223,7 @@ case "${1:-build}" in
     build) build DockerNetHarden.sln ;;
     test) run_tests ;;
     demo) demo ;;
+    cli) cli ;;
     clean) clean ;;
-    *) fail "'$1' is no task; the tasks are build, test, demo and clean." ;;
+    *) fail "'$1' is no task; the tasks are build, test, demo, cli and clean." ;;
 esac

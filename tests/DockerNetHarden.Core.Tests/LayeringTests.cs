@@ -22,6 +22,7 @@ public sealed partial class LayeringTests
         ["Nftables"] = ["Rules"],
         ["Export"] = ["Rules", "Iptables", "Docker", "Snapshots", "Planning", "Persistence", "Nftables"],
         ["Analysis"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots", "Planning", "Persistence"],
+        ["Policy"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots", "Planning"],
         ["Hosts"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots", "Planning", "Persistence", "Analysis"],
     };
 
@@ -155,7 +156,7 @@ public sealed partial class LayeringTests
         return folder?.FullName ?? throw new InvalidOperationException($"DockerNetHarden.sln is in no folder above {AppContext.BaseDirectory}.");
     }
 
-    [GeneratedRegex("""(?<![.\w])(?<root>DockerNetHarden\.)?(?<layer>Rules|Controls|Iptables|Docker|Snapshots|Planning|Persistence|Nftables|Export|Analysis|Hosts)(?:\.(?<member>[A-Z]\w*)|;)""", RegexOptions.ExplicitCapture, Patience)]
+    [GeneratedRegex("""(?<![.\w])(?<root>DockerNetHarden\.)?(?<layer>Rules|Controls|Iptables|Docker|Snapshots|Planning|Persistence|Nftables|Export|Analysis|Policy|Hosts)(?:\.(?<member>[A-Z]\w*)|;)""", RegexOptions.ExplicitCapture, Patience)]
     private static partial Regex LayerUse();
 
     [GeneratedRegex("""\b(?:class|record|struct|interface|enum) (?<type>[A-Z]\w*)""", RegexOptions.ExplicitCapture, Patience)]

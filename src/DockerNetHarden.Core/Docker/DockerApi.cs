@@ -62,6 +62,12 @@ public static class DockerApi
     public static DockerRequest InspectContainer(ApiVersion? api, string name) =>
         new("GET", $"{Prefix(api)}/containers/{Segment(name, "container")}/json", $"read the container '{name}'");
 
+    /// <summary>What happens from now on, a JSON object a line, until one of the two ends it.</summary>
+    /// <param name="api">The negotiated version.</param>
+    /// <param name="types">The types of objects, for example <c>network</c>.</param>
+    public static DockerRequest Events(ApiVersion? api, IReadOnlyList<string> types) =>
+        new("GET", Prefix(api) + "/events" + Filters(new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal) { ["type"] = types }), "tell what happens");
+
     /// <summary>The version to speak with an engine: the newest that both understand.</summary>
     /// <exception cref="DockerException"><see cref="DockerFailure.ApiTooOld"/>: the engine's or our versions are too old.</exception>
     public static ApiVersion Negotiate(EngineVersion engine, string? endpoint = null)

@@ -5,8 +5,6 @@ namespace DockerNetHarden.Hosts;
 /// <summary>Snapshots as files of this machine.</summary>
 public static class SnapshotStore
 {
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-
     /// <summary>Reads a snapshot.</summary>
     /// <param name="path">The file.</param>
     /// <param name="stop">Ends reading.</param>
@@ -44,23 +42,6 @@ public static class SnapshotStore
         using var json = new MemoryStream();
         SnapshotFile.Write(snapshot, json);
         json.WriteByte((byte)'\n');
-        json.Position = 0;
-        // Beside it, so that putting it into place is a rename.
-        var beside = $"{path}.{Guid.NewGuid():N}.tmp";
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Options = FileOptions.Asynchronous };
-        if (!OperatingSystem.IsWindows())
-            options.UnixCreateMode = OwnerOnly;
-        try
-        {
-            var file = new FileStream(beside, options);
-            await using (file.ConfigureAwait(false))
-                await json.CopyToAsync(file, stop).ConfigureAwait(false);
-            File.Move(beside, path, overwrite);
-        }
-        catch
-        {
-            File.Delete(beside);
-            throw;
-        }
+        await WholeFile.WriteAsync(path, json.GetBuffer().AsMemory(0, (int)json.Length), overwrite, stop).ConfigureAwait(false);
     }
 }

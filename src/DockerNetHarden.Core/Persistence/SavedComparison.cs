@@ -7,6 +7,9 @@ namespace DockerNetHarden.Persistence;
 /// <summary>Whether a host will have after its next start what it has now.</summary>
 public sealed record SavedComparison
 {
+    // The lines are compared, not the commands that load them.
+    private static readonly IptablesTool Any = new(IptablesBackend.Nft, "", "iptables", "ip6tables");
+
     /// <summary>By which method something is saved; null where nothing is.</summary>
     public PersistenceMethod? Method { get; init; }
 
@@ -35,7 +38,7 @@ public sealed record SavedComparison
         try
         {
             var method = PersistencePlan.MethodOf(files);
-            var saved = Lines(Read(files, method, host.Iptables));
+            var saved = LinesOf(files);
             var applied = Lines(SavedRules.Of(host));
             return new SavedComparison
             {
@@ -51,6 +54,10 @@ public sealed record SavedComparison
         }
     }
 
+    /// <summary>The rules that are saved, as commands.</summary>
+    /// <exception cref="FormatException">They cannot be read.</exception>
+    internal static IReadOnlyList<string> LinesOf(SavedFiles files) => Lines(Read(files));
+
     // netfilter-persistent runs each plugin that is there.
     internal static bool IsLoadedAtStart(PersistenceMethod method, SavedFiles files) => method switch
     {
@@ -59,11 +66,11 @@ public sealed record SavedComparison
         _ => files.Texts.ContainsKey(PersistencePaths.Plugin),
     };
 
-    private static SavedRules Read(SavedFiles files, PersistenceMethod? method, IptablesTool tool) => method switch
+    private static SavedRules Read(SavedFiles files) => PersistencePlan.MethodOf(files) switch
     {
         PersistenceMethod.IptablesServices => SavedRules.FromLines(
-            Parsed(files, Family.IPv4, PersistencePaths.Sysconfig4).Concat(Parsed(files, Family.IPv6, PersistencePaths.Sysconfig6)), tool),
-        null => SavedRules.FromLines([], tool),
+            Parsed(files, Family.IPv4, PersistencePaths.Sysconfig4).Concat(Parsed(files, Family.IPv6, PersistencePaths.Sysconfig6)), Any),
+        null => SavedRules.FromLines([], Any),
         _ when files.Texts.TryGetValue(PersistencePaths.Rules, out var text) => SavedRules.Parse(text),
         _ => throw new FormatException($"{PersistencePaths.Rules} is missing or cannot be read; save again with Save-FirewallRule."),
     };

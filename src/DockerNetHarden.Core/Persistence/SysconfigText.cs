@@ -1,6 +1,7 @@
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Persistence;
 
@@ -21,7 +22,7 @@ internal static class SysconfigText
     internal static string With(Family family, string text, SavedRules saved)
     {
         var rules = Ruleset.Parse(family, text);
-        if (!HasOurs(rules) && !saved.Tables.Any(table => table.Family == family))
+        if (Holds(rules, family, saved))
             return text;
         rules = WithoutOurs(rules);
         foreach (var table in saved.Tables.Where(table => table.Family == family))
@@ -37,7 +38,16 @@ internal static class SysconfigText
         return rules.ToString();
     }
 
-    private static bool HasOurs(Ruleset rules) => rules.Tables.Any(table => rules.ChainsOf(table).Any(chain => Hook.OwnerOf(table, chain.Name) is not null));
+    // Whether the file is as it is to be: written anew it would say the same with its lines in other places.
+    private static bool Holds(Ruleset rules, Family family, SavedRules saved)
+    {
+        var wanted = saved.Tables.Where(table => table.Family == family).ToList();
+        var there = SavedRules.FromLines(rules.AllRules, new IptablesTool(IptablesBackend.Nft, "", "iptables", "ip6tables"));
+        var jumps = rules.AllRules.Where(JumpPlan.IsOurs).Select(static line => (line.Table, line.Text)).Order();
+        return string.Equals((there with { Commands = saved.Commands }).ToText(), (saved with { Tables = wanted, SetLines = [] }).ToText(), StringComparison.Ordinal)
+            && jumps.SequenceEqual(wanted.SelectMany(static table => table.Jumps.Select(jump => (table.Table, "-A " + jump.Text))).Order())
+            && !wanted.Any(table => table.NeedsDockerUser && !rules[table.Table, Forward].Any(IsDockersJump));
+    }
 
     private static Ruleset WithoutOurs(Ruleset rules)
     {

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Management.Automation;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Docker;
+using DockerNetHarden.Policy;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Commands;
@@ -11,57 +12,56 @@ namespace DockerNetHarden.Commands;
 [OutputType(typeof(HardenedDockerNetwork))]
 public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
 {
-    private HardenedNetworkRequest? _request;
+    private readonly Dictionary<HostTarget, List<HardenedNetwork>> _asked = [];
+    private object?[] _bound = [];
+    private HardenedNetwork? _network;
 
-    [Parameter(Mandatory = true, Position = 0, HelpMessage = "The network's name.")]
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true, HelpMessage = "The network's name.")]
     [ValidateNotNullOrEmpty]
     public string Name { get; set; } = "";
 
-    [Parameter(Position = 1, HelpMessage = "What the network is for; it decides the rules.")]
+    [Parameter(Position = 1, ValueFromPipelineByPropertyName = true, HelpMessage = "What the network is for; it decides the rules.")]
     public NetworkProfile Profile { get; set; } = NetworkProfile.Default;
 
-    [Parameter(HelpMessage = "The bridge's interface name, at most 15 characters; made from the network's name where it is left out.")]
-    [ValidateNotNullOrEmpty]
+    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The bridge's interface name, at most 15 characters; made from the network's name where it is left out.")]
+    [AllowNull]
+    [AllowEmptyString]
     public string? BridgeName { get; set; }
 
-    [Parameter(HelpMessage = "The subnets, one a family; Docker chooses where none is named.")]
-    [ValidateNotNullOrEmpty]
+    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The subnets, one a family; Docker chooses where none is named.")]
+    [AllowNull]
+    [AllowEmptyCollection]
     public string[]? Subnet { get; set; }
 
-    [Parameter(HelpMessage = "The gateways, each within a subnet.")]
-    [ValidateNotNullOrEmpty]
+    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The gateways, each within a subnet.")]
+    [AllowNull]
+    [AllowEmptyCollection]
     public string[]? Gateway { get; set; }
 
-    [Parameter(HelpMessage = "Labels beside the profile's own.")]
-    [ValidateNotNull]
+    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "Labels beside the profile's own.")]
+    [AllowNull]
     public Hashtable? Label { get; set; }
 
-    [Parameter(HelpMessage = "Options of Docker's bridge driver.")]
-    [ValidateNotNull]
+    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "Options of Docker's bridge driver.")]
+    [AllowNull]
     public Hashtable? Option { get; set; }
 
-    [Parameter(HelpMessage = "Give the network IPv6.")]
+    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "Give the network IPv6.")]
     public SwitchParameter EnableIPv6 { get; set; }
 
-    [Parameter(HelpMessage = "Keep the network's containers from each other.")]
+    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "Keep the network's containers from each other.")]
     public SwitchParameter DisableIcc { get; set; }
 
-    protected override void BeginProcessing()
+    protected override void ProcessRecord()
     {
-        base.BeginProcessing();
-        try
+        base.ProcessRecord();
+        var network = Network();
+        foreach (var host in CurrentTargets)
         {
-            _request = new HardenedNetworkRequest(
-                Name, Profile, BridgeName, ControlInput.Addresses(Subnet, nameof(Subnet)), ControlInput.Addresses(Gateway, nameof(Gateway)),
-                ControlInput.Texts(Label), ControlInput.Texts(Option), EnableIPv6, DisableIcc);
-        }
-        catch (RuleException error)
-        {
-            ThrowTerminatingError(ErrorRecords.From(error, Name));
-        }
-        catch (Exception error) when (error is FormatException or ArgumentException)
-        {
-            ThrowTerminatingError(ErrorRecords.From(CommandFailure.InvalidNetwork(error.Message, Name, error), Name));
+            if (!_asked.TryGetValue(host, out var networks))
+                _asked.Add(host, networks = []);
+            if (!networks.Contains(network))
+                networks.Add(network);
         }
     }
 
@@ -73,20 +73,60 @@ public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
     private protected override async Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
     {
         var engine = await host.Docker.GetEngineAsync(stop).ConfigureAwait(false);
-        var spec = _request!.ToSpec(engine);
+        foreach (var network in _asked[host.Target])
+            queue.Write(await MakeAsync(network, network.ToSpec(engine), host, queue, stop).ConfigureAwait(false));
+    }
+
+    private static async Task<HardenedDockerNetwork> MakeAsync(HardenedNetwork network, NetworkSpec spec, HostConnection host, PipelineQueue queue, CancellationToken stop)
+    {
         var found = await host.Docker.FindNetworkAsync(spec.Name, stop).ConfigureAwait(false);
         if (found is not null && spec.DifferencesFrom(found) is { Count: > 0 } differences)
             throw CommandFailure.NetworkDiffers(spec.Name, differences);
+        var question = Question(host.Name, spec, network.Profile);
         var status = found is not null ? NetworkStatus.Exists
-            : await queue.AskAsync(Question("Create", host.Name, spec), Question("Create", host.Name, spec) + "?", null, stop).ConfigureAwait(false) ? NetworkStatus.Created
+            : await queue.AskAsync(question, question + "?", null, stop).ConfigureAwait(false) ? NetworkStatus.Created
             : NetworkStatus.Planned;
         if (status == NetworkStatus.Created)
             found = await host.Docker.CreateNetworkAsync(spec, stop).ConfigureAwait(false);
         if (found is null && spec.Subnets.Count == 0)
             queue.Warning(host.Name, $"The subnet of '{spec.Name}' is not known before the network is made: the lines of its rules that need it (the backstop's) are left out here. Give -Subnet to have them.");
-        queue.Write(_request.Describe(host.Name, spec, found, status));
+        return HardenedDockerNetwork.From(host.Name, network, found, status);
     }
 
-    private string Question(string verb, string host, NetworkSpec spec) =>
-        $"{verb} the Docker network '{spec.Name}' on {host}: bridge {spec.BridgeName}, profile {Profile}{(spec.Subnets.Count == 0 ? "" : $", subnet {string.Join(", ", spec.Subnets)}")}{(spec.Internal == true ? ", internal" : "")}";
+    // One object of the pipeline is one network; rows that only name hosts are all about the same one.
+    private HardenedNetwork Network()
+    {
+        object?[] bound = [Name, Profile, BridgeName, Subnet, Gateway, Label, Option, EnableIPv6.IsPresent, DisableIcc.IsPresent];
+        if (_network is not null && bound.SequenceEqual(_bound))
+            return _network;
+        _bound = bound;
+        try
+        {
+            return _network = new HardenedNetwork
+            {
+                Name = Name,
+                Profile = Profile,
+                BridgeName = string.IsNullOrEmpty(BridgeName) ? null : BridgeName,
+                Subnets = ControlInput.Addresses(Subnet, nameof(Subnet)),
+                Gateways = ControlInput.Addresses(Gateway, nameof(Gateway)),
+                Labels = ControlInput.Texts(Label),
+                Options = ControlInput.Texts(Option),
+                EnableIPv6 = EnableIPv6,
+                DisableIcc = DisableIcc,
+            }.Checked();
+        }
+        catch (RuleException error)
+        {
+            ThrowTerminatingError(ErrorRecords.From(error, Name));
+            throw;
+        }
+        catch (Exception error) when (error is FormatException or ArgumentException)
+        {
+            ThrowTerminatingError(ErrorRecords.From(CommandFailure.InvalidNetwork(error.Message, Name, error), Name));
+            throw;
+        }
+    }
+
+    private static string Question(string host, NetworkSpec spec, NetworkProfile profile) =>
+        $"Create the Docker network '{spec.Name}' on {host}: bridge {spec.BridgeName}, profile {profile}{(spec.Subnets.Count == 0 ? "" : $", subnet {string.Join(", ", spec.Subnets)}")}{(spec.Internal == true ? ", internal" : "")}";
 }

@@ -74,9 +74,24 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
 
     private protected override void Prepare() => _controls = MarkFilter.CheckControls(Control);
 
-    private protected override Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop) => ParameterSetName is SavedSet
-        ? RemoveSavedAsync(host, queue, stop)
-        : Fleet.ApplyAsync([host.ForFleet()], ParameterSetName is RuleSet ? before => WithoutRules(_input!.Of(host.Target), before) : before => Plan.Without(IsChosen, before), 1, queue, stop);
+    private protected override Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop) =>
+        ParameterSetName is SavedSet ? RemoveSavedAsync(host, queue, stop) : RemoveAppliedAsync(host, queue, stop);
+
+    private async Task RemoveAppliedAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
+    {
+        var saved = (await host.Saver.SavedLinesAsync(stop).ConfigureAwait(false)).ToHashSet(StringComparer.Ordinal);
+        var comesBack = false;
+        await Fleet.ApplyAsync([host.ForFleet()], Planned, 1, queue, stop).ConfigureAwait(false);
+        if (comesBack)
+            queue.Warning(host.Name, "Rules that are saved there are removed from the tables only: its guard puts them back where it runs, and its next start does. Remove-FirewallRule -Saved takes away what is saved, Save-FirewallRule replaces it by what is applied.");
+
+        Plan Planned(HostSnapshot before)
+        {
+            var plan = ParameterSetName is RuleSet ? WithoutRules(_input!.Of(host.Target), before) : Plan.Without(IsChosen, before);
+            comesBack |= plan.Removed.Any(line => saved.Contains(Plan.CommandLine(line)));
+            return plan;
+        }
+    }
 
     // -Saved:$false chooses nothing.
     private async Task RemoveSavedAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)

@@ -11,6 +11,7 @@ internal static class ErrorIds
     public const string InvalidRate = "InvalidRate";
     public const string InvalidName = "InvalidName";
     public const string InvalidArgument = "InvalidArgument";
+    public const string InvalidPolicy = "InvalidPolicy";
     public const string InvalidNetwork = "InvalidNetwork";
     public const string UnknownProvider = "UnknownProvider";
     public const string ConflictingParameters = "ConflictingParameters";

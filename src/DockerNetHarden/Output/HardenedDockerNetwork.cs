@@ -1,4 +1,6 @@
 using DockerNetHarden.Controls;
+using DockerNetHarden.Docker;
+using DockerNetHarden.Policy;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Commands;
@@ -41,4 +43,20 @@ public sealed record HardenedDockerNetwork
     public required IReadOnlyList<FirewallRule> Rules { get; init; }
 
     public override string ToString() => Name;
+
+    /// <summary>The network as it is, or as it would be. Of a subnet that only Docker will choose nothing is said, so that the rules can stand before the network does.</summary>
+    internal static HardenedDockerNetwork From(string host, HardenedNetwork asked, DockerNetwork? found, NetworkStatus status) => new()
+    {
+        HostName = host,
+        Name = asked.Name,
+        Id = found?.Id,
+        Bridge = found?.Bridge ?? asked.Bridge,
+        Subnet = Text(found?.Subnets ?? asked.Subnets),
+        Gateway = Text(found?.Gateways ?? asked.Gateways),
+        Profile = asked.Profile,
+        Status = status,
+        Rules = asked.RulesOn(found),
+    };
+
+    private static string? Text(IReadOnlyList<Cidr> prefixes) => prefixes.Count == 0 ? null : string.Join(',', prefixes.Select(prefix => prefix.ToShortString()));
 }

@@ -92,7 +92,7 @@ public sealed class AuditFaultTests
         Assert.Equal(FindingStatus.Pass, findings.Single(finding => finding is { Id: "HOST-ACCESS", Network: "plain" }).Status);
         Assert.Equal(FindingStatus.Pass, findings.Single(finding => finding is { Id: "GATEWAY-ACCESS", Network: "plain" }).Status);
         // Docker takes its jump away at times, and nothing stands behind it.
-        Assert.Equal(FindingStatus.Fail, findings.Single(finding => finding is { Id: "BACKSTOP", Network: "plain" }).Status);
+        Assert.Equal(FindingStatus.Fail, findings.Single(finding => finding is { Id: "DOCKER-USER-BACKSTOP", Network: "plain" }).Status);
     }
 
     [Fact]

@@ -135,6 +135,31 @@ public sealed class DockerClient : IAsyncDisposable
         return [.. live[false].Concat(inspected).OrderBy(container => container.Name, StringComparer.Ordinal).ThenBy(container => container.Id, StringComparer.Ordinal)];
     }
 
+    // The stream of what happens from now on. The engine keeps it open, so only its beginning is timed.
+    internal async Task<Stream> OpenEventsAsync(IReadOnlyList<string> types, CancellationToken stop)
+    {
+        var (_, api) = await NegotiateAsync(stop).ConfigureAwait(false);
+        var request = DockerApi.Events(api, types);
+        using var message = ToMessage(request);
+        using var timer = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        timer.CancelAfter(_timeout);
+        try
+        {
+            var reply = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, timer.Token).ConfigureAwait(false);
+            if (!reply.IsSuccessStatusCode)
+                DockerErrors.ThrowIfFailed(request, new DockerResponse((int)reply.StatusCode, new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase), await reply.Content.ReadAsByteArrayAsync(timer.Token).ConfigureAwait(false)), Endpoint.Text);
+            return await reply.Content.ReadAsStreamAsync(stop).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException error) when (!stop.IsCancellationRequested)
+        {
+            throw TimedOut(request, error);
+        }
+        catch (HttpRequestException error)
+        {
+            throw Broken(request, error);
+        }
+    }
+
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
@@ -185,16 +210,24 @@ public sealed class DockerClient : IAsyncDisposable
         }
         catch (OperationCanceledException error) when (!stop.IsCancellationRequested)
         {
-            var seconds = _timeout.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
-            throw new DockerException(DockerFailure.Timeout, $"Docker could not {request.Purpose} within {seconds} s; whether it still does is not known. Raise the timeout, or see with `systemctl status docker` and `journalctl -u docker` whether the engine hangs.", Endpoint.Text, inner: error);
+            throw TimedOut(request, error);
         }
         catch (HttpRequestException error)
         {
-            // What the connect callback said is the cause; all else broke within a reply.
-            throw error.InnerException as DockerException
-                ?? new DockerException(DockerFailure.BadReply, $"Docker could not {request.Purpose}: the connection to {Endpoint} broke or what answered is no HTTP ({error.Message.TrimEnd('.')}). Try again; `systemctl status docker` says how the engine is.", Endpoint.Text, inner: error);
+            throw Broken(request, error);
         }
     }
+
+    private DockerException TimedOut(DockerRequest request, Exception error)
+    {
+        var seconds = _timeout.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
+        return new DockerException(DockerFailure.Timeout, $"Docker could not {request.Purpose} within {seconds} s; whether it still does is not known. Raise the timeout, or see with `systemctl status docker` and `journalctl -u docker` whether the engine hangs.", Endpoint.Text, inner: error);
+    }
+
+    // What the connect callback said is the cause; all else broke within a reply.
+    private DockerException Broken(DockerRequest request, HttpRequestException error) =>
+        error.InnerException as DockerException
+            ?? new DockerException(DockerFailure.BadReply, $"Docker could not {request.Purpose}: the connection to {Endpoint} broke or what answered is no HTTP ({error.Message.TrimEnd('.')}). Try again; `systemctl status docker` says how the engine is.", Endpoint.Text, inner: error);
 
     private static HttpRequestMessage ToMessage(DockerRequest request)
     {

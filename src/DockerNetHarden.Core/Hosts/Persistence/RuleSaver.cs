@@ -38,6 +38,23 @@ public sealed class RuleSaver(IShell shell)
         return await CarryOutAsync(PersistencePlan.Nothing, reply, PersistenceStatus.Removed, 0, confirm, stop).ConfigureAwait(false);
     }
 
+    /// <summary>The rules that are saved, as commands: what comes back when it is removed from the tables alone.</summary>
+    /// <param name="stop">Stops reading.</param>
+    /// <returns>The rules; empty where nothing is saved, or what is saved cannot be read.</returns>
+    public async Task<IReadOnlyList<string>> SavedLinesAsync(CancellationToken stop)
+    {
+        var reply = await shell.RunAsync(new ShellProgram().ShowFiles().Build(Patience), stop).ConfigureAwait(false);
+        try
+        {
+            return SavedComparison.LinesOf(PersistenceProgram.ReadFiles(shell.HostName, reply));
+        }
+        // Without the right to look nothing is known; removing needs no more than the tables.
+        catch (Exception error) when (error is HostException or FormatException or PersistenceException)
+        {
+            return [];
+        }
+    }
+
     private async Task<PersistenceResult> CarryOutAsync(
         Func<SavedFiles, PersistencePlan> planner, ShellReply reply, PersistenceStatus done, int count, Func<PersistencePlan, CancellationToken, Task<bool>> confirm, CancellationToken stop)
     {

@@ -1,0 +1,49 @@
+using System.CommandLine;
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Planning;
+
+namespace DockerNetHarden.Cli.Commands;
+
+/// <summary>Asks what containers can reach, and whether the policy stands. Changes nothing.</summary>
+internal sealed class AuditCommand : PolicyCommand
+{
+    private readonly Option<Severity> _severity = new("--severity") { Description = "Findings that are less severe are told, and do not decide the exit code.", DefaultValueFactory = _ => Severity.Medium };
+    private readonly Option<string[]> _exclude = new("--exclude") { Description = "Ids of findings that are left out.", HelpName = "id" };
+    private readonly Option<bool> _all = new("--all") { Description = "Tell what passes, too." };
+
+    public AuditCommand()
+        : base("audit", "Say what containers can reach on hosts, by their live rules, and whether the policy stands. Changes nothing; exit code 2 where a check fails.") =>
+        PolicyFile.Arity = ArgumentArity.ZeroOrOne;
+
+    protected override void Add(Command command)
+    {
+        command.Options.Add(_severity);
+        command.Options.Add(_exclude);
+        command.Options.Add(_all);
+    }
+
+    protected override Task<int> RunAsync(Request request, CancellationToken stop) => OnEachAsync(request, async (host, token) =>
+    {
+        var snapshot = await host.Host.ReadWholeAsync(token).ConfigureAwait(false);
+        var least = request.Given.GetValue(_severity);
+        var excluded = request.Given.GetValue(_exclude) ?? [];
+        var findings = HardeningAudit.Of(snapshot).Where(finding => !excluded.Contains(finding.Id, StringComparer.OrdinalIgnoreCase)).ToList();
+        foreach (var finding in findings)
+        {
+            if (request.Given.GetValue(_all) || finding.Status is not (FindingStatus.Pass or FindingStatus.NotApplicable))
+                request.Report.Finding(finding);
+        }
+        var stands = true;
+        if (request.Path is not null)
+        {
+            var plan = request.Policy.PlanOn(snapshot, new PlanOptions());
+            request.Report.Plan(host.Name, plan);
+            stands = plan is { IsEmpty: true, Problems.Count: 0 };
+        }
+        // A check that could not be made is no check that passed.
+        var decisive = findings.Where(finding => finding.Severity >= least).ToList();
+        return decisive.Exists(finding => finding.Status == FindingStatus.Error) ? ExitCodes.Failed
+            : stands && !decisive.Exists(finding => finding.Status == FindingStatus.Fail) ? ExitCodes.Good
+            : ExitCodes.Differs;
+    }, stop);
+}

@@ -1,0 +1,28 @@
+using System.CommandLine;
+
+namespace DockerNetHarden.Cli.Commands;
+
+/// <summary>Says what apply would change. Changes nothing.</summary>
+internal sealed class PlanCommand() : PolicyCommand("plan", "Say what would change so that hosts are as the policy says. Changes nothing; exit code 2 where something would.")
+{
+    private readonly PlanningOptions _options = new();
+
+    protected override void Add(Command command) => _options.AddTo(command);
+
+    protected override Task<int> RunAsync(Request request, CancellationToken stop) => OnEachAsync(request, async (host, token) =>
+    {
+        var snapshot = await host.Host.ReadAsync(token).ConfigureAwait(false);
+        foreach (var warning in snapshot.Warnings)
+            request.Report.Warning(host.Name, warning);
+        if (snapshot.DockerError is { } unasked)
+            request.Report.Warning(host.Name, unasked.Message);
+        var missing = request.Policy.Networks.Where(network => !snapshot.Networks.Any(found => string.Equals(found.Name, network.Name, StringComparison.Ordinal))).ToList();
+        foreach (var network in missing)
+            request.Report.Network(host.Name, network.Name, "would be created");
+        var plan = request.Policy.PlanOn(snapshot, _options.Of(request.Given));
+        foreach (var warning in plan.Warnings)
+            request.Report.Warning(host.Name, warning);
+        request.Report.Plan(host.Name, plan);
+        return plan.IsEmpty && missing.Count == 0 ? ExitCodes.Good : ExitCodes.Differs;
+    }, stop);
+}

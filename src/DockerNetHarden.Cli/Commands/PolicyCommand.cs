@@ -1,0 +1,89 @@
+using System.CommandLine;
+using DockerNetHarden.Hosts.Ssh;
+using DockerNetHarden.Policy;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Cli.Commands;
+
+/// <summary>A command on a policy and hosts: reads the one, works on the others side by side, and says how it ended.</summary>
+internal abstract class PolicyCommand(string name, string meaning)
+{
+    private readonly Option<bool> _json = new("--json") { Description = "One JSON object a line instead of text." };
+    private readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Tell what is being done." };
+    private readonly HostOptions _hosts = new();
+
+    protected Argument<string> PolicyFile { get; } = new("policy") { Description = "The policy, a JSON file; docs/hardening-policy.schema.json describes it.", HelpName = "policy.json" };
+
+    public Command Create(TextWriter output, TextWriter errors)
+    {
+        var command = new Command(name, meaning);
+        command.Arguments.Add(PolicyFile);
+        command.Options.Add(_json);
+        command.Options.Add(_verbose);
+        _hosts.AddTo(command);
+        Add(command);
+        command.SetAction((given, stop) => RunAsync(given, new Report(output, errors, given.GetValue(_json), given.GetValue(_verbose)), stop));
+        return command;
+    }
+
+    /// <summary>Adds the command's own options.</summary>
+    protected abstract void Add(Command command);
+
+    protected abstract Task<int> RunAsync(Request request, CancellationToken stop);
+
+    private async Task<int> RunAsync(ParseResult given, Report report, CancellationToken stop)
+    {
+        try
+        {
+            var path = given.GetValue(PolicyFile);
+            var request = new Request(given, report, path, path is null ? new HardeningPolicy() : Load(path), _hosts.Hosts(given), _hosts.Throttle(given));
+            return await RunAsync(request, stop).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            report.Error(null, "Stopped.");
+            return ExitCodes.Failed;
+        }
+        catch (Exception error) when (error is PolicyException or RuleException or SshTargetException or ArgumentException or IOException or UnauthorizedAccessException)
+        {
+            report.Error(null, error.Message);
+            return ExitCodes.Failed;
+        }
+    }
+
+    /// <summary>Reads a policy file.</summary>
+    /// <exception cref="PolicyException">It is refused.</exception>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public static HardeningPolicy Load(string path) => HardeningPolicy.Parse(File.ReadAllText(path), path);
+
+    /// <summary>Works on all hosts, some at once; a host that fails does not keep the others from their turn.</summary>
+    /// <returns>The worst of the hosts' exit codes.</returns>
+    protected static async Task<int> OnEachAsync(Request request, Func<OpenHost, CancellationToken, Task<int>> work, CancellationToken stop)
+    {
+        var codes = new int[request.Hosts.Count];
+        var options = new ParallelOptions { MaxDegreeOfParallelism = request.Throttle, CancellationToken = stop };
+        await Parallel.ForAsync(0, codes.Length, options, async (i, token) =>
+        {
+            try
+            {
+                var host = request.Hosts[i].Open();
+                await using (host.ConfigureAwait(false))
+                    codes[i] = await work(host, token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (token.IsCancellationRequested)
+            {
+                throw;
+            }
+            // Whatever goes wrong with one host must not end the loop over the others.
+            catch (Exception error)
+            {
+                request.Report.Error(request.Hosts[i].Name, error.Message);
+                codes[i] = ExitCodes.Failed;
+            }
+        }).ConfigureAwait(false);
+        return codes.Contains(ExitCodes.Failed) ? ExitCodes.Failed : codes.Max();
+    }
+
+    /// <summary>What a command was asked for.</summary>
+    protected sealed record Request(ParseResult Given, Report Report, string? Path, HardeningPolicy Policy, IReadOnlyList<HostAddress> Hosts, int Throttle);
+}

@@ -1,0 +1,39 @@
+using DockerNetHarden.Docker;
+using DockerNetHarden.Hosts;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Policy;
+
+namespace DockerNetHarden.Cli;
+
+/// <summary>Brings one host to a policy: the networks first, then the rules.</summary>
+internal static class PolicyRun
+{
+    /// <summary>Makes the networks of the policy that are not there.</summary>
+    /// <exception cref="DockerException">A network is there with other settings, or Docker refused.</exception>
+    public static async Task MakeNetworksAsync(HardeningPolicy policy, OpenHost host, Report report, CancellationToken stop)
+    {
+        if (policy.Networks.Count == 0)
+            return;
+        var engine = await host.Docker.GetEngineAsync(stop).ConfigureAwait(false);
+        foreach (var network in policy.Networks)
+        {
+            var spec = network.ToSpec(engine);
+            if (await host.Docker.FindNetworkAsync(spec.Name, stop).ConfigureAwait(false) is { } found)
+            {
+                if (spec.DifferencesFrom(found) is { Count: > 0 } differences)
+                    throw new DockerException(DockerFailure.Conflict, $"A network '{spec.Name}' exists with other settings: {string.Join("; ", differences)}. It was not changed; change the policy to what it is, or remove it first: docker network rm {spec.Name}.");
+                continue;
+            }
+            await host.Docker.CreateNetworkAsync(spec, stop).ConfigureAwait(false);
+            report.Network(host.Name, spec.Name, "created");
+        }
+    }
+
+    /// <summary>Applies the rules.</summary>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> ApplyAsync(HardeningPolicy policy, OpenHost host, PlanOptions options, ReportSink sink, RollbackOptions? rollback, CancellationToken stop)
+    {
+        await Fleet.ApplyAsync([host.ForFleet()], before => policy.PlanOn(before, options), 1, sink, stop, rollback).ConfigureAwait(false);
+        return sink is { Failures: 0, IsVerified: true } ? ExitCodes.Good : ExitCodes.Failed;
+    }
+}

@@ -1,0 +1,15 @@
+using System.Runtime.InteropServices;
+using DockerNetHarden.Cli;
+
+using var stop = new CancellationTokenSource();
+
+// Both are asked for by people and by systemd; what is being written is finished first.
+void End(PosixSignalContext signal)
+{
+    signal.Cancel = true;
+    stop.Cancel();
+}
+
+using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
+using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
+return await CommandLine.RunAsync(args, Console.Out, Console.Error, stop.Token).ConfigureAwait(false);

@@ -1,0 +1,33 @@
+using DockerNetHarden.Hosts;
+using DockerNetHarden.Planning;
+
+namespace DockerNetHarden.Cli;
+
+/// <summary>What a fleet's workers tell goes to the report. Nobody is asked: who applies a policy has agreed to it.</summary>
+internal sealed class ReportSink(Report report, string? cause = null, bool quietIfUnchanged = false) : IFleetSink
+{
+    public int Failures { get; private set; }
+
+    public bool IsVerified { get; private set; }
+
+    public void Result(InvocationResult result)
+    {
+        IsVerified = result.Verified;
+        if (!quietIfUnchanged || result is not { Status: InvocationStatus.Unchanged, Verified: true })
+            report.Result(result, cause);
+        else
+            report.Trace(result.HostName, $"unchanged{(cause is null ? "" : $" ({cause})")}");
+    }
+
+    public void Failure(string host, Exception error)
+    {
+        Failures++;
+        report.Error(host, error.Message);
+    }
+
+    public void Warning(string host, string message) => report.Warning(host, message);
+
+    public void Trace(string host, string message) => report.Trace(host, message);
+
+    public Task<bool> ConfirmAsync(string host, Plan plan, CancellationToken stop) => Task.FromResult(true);
+}

@@ -1,0 +1,124 @@
+using DockerNetHarden.Controls;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Policy;
+
+/// <summary>
+/// Controls that could mean the rules of one mark, the likeliest first. A guess may be wrong: whoever uses one compares what it means with what stands.
+/// </summary>
+internal sealed class ControlGuess
+{
+    private static readonly bool?[] DnsGuesses = [null, true, false];
+    private static readonly bool[] Flags = [false, true];
+
+    private readonly RuleMark _mark;
+    private readonly List<FirewallRule> _exceptions;
+    private readonly HostSnapshot _host;
+    private readonly RuleAction? _action;
+    private readonly bool _log;
+
+    private ControlGuess(RuleMark mark, IReadOnlyList<FirewallRule> rules, HostSnapshot host)
+    {
+        _mark = mark;
+        _host = host;
+        // The backstops in mangle repeat what filter says.
+        var filter = rules.Where(rule => rule.Table is "filter").ToList();
+        _exceptions = [.. filter.Where(rule => rule.Phase == Phase.Exception)];
+        _action = filter.Find(rule => rule.Phase != Phase.Exception && rule.Action is RuleAction.Drop or RuleAction.Reject)?.Action;
+        _log = filter.Exists(rule => rule.Action == RuleAction.Log);
+        Rules = filter;
+    }
+
+    private List<FirewallRule> Rules { get; }
+
+    private ControlTarget? Target => _mark.Network is null ? null : new ControlTarget(_mark.Network);
+
+    /// <summary>The guesses.</summary>
+    public static IEnumerable<Control> Of(RuleMark mark, IReadOnlyList<FirewallRule> rules, HostSnapshot host)
+    {
+        var guess = new ControlGuess(mark, rules, host);
+        return mark.Control switch
+        {
+            nameof(MetadataAccess) => guess.Metadata(),
+            nameof(HostAccess) => guess.Host(),
+            nameof(InternalAccess) => guess.Internal(),
+            nameof(SmtpRate) => guess.Smtp(),
+            _ => [],
+        };
+    }
+
+    private IEnumerable<Control> Metadata()
+    {
+        if (_action is null)
+            return [new MetadataAccess { Provider = _mark.Subject, Target = Target, Permit = true }];
+        return
+            from dns in DnsGuesses
+            from ports in PortGuesses(dns)
+            select new MetadataAccess { Provider = _mark.Subject, Target = Target, Action = _action.Value, Log = _log, Dns = dns, AllowPorts = ports, ExceptNetworks = Networks };
+    }
+
+    private IEnumerable<Control> Host() =>
+        from dns in DnsGuesses
+        from published in Flags
+        from ports in PortGuesses(dns)
+        from addresses in AddressGuesses()
+        select new HostAccess { Target = Target, Action = _action ?? RuleAction.Reject, Log = _log, Dns = dns, AllowPublishedPorts = published, AllowPorts = ports, AllowAddresses = addresses, ExceptNetworks = Networks };
+
+    private IEnumerable<Control> Internal()
+    {
+        if (_mark.Subject is not null)
+            return [];
+        var ranges = Rules.Where(rule => rule.Phase != Phase.Exception && rule.Action is RuleAction.Drop or RuleAction.Reject).Select(rule => rule.Destination).OfType<string>()
+            .Distinct(StringComparer.Ordinal).Select(Cidr.Parse).ToList();
+        var named = ranges.Count == 0 || ranges.SequenceEqual(InternalAccess.DefaultRanges) ? InternalAccess.DefaultRanges : ranges;
+        return
+            from dns in DnsGuesses
+            from ports in PortGuesses(dns)
+            from addresses in AddressGuesses()
+            select new InternalAccess { Target = Target, Action = _action ?? RuleAction.Reject, Log = _log, Dns = dns, Ranges = named, AllowPorts = ports, AllowAddresses = addresses, ExceptNetworks = Networks };
+    }
+
+    private IEnumerable<Control> Smtp()
+    {
+        var limit = Rules.Find(rule => rule.Limit is not null || rule.HashLimit is not null);
+        if (limit is null || _mark.Subject is null)
+            return [];
+        var rate = limit.Limit is { } shared ? Rate.ParseLimit(shared, "Limit") : Rate.ParseHashLimit(limit.HashLimit!.Split(' ')[^1], "HashLimit");
+        return
+        [
+            new SmtpRate
+            {
+                Target = Target, Ports = _mark.Subject.Replace('-', ':'), PerMinute = (int)Math.Round(rate.PerSecond * 60), Burst = limit.LimitBurst ?? limit.HashLimitBurst ?? 5,
+                PerContainer = limit.HashLimit is not null, Action = _action ?? RuleAction.Drop, Log = _log, ExceptNetworks = Networks,
+            },
+        ];
+    }
+
+    // An exception of nothing but an in-interface is a network's; the target's own is what the control is bound to.
+    private List<string> Networks =>
+    [
+        .. (from rule in _exceptions
+           where rule is { OutInterface: null, Protocol: null, InInterface: not null, Source: null }
+           let network = _host.Networks.FirstOrDefault(each => string.Equals(each.Bridge, rule.InInterface, StringComparison.Ordinal))?.Name
+           where network is not null && !string.Equals(network, _mark.Network, StringComparison.Ordinal)
+           select network).Distinct(StringComparer.Ordinal),
+    ];
+
+    // Ports that are excepted by protocol, without and with those of DNS, which a flag of its own means.
+    private IEnumerable<IReadOnlyList<PortSpec>> PortGuesses(bool? dns)
+    {
+        var all = _exceptions.Where(rule => rule.Protocol is "tcp" or "udp" or "sctp" && rule.DestinationPort is not null)
+            .SelectMany(rule => rule.DestinationPort!.Split(',').Select(port => PortSpec.Parse($"{port}/{rule.Protocol}"))).Distinct().ToList();
+        var withoutDns = all.Where(port => port.Ports is not "53").ToList();
+        IReadOnlyList<PortSpec>[] guesses = dns is false ? [all, withoutDns] : [withoutDns, all];
+        return guesses.Prepend([]).Distinct();
+    }
+
+    private IEnumerable<IReadOnlyList<Cidr>> AddressGuesses()
+    {
+        var all = _exceptions.Select(rule => rule.Destination).OfType<string>().Distinct(StringComparer.Ordinal).Select(Cidr.Parse).ToList();
+        IReadOnlyList<Cidr>[] guesses = [[], [.. all.Where(address => !_host.Resolvers.Contains(address))], all];
+        return guesses;
+    }
+}

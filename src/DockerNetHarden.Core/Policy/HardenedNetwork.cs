@@ -1,0 +1,107 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using DockerNetHarden.Controls;
+using DockerNetHarden.Docker;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Policy;
+
+/// <summary>
+/// A bridge network with a profile, as it is asked for. What is not asked for is left to the engine.
+/// Source: https://docs.docker.com/engine/network/drivers/bridge/.
+/// </summary>
+public sealed record HardenedNetwork
+{
+    // Engines from 28.0 on: the bridge gets no address, so the host has none that containers of an internal network could reach.
+    // Source: https://docs.docker.com/engine/network/port-publishing/#gateway-modes.
+    private const string GatewayMode4 = "com.docker.network.bridge.gateway_mode_ipv4";
+    private const string GatewayMode6 = "com.docker.network.bridge.gateway_mode_ipv6";
+    private const int GatewayModeSince = 28;
+
+    /// <summary>The network's name.</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary>What it is for; it decides the rules.</summary>
+    public NetworkProfile Profile { get; init; }
+
+    /// <summary>The bridge's interface name; null: made from the network's name, see <see cref="BridgeNameFor"/>.</summary>
+    public string? BridgeName { get; init; }
+
+    /// <summary>The subnets, one a family; empty: Docker chooses.</summary>
+    public IReadOnlyList<Cidr> Subnets { get; init; } = [];
+
+    /// <summary>The gateways, each within a subnet.</summary>
+    public IReadOnlyList<Cidr> Gateways { get; init; } = [];
+
+    /// <summary>Labels beside the profile's own.</summary>
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>Options of Docker's bridge driver.</summary>
+    public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>Whether it is to have IPv6.</summary>
+    public bool EnableIPv6 { get; init; }
+
+    /// <summary>Whether its containers are kept from each other.</summary>
+    public bool DisableIcc { get; init; }
+
+    /// <summary>The bridge's name: the one that is asked for, or the one made from the network's name.</summary>
+    public string Bridge => BridgeName ?? BridgeNameFor(Name);
+
+    /// <summary>
+    /// A bridge name that is the same for the same network on every host, so that rules can stand before the network does: <c>dnh-</c> and the network's name
+    /// where that fits into 15 characters, else <c>dnh_</c>, its first four and seven digits of its hash. The two forms never meet.
+    /// </summary>
+    public static string BridgeNameFor(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return name.Length <= DockerNames.LongestBridgeName - 4
+            ? "dnh-" + name
+            : string.Create(CultureInfo.InvariantCulture, $"dnh_{name[..4]}{Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..7].ToLowerInvariant()}");
+    }
+
+    /// <summary>Checks all of it, before Docker is asked.</summary>
+    /// <returns>The same network.</returns>
+    /// <exception cref="FormatException">A name is none.</exception>
+    /// <exception cref="ArgumentException">The parts contradict each other.</exception>
+    public HardenedNetwork Checked()
+    {
+        Operand.CheckNetworkName(Name, "Name");
+        if (Labels.ContainsKey(DockerNetwork.ProfileLabel))
+            throw new ArgumentException($"the label {DockerNetwork.ProfileLabel} holds the profile; use the profile's own setting.", nameof(Labels));
+        _ = ToSpec(Options);
+        return this;
+    }
+
+    /// <summary>What to ask this engine for.</summary>
+    public NetworkSpec ToSpec(DockerEngine engine)
+    {
+        ArgumentNullException.ThrowIfNull(engine);
+        if (Profile != NetworkProfile.Isolated || !HasGatewayModes(engine.Version))
+            return ToSpec(Options);
+        var options = new Dictionary<string, string>(Options, StringComparer.Ordinal);
+        options.TryAdd(GatewayMode4, "isolated");
+        if (EnableIPv6 || Subnets.Any(subnet => subnet.Family == Family.IPv6))
+            options.TryAdd(GatewayMode6, "isolated");
+        return ToSpec(options);
+    }
+
+    /// <summary>The rules of its profile for a host that was not read: what only the network could say is looked up when they are applied.</summary>
+    public IReadOnlyList<FirewallRule> Rules() => NetworkProfiles.Rules(Profile, new ControlTarget(Name, Bridge, Subnets.Count == 0 ? null : Subnets));
+
+    /// <summary>The rules of its profile for a host that was read.</summary>
+    /// <param name="found">The network as it is; null where it is not there yet: what needs a subnet that only Docker will choose is left out then.</param>
+    public IReadOnlyList<FirewallRule> RulesOn(DockerNetwork? found) => NetworkProfiles.Rules(Profile, new ControlTarget(Name, found?.Bridge ?? Bridge, found?.Subnets ?? Subnets));
+
+    internal static bool HasGatewayModes(string version) =>
+        int.TryParse(version.Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var major) && major >= GatewayModeSince;
+
+    private NetworkSpec ToSpec(IReadOnlyDictionary<string, string> options) => new(
+        Name, Bridge, Subnets, Gateways,
+        isInternal: Profile == NetworkProfile.Isolated,
+        enableIPv6: EnableIPv6 ? true : null,
+        icc: DisableIcc ? false : null,
+        labels: new Dictionary<string, string>(Labels, StringComparer.Ordinal) { [DockerNetwork.ProfileLabel] = Profile.ToString() },
+        options: options);
+}

@@ -1,0 +1,97 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using DockerNetHarden.Controls;
+using DockerNetHarden.Docker;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Policy;
+
+/// <summary>
+/// What a host is to have: networks with their profiles, controls with their parameters, and single rules for what no control says. A file of it is kept in
+/// git; the same file serves a hundred hosts.
+/// </summary>
+public sealed record HardeningPolicy
+{
+    /// <summary>The format that this version writes and reads.</summary>
+    public const int Version = 1;
+
+    /// <summary>The networks.</summary>
+    public IReadOnlyList<HardenedNetwork> Networks { get; init; } = [];
+
+    /// <summary>The controls.</summary>
+    public IReadOnlyList<Control> Controls { get; init; } = [];
+
+    /// <summary>Single rules, each with its mark.</summary>
+    public IReadOnlyList<FirewallRule> SingleRules { get; init; } = [];
+
+    /// <summary>All rules that it means, complete for their marks, for a host that was not read.</summary>
+    /// <exception cref="RuleException">A parameter cannot be.</exception>
+    public IReadOnlyList<FirewallRule> Rules() => Rules(network => network.Rules());
+
+    /// <summary>All rules that it means on a host that was read; networks that are not there yet have theirs as far as they can be known.</summary>
+    /// <exception cref="RuleException">A parameter cannot be.</exception>
+    public IReadOnlyList<FirewallRule> RulesOn(IReadOnlyList<DockerNetwork> networks) =>
+        Rules(network => network.RulesOn(networks.FirstOrDefault(found => string.Equals(found.Name, network.Name, StringComparison.Ordinal))));
+
+    /// <summary>What has to change on a host so that it is as the policy says.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="options">How; with <see cref="PlanOptions.Prune"/> the policy is all that is ours there, and an empty one removes everything of ours.</param>
+    /// <exception cref="PlanException">The host cannot have these rules, or the policy says nothing.</exception>
+    public Plan PlanOn(HostSnapshot host, PlanOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        ArgumentNullException.ThrowIfNull(options);
+        var rules = RulesOn(host.Networks);
+        return rules.Count == 0 && options is { Prune: true, Force: true } ? Plan.Without(_ => true, host) : Plan.From(rules, host, options);
+    }
+
+    /// <summary>Reads a policy.</summary>
+    /// <param name="text">The JSON.</param>
+    /// <param name="source">The file, for messages.</param>
+    /// <exception cref="PolicyException">It is no JSON, holds an unknown key, or a value cannot be; line, place and reason are named.</exception>
+    public static HardeningPolicy Parse(string text, string source) => PolicyReader.Read(PolicyJson.Parse(text, source));
+
+    /// <summary>The policy as a file: what <see cref="Parse"/> reads.</summary>
+    public override string ToString()
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            json.WriteStartObject();
+            json.WriteString("$schema", PolicySchema.Id);
+            json.WriteNumber("version", Version);
+            WriteList(json, "networks", Networks, network =>
+            {
+                json.WriteStartObject();
+                PolicyShapes.Network.Write(json, network);
+                json.WriteEndObject();
+            });
+            WriteList(json, "controls", Controls, control =>
+            {
+                json.WriteStartObject();
+                json.WriteString("control", control.GetType().Name);
+                PolicyShapes.Controls[control.GetType().Name].Write(json, control);
+                json.WriteEndObject();
+            });
+            WriteList(json, "rules", SingleRules, rule => json.WriteStringValue(rule.ToString()));
+            json.WriteEndObject();
+        }
+        return Encoding.UTF8.GetString(buffer.WrittenSpan).ReplaceLineEndings("\n") + "\n";
+    }
+
+    private IReadOnlyList<FirewallRule> Rules(Func<HardenedNetwork, IReadOnlyList<FirewallRule>> profile) =>
+        [.. Networks.SelectMany(profile), .. Controls.SelectMany(control => control.Rules()), .. SingleRules];
+
+    private static void WriteList<T>(Utf8JsonWriter json, string name, IReadOnlyList<T> items, Action<T> write)
+    {
+        if (items.Count == 0)
+            return;
+        json.WriteStartArray(name);
+        foreach (var item in items)
+            write(item);
+        json.WriteEndArray();
+    }
+}

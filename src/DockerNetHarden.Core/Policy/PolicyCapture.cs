@@ -1,0 +1,76 @@
+using DockerNetHarden.Controls;
+using DockerNetHarden.Docker;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Policy;
+
+/// <summary>
+/// The policy that a host has, found out of its networks' labels and its rules' marks. A control is written as a control only where it means exactly the
+/// rules that stand; everything else is kept rule by rule, so that what is captured is never more or less than what is there.
+/// </summary>
+public static class PolicyCapture
+{
+    /// <summary>The policy of a host.</summary>
+    public static HardeningPolicy Of(HostSnapshot host)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        var left = InstalledRule.ReadAll(host).Where(rule => rule is { IsOurs: true, Rule: not null }).Select(rule => rule.Rule!)
+            .GroupBy(rule => rule.Mark).ToDictionary(group => group.Key, group => group.ToList());
+        // What stands of each mark is looked at before anything is taken for granted: a profile's label alone does not mean that its rules are there.
+        var networks = host.Networks.Select(Network).OfType<HardenedNetwork>().Where(network => Take(left, network.RulesOn(Find(host, network.Name)), host)).ToList();
+        var controls = new List<Control>();
+        foreach (var mark in left.Keys.OrderBy(mark => mark.ToString(), StringComparer.Ordinal).ToList())
+        {
+            if (left.TryGetValue(mark, out var rules) && ControlGuess.Of(mark, rules, host).FirstOrDefault(control => IsExactly(control.Rules(), host)) is { } found && Take(left, found.Rules(), host))
+                controls.Add(found);
+        }
+        return new HardeningPolicy
+        {
+            Networks = networks,
+            Controls = controls,
+            SingleRules = [.. left.OrderBy(each => each.Key.ToString(), StringComparer.Ordinal).SelectMany(each => each.Value)],
+        };
+    }
+
+    // Only where all of it stands: then its marks are spoken for.
+    private static bool Take(Dictionary<RuleMark, List<FirewallRule>> left, IReadOnlyList<FirewallRule> rules, HostSnapshot host)
+    {
+        var marks = rules.Select(rule => rule.Mark).Distinct().ToList();
+        if (marks.Count == 0 || !marks.TrueForAll(left.ContainsKey) || !IsExactly(rules, host))
+            return false;
+        marks.ForEach(mark => left.Remove(mark));
+        return true;
+    }
+
+    private static bool IsExactly(IReadOnlyList<FirewallRule> rules, HostSnapshot host)
+    {
+        try
+        {
+            return rules.Count > 0 && Plan.From(rules, host, new PlanOptions { Force = true }).IsEmpty;
+        }
+        // An operand that this host cannot resolve: then it is not what stands here.
+        catch (PlanException)
+        {
+            return false;
+        }
+    }
+
+    private static DockerNetwork? Find(HostSnapshot host, string name) => host.Networks.FirstOrDefault(network => string.Equals(network.Name, name, StringComparison.Ordinal));
+
+    private static HardenedNetwork? Network(DockerNetwork network) => !Enum.TryParse<NetworkProfile>(network.Profile, out var profile) || network.Bridge is null ? null : new HardenedNetwork
+    {
+        Name = network.Name,
+        Profile = profile,
+        BridgeName = string.Equals(network.Bridge, HardenedNetwork.BridgeNameFor(network.Name), StringComparison.Ordinal) ? null : network.Bridge,
+        Subnets = network.Subnets,
+        EnableIPv6 = network.EnableIPv6 && !network.Subnets.Any(subnet => subnet.Family == Family.IPv6),
+        DisableIcc = network.Options.TryGetValue(NetworkReader.IccOption, out var icc) && icc is "false",
+        Labels = Without(network.Labels, DockerNetwork.ProfileLabel),
+        Options = Without(network.Options, NetworkReader.IccOption, NetworkReader.BridgeNameOption),
+    };
+
+    private static Dictionary<string, string> Without(IReadOnlyDictionary<string, string> texts, params string[] keys) =>
+        texts.Where(text => !keys.Contains(text.Key, StringComparer.Ordinal)).ToDictionary(text => text.Key, text => text.Value, StringComparer.Ordinal);
+}

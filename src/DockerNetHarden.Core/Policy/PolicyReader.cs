@@ -1,0 +1,105 @@
+using DockerNetHarden.Controls;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Policy;
+
+/// <summary>Makes a policy of what was read, or says where it is wrong. Everything that can be refused without a host is refused here.</summary>
+internal sealed class PolicyReader
+{
+    private static readonly string[] Keys = ["$schema", "version", "networks", "controls", "rules"];
+
+    private readonly Dictionary<RuleMark, PolicyValue> _marks = [];
+
+    private PolicyReader()
+    {
+    }
+
+    /// <exception cref="PolicyException">It cannot be.</exception>
+    public static HardeningPolicy Read(PolicyValue root)
+    {
+        root.Expect(PolicyKind.Object, "an object");
+        foreach (var (name, value) in root.Members)
+        {
+            if (!Keys.Contains(name, StringComparer.Ordinal))
+                throw value.Refuse($"'{name}' is no key that is known here; the keys are {string.Join(", ", Keys)}.");
+        }
+        if (root.Find("version") is not { } version)
+            throw root.Refuse($"'version' is missing; write \"version\": {HardeningPolicy.Version}.");
+        if (version is not { Kind: PolicyKind.Number, Text: "1" })
+            throw version.Refuse($"this module reads version {HardeningPolicy.Version}, not {version.Text}; a newer module reads newer files.");
+        root.Find("$schema")?.Expect(PolicyKind.Text, "a text");
+
+        var reader = new PolicyReader();
+        var policy = new HardeningPolicy
+        {
+            Networks = [.. Items(root, "networks").Select(reader.Network)],
+            Controls = [.. Items(root, "controls").Select(reader.Control)],
+            SingleRules = [.. Items(root, "rules").Select(Rule)],
+        };
+        foreach (var (rule, value) in policy.SingleRules.Zip(Items(root, "rules")))
+            reader.CheckSingle(rule, value);
+        return policy;
+    }
+
+    private static IReadOnlyList<PolicyValue> Items(PolicyValue root, string name) =>
+        root.Find(name) is { } list ? list.Expect(PolicyKind.List, "a list").Items : [];
+
+    private HardenedNetwork Network(PolicyValue value)
+    {
+        var network = PolicyShapes.Network.Read(value);
+        try
+        {
+            Claim(network.Checked().Rules(), value);
+        }
+        catch (Exception error) when (error is FormatException and not PolicyException or ArgumentException)
+        {
+            throw value.Refuse(error.Message, error);
+        }
+        return network;
+    }
+
+    private Control Control(PolicyValue value)
+    {
+        var name = value.Expect(PolicyKind.Object, "an object").Find("control") ?? throw value.Refuse($"'control' is missing; the controls are {string.Join(", ", PolicyShapes.Controls.Keys)}.");
+        if (!PolicyShapes.Controls.TryGetValue(name.Expect(PolicyKind.Text, "a text").Text, out var shape))
+            throw name.Refuse($"'{name.Text}' is no control; the controls are {string.Join(", ", PolicyShapes.Controls.Keys)}.");
+        var control = shape.Read(value, "control");
+        try
+        {
+            Claim(control.Rules(), value);
+        }
+        catch (RuleException error)
+        {
+            throw value.Refuse(error.Message, error);
+        }
+        return control;
+    }
+
+    private static FirewallRule Rule(PolicyValue value)
+    {
+        try
+        {
+            return FirewallRule.Parse(value.Expect(PolicyKind.Text, "a rule as text").Text);
+        }
+        catch (RuleException error)
+        {
+            throw value.Refuse(error.Message, error);
+        }
+    }
+
+    // Rules of one mark replace each other as a whole: two things in a policy that have the same mark would be mixed into one.
+    private void Claim(IReadOnlyList<FirewallRule> rules, PolicyValue value)
+    {
+        foreach (var mark in rules.Select(rule => rule.Mark).Distinct())
+        {
+            if (!_marks.TryAdd(mark, value))
+                throw value.Refuse($"{_marks[mark].Path} (line {_marks[mark].Line}) says something of {mark} already; join the two, or leave one out.");
+        }
+    }
+
+    private void CheckSingle(FirewallRule rule, PolicyValue value)
+    {
+        if (_marks.TryGetValue(rule.Mark, out var other))
+            throw value.Refuse($"{other.Path} (line {other.Line}) says all of {rule.Mark} already; give the rule a subject of its own, or leave that one out.");
+    }
+}

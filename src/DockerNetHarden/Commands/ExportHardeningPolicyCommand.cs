@@ -1,0 +1,24 @@
+using System.Management.Automation;
+using System.Text;
+using DockerNetHarden.Hosts;
+using DockerNetHarden.Policy;
+
+namespace DockerNetHarden.Commands;
+
+/// <summary>Writes the policy that hosts have to files: their networks' profiles, the controls that their rules mean, and single rules for the rest.</summary>
+[Cmdlet(VerbsData.Export, "HardeningPolicy", SupportsShouldProcess = true)]
+[OutputType(typeof(FileInfo))]
+public sealed class ExportHardeningPolicyCommand : HostFileCmdlet
+{
+    private protected override string What => "the policy";
+
+    private protected override async Task<Func<string, Task>> ReadAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
+    {
+        var snapshot = await host.Host.ReadAsync(stop).ConfigureAwait(false);
+        Tell(snapshot, host, queue);
+        var policy = PolicyCapture.Of(snapshot);
+        if (policy.SingleRules.Count > 0)
+            queue.Trace(host.Name, $"{policy.SingleRules.Count} rules are no control's; they are written one by one.");
+        return path => WholeFile.WriteAsync(path, Encoding.UTF8.GetBytes(policy.ToString()), Force, stop);
+    }
+}

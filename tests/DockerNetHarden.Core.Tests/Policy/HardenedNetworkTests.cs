@@ -1,0 +1,85 @@
+using DockerNetHarden.Controls;
+using DockerNetHarden.Docker;
+using DockerNetHarden.Policy;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Core.Tests.Policy;
+
+public sealed class HardenedNetworkTests
+{
+    [Theory]
+    [InlineData("web", "dnh-web")]
+    [InlineData("elevenchars", "dnh-elevenchars")]
+    public void A_short_name_is_the_bridges_name(string network, string bridge) => Assert.Equal(bridge, HardenedNetwork.BridgeNameFor(network));
+
+    [Fact]
+    public void A_long_name_becomes_fifteen_characters_that_are_always_the_same()
+    {
+        var name = HardenedNetwork.BridgeNameFor("twelve-chars");
+        Assert.Equal(15, name.Length);
+        Assert.StartsWith("dnh_twel", name, StringComparison.Ordinal);
+        Assert.Equal(name, HardenedNetwork.BridgeNameFor("twelve-chars"));
+        Assert.NotEqual(name, HardenedNetwork.BridgeNameFor("twelve-charz"));
+    }
+
+    [Fact]
+    public void Every_name_gives_a_bridge_that_the_kernel_takes_and_no_other_name_has()
+    {
+        var names = Enumerable.Range(1, 128).Select(length => string.Concat(Enumerable.Range(0, length).Select(i => "a.B-_9"[i % 6]))).ToList();
+        var bridges = names.Select(HardenedNetwork.BridgeNameFor).ToList();
+        Assert.All(bridges, DockerNames.CheckBridge);
+        Assert.Equal(names.Count, bridges.Distinct(StringComparer.Ordinal).Count());
+        // A short name in the long form's clothes.
+        Assert.NotEqual(HardenedNetwork.BridgeNameFor("twelve-chars"), HardenedNetwork.BridgeNameFor(HardenedNetwork.BridgeNameFor("twelve-chars")[4..]));
+    }
+
+    [Theory]
+    [InlineData("20.10.24", false)]
+    [InlineData("27.5.1", false)]
+    [InlineData("28.0.0", true)]
+    [InlineData("29.1.0-rc.1", true)]
+    [InlineData("dev", false)]
+    public void Gateway_modes_are_asked_for_from_engine_28_on(string version, bool known)
+    {
+        Assert.Equal(known, HardenedNetwork.HasGatewayModes(version));
+        var spec = Network(NetworkProfile.Isolated).ToSpec(Engine(version));
+        Assert.True(spec.Internal);
+        Assert.Equal(known, spec.Options.ContainsKey("com.docker.network.bridge.gateway_mode_ipv4"));
+        Assert.False(spec.Options.ContainsKey("com.docker.network.bridge.gateway_mode_ipv6"));
+    }
+
+    [Fact]
+    public void What_the_user_sets_is_not_overwritten()
+    {
+        var network = Network(NetworkProfile.Isolated) with { Options = new Dictionary<string, string> { ["com.docker.network.bridge.gateway_mode_ipv4"] = "nat" }, EnableIPv6 = true };
+        var spec = network.ToSpec(Engine("29.0.0"));
+        Assert.Equal("nat", spec.Options["com.docker.network.bridge.gateway_mode_ipv4"]);
+        Assert.Equal("isolated", spec.Options["com.docker.network.bridge.gateway_mode_ipv6"]);
+    }
+
+    [Theory]
+    [InlineData(NetworkProfile.Default, false)]
+    [InlineData(NetworkProfile.MetadataAccess, false)]
+    [InlineData(NetworkProfile.ExternalOnly, false)]
+    [InlineData(NetworkProfile.Isolated, true)]
+    public void The_profile_is_kept_in_the_label_and_decides_about_the_way_out(NetworkProfile profile, bool isInternal)
+    {
+        var spec = Network(profile).ToSpec(Engine("20.10.24"));
+        Assert.Equal(isInternal, spec.Internal);
+        Assert.Equal(profile.ToString(), spec.Labels[DockerNetwork.ProfileLabel]);
+    }
+
+    [Fact]
+    public void The_profiles_label_cannot_be_given_as_a_label() => Assert.Throws<ArgumentException>(() =>
+        (Network() with { Labels = new Dictionary<string, string> { [DockerNetwork.ProfileLabel] = "x" } }).Checked());
+
+    [Fact]
+    public void A_bridge_name_of_sixteen_characters_is_refused() => Assert.Throws<FormatException>(() => (Network() with { BridgeName = "sixteen-chars-xx" }).Checked());
+
+    [Fact]
+    public void A_name_that_no_network_can_have_is_refused() => Assert.Throws<RuleException>(() => (Network() with { Name = "$(reboot)" }).Checked());
+
+    private static HardenedNetwork Network(NetworkProfile profile = NetworkProfile.Default) => new() { Name = "web", Profile = profile };
+
+    private static DockerEngine Engine(string version) => new() { Version = version, ApiVersion = "1.41" };
+}
