@@ -16,13 +16,16 @@
         'Confirm-FirewallChange'
         'Export-DockerHostSnapshot'
         'Get-DockerNetwork'
+        'Get-DockerNetworkHardening'
         'Get-FirewallRule'
         'Invoke-FirewallRule'
         'New-FirewallRule'
         'New-HardenedDockerNetwork'
         'Remove-FirewallRule'
         'Set-SmtpRateLimit'
+        'Test-DockerNetworkHardening'
         'Test-FirewallRule'
+        'Trace-ContainerAccess'
     )
     FunctionsToExport      = @()
     AliasesToExport        = @()
