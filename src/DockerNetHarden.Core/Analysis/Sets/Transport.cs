@@ -7,9 +7,11 @@ internal static class Transport
 {
     private const int Fin = 1, Syn = 2, Rst = 4, Ack = 16;
 
+    // Before what is made with it: static fields are set in the order of the text.
+    private static readonly ProtocolLayer?[] s_protocols = new ProtocolLayer?[Layers.LastProtocol + 1];
+
     private static readonly ProtocolLayer s_first4 = MakeFirstPackets(Family.IPv4);
     private static readonly ProtocolLayer s_first6 = MakeFirstPackets(Family.IPv6);
-    private static readonly ProtocolLayer?[] s_protocols = new ProtocolLayer?[Layers.LastProtocol + 1];
 
     /// <summary>
     /// Packets that open a connection, as conntrack sees it: state NEW; of TCP those with SYN and without ACK, RST and FIN; of ICMP
