@@ -36,6 +36,9 @@ public sealed record AccessPart
     /// <summary>The way that the packets take.</summary>
     public PacketPath Path { get; init; }
 
+    /// <summary>The link by which they came in.</summary>
+    public string? InInterface { get; init; }
+
     /// <summary>The link by which they leave; null where they do not, or it is not known.</summary>
     public string? OutInterface { get; init; }
 

@@ -1,4 +1,5 @@
 using DockerNetHarden.Analysis.Walking;
+using DockerNetHarden.Iptables;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
@@ -42,10 +43,27 @@ public sealed class PacketWalk
         if (packets.IsEmpty)
             return [];
         lock (_gate)
-        {
-            if (!_families.TryGetValue(packets.Family, out var walk))
-                _families.Add(packets.Family, walk = new FamilyWalk(Host, packets.Family));
-            return walk.Ask(packets, inInterface);
-        }
+            return Of(packets.Family).Ask(packets, inInterface);
+    }
+
+    /// <summary>
+    /// What becomes of the packets that an installed rule names: those which its own matches tell, by every link that it does not exclude, on the way on which
+    /// its chain is asked, from the start of that way. Conntrack states are those of <c>--ctstate</c>; a rule that names none is asked about packets which open
+    /// a connection. Of established connections it is assumed that they were not redirected.
+    /// </summary>
+    /// <param name="line">The rule, as it stands in the rule set.</param>
+    /// <returns>The parts, for each link on their own; empty where the rule names no packets that come in.</returns>
+    public IReadOnlyList<AccessPart> AskFor(RuleLine line)
+    {
+        ArgumentNullException.ThrowIfNull(line);
+        lock (_gate)
+            return NamedPackets.Ask(Of(line.Family), line);
+    }
+
+    private FamilyWalk Of(Family family)
+    {
+        if (!_families.TryGetValue(family, out var walk))
+            _families.Add(family, walk = new FamilyWalk(Host, family));
+        return walk;
     }
 }

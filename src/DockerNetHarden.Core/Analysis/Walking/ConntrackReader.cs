@@ -17,31 +17,43 @@ internal sealed class ConntrackReader(MatchBuilder match)
     private HashSet<Tracking>? _directions;
     private bool _looksAtOriginal;
 
+    /// <summary>The states of packets that belong to a connection, or open one.</summary>
+    internal static IReadOnlyList<Tracking> Tracked { get; } = [.. s_all.Except(s_unknown)];
+
     internal bool Read(ref RuleTokens reader)
     {
-        switch (reader.Option)
+        if (reader.Option is not ("--ctstate" or "--state" or "--ctdir" or "--ctorigdst" or "--ctorigsrc" or "--ctorigdstport" or "--ctorigsrcport" or "--ctproto"))
+            return false;
+        var (option, negated) = (reader.Option, reader.IsNegated);
+        return Read(option, reader.Value(), negated);
+    }
+
+    /// <summary>Reads an option of iptables' with its value; false for one that is not known.</summary>
+    internal bool Read(string option, string value, bool negated)
+    {
+        switch (option)
         {
             case "--ctstate" or "--state":
-                States(reader.Value(), reader.IsNegated);
+                States(value, negated);
                 return true;
             case "--ctdir":
-                Direction(reader.Value());
+                Direction(value);
                 return true;
             case "--ctorigdst":
-                Original(reader.Value(), reader.IsNegated, static (family, spans) => PacketSet.From(family, Layers.AnyProtocol, null, spans));
+                Original(value, negated, static (family, spans) => PacketSet.From(family, Layers.AnyProtocol, null, spans));
                 return true;
             case "--ctorigsrc":
-                Original(reader.Value(), reader.IsNegated, static (family, spans) => PacketSet.From(family, Layers.AnyProtocol, spans, null));
+                Original(value, negated, static (family, spans) => PacketSet.From(family, Layers.AnyProtocol, spans, null));
                 return true;
             case "--ctorigdstport":
-                OriginalPorts(reader.Value(), reader.IsNegated, Transport.ToPorts);
+                OriginalPorts(value, negated, Transport.ToPorts);
                 return true;
             case "--ctorigsrcport":
-                OriginalPorts(reader.Value(), reader.IsNegated, Transport.FromPorts);
+                OriginalPorts(value, negated, Transport.FromPorts);
                 return true;
-            case "--ctproto" when Protocols.NumberOf(reader.Value()) is { } number:
+            case "--ctproto" when Protocols.NumberOf(value) is { } number:
                 _looksAtOriginal = true;
-                match.OnlyOriginally(PacketSet.From(match.Family, Transport.Protocol(number), null, null), reader.IsNegated);
+                match.OnlyOriginally(PacketSet.From(match.Family, Transport.Protocol(number), null, null), negated);
                 return true;
             default:
                 return false;

@@ -127,6 +127,9 @@ internal sealed record FlowState
     internal PacketPath Path { get; init; }
 
     internal string? OutLink { get; init; }
+
+    /// <summary>The container to which docker-proxy carries the packets; null where it does not.</summary>
+    internal string? Proxied { get; init; }
 }
 
 /// <summary>The chains that packets have come through, the last first.</summary>

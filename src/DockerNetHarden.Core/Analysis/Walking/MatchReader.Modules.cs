@@ -44,7 +44,8 @@ internal static partial class MatchReader
         return true;
     }
 
-    private static int? Flags(string text)
+    /// <summary>Reads <c>SYN,ACK</c>, <c>ALL</c>, <c>NONE</c> as bits; null where a word is no flag.</summary>
+    internal static int? Flags(string text)
     {
         if (text is "ALL" or "NONE")
             return text == "ALL" ? 63 : 0;

@@ -33,10 +33,10 @@ internal static partial class MatchReader
                     Begin(module, match);
                     break;
                 case "-i" or "--in-interface":
-                    match.In(new LinkPattern(reader.Value(), reader.IsNegated));
+                    match.In(new LinkPattern([reader.Value()], reader.IsNegated));
                     break;
                 case "-o" or "--out-interface":
-                    match.Out(new LinkPattern(reader.Value(), reader.IsNegated));
+                    match.Out(new LinkPattern([reader.Value()], reader.IsNegated));
                     break;
                 case "-s" or "--source" or "--src":
                     Address(ref reader, match, isSource: true);

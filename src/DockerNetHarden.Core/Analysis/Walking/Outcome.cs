@@ -4,11 +4,12 @@ namespace DockerNetHarden.Analysis.Walking;
 internal sealed class Outcome
 {
     private readonly Dictionary<PartKey, (PacketSet Packets, Trail? Trail)> _parts = [];
-    private readonly List<(Place Place, Flow Flow)> _accepted = [];
+    private readonly List<(Place Place, Flow Flow)> _acceptedByRules = [];
+    private readonly List<(Place Place, Flow Flow)> _acceptedByPolicies = [];
     private BaseChain? _hook;
 
     /// <summary>The parts, in the order in which they were found.</summary>
-    internal IReadOnlyList<AccessPart> Parts => [.. _parts.Select(static part => part.Key.ToPart(part.Value.Packets, part.Value.Trail))];
+    internal IReadOnlyList<AccessPart> Parts(string inLink) => [.. _parts.Select(part => part.Key.ToPart(part.Value.Packets, part.Value.Trail, inLink))];
 
     /// <summary>Whose accepting rules are meant from now on.</summary>
     internal void Enter(BaseChain hook) => _hook = hook;
@@ -17,14 +18,14 @@ internal sealed class Outcome
     internal void Accepted(Place place, Flow flow)
     {
         if (_hook is { Decides: true })
-            _accepted.Add((place, flow));
+            _acceptedByRules.Add((place, flow));
     }
 
     /// <summary>A policy does.</summary>
     internal void Accepted(BaseChain hook, Place place, Flow flow)
     {
         if (hook.Decides)
-            _accepted.Add((place, flow));
+            _acceptedByPolicies.Add((place, flow));
     }
 
     /// <summary>Packets end here for certain, if not before.</summary>
@@ -49,7 +50,7 @@ internal sealed class Outcome
             return;
         }
         var rest = flow.Packets;
-        foreach (var (place, accepted) in _accepted)
+        foreach (var (place, accepted) in _acceptedByRules.Concat(_acceptedByPolicies))
         {
             if (accepted.State.Path != flow.State.Path || !string.Equals(accepted.State.OutLink, flow.State.OutLink, StringComparison.Ordinal))
                 continue;
@@ -71,15 +72,15 @@ internal sealed class Outcome
     private void Add(Flow flow, Verdict verdict, Place? place, string reason)
     {
         var state = flow.State;
-        var key = new PartKey(flow.Packets.Family, verdict, place, reason, state.Path, state.OutLink, state.Rewriting.Destination);
+        var key = new PartKey(flow.Packets.Family, verdict, place, reason, state.Path, state.OutLink, state.Rewriting.Destination, state.Proxied);
         _parts[key] = _parts.TryGetValue(key, out var there)
             ? (there.Packets.Union(flow.Packets), Trail.Longer(there.Trail, flow.Trail))
             : (flow.Packets, flow.Trail);
     }
 
-    private sealed record PartKey(Rules.Family Family, Verdict Verdict, Place? Place, string Reason, PacketPath Path, string? OutLink, UInt128? Destination)
+    private sealed record PartKey(Rules.Family Family, Verdict Verdict, Place? Place, string Reason, PacketPath Path, string? OutLink, UInt128? Destination, string? Proxied)
     {
-        internal AccessPart ToPart(PacketSet packets, Trail? trail) => new()
+        internal AccessPart ToPart(PacketSet packets, Trail? trail, string inLink) => new()
         {
             Packets = packets,
             Verdict = Verdict,
@@ -91,8 +92,10 @@ internal sealed class Outcome
             Chains = Trail.InOrder(trail),
             Reason = Reason,
             Path = Path,
+            InInterface = inLink,
             OutInterface = OutLink,
             NewDestination = Destination is { } address ? Rules.Cidr.From(Family, address, Rules.Cidr.Width(Family)) : null,
+            Proxied = Proxied,
         };
     }
 }

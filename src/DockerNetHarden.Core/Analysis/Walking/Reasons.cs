@@ -22,7 +22,7 @@ internal static class Reasons
     {
         var word = end == MayBe.Dropped ? "dropped" : "rejected";
         var sentence = place is null ? why ?? word : place.Position == 0 ? $"{word} by {place}: no rule before it decided" : $"{word} by {place}";
-        return pending is null ? sentence + "." : $"{sentence}, if not already blocked by {pending.Block?.ToString() ?? "a rule before it"}.";
+        return pending?.Block is { } before ? $"{sentence}, if not already blocked by {before}." : sentence + ".";
     }
 
     internal static string Limited(Pending pending) =>

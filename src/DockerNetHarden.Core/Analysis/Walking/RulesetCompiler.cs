@@ -1,9 +1,13 @@
+using DockerNetHarden.Analysis.Walking.Native;
 using DockerNetHarden.Iptables;
 
 namespace DockerNetHarden.Analysis.Walking;
 
-/// <summary>Makes chains that can be walked of a rule set of one implementation.</summary>
-internal sealed class RulesetCompiler(Ruleset rules, string backend, bool isActive, RuleContext context)
+/// <summary>
+/// Makes chains that can be walked of a rule set of one implementation. Of iptables-nft a table that holds what iptables-save cannot show is left to
+/// <see cref="NativeRuleset"/>, and a rule that it shows wider than it is matches as nft has it.
+/// </summary>
+internal sealed class RulesetCompiler(Ruleset rules, string backend, bool isActive, RuleContext context, NativeRuleset? native)
 {
     private readonly Dictionary<(string Table, string Chain), CompiledChain> _chains = [];
 
@@ -16,20 +20,24 @@ internal sealed class RulesetCompiler(Ruleset rules, string backend, bool isActi
         ("mangle", "POSTROUTING", -150), ("nat", "POSTROUTING", 100),
     ];
 
+    /// <summary>Whether a table is one of those that iptables has.</summary>
+    internal static bool IsHookTable(string table) => Array.Exists(s_hooks, hook => hook.Table == table);
+
     /// <summary>Whether a chain of a table is one at a hook of the kernel.</summary>
     internal static bool IsHook(string table, string chain) => Array.Exists(s_hooks, hook => hook.Table == table && hook.Chain == chain);
 
     /// <summary>The chains at hooks that packets which come in pass.</summary>
     internal List<BaseChain> Compile()
     {
-        foreach (var table in rules.Tables)
+        List<string> tables = [.. rules.Tables.Where(table => native?.Shows(table) != false)];
+        foreach (var table in tables)
         {
             foreach (var chain in rules.ChainsOf(table))
                 _chains[(table, chain.Name)] = new CompiledChain($"{table} {chain.Name}");
             foreach (var chain in rules.ChainsOf(table))
                 _chains[(table, chain.Name)].Fill(rules[table, chain.Name].Select(Rule));
         }
-        return [.. s_hooks.Where(hook => rules.HasChain(hook.Table, hook.Chain)).Select(hook => Base(hook.Table, hook.Chain, hook.Priority))];
+        return [.. s_hooks.Where(hook => tables.Contains(hook.Table, StringComparer.Ordinal) && rules.HasChain(hook.Table, hook.Chain)).Select(hook => Base(hook.Table, hook.Chain, hook.Priority))];
     }
 
     private BaseChain Base(string table, string name, int priority)
@@ -39,7 +47,7 @@ internal sealed class RulesetCompiler(Ruleset rules, string backend, bool isActi
             _chains[(table, name)], name.ToLowerInvariant(), priority, table == "nat", policy == "DROP" ? ActionKind.Drop : ActionKind.Accept,
             new Place(backend, table, name, 0, null), isActive && table == "filter")
         {
-            Why = rules.IncompatibleTables.Contains(table, StringComparer.Ordinal) ? $"the table {table} holds native rules that iptables-save cannot show" : null,
+            Why = native is null && rules.IncompatibleTables.Contains(table, StringComparer.Ordinal) ? $"the table {table} holds native rules that iptables-save cannot show" : null,
         };
     }
 
@@ -48,6 +56,6 @@ internal sealed class RulesetCompiler(Ruleset rules, string backend, bool isActi
         var (match, target, isGoto, options) = MatchReader.Read(line.Tokens, context);
         var action = ActionReader.Read(target, isGoto, options, context.Family, name => _chains.GetValueOrDefault((line.Table, name)));
         var place = new Place(backend, line.Table, line.Chain, line.Position, line);
-        return new CompiledRule(place, match.Build(), action);
+        return new CompiledRule(place, native?.Narrower(line) ?? match.Build(), action);
     }
 }

@@ -1,0 +1,212 @@
+using DockerNetHarden.Analysis.Sets;
+
+namespace DockerNetHarden.Analysis.Walking;
+
+/// <summary>
+/// One question's way through a host: the hooks before routing, routing, the hooks to the host itself or through it.
+/// Source: the Netfilter packet flow; net/ipv4/ip_input.c, ip_forward.c, ip_output.c.
+/// </summary>
+internal sealed class Question
+{
+    private readonly FamilyWalk _host;
+    private readonly string _inLink;
+    private readonly Outcome _outcome = new();
+    private readonly HookWalk _walk;
+
+    internal Question(FamilyWalk host, string inLink)
+    {
+        (_host, _inLink) = (host, inLink);
+        _walk = Walker(_outcome);
+    }
+
+    internal IReadOnlyList<AccessPart> Parts => _outcome.Parts(_inLink);
+
+    internal void Ask(PacketSet packets)
+    {
+        var start = new Flow(packets, new FlowState(), null);
+        if (_host.Family == Rules.Family.IPv6 && !_host.Host.HasIPv6)
+            _outcome.Ended(start, MayBe.Dropped, null, "the host's kernel speaks no IPv6");
+        else if (_host.Mechanisms.Entering(_inLink) is { } why)
+            _outcome.Decided(start, Verdict.Unknown, $"{why}.");
+        else
+        {
+            var bridged = packets.Intersect(_host.Bridging.Stay(_inLink));
+            Route(BeforeRouting(start with { Packets = packets.Subtract(bridged) }));
+            if (!bridged.IsEmpty)
+                Bridge(start with { Packets = bridged });
+        }
+    }
+
+    private void Bridge(Flow flow)
+    {
+        var isSeen = _host.Bridging.IsSeen;
+        if (isSeen == false)
+        {
+            _outcome.Arrived(
+                flow with { State = flow.State with { Path = PacketPath.Bridged, OutLink = _inLink } },
+                $"it stays on {_inLink}, and without br_netfilter iptables does not see what a bridge passes on");
+            return;
+        }
+        var bypass = isSeen is null ? new Cause(null, $"whether iptables sees what {_inLink} passes on was not read") : null;
+        var flows = BeforeRouting(flow with { State = flow.State with { MayBypass = bypass } });
+        Route([.. flows.Where(static each => each.State.Rewriting.IsRedirected)]);
+        Forward([.. flows.Where(static each => !each.State.Rewriting.IsRedirected)
+            .Select(each => each with { State = each.State with { Path = PacketPath.Bridged, OutLink = _inLink } })]);
+    }
+
+    private List<Flow> BeforeRouting(Flow flow)
+    {
+        var flows = Hook("prerouting", flow.Packets.IsEmpty ? [] : [flow]);
+        foreach (var rerouted in flows.Where(static each => each.State.Rerouted is not null))
+            _outcome.Decided(rerouted, Verdict.Unknown, Reasons.Rerouted(rerouted.State.Rerouted!));
+        return [.. flows.Where(static each => each.State.Rerouted is null)];
+    }
+
+    private void Route(IReadOnlyList<Flow> flows)
+    {
+        foreach (var flow in flows.SelectMany(WithDoubtfulSources))
+        {
+            foreach (var (packets, way) in _host.Router.From(_inLink, flow.State.Mark))
+            {
+                var routed = flow.Packets.Intersect(packets.Before(flow.State.Rewriting with { Tracking = null }));
+                if (!routed.IsEmpty)
+                    Deliver(flow with { Packets = routed }, way);
+            }
+        }
+    }
+
+    private IEnumerable<Flow> WithDoubtfulSources(Flow flow)
+    {
+        var rest = flow.Packets;
+        foreach (var (packets, why) in _host.Sources.Doubtful(_inLink))
+        {
+            var doubted = rest.Intersect(packets);
+            if (doubted.IsEmpty)
+                continue;
+            rest = rest.Subtract(doubted);
+            yield return (flow with { Packets = doubted }).Perhaps(MayBe.Dropped, Chance.NotKnown, new Cause(null, why));
+        }
+        if (!rest.IsEmpty)
+            yield return flow with { Packets = rest };
+    }
+
+    private void Deliver(Flow flow, RouteOutcome way)
+    {
+        switch (way.Kind)
+        {
+            case RouteKind.Local:
+                foreach (var arrived in Hook("input", [flow with { State = flow.State with { Path = PacketPath.Local } }]))
+                    ArriveHere(arrived);
+                break;
+            case RouteKind.Forward when _host.IsForwarding(_inLink):
+                Forward([flow with { State = flow.State with { Path = PacketPath.Forward, OutLink = way.Link } }]);
+                break;
+            case RouteKind.Forward:
+                _outcome.Ended(flow, MayBe.Dropped, null, $"the host does not forward packets of {_host.Family}");
+                break;
+            case RouteKind.Drop or RouteKind.Reject:
+                _outcome.Ended(flow, way.Kind == RouteKind.Drop ? MayBe.Dropped : MayBe.Rejected, null, way.Why);
+                break;
+            default:
+                _outcome.Decided(flow, Verdict.Unknown, $"{way.Why}.");
+                break;
+        }
+    }
+
+    private void Forward(IReadOnlyList<Flow> flows)
+    {
+        foreach (var flow in Hook("postrouting", Hook("forward", flows)))
+            _outcome.Arrived(_host.Mechanisms.Leaving(flow.State.OutLink) is { } why ? Unclear(flow, why) : flow);
+    }
+
+    private void ArriveHere(Flow flow)
+    {
+        var rest = flow.Packets;
+        var served = rest.Intersect(_host.Mechanisms.ToVirtualServers.Before(flow.State.Rewriting));
+        if (!served.IsEmpty)
+        {
+            _outcome.Arrived(Unclear(flow with { Packets = served }, "an IPVS service takes the packets on to a server of its own"));
+            rest = rest.Subtract(served);
+        }
+        foreach (var (container, packets) in _host.Published)
+        {
+            var proxied = rest.Intersect(packets.Before(flow.State.Rewriting));
+            if (proxied.IsEmpty)
+                continue;
+            _outcome.Arrived(flow with { Packets = proxied, State = flow.State with { Proxied = container } }, $"docker-proxy carries them to the container {container}");
+            rest = rest.Subtract(proxied);
+        }
+        if (!rest.IsEmpty)
+            _outcome.Arrived(flow with { Packets = rest });
+    }
+
+    private static Flow Unclear(Flow flow, string why) => flow.Perhaps(MayBe.Anything, Chance.NotKnown, new Cause(null, why));
+
+    private List<Flow> Hook(string hook, IReadOnlyList<Flow> flows)
+    {
+        List<Flow> on = [.. flows];
+        int? natPriority = null;
+        foreach (var chain in _host.HooksAt(hook))
+        {
+            _outcome.Enter(chain);
+            on = chain.IsNat ? Nat(chain, on, natPriority) : chain.IsBeforeConntrack ? BeforeConntrack(chain, on) : _walk.Run(chain, on);
+            natPriority = chain.IsNat ? chain.Priority : natPriority;
+            if (chain.Why is { } why)
+                on = [.. on.Select(flow => Unclear(flow, why))];
+        }
+        return on;
+    }
+
+    // Conntrack has not seen the packets: to every match they are INVALID, unless they were taken out of tracking.
+    private List<Flow> BeforeConntrack(BaseChain chain, List<Flow> flows)
+    {
+        List<Flow> blind = [.. flows.Select(static flow => Seen(flow, flow.State.Rewriting.Tracking ?? Tracking.Invalid))];
+        return [.. _walk.Run(chain, blind).Select(static flow => flow.State.Rewriting.Tracking == Tracking.Invalid ? Seen(flow, null) : flow)];
+
+        static Flow Seen(Flow flow, Tracking? state) => flow with { State = flow.State with { Rewriting = flow.State.Rewriting with { Tracking = state } } };
+    }
+
+    // The nat chains are asked once a connection, by its first packet, until one of them has rewritten it.
+    private List<Flow> Nat(BaseChain chain, List<Flow> flows, int? before)
+    {
+        var opening = PacketSet.From(_host.Family, Transport.InStates([Tracking.New])!, null, null);
+        var (done, asked) = (new List<Flow>(), new List<Flow>());
+        foreach (var flow in flows)
+        {
+            if (flow.State.Rewriting.Tracking is not null)
+                done.Add(flow);
+            else if (flow.State.Rewriting.IsRedirected && chain.Hook == "prerouting")
+                done.AddRange(before == chain.Priority ? RedirectedTwice(chain, flow) : [flow]);
+            else
+            {
+                var first = flow.Packets.Intersect(opening);
+                if (!first.IsEmpty)
+                    asked.Add(flow with { Packets = first });
+                if (flow.Packets.Subtract(first) is { IsEmpty: false } other)
+                    done.Add(flow with { Packets = other });
+            }
+        }
+        done.AddRange(_walk.Run(chain, asked));
+        return done;
+    }
+
+    // Which of two chains of the same priority is asked first is not known: where both redirect, neither is certain.
+    private IEnumerable<Flow> RedirectedTwice(BaseChain chain, Flow flow)
+    {
+        var plain = flow with { State = flow.State with { Rewriting = default, Rerouted = null } };
+        var rest = flow.Packets;
+        foreach (var other in Walker(new Outcome()).Run(chain, [plain]))
+        {
+            if (other.State.Rerouted is null && (!other.State.Rewriting.IsRedirected || other.State.Rewriting == flow.State.Rewriting))
+                continue;
+            var both = rest.Intersect(other.Packets);
+            rest = rest.Subtract(both);
+            if (!both.IsEmpty)
+                yield return flow with { Packets = both, State = flow.State with { Rerouted = new Cause(chain.PolicyPlace, "two nat chains redirect the packets, and which is asked first is not known") } };
+        }
+        if (!rest.IsEmpty)
+            yield return flow with { Packets = rest };
+    }
+
+    private HookWalk Walker(Outcome outcome) => new(outcome, _inLink, () => _host.AddressOf(_inLink));
+}
