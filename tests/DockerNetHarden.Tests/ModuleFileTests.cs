@@ -37,12 +37,13 @@ public sealed class ModuleFileTests
         Assert.Equal(ModuleFacts.Version, newest.Groups[1].Value);
     }
 
+    // PowerShell has its own view of files.
     [Fact]
     public void Every_type_that_is_emitted_has_a_view()
     {
         var views = XDocument.Load(Path.Combine(ModuleFacts.Root, "src", "DockerNetHarden", "DockerNetHarden.Format.ps1xml"));
         var viewed = views.Descendants("TypeName").Select(name => name.Value).ToHashSet(StringComparer.Ordinal);
-        var emitted = ModuleFacts.Cmdlets.SelectMany(cmdlet => cmdlet.OutputTypes).Where(type => type != typeof(bool)).Distinct().Select(type => type.FullName!).ToList();
+        var emitted = ModuleFacts.Cmdlets.SelectMany(cmdlet => cmdlet.OutputTypes).Where(type => type != typeof(bool) && type != typeof(FileInfo)).Distinct().Select(type => type.FullName!).ToList();
         Assert.NotEmpty(emitted);
         Assert.Equal(emitted.Order(StringComparer.Ordinal), viewed.Order(StringComparer.Ordinal));
     }
