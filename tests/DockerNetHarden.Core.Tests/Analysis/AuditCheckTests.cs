@@ -122,8 +122,8 @@ public sealed class AuditCheckTests
     {
         var host = Hardened.Iptables("-t mangle -F POSTROUTING");
         Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(host), "METADATA-AWS", "plain").Status);
-        Assert.Equal(FindingStatus.Fail, Find(HardeningAudit.Of(host), "BACKSTOP", "plain").Status);
-        Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(Hardened), "BACKSTOP", "plain").Status);
+        Assert.Equal(FindingStatus.Fail, Find(HardeningAudit.Of(host), "DOCKER-USER-BACKSTOP", "plain").Status);
+        Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(Hardened), "DOCKER-USER-BACKSTOP", "plain").Status);
     }
 
     [Fact]

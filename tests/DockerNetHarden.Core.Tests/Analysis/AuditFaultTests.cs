@@ -66,7 +66,7 @@ public sealed class AuditFaultTests
             COMMIT
 
             """;
-        var host = FixtureHost.Docker20 with { OtherRules = new Dictionary<Family, Ruleset> { [Family.IPv4] = FixtureHost.Rules(Twin) } };
+        var host = FixtureHost.Docker20.OnNft() with { OtherRules = new Dictionary<Family, Ruleset> { [Family.IPv4] = FixtureHost.Rules(Twin) } };
         var findings = HardeningAudit.Of(host);
         Assert.Equal(FindingStatus.Fail, findings.Single(finding => finding is { Id: "METADATA-AWS", Network: "plain" }).Status);
         var inactive = findings.Single(finding => finding.Id == "BACKEND-INACTIVE");
@@ -92,7 +92,7 @@ public sealed class AuditFaultTests
         Assert.Equal(FindingStatus.Pass, findings.Single(finding => finding is { Id: "HOST-ACCESS", Network: "plain" }).Status);
         Assert.Equal(FindingStatus.Pass, findings.Single(finding => finding is { Id: "GATEWAY-ACCESS", Network: "plain" }).Status);
         // Docker takes its jump away at times, and nothing stands behind it.
-        Assert.Equal(FindingStatus.Fail, findings.Single(finding => finding is { Id: "BACKSTOP", Network: "plain" }).Status);
+        Assert.Equal(FindingStatus.Fail, findings.Single(finding => finding is { Id: "DOCKER-USER-BACKSTOP", Network: "plain" }).Status);
     }
 
     [Fact]

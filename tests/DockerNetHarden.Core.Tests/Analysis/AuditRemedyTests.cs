@@ -37,7 +37,7 @@ public sealed class AuditRemedyTests
         Assert.Empty(Broken(before, after));
         Assert.Empty(after.Where(finding => finding.Status == FindingStatus.Fail && finding.Rules.Count > 0).Select(finding => $"{Key(finding)}: {string.Join("; ", finding.Evidence)}"));
         Assert.All(
-            after.Where(finding => finding.Id.StartsWith("METADATA-", StringComparison.Ordinal) || finding.Id is "HOST-ACCESS" or "GATEWAY-ACCESS" or "MAIL-RATE" or "IPV6-OPEN" or "BACKSTOP"),
+            after.Where(finding => finding.Id.StartsWith("METADATA-", StringComparison.Ordinal) || finding.Id is "HOST-ACCESS" or "GATEWAY-ACCESS" or "MAIL-RATE" or "IPV6-OPEN" or "DOCKER-USER-BACKSTOP"),
             finding => Assert.True(finding.Status is FindingStatus.Pass or FindingStatus.NotApplicable, $"{Key(finding)} {finding.Status}: {string.Join("; ", finding.Evidence)}"));
     }
 

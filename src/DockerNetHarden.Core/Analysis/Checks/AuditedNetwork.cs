@@ -110,7 +110,15 @@ internal sealed class AuditedNetwork
     private Answer Leaving(Answer answer) => answer.Where(part =>
         part.Path is not (PacketPath.Local or PacketPath.Bridged) && !string.Equals(part.OutInterface, Bridge, StringComparison.Ordinal));
 
-    private static Answer AskOf(PacketWalk walk, AccessQuery? query) => query is null ? Answer.Nothing : new Answer(walk.Ask(query));
+    // Sources that are no container's: the host's own addresses and broadcast ones. The kernel refuses them (its martian sources), and no answer ever comes back.
+    private Answer AskOf(PacketWalk walk, AccessQuery? query)
+    {
+        if (query is null)
+            return Answer.Nothing;
+        var foreign = Audit.NoContainers.Where(address => address.Family == query.Family).ToList();
+        var packets = PacketSet.Of(query);
+        return new Answer(walk.Ask(foreign.Count == 0 ? packets : packets.Subtract(PacketSet.Of(new AccessQuery { Family = query.Family, InInterface = Bridge, Sources = foreign })), Bridge));
+    }
 
     private Answer Ask(string question, Family family, Func<Answer> ask)
     {

@@ -9,7 +9,7 @@ namespace DockerNetHarden.Analysis.Checks;
 /// </summary>
 internal sealed class BackstopCheck : ICheck
 {
-    private static readonly CheckInfo Info = new("BACKSTOP", "Blocks hold while Docker takes its jump to DOCKER-USER away", Severity.Medium);
+    private static readonly CheckInfo Info = new("DOCKER-USER-BACKSTOP", "Blocks hold while Docker takes its jump to DOCKER-USER away", Severity.Medium);
 
     public IEnumerable<HardeningFinding> Run(AuditedHost audit) => audit.HasDockerUser
         ? audit.Networks.Select(Check)
