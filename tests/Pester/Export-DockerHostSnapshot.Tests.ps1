@@ -13,7 +13,7 @@ Describe 'Export-DockerHostSnapshot, before any host is touched' {
     }
 
     It 'refuses two hosts that come to one file' {
-        (Get-TerminatingError { Export-DockerHostSnapshot $TestDrive -HostName web1.invalid, web1.invalid:2222 }).FullyQualifiedErrorId | Should -BeLike 'InvalidPath,*'
+        (Get-TerminatingError { Export-DockerHostSnapshot $TestDrive -HostName web1.invalid:2222, web1.invalid_2222 }).FullyQualifiedErrorId | Should -BeLike 'InvalidPath,*'
     }
 
     It 'refuses a path that is no file''s' {
