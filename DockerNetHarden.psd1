@@ -18,6 +18,7 @@
         'Export-FirewallRule'
         'Export-HardeningPolicy'
         'Get-DockerNetwork'
+        'Get-DockerNetworkHardening'
         'Get-FirewallRule'
         'Import-HardeningPolicy'
         'Invoke-FirewallRule'
@@ -27,7 +28,9 @@
         'Remove-FirewallRule'
         'Save-FirewallRule'
         'Set-SmtpRateLimit'
+        'Test-DockerNetworkHardening'
         'Test-FirewallRule'
+        'Trace-ContainerAccess'
     )
     FunctionsToExport      = @()
     AliasesToExport        = @()

@@ -99,7 +99,7 @@ internal static class Audit
         {
             HostName = "paper",
             TakenAt = DateTimeOffset.UnixEpoch,
-            Iptables = new IptablesTool(IptablesBackend.Nft, "iptables v1.8.9 (nf_tables)", "iptables", "ip6tables"),
+            Iptables = new IptablesTool(IptablesBackend.Legacy, "iptables v1.8.9 (legacy)", "iptables", "ip6tables"),
             Engine = new DockerEngine { Version = "20.10.24", ApiVersion = "1.41", AddressPools = [Cidr.Parse("172.17.0.0/16")] },
             Networks = networks,
             Rules = new Dictionary<Family, Ruleset> { [Family.IPv4] = Ruleset.Parse(Family.IPv4, Save(networks)), [Family.IPv6] = Ruleset.Parse(Family.IPv6, Save([])) },

@@ -66,7 +66,7 @@ public sealed class AuditFaultTests
             COMMIT
 
             """;
-        var host = FixtureHost.Docker20 with { OtherRules = new Dictionary<Family, Ruleset> { [Family.IPv4] = FixtureHost.Rules(Twin) } };
+        var host = FixtureHost.Docker20.OnNft() with { OtherRules = new Dictionary<Family, Ruleset> { [Family.IPv4] = FixtureHost.Rules(Twin) } };
         var findings = HardeningAudit.Of(host);
         Assert.Equal(FindingStatus.Fail, findings.Single(finding => finding is { Id: "METADATA-AWS", Network: "plain" }).Status);
         var inactive = findings.Single(finding => finding.Id == "BACKEND-INACTIVE");

@@ -55,6 +55,16 @@ internal static class FixtureHost
     public static HostSnapshot Ip6tables(this HostSnapshot host, params string[] commands) =>
         host with { Rules = Changed(host.Rules, Family.IPv6, commands) };
 
+    /// <summary>The same host with iptables-nft: nf_tables holds a rule for each that iptables-save prints.</summary>
+    public static HostSnapshot OnNft(this HostSnapshot host) => host with
+    {
+        Iptables = new IptablesTool(IptablesBackend.Nft, "iptables v1.8.9 (nf_tables)", "iptables", "ip6tables"),
+        Nft = new NftRuleset(
+            [.. host.Rules.SelectMany(pair => pair.Value.Tables.SelectMany(table => pair.Value.ChainsOf(table).Select(chain => new NftChain(Nft(pair.Key), table, chain.Name, null, null, 0, null, []))))],
+            [.. host.Rules.SelectMany(pair => pair.Value.AllRules.Select(line => new NftRule(Nft(pair.Key), line.Table, line.Chain, line.Position, [])))],
+            []),
+    };
+
     public static HostSnapshot Sysctl(this HostSnapshot host, string name, string value) =>
         host with { Sysctls = new Dictionary<string, string>(host.Sysctls, StringComparer.Ordinal) { [name] = value } };
 
@@ -126,7 +136,8 @@ internal static class FixtureHost
     {
         HostName = "fixture",
         TakenAt = DateTimeOffset.UnixEpoch,
-        Iptables = new IptablesTool(IptablesBackend.Nft, "iptables v1.8.9 (nf_tables)", "iptables", "ip6tables"),
+        // Legacy: then nothing of it stands in nf_tables, and rules can be put in without saying them twice.
+        Iptables = new IptablesTool(IptablesBackend.Legacy, "iptables v1.8.9 (legacy)", "iptables", "ip6tables"),
         Engine = new DockerEngine { Version = version, ApiVersion = "1.41", AddressPools = [Cidr.Parse("172.17.0.0/16")] },
         Networks = [.. networks.Select(Network)],
         Containers =
@@ -217,6 +228,8 @@ internal static class FixtureHost
     }
 
     private static RoutingRule Rule(Family family, int priority, string table) => new(family, priority, null, null, null, table, IsModelled: true, $"{priority}: from all lookup {table}");
+
+    private static string Nft(Family family) => family == Family.IPv4 ? "ip" : "ip6";
 
     private static string Text(string resource)
     {

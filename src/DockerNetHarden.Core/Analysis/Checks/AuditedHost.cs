@@ -14,6 +14,7 @@ internal sealed class AuditedHost
         Walk = walk;
         _withoutDockerUser = new(() => new PacketWalk(WithoutJump(walk.Host)));
         _controls = new(() => new InstalledControls(walk.Host));
+        NoContainers = Cidr.Aggregate(walk.Host.Addresses.Select(address => address.Address).Concat(walk.Host.Routes.Where(route => route.Type is "local" or "broadcast").Select(route => route.Destination)));
         // The rules of a daemon in a user namespace are in tables that were not read; nothing can be said of its networks.
         Networks = IsRootless ? [] : [.. walk.Host.Networks.Where(network => network.Bridge is not null)
             .OrderBy(network => network.Name, StringComparer.Ordinal)
@@ -23,6 +24,9 @@ internal sealed class AuditedHost
     public PacketWalk Walk { get; }
 
     public HostSnapshot Host => Walk.Host;
+
+    /// <summary>Addresses that are no container's: the host's own, and broadcast ones.</summary>
+    public IReadOnlyList<Cidr> NoContainers { get; }
 
     /// <summary>The networks whose packets come in by a bridge of this host.</summary>
     public IReadOnlyList<AuditedNetwork> Networks { get; }

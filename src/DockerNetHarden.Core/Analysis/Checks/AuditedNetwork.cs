@@ -110,14 +110,14 @@ internal sealed class AuditedNetwork
     private Answer Leaving(Answer answer) => answer.Where(part =>
         part.Path is not (PacketPath.Local or PacketPath.Bridged) && !string.Equals(part.OutInterface, Bridge, StringComparison.Ordinal));
 
-    // Whoever pretends to be the host is not let in (RFC 1812, 5.3.8; the kernel's martian sources, unless accept_local is set), and gets no answer back.
+    // Sources that are no container's: the host's own addresses and broadcast ones. The kernel refuses them (its martian sources), and no answer ever comes back.
     private Answer AskOf(PacketWalk walk, AccessQuery? query)
     {
         if (query is null)
             return Answer.Nothing;
-        var own = Audit.Host.Addresses.Select(address => address.Address).Where(address => address.Family == query.Family).Distinct().ToList();
+        var foreign = Audit.NoContainers.Where(address => address.Family == query.Family).ToList();
         var packets = PacketSet.Of(query);
-        return new Answer(walk.Ask(own.Count == 0 ? packets : packets.Subtract(PacketSet.Of(new AccessQuery { Family = query.Family, InInterface = Bridge, Sources = own })), Bridge));
+        return new Answer(walk.Ask(foreign.Count == 0 ? packets : packets.Subtract(PacketSet.Of(new AccessQuery { Family = query.Family, InInterface = Bridge, Sources = foreign })), Bridge));
     }
 
     private Answer Ask(string question, Family family, Func<Answer> ask)

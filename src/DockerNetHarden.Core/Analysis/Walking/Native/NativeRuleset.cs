@@ -27,6 +27,7 @@ internal sealed class NativeRuleset
     private readonly Ruleset? _printed;
     private readonly Dictionary<(string Family, string Table, string Chain), List<NftRule>> _rules = [];
     private readonly Dictionary<(string Family, string Table, string Chain), CompiledChain> _chains = [];
+    private readonly Dictionary<(string Family, string Table), bool> _shown = [];
 
     /// <param name="nft">All of nf_tables.</param>
     /// <param name="printed">What iptables-nft prints of its tables; null where it is not installed, then all tables are native.</param>
@@ -89,11 +90,19 @@ internal sealed class NativeRuleset
         return null;
     }
 
-    private bool Shows(string family, string table) => _printed is not null && family == (_family == Family.IPv4 ? "ip" : "ip6")
+    private bool Shows(string family, string table)
+    {
+        if (!_shown.TryGetValue((family, table), out var shown))
+            _shown.Add((family, table), shown = IsShownWholly(family, table));
+        return shown;
+    }
+
+    // A table that nft does not know at all was made since: then there is only what iptables-save says. Rules that it left out make the numbers differ.
+    private bool IsShownWholly(string family, string table) => _printed is not null && family == (_family == Family.IPv4 ? "ip" : "ip6")
         && RulesetCompiler.IsHookTable(table) && _printed.Tables.Contains(table, StringComparer.Ordinal)
         && !_printed.IncompatibleTables.Contains(table, StringComparer.Ordinal)
-        && _printed.ChainsOf(table).All(chain => _printed[table, chain.Name].Count == _rules.GetValueOrDefault((family, table, chain.Name))?.Count
-            || (_printed[table, chain.Name].Count == 0 && !_rules.ContainsKey((family, table, chain.Name))));
+        && (!_nft.Chains.Any(chain => chain.Family == family && chain.Table == table)
+            || _printed.ChainsOf(table).All(chain => _printed[table, chain.Name].Count == (_rules.GetValueOrDefault((family, table, chain.Name))?.Count ?? 0)));
 
     private bool IsShown(NftChain chain) => Shows(chain.Family, chain.Table) && RulesetCompiler.IsHook(chain.Table, chain.Name);
 

@@ -1,0 +1,127 @@
+using DockerNetHarden.Analysis;
+
+namespace DockerNetHarden.Core.Tests.Analysis;
+
+/// <summary>Chains, returns, gotos, policies, and what is not certain on the way.</summary>
+public sealed class WalkChainTests
+{
+    private const string Head = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:A - [0:0]\n:B - [0:0]\n";
+
+    private static AccessPart Ask(params string[] rules) => WalkHost.Of($"{Head}{string.Join('\n', rules.Select(static rule => $"-A {rule}"))}\nCOMMIT\n").AskOne("203.0.113.9", "tcp", "25");
+
+    [Fact]
+    public void A_RETURN_ends_its_chain_only() =>
+        Assert.Equal((Verdict.Drop, 2), (Ask("FORWARD -j A", "FORWARD -j DROP", "A -j RETURN", "A -j ACCEPT") is var part ? part.Verdict : default, part.Position));
+
+    [Fact]
+    public void A_goto_does_not_come_back_to_the_chain_it_left()
+    {
+        Assert.Equal(Verdict.Accept, Ask("FORWARD -g A", "FORWARD -j DROP", "A -d 10.9.9.9/32 -j DROP").Verdict);
+        // Left by goto, B comes back to where A was jumped to from.
+        Assert.Equal((Verdict.Drop, "FORWARD"), (Ask("FORWARD -j A", "FORWARD -j DROP", "A -g B", "A -j ACCEPT", "B -j RETURN") is var part ? part.Verdict : default, part.Chain!));
+    }
+
+    [Fact]
+    public void A_policy_decides_where_no_rule_does()
+    {
+        var part = WalkHost.Of("*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n").AskOne("203.0.113.9");
+        Assert.Equal((Verdict.Drop, "filter", "FORWARD", 0), (part.Verdict, part.Table, part.Chain, part.Position));
+        Assert.Equal("dropped by filter FORWARD's policy: no rule before it decided.", part.Reason);
+    }
+
+    [Fact]
+    public void A_loop_or_a_missing_chain_is_not_guessed_at()
+    {
+        Assert.Equal(Verdict.Unknown, Ask("FORWARD -j A", "A -j B", "B -j A").Verdict);
+        Assert.Contains("NOWHERE", Ask("FORWARD -j NOWHERE").Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_a_target_does_that_is_not_modelled_is_not_guessed_at()
+    {
+        Assert.Equal(Verdict.Unknown, Ask("FORWARD -j NFQUEUE --queue-num 0 --queue-bypass", "FORWARD -j DROP").Verdict);
+        Assert.Equal(Verdict.Drop, Ask("FORWARD -j LOG --log-prefix x", "FORWARD -p tcp -m tcp -j TCPMSS --clamp-mss-to-pmtu", "FORWARD", "FORWARD -j DROP").Verdict);
+    }
+
+    [Fact]
+    public void A_drop_that_is_not_certain_is_no_block_and_no_leave()
+    {
+        var part = Ask("FORWARD -m string --algo bm --string x --to 60 -j DROP");
+        Assert.Equal(Verdict.Unknown, part.Verdict);
+        Assert.Equal("whether filter FORWARD rule 1 matches is not known: -m string is not modelled.", part.Reason);
+        Assert.Equal((Verdict.Drop, 2), (Ask("FORWARD -m string --algo bm --string x --to 60 -j DROP", "FORWARD -j DROP") is var sure ? sure.Verdict : default, sure.Position));
+    }
+
+    [Theory]
+    [InlineData("-j ACCEPT")]
+    [InlineData("-j RETURN")]
+    public void What_may_have_left_before_a_block_is_not_blocked(string leave) =>
+        Assert.Equal(Verdict.Unknown, Ask($"FORWARD -m length --length 40 {leave}", "FORWARD -j DROP").Verdict);
+
+    [Fact]
+    public void What_may_have_returned_meets_the_outer_chain_again()
+    {
+        Assert.Equal((Verdict.Drop, "FORWARD"), (Ask("FORWARD -j A", "FORWARD -j DROP", "A -m length --length 40 -j RETURN", "A -j DROP") is var part ? part.Verdict : default, part.Chain!));
+        Assert.Equal(Verdict.Unknown, Ask("FORWARD -j A", "FORWARD -j DROP", "A -m length --length 40 -j RETURN", "A -j ACCEPT").Verdict);
+        Assert.Equal(Verdict.Unknown, Ask("FORWARD -m length --length 40 -j A", "A -j DROP").Verdict);
+        Assert.Equal(Verdict.Drop, Ask("FORWARD -m length --length 40 -j A", "FORWARD -j DROP", "A -j DROP").Verdict);
+        Assert.Equal(Verdict.Unknown, Ask("FORWARD -m length --length 40 -g A", "FORWARD -j DROP", "A -d 10.9.9.9/32 -j DROP").Verdict);
+    }
+
+    [Fact]
+    public void Mail_up_to_a_rate_is_rate_limited()
+    {
+        var part = Ask("FORWARD -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j A", "A -m limit --limit 5/min -j RETURN", "A -j DROP");
+        Assert.Equal((Verdict.RateLimited, "A", 1), (part.Verdict, part.Chain, part.Position));
+        Assert.Equal("let through up to the rate of filter A rule 1, above it blocked by filter A rule 2.", part.Reason);
+        Assert.Equal(Verdict.RateLimited, Ask("FORWARD -m limit --limit 5/min -j ACCEPT", "FORWARD -j REJECT").Verdict);
+        // Blocked up to a rate is the opposite.
+        Assert.Equal(Verdict.Unknown, Ask("FORWARD -m limit --limit 5/min -j DROP").Verdict);
+        Assert.Equal(Verdict.Drop, Ask("FORWARD -m limit --limit 5/min -j REJECT", "FORWARD -j DROP").Verdict);
+    }
+
+    [Fact]
+    public void A_mark_that_a_rule_sets_is_seen_by_later_rules()
+    {
+        Assert.Equal(Verdict.Drop, Ask("FORWARD -j MARK --set-xmark 0x2/0xffffffff", "FORWARD -m mark --mark 0x2 -j DROP").Verdict);
+        Assert.Equal(Verdict.Unknown, Ask("FORWARD -m length --length 40 -j MARK --set-xmark 0x2/0xffffffff", "FORWARD -m mark --mark 0x2 -j DROP").Verdict);
+    }
+
+    [Fact]
+    public void Fifty_uncertain_rules_cost_no_more_than_fifty_certain_ones()
+    {
+        var rules = Enumerable.Range(0, 200).Select(static i => $"FORWARD -d 203.0.113.{i}/32 -m length --length {i} -j DROP").Append("FORWARD -j DROP").ToArray();
+        var parts = WalkHost.Of($"{Head}{string.Join('\n', rules.Select(static rule => $"-A {rule}"))}\nCOMMIT\n").Ask("203.0.113.0/24");
+        Assert.All(parts, static part => Assert.Equal(Verdict.Drop, part.Verdict));
+    }
+
+    [Fact]
+    public void Conntrack_has_seen_nothing_yet_in_the_raw_table()
+    {
+        const string Raw = "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m conntrack --ctstate NEW -j DROP\nCOMMIT\n";
+        Assert.Equal(Verdict.Accept, WalkHost.Of(Raw).AskOne("203.0.113.9").Verdict);
+        Assert.Equal(Verdict.Drop, WalkHost.Of(Raw.Replace("NEW", "INVALID", StringComparison.Ordinal)).AskOne("203.0.113.9").Verdict);
+    }
+
+    [Fact]
+    public void What_is_not_tracked_is_neither_NEW_nor_redirected()
+    {
+        var host = WalkHost.Of($"""
+            *raw
+            :PREROUTING ACCEPT [0:0]
+            -A PREROUTING -j CT --notrack
+            COMMIT
+            *nat
+            :PREROUTING ACCEPT [0:0]
+            -A PREROUTING -j DNAT --to-destination 10.0.0.9
+            COMMIT
+            {Head.TrimEnd()}
+            -A FORWARD -m conntrack --ctstate NEW -j DROP
+            -A FORWARD -m conntrack --ctstate UNTRACKED -j REJECT
+            COMMIT
+
+            """);
+        var part = host.AskOne("203.0.113.9");
+        Assert.Equal((Verdict.Reject, null), (part.Verdict, part.NewDestination));
+    }
+}

@@ -1,0 +1,117 @@
+using System.Text;
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Core.Tests.Analysis;
+
+/// <summary>Chains of nftables beside those of iptables, and rules of nft's in the tables of iptables-nft.</summary>
+public sealed class WalkNativeTests
+{
+    private const string Open = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n";
+
+    private static HostSnapshot Host(string rules, string policy = "accept", string chain = "\"hook\":\"forward\",\"type\":\"filter\",\"prio\":-10", string family = "inet", string save = Open) => WalkHost.Of(save) with
+    {
+        Nft = NftText.Parse(Encoding.UTF8.GetBytes(Json(rules, policy, chain, family))),
+    };
+
+    private static string Json(string rules, string policy, string chain, string family)
+    {
+        var lines = rules.Split('\n').Where(static rule => rule.Length > 0).Select((rule, i) => $$$""",{"rule":{"family":"{{{family}}}","table":"own","chain":"c","handle":{{{i + 10}}},"expr":[{{{rule}}}]}}""");
+        return $$$"""
+            {"nftables":[{"chain":{"family":"{{{family}}}","table":"own","name":"c","handle":1,{{{chain}}},"policy":"{{{policy}}}"}},
+            {"chain":{"family":"{{{family}}}","table":"own","name":"sub","handle":2}},
+            {"map":{"family":"{{{family}}}","name":"jumps","table":"own","type":"ifname","handle":31,"map":"verdict","elem":[["apps0",{"drop":null}],["docker0",{"jump":{"target":"sub"}}]]}},
+            {"rule":{"family":"{{{family}}}","table":"own","chain":"sub","handle":3,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":25}},{"drop":null}]}}
+            {{{string.Concat(lines)}}}]}
+            """;
+    }
+
+    private static string Match(string left, string right, string op = "==") => $"{{\"match\":{{\"op\":\"{op}\",\"left\":{left},\"right\":{right}}}}}";
+
+    private const string Daddr = "{\"payload\":{\"protocol\":\"ip\",\"field\":\"daddr\"}}";
+    private const string Drop = ",{\"drop\":null}";
+
+    public static TheoryData<string, Verdict> Rules => new()
+    {
+        { Match(Daddr, "\"203.0.113.9\"") + Drop, Verdict.Drop },
+        { Match(Daddr, "\"203.0.113.9\"", "!=") + Drop, Verdict.Accept },
+        { Match(Daddr, "{\"prefix\":{\"addr\":\"203.0.113.0\",\"len\":24}}") + Drop, Verdict.Drop },
+        { Match(Daddr, "{\"set\":[\"1.1.1.1\",{\"range\":[\"203.0.113.1\",\"203.0.113.99\"]}]}") + Drop, Verdict.Drop },
+        { Match(Daddr, "\"@named\"") + Drop, Verdict.Unknown },
+        { Match("{\"payload\":{\"protocol\":\"ip6\",\"field\":\"daddr\"}}", "\"::1\"") + Drop, Verdict.Accept },
+        { Match("{\"meta\":{\"key\":\"iifname\"}}", "{\"set\":[\"docker0\",\"x\"]}") + Drop, Verdict.Drop },
+        { Match("{\"meta\":{\"key\":\"iifname\"}}", "\"dock*\"") + ",{\"counter\":{\"packets\":0,\"bytes\":0}},{\"reject\":{\"type\":\"tcp reset\"}}", Verdict.Reject },
+        { Match("{\"meta\":{\"key\":\"oifname\"}}", "\"eth0\"", "!=") + Drop, Verdict.Accept },
+        { Match("{\"meta\":{\"key\":\"l4proto\"}}", "{\"set\":[\"tcp\",\"udp\"]}") + "," + Match("{\"payload\":{\"protocol\":\"th\",\"field\":\"dport\"}}", "25") + Drop, Verdict.Drop },
+        { Match("{\"payload\":{\"protocol\":\"tcp\",\"field\":\"dport\"}}", "{\"set\":[80,{\"range\":[20,30]}]}") + Drop, Verdict.Drop },
+        { Match("{\"payload\":{\"protocol\":\"udp\",\"field\":\"dport\"}}", "25") + Drop, Verdict.Accept },
+        { Match("{\"ct\":{\"key\":\"state\"}}", "[\"established\",\"related\"]", "in") + Drop, Verdict.Accept },
+        { Match("{\"ct\":{\"key\":\"state\"}}", "\"new\"", "in") + Drop, Verdict.Drop },
+        { Match("{\"ct\":{\"key\":\"ip daddr\",\"dir\":\"original\"}}", "\"203.0.113.9\"") + Drop, Verdict.Drop },
+        { Match("{\"ct\":{\"key\":\"direction\"}}", "\"reply\"") + Drop, Verdict.Accept },
+        { Match("{\"fib\":{\"result\":\"type\",\"flags\":[\"daddr\"]}}", "\"local\"") + Drop, Verdict.Accept },
+        { Match("{\"&\":[{\"payload\":{\"protocol\":\"tcp\",\"field\":\"flags\"}},{\"|\":[\"syn\",\"ack\"]}]}", "\"syn\"") + Drop, Verdict.Drop },
+        { "{\"limit\":{\"rate\":5,\"per\":\"minute\",\"inv\":true}}" + Drop, Verdict.RateLimited },
+        { "{\"limit\":{\"rate\":5,\"per\":\"minute\"}}" + Drop, Verdict.Unknown },
+        { Match("{\"socket\":{\"key\":\"mark\"}}", "1") + Drop, Verdict.Unknown },
+        { "{\"queue\":{\"num\":0}}", Verdict.Unknown },
+        { "{\"log\":{\"prefix\":\"x\"}},{\"accept\":null}", Verdict.Accept },
+        { "{\"vmap\":{\"key\":{\"meta\":{\"key\":\"iifname\"}},\"data\":\"@jumps\"}}", Verdict.Drop },
+        { "{\"vmap\":{\"key\":{\"ct\":{\"key\":\"state\"}},\"data\":{\"set\":[[\"established\",{\"accept\":null}],[\"new\",{\"drop\":null}]]}}}", Verdict.Drop },
+        { "{\"mangle\":{\"key\":{\"meta\":{\"key\":\"mark\"}},\"value\":7}}\n" + Match("{\"meta\":{\"key\":\"mark\"}}", "7") + Drop, Verdict.Drop },
+        { "{\"jump\":{\"target\":\"sub\"}}", Verdict.Drop },
+        { "{\"jump\":{\"target\":\"gone\"}}", Verdict.Unknown },
+    };
+
+    [Theory]
+    [MemberData(nameof(Rules))]
+    public void A_native_rule_does_what_it_says(string rules, Verdict verdict) =>
+        Assert.Equal(verdict, Host(rules).AskOne("203.0.113.9", "tcp", "25").Verdict);
+
+    [Fact]
+    public void A_native_drop_is_told_with_its_table()
+    {
+        var part = Host("{\"drop\":null}").AskOne("203.0.113.9");
+        Assert.Equal((Verdict.Drop, "inet own", "own", "c", 1), (part.Verdict, part.Backend, part.Table, part.Chain, part.Position));
+        Assert.Equal((Verdict.Drop, 0), (Host("", "drop").AskOne("203.0.113.9") is var policy ? policy.Verdict : default, policy.Position));
+    }
+
+    [Fact]
+    public void A_native_accept_opens_nothing() =>
+        Assert.Equal(Verdict.Drop, Host("{\"accept\":null}", save: Open.Replace("FORWARD ACCEPT", "FORWARD DROP", StringComparison.Ordinal)).AskOne("203.0.113.9").Verdict);
+
+    [Fact]
+    public void A_native_redirection_is_followed()
+    {
+        var part = Host("{\"dnat\":{\"addr\":\"172.18.0.9\",\"port\":80}}", chain: "\"hook\":\"prerouting\",\"type\":\"nat\",\"prio\":-100", family: "ip").AskOne("203.0.113.9", "tcp", "25");
+        Assert.Equal(("172.18.0.9", "apps0"), (part.NewDestination!.Value.Address, part.OutInterface));
+    }
+
+    [Theory]
+    [InlineData("bridge", "\"hook\":\"forward\",\"type\":\"filter\",\"prio\":0")]
+    [InlineData("netdev", "\"hook\":\"ingress\",\"type\":\"filter\",\"prio\":0,\"dev\":\"docker0\"")]
+    public void What_decides_below_IP_is_not_guessed_at(string family, string chain)
+    {
+        Assert.Equal(Verdict.Unknown, Host("{\"drop\":null}", chain: chain, family: family).AskOne("203.0.113.9").Verdict);
+        Assert.Equal(Verdict.Unknown, Host("", "drop", chain, family).AskOne("203.0.113.9").Verdict);
+    }
+
+    [Fact]
+    public void A_native_rule_that_iptables_save_prints_wider_matches_what_it_matches()
+    {
+        const string Save = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\n-A DOCKER-USER -j DROP\nCOMMIT\n";
+        const string Head = """
+            {"nftables":[{"chain":{"family":"ip","table":"filter","name":"FORWARD","handle":1,"hook":"forward","type":"filter","prio":0,"policy":"accept"}},
+            {"chain":{"family":"ip","table":"filter","name":"DOCKER-USER","handle":2}},
+            {"rule":{"family":"ip","table":"filter","chain":"FORWARD","handle":3,"expr":[{"counter":{"packets":0,"bytes":0}},{"jump":{"target":"DOCKER-USER"}}]}},
+            {"rule":{"family":"ip","table":"filter","chain":"DOCKER-USER","handle":4,"expr":[
+            """;
+        var wider = WalkHost.Of(Save) with { Nft = NftText.Parse(Encoding.UTF8.GetBytes($"{Head}{Match(Daddr, "{\"set\":[\"1.1.1.1\",\"2.2.2.2\"]}")}{Drop}]}}}}]}}")) };
+        Assert.Equal((Verdict.Drop, Verdict.Accept), (wider.AskOne("1.1.1.1").Verdict, wider.AskOne("203.0.113.9").Verdict));
+        var whole = WalkHost.Of(Save) with { Nft = NftText.Parse(Encoding.UTF8.GetBytes($"{Head}{{\"counter\":{{\"packets\":0,\"bytes\":0}}}}{Drop}]}}}}]}}")) };
+        Assert.Equal((Verdict.Drop, "DOCKER-USER"), (whole.AskOne("203.0.113.9") is var part ? part.Verdict : default, part.Chain));
+        // A rule that iptables-save leaves out altogether: the numbers differ, and the table is walked as nft has it.
+        var left = WalkHost.Of(Save.Replace("-A DOCKER-USER -j DROP\n", "", StringComparison.Ordinal)) with { Nft = wider.Nft };
+        Assert.Equal((Verdict.Drop, Verdict.Accept), (left.AskOne("1.1.1.1").Verdict, left.AskOne("203.0.113.9").Verdict));
+    }
+}
