@@ -9,7 +9,7 @@ public sealed class CmdletMetadataTests
     private static readonly string[] Emitters =
         ["Block-ContainerHostAccess", "Block-ContainerInternalAccess", "Block-ContainerMetadataAccess", "New-FirewallRule", "Set-SmtpRateLimit"];
 
-    private static readonly string[] Writers = ["Confirm-FirewallChange", "Export-DockerHostSnapshot", "Invoke-FirewallRule", "New-HardenedDockerNetwork", "Remove-FirewallRule"];
+    private static readonly string[] Writers = ["Confirm-FirewallChange", "Export-DockerHostSnapshot", "Invoke-FirewallRule", "New-HardenedDockerNetwork", "Remove-FirewallRule", "Save-FirewallRule"];
 
     public static TheoryData<string> Names => ModuleFacts.CmdletNames;
 
@@ -48,7 +48,13 @@ public sealed class CmdletMetadataTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void A_cmdlet_says_what_it_emits(string name) => Assert.Single(ModuleFacts.Cmdlet(name).OutputTypes);
+    public void A_cmdlet_says_what_it_emits_one_kind_of_object_a_parameter_set(string name)
+    {
+        var outputs = ModuleFacts.Cmdlet(name).OutputsBySet;
+        Assert.NotEmpty(outputs);
+        Assert.True(outputs.Count == 1 || outputs.All(output => output.Sets.Length > 0));
+        Assert.Distinct(outputs.SelectMany(output => output.Sets.Split(' ')));
+    }
 
     [Theory]
     [MemberData(nameof(Names))]
