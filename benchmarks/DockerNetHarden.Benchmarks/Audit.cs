@@ -14,6 +14,8 @@ namespace DockerNetHarden.Benchmarks;
 /// </summary>
 internal static class Audit
 {
+    private static readonly string[] RoutingTables = ["local", "main", "default"];
+
     private const int Networks = 50;
 
     public static void Run(int rounds)
@@ -113,7 +115,7 @@ internal static class Audit
                 new(Family.IPv4, "local", "local", Cidr.Parse("10.0.0.5"), ["eth0"]),
                 .. networks.SelectMany(network => new HostRoute[] { new(Family.IPv4, "main", "unicast", network.Subnets[0], [network.Bridge!]), new(Family.IPv4, "local", "local", Gateway(network).Address, [network.Bridge!]) }),
             ],
-            RoutingRules = [.. new[] { "local", "main", "default" }.Select((table, place) => new RoutingRule(Family.IPv4, place, null, null, null, table, IsModelled: true, table))],
+            RoutingRules = [.. RoutingTables.Select((table, place) => new RoutingRule(Family.IPv4, place, null, null, null, table, IsModelled: true, table))],
             Sysctls = new Dictionary<string, string>(StringComparer.Ordinal) { ["net.ipv4.ip_forward"] = "1", ["net.ipv4.conf.all.rp_filter"] = "0" },
             Connections = [],
         };

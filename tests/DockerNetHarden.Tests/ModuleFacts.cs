@@ -57,6 +57,15 @@ internal sealed class CmdletFacts(Type type)
 
     public string? DefaultSet => Attribute.NamedArguments.Where(argument => argument.MemberName == "DefaultParameterSetName").Select(argument => (string?)argument.TypedValue.Value).FirstOrDefault();
 
+    /// <summary>What is emitted in each parameter set; the sets are "" where one attribute is for all.</summary>
+    public IReadOnlyList<(string Sets, Type Type)> OutputsBySet =>
+        [.. Type.GetCustomAttributesData().Where(data => data.AttributeType == typeof(OutputTypeAttribute)).SelectMany(data =>
+        {
+            var sets = data.NamedArguments.Where(argument => argument.MemberName == "ParameterSetName")
+                .SelectMany(argument => (IReadOnlyCollection<CustomAttributeTypedArgument>)argument.TypedValue.Value!).Select(argument => (string)argument.Value!);
+            return ((IReadOnlyCollection<CustomAttributeTypedArgument>)data.ConstructorArguments[0].Value!).Select(argument => (string.Join(' ', sets), (Type)argument.Value!));
+        })];
+
     public IReadOnlyList<Type> OutputTypes =>
         [.. Type.GetCustomAttributesData().Where(data => data.AttributeType == typeof(OutputTypeAttribute))
             .SelectMany(data => (IReadOnlyCollection<CustomAttributeTypedArgument>)data.ConstructorArguments[0].Value!).Select(argument => (Type)argument.Value!)];

@@ -31,15 +31,17 @@ Describe "Save-FirewallRule on a Docker host$(Get-LabReason)$ownFiles" -Skip:(-n
         function Invoke-WithOwnFiles([string] $Script) {
             $folder = (New-Item -ItemType Directory -Force (Join-Path ([IO.Path]::GetTempPath()) "dnh-save-$PID-$([guid]::NewGuid().ToString('n'))")).FullName
             $file = "$folder.ps1"
-            "`$ErrorActionPreference = 'Stop'`nImport-Module '$(Get-StagedModule)'`n& {`n$Script`n} | ConvertTo-Json -Depth 4 -EnumsAsStrings -AsArray" | Set-Content $file
+            "`$ErrorActionPreference = 'Stop'`nImport-Module '$(Get-StagedModule)'`n& {`n$Script`n} | ConvertTo-Json -Depth 4 -EnumsAsStrings -AsArray | Set-Content '$file.json'" | Set-Content $file
             $code = 'mount -t tmpfs tmpfs "$1" && mkdir "$1/up" "$1/work" && mount -t overlay overlay -o "lowerdir=/etc,upperdir=$1/up,workdir=$1/work" /etc || exit 97
                 if [ -d /run/systemd ]; then mount -t tmpfs tmpfs /run/systemd; fi
                 exec "$2" -NoProfile -NonInteractive -File "$3"'
             $output = unshare --mount --propagation private sh -c $code sh $folder (Get-Process -Id $PID).Path $file
             $exit = $LASTEXITCODE
-            Remove-Item $file, $folder -Recurse
+            # What -WhatIf says goes to the console, so what the script gives back has a file of its own.
+            $back = Get-Content "$file.json" -ErrorAction Ignore | ConvertFrom-Json
+            Remove-Item $file, "$file.json", $folder -Recurse -ErrorAction Ignore
             if ($exit) { throw "The script ended with $exit`: $output" }
-            $output | ConvertFrom-Json
+            $back
         }
     }
 

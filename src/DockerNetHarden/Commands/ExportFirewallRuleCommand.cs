@@ -6,10 +6,14 @@ using DockerNetHarden.Export;
 namespace DockerNetHarden.Commands;
 
 /// <summary>Writes rules for another engine: iptables-restore, nftables, a shell, Ansible, cloud-init. A host is read only where rules name what only a host knows.</summary>
-[Cmdlet(VerbsData.Export, "FirewallRule", SupportsShouldProcess = true)]
-[OutputType(typeof(string), typeof(FileInfo))]
+[Cmdlet(VerbsData.Export, "FirewallRule", SupportsShouldProcess = true, DefaultParameterSetName = TextSet)]
+[OutputType(typeof(string), ParameterSetName = [TextSet])]
+[OutputType(typeof(FileInfo), ParameterSetName = [FileSet])]
 public sealed class ExportFirewallRuleCommand : AnalysisCmdlet
 {
+    private const string TextSet = "Text";
+    private const string FileSet = "File";
+
     private readonly ConcurrentDictionary<HostTarget, FirewallExport> _exports = new();
     private readonly List<HostTarget> _targets = [];
     private RuleInput? _input;
@@ -25,7 +29,7 @@ public sealed class ExportFirewallRuleCommand : AnalysisCmdlet
     [Parameter(Mandatory = true, HelpMessage = "The engine that the rules are written for.")]
     public ExportFormat As { get; set; }
 
-    [Parameter(HelpMessage = "The file to write; for IptablesRestore two of that name, ending in .v4 and .v6. Without it the text is emitted.")]
+    [Parameter(Mandatory = true, ParameterSetName = FileSet, HelpMessage = "The file to write; for IptablesRestore two of that name, ending in .v4 and .v6. Without it the text is emitted.")]
     [ValidateNotNullOrEmpty]
     public string? Path { get; set; }
 

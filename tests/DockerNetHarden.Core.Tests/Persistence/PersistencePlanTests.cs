@@ -1,4 +1,5 @@
 using System.Text;
+using DockerNetHarden.Analysis;
 using DockerNetHarden.Core.Tests.Hosts;
 using DockerNetHarden.Persistence;
 using DockerNetHarden.Rules;
@@ -102,6 +103,23 @@ public sealed class PersistencePlanTests
         var broken = SavedComparison.Of(host with { Saved = files with { Texts = new Dictionary<string, string>(files.Texts) { ["/etc/docker-net-harden/saved"] = "?" } } })!;
         Assert.False(broken.IsSame);
         Assert.NotNull(broken.Error);
+    }
+
+    [Fact]
+    public void The_audit_says_whether_the_host_comes_back_as_it_is()
+    {
+        var host = SavedRulesTests.Hardened([FirewallRule.Parse("-A DOCKER-USER -d 10.9.9.9 -j DROP")]);
+        var files = Carry(PersistencePlan.Keep(SavedRules.Of(host), Files(null), PersistenceMethod.Systemd), Files(null));
+        Assert.Equal(FindingStatus.NotApplicable, Finding(host).Status);
+        Assert.Equal(FindingStatus.NotApplicable, Finding(Planning.Snapshots.Host() with { Saved = Files(null) }).Status);
+        Assert.Equal(FindingStatus.Pass, Finding(host with { Saved = files }).Status);
+        Assert.Contains("1 rules", Assert.Single(Finding(host with { Saved = Files(null) }).Evidence), StringComparison.Ordinal);
+        Assert.Contains("nothing loads", Assert.Single(Finding(host with { Saved = files with { Links = [] } }).Evidence), StringComparison.Ordinal);
+        var other = Finding(Planning.Snapshots.Host() with { Saved = files });
+        Assert.Equal(FindingStatus.Warning, other.Status);
+        Assert.Contains("Saved and not applied: iptables -A DNH-CUSTOM", Assert.Single(other.Evidence), StringComparison.Ordinal);
+
+        static HardeningFinding Finding(HostSnapshot snapshot) => HardeningAudit.Of(snapshot).Single(static finding => finding.Id == "PERSISTENCE");
     }
 
     [Theory]
