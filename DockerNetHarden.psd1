@@ -15,16 +15,22 @@
         'Block-ContainerMetadataAccess'
         'Confirm-FirewallChange'
         'Export-DockerHostSnapshot'
+        'Export-FirewallRule'
         'Export-HardeningPolicy'
         'Get-DockerNetwork'
+        'Get-DockerNetworkHardening'
         'Get-FirewallRule'
         'Import-HardeningPolicy'
         'Invoke-FirewallRule'
         'New-FirewallRule'
         'New-HardenedDockerNetwork'
+        'New-XsoarServerSetting'
         'Remove-FirewallRule'
+        'Save-FirewallRule'
         'Set-SmtpRateLimit'
+        'Test-DockerNetworkHardening'
         'Test-FirewallRule'
+        'Trace-ContainerAccess'
     )
     FunctionsToExport      = @()
     AliasesToExport        = @()

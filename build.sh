@@ -38,6 +38,11 @@ missing_packages() {
     for program in sudo csh fish zsh; do
         has "$program" || printf ' %s' "$program"
     done
+    # Exports are applied by their own engines.
+    has nft || printf ' nftables'
+    has ansible-playbook || printf ' ansible-core'
+    # On a machine of somebody's its package would act at the next boot; a build agent has none.
+    [ "${CI:-}" != true ] || has cloud-init || printf ' cloud-init'
 }
 
 # As root on Debian and its like the lab's packages are installed; elsewhere its tests skip and say so.

@@ -23,7 +23,7 @@ public sealed partial class LabHost
         arguments.AddRange(options.Dns.SelectMany(server => (string[])["--dns", server]));
         arguments.AddRange(options.AddCapabilities.SelectMany(capability => (string[])["--cap-add", capability]));
         arguments.AddRange(options.Arguments);
-        await DockerAsync([.. arguments, Image, "/bin/sleep", "infinity"], stop).ConfigureAwait(false);
+        await DockerAsync([.. arguments, Image, .. options.Command], stop).ConfigureAwait(false);
         var container = await ContainerAsync(options.Name, stop).ConfigureAwait(false);
         if (options.LinkLocal && container.Address.Length > 0)
             EnableLinkLocal(container);
@@ -72,6 +72,8 @@ public sealed partial class LabHost
             "--containerd-namespace", "dnh-" + Name, "--containerd-plugins-namespace", "dnh-" + Name + "-plugins"];
         // dockerd looks iptables up on its PATH; the host's own keeps what the distribution chose.
         Dictionary<string, string> environment = new(StringComparer.Ordinal);
+        if (SystemBus is not null)
+            environment["DBUS_SYSTEM_BUS_ADDRESS"] = SystemBus;
         if (Backend == LabBackend.Legacy)
             environment["PATH"] = LegacyPrograms() + ":" + System.Environment.GetEnvironmentVariable("PATH");
         Save(state with { Dockerd = await ProcessRun.StartDetachedAsync(arguments, folder.DockerLog, environment, stop).ConfigureAwait(false) });

@@ -18,6 +18,9 @@ public sealed partial class LabHost : IAsyncDisposable
 
     private LabHost(LabState state, bool owned) => (this.state, this.owned, folder) = (state, owned, new LabFolder(state.Name));
 
+    // Only for those who raise a lab and start its dockerd themselves.
+    private string? SystemBus { get; init; }
+
     public string Name => state.Name;
 
     public LabBackend Backend => state.Backend;
@@ -60,7 +63,7 @@ public sealed partial class LabHost : IAsyncDisposable
         if (WhyUnavailable() is { } reason)
             throw new LabException($"A lab cannot be raised here: it {reason}. Run as root on Linux with Debian's docker.io, iptables, iproute2 and util-linux, or their like.");
         var clock = Stopwatch.StartNew();
-        var lab = new LabHost(await ClaimAsync(options, stop).ConfigureAwait(false), owned: true);
+        var lab = new LabHost(await ClaimAsync(options, stop).ConfigureAwait(false), owned: true) { SystemBus = options.SystemBus };
         try
         {
             await lab.BuildAsync(options, stop).ConfigureAwait(false);

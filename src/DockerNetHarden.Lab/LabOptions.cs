@@ -39,6 +39,9 @@ public sealed record LabOptions
     /// <summary>The pools that Docker takes the subnets of new networks from (dockerd's <c>default-address-pools</c>), networks of 24 bits each; Docker's own where there are none.</summary>
     public IReadOnlyList<string> AddressPools { get; init; } = [];
 
+    /// <summary>The address of the D-Bus system bus that dockerd listens on for firewalld, in D-Bus's own form; the machine's where null.</summary>
+    public string? SystemBus { get; init; }
+
     /// <summary>Whether dockerd runs from the start; without it there are neither containers nor chains of Docker's.</summary>
     public bool Docker { get; init; } = true;
 
@@ -46,7 +49,7 @@ public sealed record LabOptions
     public bool Containers { get; init; } = true;
 }
 
-/// <summary>A container to run. Its network is what it is for: its only process sleeps.</summary>
+/// <summary>A container to run. Its network is what it is for: its only process sleeps, unless it is given another.</summary>
 public sealed record LabContainerOptions(string Name)
 {
     public string Network { get; init; } = "bridge";
@@ -57,6 +60,9 @@ public sealed record LabContainerOptions(string Name)
     public IReadOnlyList<string> Dns { get; init; } = [];
 
     public IReadOnlyList<string> AddCapabilities { get; init; } = [];
+
+    /// <summary>Its process: a program of this machine and its arguments.</summary>
+    public IReadOnlyList<string> Command { get; init; } = ["/bin/sleep", "infinity"];
 
     /// <summary>Further arguments of <c>docker run</c>, each one argument.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];

@@ -18,9 +18,12 @@ public sealed partial class LayeringTests
         ["Docker"] = ["Rules"],
         ["Snapshots"] = ["Rules", "Iptables", "Docker"],
         ["Planning"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots"],
-        ["Analysis"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots", "Planning"],
+        ["Persistence"] = ["Rules", "Iptables", "Docker", "Snapshots", "Planning"],
+        ["Nftables"] = ["Rules"],
+        ["Export"] = ["Rules", "Iptables", "Docker", "Snapshots", "Planning", "Persistence", "Nftables"],
+        ["Analysis"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots", "Planning", "Persistence"],
         ["Policy"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots", "Planning"],
-        ["Hosts"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots", "Planning", "Analysis"],
+        ["Hosts"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots", "Planning", "Persistence", "Analysis"],
     };
 
     private static readonly string[] CodeFiles = [".cs", ".ps1", ".psm1", ".psd1", ".sh"];
@@ -153,7 +156,7 @@ public sealed partial class LayeringTests
         return folder?.FullName ?? throw new InvalidOperationException($"DockerNetHarden.sln is in no folder above {AppContext.BaseDirectory}.");
     }
 
-    [GeneratedRegex("""(?<![.\w])(?<root>DockerNetHarden\.)?(?<layer>Rules|Controls|Iptables|Docker|Snapshots|Planning|Analysis|Policy|Hosts)(?:\.(?<member>[A-Z]\w*)|;)""", RegexOptions.ExplicitCapture, Patience)]
+    [GeneratedRegex("""(?<![.\w])(?<root>DockerNetHarden\.)?(?<layer>Rules|Controls|Iptables|Docker|Snapshots|Planning|Persistence|Nftables|Export|Analysis|Policy|Hosts)(?:\.(?<member>[A-Z]\w*)|;)""", RegexOptions.ExplicitCapture, Patience)]
     private static partial Regex LayerUse();
 
     [GeneratedRegex("""\b(?:class|record|struct|interface|enum) (?<type>[A-Z]\w*)""", RegexOptions.ExplicitCapture, Patience)]

@@ -9,7 +9,11 @@ public sealed class CmdletMetadataTests
     private static readonly string[] Emitters =
         ["Block-ContainerHostAccess", "Block-ContainerInternalAccess", "Block-ContainerMetadataAccess", "New-FirewallRule", "Set-SmtpRateLimit"];
 
-    private static readonly string[] Writers = ["Confirm-FirewallChange", "Export-DockerHostSnapshot", "Invoke-FirewallRule", "New-HardenedDockerNetwork", "Remove-FirewallRule"];
+    private static readonly string[] Writers =
+        ["Confirm-FirewallChange", "Export-DockerHostSnapshot", "Export-FirewallRule", "Export-HardeningPolicy", "Invoke-FirewallRule", "New-HardenedDockerNetwork", "Remove-FirewallRule", "Save-FirewallRule"];
+
+    // They make texts and objects of what they are given.
+    private static readonly string[] Hostless = ["Import-HardeningPolicy", "New-XsoarServerSetting"];
 
     public static TheoryData<string> Names => ModuleFacts.CmdletNames;
 
@@ -48,7 +52,13 @@ public sealed class CmdletMetadataTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void A_cmdlet_says_what_it_emits(string name) => Assert.Single(ModuleFacts.Cmdlet(name).OutputTypes);
+    public void A_cmdlet_says_what_it_emits_one_kind_of_object_a_parameter_set(string name)
+    {
+        var outputs = ModuleFacts.Cmdlet(name).OutputsBySet;
+        Assert.NotEmpty(outputs);
+        Assert.True(outputs.Count == 1 || outputs.All(output => output.Sets.Length > 0));
+        Assert.Distinct(outputs.SelectMany(output => output.Sets.Split(' ')));
+    }
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -89,12 +99,13 @@ public sealed class CmdletMetadataTests
             Assert.Equal(typeof(Rules.FirewallRule), emitter.OutputTypes[0]);
             Assert.False(typeof(HostCmdlet).IsAssignableFrom(emitter.Type), emitter.Name);
         }
-        Assert.All(ModuleFacts.Cmdlets.Where(cmdlet => !Emitters.Contains(cmdlet.Name)), cmdlet => Assert.True(typeof(HostCmdlet).IsAssignableFrom(cmdlet.Type), cmdlet.Name));
+        Assert.All(ModuleFacts.Cmdlets.Where(cmdlet => !Emitters.Contains(cmdlet.Name) && !Hostless.Contains(cmdlet.Name)), cmdlet => Assert.True(typeof(HostCmdlet).IsAssignableFrom(cmdlet.Type), cmdlet.Name));
     }
 
     [Theory]
     [InlineData("Invoke-FirewallRule")]
     [InlineData("Test-FirewallRule")]
+    [InlineData("Export-FirewallRule")]
     [InlineData("Remove-FirewallRule")]
     public void What_takes_rules_takes_anything_and_judges_itself(string name)
     {
@@ -108,12 +119,12 @@ public sealed class CmdletMetadataTests
     }
 
     [Fact]
-    public void Emitters_have_two_levels_of_base_classes_and_cmdlets_on_hosts_three_at_most()
+    public void Emitters_have_two_levels_of_base_classes_and_cmdlets_on_hosts_four_at_most()
     {
         var bases = ModuleFacts.Module.GetTypes().Where(type => type.IsAbstract && !type.IsSealed && typeof(Cmdlet).IsAssignableFrom(type)).ToList();
-        Assert.Equal(["AnalysisCmdlet", "BlockCommand", "CancellableCmdlet", "ControlCommand", "HostCmdlet"], bases.Select(type => type.Name).Order(StringComparer.Ordinal));
-        // An analysis works on hosts, or on files of what was read of them.
-        Assert.All(bases.Where(type => type != typeof(AnalysisCmdlet)), type => Assert.True(type.BaseType == typeof(PSCmdlet) || type.BaseType!.BaseType == typeof(PSCmdlet), type.Name));
+        Assert.Equal(["AnalysisCmdlet", "AuditCommand", "BlockCommand", "CancellableCmdlet", "ControlCommand", "HostCmdlet", "HostFileCmdlet"], bases.Select(type => type.Name).Order(StringComparer.Ordinal));
+        // An analysis works on hosts, or on files of what was read of them; an audit is one, with what its findings are chosen by.
+        Assert.All(bases.Where(type => type != typeof(AnalysisCmdlet) && type.BaseType != typeof(AnalysisCmdlet)), type => Assert.True(type.BaseType == typeof(PSCmdlet) || type.BaseType!.BaseType == typeof(PSCmdlet), type.Name));
     }
 
     [Fact]

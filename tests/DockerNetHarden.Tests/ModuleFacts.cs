@@ -57,12 +57,23 @@ internal sealed class CmdletFacts(Type type)
 
     public string? DefaultSet => Attribute.NamedArguments.Where(argument => argument.MemberName == "DefaultParameterSetName").Select(argument => (string?)argument.TypedValue.Value).FirstOrDefault();
 
+    /// <summary>What is emitted in each parameter set; the sets are "" where one attribute is for all.</summary>
+    public IReadOnlyList<(string Sets, Type Type)> OutputsBySet =>
+        [.. Type.GetCustomAttributesData().Where(data => data.AttributeType == typeof(OutputTypeAttribute)).SelectMany(data =>
+        {
+            var sets = data.NamedArguments.Where(argument => argument.MemberName == "ParameterSetName")
+                .SelectMany(argument => (IReadOnlyCollection<CustomAttributeTypedArgument>)argument.TypedValue.Value!).Select(argument => (string)argument.Value!);
+            return ((IReadOnlyCollection<CustomAttributeTypedArgument>)data.ConstructorArguments[0].Value!).Select(argument => (string.Join(' ', sets), (Type)argument.Value!));
+        })];
+
     public IReadOnlyList<Type> OutputTypes =>
         [.. Type.GetCustomAttributesData().Where(data => data.AttributeType == typeof(OutputTypeAttribute))
             .SelectMany(data => (IReadOnlyCollection<CustomAttributeTypedArgument>)data.ConstructorArguments[0].Value!).Select(argument => (Type)argument.Value!)];
 
     public IReadOnlyList<PropertyInfo> Parameters =>
-        [.. Type.GetProperties().Where(property => ParameterData(property).Any()).OrderBy(property => property.Name, StringComparer.Ordinal)];
+        // A parameter of the class itself hides its base's of the same name, here as in PowerShell.
+        [.. Type.GetProperties().Where(property => ParameterData(property).Any()).GroupBy(property => property.Name, StringComparer.Ordinal)
+            .Select(same => same.FirstOrDefault(property => property.DeclaringType == Type) ?? same.Single()).OrderBy(property => property.Name, StringComparer.Ordinal)];
 
     public static IEnumerable<CustomAttributeData> ParameterData(PropertyInfo property) =>
         property.GetCustomAttributesData().Where(data => data.AttributeType == typeof(ParameterAttribute));

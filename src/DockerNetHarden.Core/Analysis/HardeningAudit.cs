@@ -25,6 +25,7 @@ public static class HardeningAudit
         new BackendCheck(),
         new SeveralNetworksCheck(),
         new OpenConnectionCheck(),
+        new SavedCheck(),
     ];
 
     /// <summary>The findings, the worst first.</summary>

@@ -77,6 +77,12 @@ public enum HostFailure
 
     /// <summary>The rollback could not be armed, or could not take the change back.</summary>
     RollbackFailed,
+
+    /// <summary>Rules cannot be saved in the way that was asked for: the host has not what it needs.</summary>
+    CannotSave,
+
+    /// <summary>What is to be there after the next start could not be written.</summary>
+    SaveFailed,
 }
 
 /// <summary>A failure of one host: the reason as data, the message with cause and way out.</summary>

@@ -59,5 +59,6 @@ internal static partial class HostPrograms
         .Section("ipvs", "cat /proc/net/ip_vs", when: "[ -e /proc/net/ip_vs ]")
         .Section("ipsets", "$S ipset save", when: "command -v ipset >/dev/null")
         // head's exit code hides the command's: its errors tell.
-        .Section("connections", "(\n" + Connections + "\n) | head -n 20001", when: "[ -e /proc/net/nf_conntrack ] || command -v conntrack >/dev/null");
+        .Section("connections", "(\n" + Connections + "\n) | head -n 20001", when: "[ -e /proc/net/nf_conntrack ] || command -v conntrack >/dev/null")
+        .ShowFiles();
 }

@@ -29,6 +29,7 @@ internal sealed partial class HostReading
             Sysctls = Sysctls(),
             DaemonSettings = DaemonSettings(),
             Connections = Connections(lean),
+            Saved = Saved(),
         };
         if (Text("ip").Contains("BusyBox", StringComparison.OrdinalIgnoreCase))
         {
@@ -36,6 +37,19 @@ internal sealed partial class HostReading
                 unread.TryAdd(part, HalfIp);
         }
         return whole with { Unread = unread };
+    }
+
+    private SavedFiles? Saved()
+    {
+        try
+        {
+            return PersistenceProgram.ReadFiles(host, reply);
+        }
+        catch (HostException error)
+        {
+            unread["Saved"] = error.Message;
+            return null;
+        }
     }
 
     private T Part<T>(string part, string section, Func<ShellSection, T> read, T none, string? missing)

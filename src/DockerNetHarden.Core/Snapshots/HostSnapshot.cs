@@ -116,6 +116,9 @@ public sealed record HostSnapshot
     /// </summary>
     public IReadOnlyDictionary<string, string> Unread { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
+    /// <summary>What stands on the host's disk for its next start; null where it was not looked at.</summary>
+    public SavedFiles? Saved { get; init; }
+
     /// <summary>What could not be read and is not needed for every task, a sentence each: a daemon.json that is no JSON, rules of the implementation that Docker does not use.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 }

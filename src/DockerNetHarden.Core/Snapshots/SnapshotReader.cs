@@ -41,6 +41,7 @@ internal static partial class SnapshotReader
             Sysctls = root["sysctls"].Map(),
             DaemonSettings = root["daemonSettings"].Map(),
             Connections = root["connections"].Maybe(static node => node.List(Connection)),
+            Saved = root["saved"].Maybe(static node => new SavedFiles { Texts = node["texts"].Map(), Links = node["links"].Texts(), Systems = node["systems"].Texts() }),
             Unread = root["unread"].Map(),
             Warnings = root["warnings"].Texts(),
         };

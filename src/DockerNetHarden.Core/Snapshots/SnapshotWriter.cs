@@ -37,8 +37,18 @@ internal static partial class SnapshotWriter
             json.List("connections", connections, Write);
         else
             json.WriteNull("connections");
+        json.Member("saved", snapshot.Saved, Write);
         json.Map("unread", snapshot.Unread);
         json.Texts("warnings", snapshot.Warnings);
+        json.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter json, SavedFiles saved)
+    {
+        json.WriteStartObject();
+        json.Map("texts", saved.Texts);
+        json.Texts("links", saved.Links);
+        json.Texts("systems", saved.Systems);
         json.WriteEndObject();
     }
 

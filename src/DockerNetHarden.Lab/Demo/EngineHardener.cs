@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Docker;
+using DockerNetHarden.Lab.Linux;
+using DockerNetHarden.Persistence;
 using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Lab.Demo;
@@ -26,6 +28,17 @@ public sealed class EngineHardener : IHardener
                 await Fleet.ApplyAsync([new FleetHost(new DockerHost(shell, new LocalDockerSource(docker)))], snapshot => Plan.From(rules, snapshot), 1, sink, stop).ConfigureAwait(false);
                 return sink.Text;
             }
+        }
+    }
+
+    public async Task<string> SaveAsync(LabHost lab, OwnFiles files, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        var shell = new ProcessShell("localhost", files.Shell[0], [.. files.Shell.Skip(1), "/bin/sh"]);
+        await using (shell.ConfigureAwait(false))
+        {
+            var saved = await new RuleSaver(shell).SaveAsync(PersistenceMethod.Systemd, static (_, _) => Task.FromResult(true), stop).ConfigureAwait(false);
+            return $"{saved.HostName}: {saved.Status} by {saved.Method}, {saved.Count} rules, {string.Join(", ", saved.Files)}";
         }
     }
 

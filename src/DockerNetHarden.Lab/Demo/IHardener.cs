@@ -1,3 +1,5 @@
+using DockerNetHarden.Lab.Linux;
+
 namespace DockerNetHarden.Lab.Demo;
 
 /// <summary>A way to harden a lab's host: through the module's cmdlets, or through the engine directly. The demo shows the same with either.</summary>
@@ -9,4 +11,11 @@ public interface IHardener
     /// <summary>Writes the rules of every control to the lab's host; returns what is worth showing of it.</summary>
     /// <exception cref="LabException">The host was not hardened; the message says why.</exception>
     Task<string> HardenAsync(LabHost lab, CancellationToken stop);
+
+    /// <summary>Saves what is applied for the host's next start; returns what is worth showing of it.</summary>
+    /// <param name="lab">The lab.</param>
+    /// <param name="files">The files of its host.</param>
+    /// <param name="stop">Stops it.</param>
+    /// <exception cref="LabException">Nothing was saved; the message says why.</exception>
+    Task<string> SaveAsync(LabHost lab, OwnFiles files, CancellationToken stop);
 }

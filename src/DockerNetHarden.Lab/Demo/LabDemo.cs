@@ -43,7 +43,7 @@ internal sealed partial class LabDemo(IHardener hardener, TextWriter output, Sty
             await SayAsync("\n" + style.Heading("The rules in place, and the packets that they met")).ConfigureAwait(false);
             await ShowRulesAsync(lab, stop).ConfigureAwait(false);
 
-            return checks.Zip(after).All(pair => pair.First.IsAsPromised(pair.Second));
+            return checks.Zip(after).All(pair => pair.First.IsAsPromised(pair.Second)) & await new LabReboot(hardener, output, style).RunAsync(lab, stop).ConfigureAwait(false);
         }
     }
 

@@ -1,3 +1,5 @@
+using DockerNetHarden.Lab.Linux;
+
 namespace DockerNetHarden.Lab.Demo;
 
 /// <summary>Hardens through the module's cmdlets, in a pwsh on the lab's host.</summary>
@@ -20,9 +22,21 @@ public sealed class PwshHardener : IHardener
     public string Description =>
         "Block-ContainerMetadataAccess; Block-ContainerHostAccess; Block-ContainerInternalAccess; Set-SmtpRateLimit | Invoke-FirewallRule";
 
-    public async Task<string> HardenAsync(LabHost lab, CancellationToken stop)
+    public Task<string> HardenAsync(LabHost lab, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(lab);
+        return RunAsync(lab, lab.Shell, "Harden", stop);
+    }
+
+    public Task<string> SaveAsync(LabHost lab, OwnFiles files, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(lab);
+        ArgumentNullException.ThrowIfNull(files);
+        return RunAsync(lab, files.Shell, "Save", stop);
+    }
+
+    private async Task<string> RunAsync(LabHost lab, IReadOnlyList<string> place, string step, CancellationToken stop)
+    {
         var script = Path.Combine(lab.Folder, "harden.ps1");
         var source = typeof(PwshHardener).Assembly.GetManifestResourceStream("harden.ps1")!;
         await using (source.ConfigureAwait(false))
@@ -31,7 +45,8 @@ public sealed class PwshHardener : IHardener
             await using (file.ConfigureAwait(false))
                 await source.CopyToAsync(file, stop).ConfigureAwait(false);
         }
-        var result = await lab.ExecAsync([pwsh, "-NoProfile", "-NonInteractive", "-File", script, "-Module", module], stop: stop).ConfigureAwait(false);
+        Dictionary<string, string> environment = new(StringComparer.Ordinal) { ["DOCKER_HOST"] = lab.DockerHost };
+        var result = await ProcessRun.RunAsync([.. place, pwsh, "-NoProfile", "-NonInteractive", "-File", script, "-Module", module, "-Step", step], stop, null, environment).ConfigureAwait(false);
         return result.OrThrow().Trim();
     }
 }

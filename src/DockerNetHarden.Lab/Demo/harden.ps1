@@ -1,10 +1,19 @@
 #requires -Version 7.4
 param(
     [Parameter(Mandatory)]
-    [string] $Module
+    [string] $Module,
+
+    [ValidateSet('Harden', 'Save')]
+    [string] $Step = 'Harden'
 )
 $ErrorActionPreference = 'Stop'
 Import-Module $Module
+
+if ($Step -eq 'Save') {
+    # The throwaway host was not started by systemd, so Auto would find nothing.
+    Save-FirewallRule -Method Systemd | Format-List HostName, Method, Status, Enabled, Unit, Count, Files | Out-String -Width 140
+    return
+}
 
 & {
     Block-ContainerMetadataAccess

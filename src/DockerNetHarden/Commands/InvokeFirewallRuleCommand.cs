@@ -1,7 +1,6 @@
 using System.Management.Automation;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Planning;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Commands;
 
@@ -11,7 +10,6 @@ namespace DockerNetHarden.Commands;
 public sealed class InvokeFirewallRuleCommand : HostCmdlet
 {
     private RuleInput? _input;
-    private IReadOnlyDictionary<HostTarget, IReadOnlyList<FirewallRule>> _rules = new Dictionary<HostTarget, IReadOnlyList<FirewallRule>>();
 
     // Untyped: a typed array would drop what does not bind and apply the rest.
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, HelpMessage = "Rules, objects with a property Rules, rules as text, or rules from JSON or CLIXML.")]
@@ -47,15 +45,21 @@ public sealed class InvokeFirewallRuleCommand : HostCmdlet
 
     protected override void EndProcessing()
     {
-        _rules = _input!.Complete();
+        _input!.Complete();
         WorkOnHosts();
     }
 
     private protected override Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
     {
+        var rules = _input!.Of(host.Target);
+        if (rules.Count == 0)
+        {
+            queue.Warning(host.Name, "No rule mends these findings; read their Remedy.");
+            return Task.CompletedTask;
+        }
         var options = new PlanOptions { Prune = Prune, Force = Force, CreateChain = CreateChain };
         var rollback = RollbackAfter > 0 ? new RollbackOptions(TimeSpan.FromSeconds(RollbackAfter)) : null;
-        return Fleet.ApplyAsync([host.ForFleet()], before => Plan.From(_rules[host.Target], before, options), 1, queue, stop, rollback);
+        return Fleet.ApplyAsync([host.ForFleet()], before => Plan.From(rules, before, options), 1, queue, stop, rollback);
     }
 
     // Rules that all stand in the input stay; a control of which nothing stays is asked about.

@@ -1,24 +1,26 @@
 using System.Management.Automation;
 using DockerNetHarden.Completion;
 using DockerNetHarden.Hosts;
+using DockerNetHarden.Persistence;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>Removes rules of ours; what has no mark is refused.</summary>
+/// <summary>Removes rules of ours, or what was saved of them; what has no mark is refused.</summary>
 [Cmdlet(VerbsCommon.Remove, "FirewallRule", SupportsShouldProcess = true, DefaultParameterSetName = RuleSet)]
-[OutputType(typeof(InvocationResult))]
+[OutputType(typeof(InvocationResult), ParameterSetName = [RuleSet, MarkSet, NetworkSet, AllSet])]
+[OutputType(typeof(PersistenceResult), ParameterSetName = [SavedSet])]
 public sealed class RemoveFirewallRuleCommand : HostCmdlet
 {
     private const string RuleSet = "Rule";
     private const string MarkSet = "Control";
     private const string NetworkSet = "Network";
     private const string AllSet = "All";
+    private const string SavedSet = "Saved";
 
     private RuleInput? _input;
-    private IReadOnlyDictionary<HostTarget, IReadOnlyList<FirewallRule>>? _rules;
     private string[]? _controls;
 
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = RuleSet, HelpMessage = "Rules, as Get-FirewallRule or the emitters give them, or as text.")]
@@ -41,6 +43,9 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
     [Parameter(Mandatory = true, ParameterSetName = AllSet, HelpMessage = "All rules that are ours.")]
     public SwitchParameter All { get; set; }
 
+    [Parameter(Mandatory = true, ParameterSetName = SavedSet, HelpMessage = "What Save-FirewallRule saved; the rules that stand stay until the next start.")]
+    public SwitchParameter Saved { get; set; }
+
     protected override void BeginProcessing()
     {
         base.BeginProcessing();
@@ -62,7 +67,7 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
             if (_input!.IsEmpty)
                 return;
             // A rule less is removed less: that opens nothing.
-            _rules = _input.Complete(failOnUpstreamError: false);
+            _input.Complete(failOnUpstreamError: false);
         }
         WorkOnHosts();
     }
@@ -70,7 +75,30 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
     private protected override void Prepare() => _controls = MarkFilter.CheckControls(Control);
 
     private protected override Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop) =>
-        Fleet.ApplyAsync([host.ForFleet()], _rules is null ? before => Plan.Without(IsChosen, before) : before => WithoutRules(_rules[host.Target], before), 1, queue, stop);
+        ParameterSetName is SavedSet ? RemoveSavedAsync(host, queue, stop) : RemoveAppliedAsync(host, queue, stop);
+
+    private async Task RemoveAppliedAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
+    {
+        var saved = (await host.Saver.SavedLinesAsync(stop).ConfigureAwait(false)).ToHashSet(StringComparer.Ordinal);
+        var comesBack = false;
+        await Fleet.ApplyAsync([host.ForFleet()], Planned, 1, queue, stop).ConfigureAwait(false);
+        if (comesBack)
+            queue.Warning(host.Name, "Rules that are saved there are removed from the tables only: its guard puts them back where it runs, and its next start does. Remove-FirewallRule -Saved takes away what is saved, Save-FirewallRule replaces it by what is applied.");
+
+        Plan Planned(HostSnapshot before)
+        {
+            var plan = ParameterSetName is RuleSet ? WithoutRules(_input!.Of(host.Target), before) : Plan.Without(IsChosen, before);
+            comesBack |= plan.Removed.Any(line => saved.Contains(Plan.CommandLine(line)));
+            return plan;
+        }
+    }
+
+    // -Saved:$false chooses nothing.
+    private async Task RemoveSavedAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
+    {
+        if (Saved)
+            queue.Write(await host.Saver.RemoveAsync(queue.AskToSave(host.Name), stop).ConfigureAwait(false));
+    }
 
     // -All:$false chooses nothing.
     private bool IsChosen(RuleMark mark) => ParameterSetName is AllSet ? All : MarkFilter.Holds(_controls, mark.Control) && MarkFilter.Holds(Network, mark.Network);

@@ -1,17 +1,15 @@
 using System.Management.Automation;
-using DockerNetHarden.Planning;
-using DockerNetHarden.Rules;
+using DockerNetHarden.Analysis;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>Says whether rules stand where they can act.</summary>
+/// <summary>Says whether rules stand and decide the packets that they name.</summary>
 [Cmdlet(VerbsDiagnostic.Test, "FirewallRule")]
 [OutputType(typeof(bool))]
-public sealed class TestFirewallRuleCommand : HostCmdlet
+public sealed class TestFirewallRuleCommand : AnalysisCmdlet
 {
     private RuleInput? _input;
-    private IReadOnlyDictionary<HostTarget, IReadOnlyList<FirewallRule>> _rules = new Dictionary<HostTarget, IReadOnlyList<FirewallRule>>();
-    private int _holding;
+    private int _failing;
 
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, HelpMessage = "Rules, objects with a property Rules, rules as text, or rules from JSON or CLIXML.")]
     [Alias("Rule")]
@@ -33,19 +31,27 @@ public sealed class TestFirewallRuleCommand : HostCmdlet
 
     protected override void EndProcessing()
     {
-        _rules = _input!.Complete();
+        _input!.Complete();
         WorkOnHosts();
     }
 
-    private protected override async Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
+    private protected override Task AnalyseAsync(AnalysedHost host, PipelineQueue queue, CancellationToken stop)
     {
-        var problems = RulePresence.Problems(_rules[host.Target], await host.Host.ReadAsync(stop).ConfigureAwait(false));
-        foreach (var problem in problems)
+        var rules = _input!.Of(host.Target);
+        if (rules.Count == 0)
+        {
+            queue.Warning(host.Name, "These findings bring no rule to test.");
+            Interlocked.Increment(ref _failing);
+            return Task.CompletedTask;
+        }
+        foreach (var problem in RuleEffect.Problems(rules, new PacketWalk(host.Snapshot)))
+        {
+            Interlocked.Increment(ref _failing);
             queue.Trace(host.Name, problem);
-        if (problems.Count == 0)
-            Interlocked.Increment(ref _holding);
+        }
+        return Task.CompletedTask;
     }
 
     // One answer for all hosts. A host that could not be read is no proof of anything.
-    private protected override void Finish(PipelineQueue queue) => queue.Write(_holding == _rules.Count);
+    private protected override void Finish(PipelineQueue queue) => queue.Write(_failing == 0 && !queue.HasFailures);
 }

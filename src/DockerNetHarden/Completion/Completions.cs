@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Management.Automation.Language;
+using DockerNetHarden.Analysis;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Rules;
@@ -20,11 +21,25 @@ internal static class Completions
     public static IReadOnlyList<(string Text, string Tip)> Chains() =>
         [.. Hook.All.GroupBy(hook => hook.Chain, StringComparer.Ordinal).Select(chain => (chain.Key, $"Table {string.Join(", ", chain.Select(hook => hook.Table))}"))];
 
-    public static IReadOnlyList<(string Text, string Tip)> Networks()
+    public static IReadOnlyList<(string Text, string Tip)> Destinations() =>
+    [
+        (AccessTargets.Metadata, "The metadata endpoints of all clouds that are known"),
+        (AccessTargets.Host, "Every address of the Docker host, on every port"),
+        (AccessTargets.Internal, "The private, shared and link-local ranges"),
+    ];
+
+    public static IReadOnlyList<(string Text, string Tip)> Protocols() =>
+        [("tcp", "TCP"), ("udp", "UDP"), ("sctp", "SCTP"), ("icmp", "ICMP, of IPv4"), ("icmpv6", "ICMP, of IPv6")];
+
+    public static IReadOnlyList<(string Text, string Tip)> Networks() => Ask(NetworksAsync);
+
+    public static IReadOnlyList<(string Text, string Tip)> Containers() => Ask(ContainersAsync);
+
+    private static IReadOnlyList<(string Text, string Tip)> Ask(Func<DockerClient, CancellationToken, Task<IReadOnlyList<(string Text, string Tip)>>> ask)
     {
         using var stop = new CancellationTokenSource(Patience);
         // On the pool: a connect that hangs must not hang the prompt.
-        var asked = Task.Run(() => AskAsync(stop.Token), stop.Token);
+        var asked = Task.Run(() => AskAsync(ask, stop.Token), stop.Token);
         try
         {
             return asked.Wait(Patience) ? asked.Result : [];
@@ -55,13 +70,17 @@ internal static class Completions
             ? text
             : $"'{CodeGeneration.EscapeSingleQuotedStringContent(text)}'";
 
-    private static async Task<IReadOnlyList<(string Text, string Tip)>> AskAsync(CancellationToken stop)
+    private static async Task<IReadOnlyList<(string Text, string Tip)>> AskAsync(
+        Func<DockerClient, CancellationToken, Task<IReadOnlyList<(string Text, string Tip)>>> ask, CancellationToken stop)
     {
         var client = new DockerClient(DockerEndpoint.FromEnvironment());
         await using (client.ConfigureAwait(false))
-        {
-            var networks = await client.ListNetworksAsync(stop).ConfigureAwait(false);
-            return [.. networks.Select(network => (network.Name, $"{network.Driver} {network.Bridge} {string.Join(", ", network.Subnets)}".Trim()))];
-        }
+            return await ask(client, stop).ConfigureAwait(false);
     }
+
+    private static async Task<IReadOnlyList<(string Text, string Tip)>> NetworksAsync(DockerClient client, CancellationToken stop) =>
+        [.. (await client.ListNetworksAsync(stop).ConfigureAwait(false)).Select(network => (network.Name, $"{network.Driver} {network.Bridge} {string.Join(", ", network.Subnets)}".Trim()))];
+
+    private static async Task<IReadOnlyList<(string Text, string Tip)>> ContainersAsync(DockerClient client, CancellationToken stop) =>
+        [.. (await client.ListContainersAsync(stop).ConfigureAwait(false)).Select(container => (container.Name, $"{container.Image} {container.State} {string.Join(", ", container.Addresses.Select(address => address.Network))}".Trim()))];
 }

@@ -32,9 +32,9 @@ internal sealed partial class CommandFailure : Exception
         $"An error arose in this pipeline while the rules came in ({error}), so some may be missing. Nothing was read or changed.",
         "Mend the error. Or collect the rules first ($rules = ...), look at them, and apply what you collected ($rules | Invoke-FirewallRule).", error);
 
-    public static CommandFailure ConflictingParameters(string one, string other) => new(
+    public static CommandFailure ConflictingParameters(string one, string other, string? reason = null) => new(
         ErrorIds.ConflictingParameters, ErrorCategory.InvalidArgument,
-        $"-{one} and -{other} contradict each other.", $"Give one of them.", one);
+        $"-{one} and -{other} contradict each other{(reason is null ? "" : ": " + reason)}.", $"Give one of them.", one);
 
     public static CommandFailure NothingToBlock() => new(
         ErrorIds.NothingToBlock, ErrorCategory.InvalidArgument,

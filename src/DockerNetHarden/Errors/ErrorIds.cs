@@ -16,6 +16,8 @@ internal static class ErrorIds
     public const string UnknownProvider = "UnknownProvider";
     public const string ConflictingParameters = "ConflictingParameters";
     public const string NothingToBlock = "NothingToBlock";
+    public const string ExportNeedsHost = "ExportNeedsHost";
+    public const string InvalidImage = "InvalidImage";
     public const string NoRule = "NoRule";
     public const string UpstreamError = "UpstreamError";
     public const string CannotAsk = "CannotAsk";
@@ -36,6 +38,10 @@ internal static class ErrorIds
     public const string NotOurs = "NotOurs";
     public const string NetworkDiffers = "NetworkDiffers";
     public const string NetworkNotFound = "NetworkNotFound";
+    public const string ContainerNotFound = "ContainerNotFound";
+    public const string SourceNotFound = "SourceNotFound";
+    public const string NotBridged = "NotBridged";
+    public const string NotChecked = "NotChecked";
 
     // The host.
     public const string ShellNotStarted = "ShellNotStarted";
@@ -62,6 +68,8 @@ internal static class ErrorIds
     public const string RollbackUnknown = "RollbackUnknown";
     public const string RolledBack = "RolledBack";
     public const string RollbackFailed = "RollbackFailed";
+    public const string CannotSave = "CannotSave";
+    public const string SaveFailed = "SaveFailed";
 
     // Docker.
     public const string DockerNotInstalled = "DockerNotInstalled";

@@ -64,6 +64,8 @@ internal static class ErrorRecords
         HostFailure.RollbackUnknown => (ErrorIds.RollbackUnknown, ErrorCategory.ObjectNotFound, "Look at the host with Get-FirewallRule."),
         HostFailure.RolledBack => (ErrorIds.RolledBack, ErrorCategory.OperationStopped, "Apply again, and confirm sooner."),
         HostFailure.RollbackFailed => (ErrorIds.RollbackFailed, ErrorCategory.WriteError, "Look at the host with Get-FirewallRule."),
+        HostFailure.CannotSave => (ErrorIds.CannotSave, ErrorCategory.NotInstalled, "Take another -Method, or install what this one needs."),
+        HostFailure.SaveFailed => (ErrorIds.SaveFailed, ErrorCategory.WriteError, "Correct the reason and run the command again: it writes what is missing."),
         _ => throw new ArgumentOutOfRangeException(nameof(failure), failure, null),
     };
 

@@ -37,6 +37,9 @@ public abstract class AnalysisCmdlet : HostCmdlet
             return;
         }
         var snapshot = await SnapshotPaths.ReadAsync(path, stop).ConfigureAwait(false);
+        // What a host wrote of itself says localhost. Here that is another machine, and what is piped on would be done to the wrong one.
+        if (string.Equals(snapshot.HostName, HostTarget.LocalName, StringComparison.OrdinalIgnoreCase))
+            snapshot = snapshot with { HostName = HostTarget.NameOfSnapshot(path) };
         await AnalyseAsync(new AnalysedHost(snapshot, target, null), queue, stop).ConfigureAwait(false);
     }
 
@@ -45,7 +48,8 @@ public abstract class AnalysisCmdlet : HostCmdlet
         // PowerShell takes back what the object before brought, but does not tell that it did: null is no file.
         if (Snapshot is null)
             return IsGiven(nameof(Snapshot)) && !IsGiven(nameof(HostName)) ? throw CommandFailure.SnapshotNotFound("") : null;
-        if (Array.Find(HostParameters, IsGiven) is { } other)
+        // Rules and findings bring the name of the host that they are of: a file is looked at all the same.
+        if (Array.Find(HostParameters, IsHostArgument) is { } other)
             throw CommandFailure.ConflictingTargets(nameof(Snapshot), other);
         return Snapshot.Length == 0 ? throw CommandFailure.SnapshotNotFound("") : targets.AddSnapshots(Snapshot.SelectMany(path => SnapshotPaths.Resolve(this, path)));
     }

@@ -11,7 +11,7 @@ public abstract partial class HostCmdlet
     private static readonly string[] SshParameters = [nameof(UserName), nameof(Port), nameof(KeyFilePath), nameof(ConnectingTimeout), nameof(Options)];
 
     private TargetList? _targets;
-    private bool _hostsAreArguments;
+    private HashSet<string> _arguments = [];
     private string? _idle;
 
     [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "Hosts to reach by ssh, each as host, user@host or user@host:port; localhost is this machine.")]
@@ -62,6 +62,9 @@ public abstract partial class HostCmdlet
     /// <summary>The hosts of the object that is being processed.</summary>
     private protected IReadOnlyList<HostTarget> CurrentTargets { get; private set; } = [];
 
+    // A command that asks about ports has a -Port of its own for them; the ssh server's is then written behind the host's name.
+    private protected virtual bool HasSshPort => true;
+
     private TargetList Targets => _targets ??= new TargetList
     {
         ConnectTimeout = IsGiven(nameof(ConnectingTimeout)) ? TimeSpan.FromMilliseconds(ConnectingTimeout) : null,
@@ -79,15 +82,15 @@ public abstract partial class HostCmdlet
             Idle = IsGiven(nameof(IdleTimeout)) ? IdleTimeout : null,
         });
         // Here only arguments are bound; what the pipeline brings comes later.
-        _hostsAreArguments = IsGiven(nameof(HostName));
-        _idle = SshParameters.FirstOrDefault(IsGiven);
+        _arguments = [.. MyInvocation.BoundParameters.Keys];
+        _idle = SshParameters.FirstOrDefault(IsHostArgument);
         if (IsGiven(nameof(Session)))
         {
-            if ((_hostsAreArguments ? nameof(HostName) : SshParameters.FirstOrDefault(parameter => parameter is not nameof(ConnectingTimeout) && IsGiven(parameter))) is { } other)
+            if ((IsHostArgument(nameof(HostName)) ? nameof(HostName) : SshParameters.FirstOrDefault(parameter => parameter is not nameof(ConnectingTimeout) && IsHostArgument(parameter))) is { } other)
                 Refuse(CommandFailure.ConflictingTargets(nameof(Session), other));
         }
         // What ssh would read as 'leave it out' was meant as a port.
-        else if (IsGiven(nameof(Port)) && Port is not (>= 1 and <= 65535))
+        else if (IsHostArgument(nameof(Port)) && Port is not (>= 1 and <= 65535))
             Refuse(CommandFailure.InvalidHostName(HostName is [{ } host, ..] ? host : "", $"{Port} is no port: 1 to 65535 are."));
     }
 
@@ -124,7 +127,7 @@ public abstract partial class HostCmdlet
         if (IsGiven(nameof(HostName)))
         {
             // PowerShell takes back what the object before brought, but does not tell that it did. Where no object named a host, this one names null.
-            if (HostName is null && !_hostsAreArguments && Targets.All.Count > 0)
+            if (HostName is null && !IsHostArgument(nameof(HostName)) && Targets.All.Count > 0)
                 return Targets.AddUnnamed();
             // An empty cell of a CSV file comes as 0.
             return Targets.Add(HostName ?? [], UserName, Port is 0 ? null : Port);
@@ -137,6 +140,9 @@ public abstract partial class HostCmdlet
         var all = Targets.All;
         return all.Count > 0 && _idle is { } idle && all.All(static target => target.IsLocal) ? throw CommandFailure.NoHostFor(idle) : all;
     }
+
+    /// <summary>Whether a parameter that says how hosts are reached was written on the command line; what objects of the pipeline bring is theirs.</summary>
+    private protected bool IsHostArgument(string parameter) => _arguments.Contains(parameter) && (HasSshPort || parameter is not nameof(Port));
 
     private protected bool IsGiven(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
 }

@@ -1,5 +1,6 @@
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Docker;
+using DockerNetHarden.Hosts.Probing;
 using DockerNetHarden.Hosts.Ssh;
 
 namespace DockerNetHarden.Commands;
@@ -25,6 +26,9 @@ internal sealed class HostConnection : IAsyncDisposable
 
     public IHostDocker Docker { get; }
 
+    /// <summary>What saves the host's rules for its next start.</summary>
+    public RuleSaver Saver => new(_shell);
+
     public static HostConnection Open(HostTarget target, bool sudo, ShellTimeouts timeouts)
     {
         if (target.IsLocal)
@@ -47,6 +51,9 @@ internal sealed class HostConnection : IAsyncDisposable
 
     /// <summary>Tells the host that a change may stay.</summary>
     public Task ConfirmAsync(string rollbackId, CancellationToken stop) => RollbackConfirmation.ConfirmAsync(_shell, rollbackId, stop);
+
+    /// <summary>Tries real connections from inside containers of the host.</summary>
+    public Task<IReadOnlyList<ProbeResult>> ProbeAsync(IReadOnlyList<ConnectionProbe> probes, CancellationToken stop) => ProbeProgram.RunAsync(_shell, probes, stop);
 
     public async ValueTask DisposeAsync()
     {

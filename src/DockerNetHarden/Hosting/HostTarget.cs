@@ -42,6 +42,9 @@ internal sealed class HostTarget : IEquatable<HostTarget>
     public static HostTarget Over(PSSession session, TimeSpan? connectTimeout = null) =>
         new(NameOf(session.ComputerName, session.Name), "session\n" + session.InstanceId) { Session = session, ConnectTimeout = connectTimeout ?? TimeSpan.FromSeconds(15) };
 
+    /// <summary>A name that no host can have.</summary>
+    internal static string NameOfSnapshot(string path) => "snapshot:" + path;
+
     internal static string NameOf(string? computer, string session) =>
         string.IsNullOrEmpty(computer) || string.Equals(computer, LocalName, StringComparison.OrdinalIgnoreCase) ? "session:" + session : computer;
 

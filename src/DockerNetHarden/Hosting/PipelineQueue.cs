@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
 using DockerNetHarden.Hosts;
+using DockerNetHarden.Persistence;
 using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Commands;
@@ -19,6 +20,9 @@ internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?>
     private readonly Channel<PipelineMessage> _messages = Channel.CreateUnbounded<PipelineMessage>();
     private readonly ConcurrentDictionary<string, bool> _failed = new(StringComparer.Ordinal);
     private int _done;
+
+    /// <summary>Whether any host had an error until now.</summary>
+    public bool HasFailures => !_failed.IsEmpty;
 
     /// <exception cref="OperationCanceledException">The command was stopped.</exception>
     public IEnumerable<PipelineMessage> Read(CancellationToken stop) => _messages.Reader.ReadAllAsync(stop).ToBlockingEnumerable(stop);
@@ -63,6 +67,12 @@ internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?>
         $"On {host}, lines that go out (-) and in (+):\n{plan.Diff}",
         $"Change the firewall of {host}? Lines that go out (-) and in (+):\n{plan.Diff}",
         danger(plan), stop);
+
+    /// <summary>Asks before files of a host are changed.</summary>
+    public Func<PersistencePlan, CancellationToken, Task<bool>> AskToSave(string host) => (plan, stop) => AskAsync(
+        $"On {host}, files that are written (+) and that go (-):\n{plan.Diff}",
+        $"Change what {host} loads at its next start? Files that are written (+) and that go (-):\n{plan.Diff}",
+        null, stop);
 
     private void Post(PipelineMessage message) => _messages.Writer.TryWrite(message);
 

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Management.Automation;
+using DockerNetHarden.Analysis;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 
@@ -17,6 +18,8 @@ internal sealed class RuleInput
     private readonly PSCmdlet _cmdlet;
     private readonly object? _lastError;
     private readonly Dictionary<HostTarget, List<FirewallRule>> _rules = [];
+    private IReadOnlyDictionary<HostTarget, IReadOnlyList<FirewallRule>> _complete = new Dictionary<HostTarget, IReadOnlyList<FirewallRule>>();
+    private readonly HashSet<HostTarget> _withRemedies = [];
     private int _position;
 
     /// <summary>Made in BeginProcessing: the whole pipeline has begun by then, and nothing has come yet.</summary>
@@ -29,6 +32,9 @@ internal sealed class RuleInput
     /// <summary>Whether anything came at all.</summary>
     public bool IsEmpty => _position == 0;
 
+    /// <summary>The rules of a host, after <see cref="Complete"/>; empty where only findings came that no rule mends.</summary>
+    public IReadOnlyList<FirewallRule> Of(HostTarget host) => _complete[host];
+
     /// <summary>Takes what came, for the hosts that came with it.</summary>
     public void Add(PSObject?[]? elements, IReadOnlyList<HostTarget> hosts)
     {
@@ -39,11 +45,14 @@ internal sealed class RuleInput
             {
                 _position++;
                 var rules = Convert(element, nested: false).ToList();
+                var isFinding = IsFinding(element);
                 foreach (var host in hosts)
                 {
                     if (!_rules.TryGetValue(host, out var own))
                         _rules.Add(host, own = []);
                     own.AddRange(rules);
+                    if (isFinding)
+                        _withRemedies.Add(host);
                 }
             }
         }
@@ -55,14 +64,15 @@ internal sealed class RuleInput
 
     /// <summary>All rules that came, by host; each rule once, though it came once for each row of a table.</summary>
     /// <param name="failOnUpstreamError">Whether an error elsewhere in the pipeline matters: a rule less means a hole.</param>
-    public IReadOnlyDictionary<HostTarget, IReadOnlyList<FirewallRule>> Complete(bool failOnUpstreamError = true)
+    public void Complete(bool failOnUpstreamError = true)
     {
         var last = LastError();
         if (failOnUpstreamError && last is not null && !ReferenceEquals(last, _lastError))
             _cmdlet.ThrowTerminatingError(ErrorRecords.From(CommandFailure.UpstreamError(last), null));
-        if (_rules.Count == 0 || _rules.Values.Any(rules => rules.Count == 0))
+        // A finding may have nothing but words; anything else that brings no rule was meant to bring some.
+        if (_rules.Count == 0 || _rules.Any(each => each.Value.Count == 0 && !_withRemedies.Contains(each.Key)))
             _cmdlet.ThrowTerminatingError(ErrorRecords.From(CommandFailure.NoRule(), null));
-        return _rules.ToDictionary(each => each.Key, each => (IReadOnlyList<FirewallRule>)[.. each.Value.Distinct()]);
+        _complete = _rules.ToDictionary(each => each.Key, each => (IReadOnlyList<FirewallRule>)[.. each.Value.Distinct()]);
     }
 
     // $Error holds the newest first, handled ones too: a command that errs and goes on may have left a rule out.
@@ -99,6 +109,10 @@ internal sealed class RuleInput
             ? [Checked(() => FirewallRule.FromProperties(bag), value)]
             : throw Refuse($"it is {Name(value)} ({value}).", value);
     }
+
+    // Of the process itself, or as it comes back from JSON or CLIXML.
+    private static bool IsFinding(PSObject? element) =>
+        element?.BaseObject is HardeningFinding || (element?.BaseObject is PSCustomObject && element.Properties[nameof(HardeningFinding.Remedy)] is not null);
 
     private static Dictionary<string, object?> Properties(object element, object value)
     {

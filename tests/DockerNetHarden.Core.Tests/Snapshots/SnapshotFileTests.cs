@@ -56,6 +56,7 @@ public sealed class SnapshotFileTests
         DaemonSettings = new Dictionary<string, string> { ["icc"] = "false" },
         Connections = [new OpenConnection(Family.IPv4, "tcp", Cidr.Parse("172.18.0.2"), Cidr.Parse("169.254.169.254"), 80)],
         Unread = new Dictionary<string, string> { ["Nft"] = "no right" },
+        Saved = new SavedFiles { Texts = new Dictionary<string, string> { ["/etc/docker-net-harden/saved"] = "[iptables]\n4 iptables\n" }, Links = ["/etc/a"], Systems = ["systemd"] },
         Warnings = ["a warning"],
     };
 

@@ -1,4 +1,5 @@
 using DockerNetHarden.Lab.Demo;
+using DockerNetHarden.Lab.Linux;
 using DockerNetHarden.Lab.Services;
 
 namespace DockerNetHarden.Lab.Tests;
@@ -18,6 +19,7 @@ public sealed class DemoTests
         Assert.Matches(@"the web outside +203\.0\.113\.25:80 +Open +Open", text);
         Assert.Matches(@"\n +[1-9][0-9]*  -A DNH-METADATA -d 169\.254\.169\.254/32 .*-j REJECT", text);
         Assert.DoesNotContain("\e[", text, StringComparison.Ordinal);
+        Assert.Matches(@"\n0 of [1-9][0-9]+ requests for metadata got through while dockerd started", text);
         Assert.Contains("Every check came to what hardening promises.", text, StringComparison.Ordinal);
     }
 
@@ -38,10 +40,22 @@ public sealed class DemoTests
         public string Description => "nothing";
 
         public Task<string> HardenAsync(LabHost lab, CancellationToken stop) => Task.FromResult("");
+
+        public Task<string> SaveAsync(LabHost lab, OwnFiles files, CancellationToken stop) => SaveAsync(files, "");
+
+        internal static async Task<string> SaveAsync(OwnFiles files, string code)
+        {
+            string[] arguments = [.. files.Shell.Skip(1), "/bin/sh", "-c", "mkdir /etc/docker-net-harden && printf '%s' \"$1\" >/etc/docker-net-harden/loader", "sh", code];
+            using var process = System.Diagnostics.Process.Start(files.Shell[0], arguments);
+            await process.WaitForExitAsync();
+            return "";
+        }
     }
 
     private sealed class HandWrittenRules : IHardener
     {
+        private string _loader = "";
+
         public string Description => "rules written by hand";
 
         public async Task<string> HardenAsync(LabHost lab, CancellationToken stop)
@@ -73,9 +87,13 @@ public sealed class DemoTests
                 COMMIT
 
                 """;
+            // Where containers live on, Docker 20.10 makes no jump to DOCKER-USER when it starts.
+            _loader = $"iptables-nft -N DOCKER-USER; iptables-nft -I FORWARD -j DOCKER-USER; iptables-nft-restore --noflush <<'EOT'\n{Text}EOT\n";
             (await lab.ExecAsync([lab.Iptables + "-restore", "--noflush"], Text, stop)).OrThrow();
             (await lab.ExecAsync([lab.Iptables.Replace("ip", "ip6", StringComparison.Ordinal) + "-restore", "--noflush"], Six, stop)).OrThrow();
             return "";
         }
+
+        public Task<string> SaveAsync(LabHost lab, OwnFiles files, CancellationToken stop) => NoRules.SaveAsync(files, _loader);
     }
 }

@@ -43,7 +43,7 @@ internal sealed class ShadowCheck : ICheck
     }
 
     // A rule that says where its packets must not leave means forwarded packets; one without a destination means those of its own hook.
-    private static Answer Through(FirewallRule rule, Answer open, string bridge)
+    internal static Answer Through(FirewallRule rule, Answer open, string bridge)
     {
         var packets = PacketSet.Of(RulePackets.Of(rule, bridge)!);
         var way = rule.OutInterface is not null ? open.Where(part => part.Path == PacketPath.Forward && part.NewDestination is null && !string.Equals(part.OutInterface, bridge, StringComparison.Ordinal))

@@ -80,6 +80,21 @@ internal static class RollbackProgram
         mkdir "$b/$1/decided" && printf 'disarmed\n' >"$b/$1/decided/by"
         """;
 
+    /// <summary>Exits with <see cref="OtherPending"/> and prints its id where anybody's rollback waits in this network namespace. To be run as root.</summary>
+    internal const string Pending = """
+        ns=$(readlink /proc/self/ns/net 2>/dev/null | tr -cd 0-9)
+        for o in /run/docker-net-harden/"${ns:-0}"/*/ /run/user/*/docker-net-harden/"${ns:-0}"/*/ /tmp/docker-net-harden-*/"${ns:-0}"/*/; do
+        o=${o%/}
+        if ! [ -d "$o" ] || [ -d "$o/decided" ]; then continue; fi
+        p=
+        { read -r p <"$o/pid"; } 2>/dev/null
+        if [ -n "$p" ] && tr '\0' ' ' <"/proc/$p/cmdline" 2>/dev/null | grep -qF "dnh-rollback ${o##*/} "; then
+        printf '%s\n' "${o##*/}"
+        exit 12
+        fi
+        done
+        """;
+
     /// <summary>
     /// Asks after a rollback, and confirms it where $2 says so. Prints who decided (<c>confirmed</c>, <c>fired</c>, or <c>pending</c>), and
     /// how a rollback ended. $1 id.

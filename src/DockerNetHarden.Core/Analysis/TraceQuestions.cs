@@ -1,0 +1,148 @@
+using System.Globalization;
+using DockerNetHarden.Docker;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Analysis;
+
+/// <summary>Makes a request into questions to one host: for each network, or container on a network, and each destination one a family. Pure.</summary>
+public sealed class TraceQuestions
+{
+    // Every interface has one (RFC 4291, 2.8), whether its network has IPv6 or not; over it the host is reached.
+    private static readonly Cidr LinkLocal = Cidr.Parse("fe80::/10");
+
+    private readonly TraceRequest _request;
+    private readonly HostSnapshot _host;
+    private readonly List<TraceProblem> _problems = [];
+
+    private TraceQuestions(TraceRequest request, HostSnapshot host) => (_request, _host) = (request, host);
+
+    /// <summary>The questions, in the order of networks and destinations.</summary>
+    public IReadOnlyList<TraceQuestion> All { get; private set; } = [];
+
+    /// <summary>What of the request cannot be asked.</summary>
+    public IReadOnlyList<TraceProblem> Problems => _problems;
+
+    /// <summary>Makes the questions.</summary>
+    public static TraceQuestions Of(TraceRequest request, HostSnapshot host)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(host);
+        var questions = new TraceQuestions(request, host);
+        questions.All = [.. questions.Places().SelectMany(questions.Ask)];
+        return questions;
+    }
+
+    /// <summary>Where packets come in, and which sources they have.</summary>
+    private sealed record Place(DockerNetwork Network, string? Container, IReadOnlyList<Cidr> Sources);
+
+    private IEnumerable<Place> Places()
+    {
+        if (_request.Containers.Count > 0)
+            return _request.Containers.SelectMany(Container);
+        if (_request.Networks.Count > 0)
+            return _request.Networks.SelectMany(Network);
+        if (_request.Source is { } source)
+            return Holding(source);
+        return Bridged(_host.Networks, isAskedFor: false).Select(Whole);
+    }
+
+    private IEnumerable<Place> Network(string name)
+    {
+        var found = _host.Networks.Where(network => string.Equals(network.Name, name, StringComparison.Ordinal)).ToList();
+        if (found.Count == 0)
+            Report(TraceProblemKind.NetworkUnknown, name, $"{_host.HostName} has no Docker network '{name}'; its networks are {List(_host.Networks.Select(network => network.Name))}.");
+        return Bridged(found, isAskedFor: true).Select(Whole);
+    }
+
+    private IEnumerable<Place> Container(string name)
+    {
+        var container = _host.Containers.FirstOrDefault(each => string.Equals(each.Name, name, StringComparison.Ordinal))
+            ?? _host.Containers.FirstOrDefault(each => name.Length >= 4 && each.Id.StartsWith(name, StringComparison.Ordinal));
+        if (container is null)
+        {
+            Report(TraceProblemKind.ContainerUnknown, name, $"{_host.HostName} has no container '{name}'; its containers are {List(_host.Containers.Select(each => each.Name))}.");
+            return [];
+        }
+        var places = container.Addresses
+            .Select(address => (Address: address, Network: _host.Networks.FirstOrDefault(network => string.Equals(network.Name, address.Network, StringComparison.Ordinal))))
+            .Where(place => place.Network?.Bridge is not null && (place.Address.IPv4 ?? place.Address.IPv6) is not null)
+            .Select(place => new Place(place.Network!, container.Name, _request.Source is { } source ? [source] : [.. Own(place.Address), LinkLocal]))
+            .ToList();
+        if (places.Count == 0)
+            Report(TraceProblemKind.NoBridge, container.Name, $"The container '{container.Name}' of {_host.HostName} ({container.State}, network {container.NetworkMode}) has no address on a bridge network: no rule is known to decide its packets.");
+        return places;
+    }
+
+    private IEnumerable<Place> Holding(Cidr source)
+    {
+        var found = _host.Networks.Where(network => network.Bridge is not null && network.Subnets.Any(subnet => subnet.Contains(source))).ToList();
+        if (found.Count == 0)
+        {
+            var subnets = _host.Networks.Where(network => network.Bridge is not null).SelectMany(network => network.Subnets.Select(subnet => $"{network.Name} {subnet}"));
+            Report(TraceProblemKind.SourceUnknown, source.ToShortString(), $"No bridge network of {_host.HostName} has {source.ToShortString()} in its subnet (it has {List(subnets)}). To ask about a false source name the network too.");
+        }
+        return found.Select(Whole);
+    }
+
+    private IEnumerable<DockerNetwork> Bridged(IEnumerable<DockerNetwork> networks, bool isAskedFor)
+    {
+        foreach (var network in networks)
+        {
+            if (network.Bridge is not null)
+                yield return network;
+            // Every engine has these two, and nobody asked.
+            else if (isAskedFor || network.Driver is not ("host" or "null"))
+                _problems.Add(new TraceProblem(TraceProblemKind.NoBridge, network.Name, $"The network '{network.Name}' of {_host.HostName} is a {network.Driver} network: its containers' packets come in by no bridge, and no rule is known to decide them.", isAskedFor));
+        }
+    }
+
+    private Place Whole(DockerNetwork network) => new(network, null, _request.Source is { } source ? [source] : [.. network.Subnets, LinkLocal]);
+
+    private IEnumerable<TraceQuestion> Ask(Place place)
+    {
+        foreach (var target in _request.Destinations)
+        {
+            var queries = AccessTargets.Of(target, _host, place.Network.Bridge!)
+                .Where(query => _request.IsOf(query.Family))
+                .Select(query => query with { Sources = [.. place.Sources.Where(source => source.Family == query.Family)] })
+                .Select(query => place.Sources.Any(source => source.Family == Family.IPv6 && !LinkLocal.Contains(source)) ? query : WithoutRoutedIPv6(query))
+                .Where(query => query.Sources.Count > 0 && query.Destinations.Count > 0);
+            foreach (var query in queries)
+            {
+                if (Narrow(query) is { } narrow)
+                    yield return new TraceQuestion(place.Network.Name, place.Container, target, narrow);
+            }
+        }
+    }
+
+    // Without an IPv6 subnet a container has its link-local address only, whose packets no router forwards (RFC 4291, 2.5.6): the host itself is all they reach.
+    private AccessQuery WithoutRoutedIPv6(AccessQuery query) => query.Family == Family.IPv4 ? query
+        : query with { Destinations = [.. query.Destinations.SelectMany(destination => _host.Addresses.Select(address => address.Address).Where(destination.Contains)).Distinct()] };
+
+    // What a word says of ports and what the person says hold both.
+    private AccessQuery? Narrow(AccessQuery query)
+    {
+        if (_request.Protocol is { } protocol && query.Protocol is { } asked && !string.Equals(protocol, asked, StringComparison.Ordinal))
+            return null;
+        var narrow = query with { Protocol = query.Protocol ?? _request.Protocol, Ports = query.Ports ?? _request.Ports };
+        if (query.Ports is null || _request.Ports is null)
+            return narrow;
+        var common = string.Join(',', Common(query.Ports, _request.Ports));
+        return common.Length == 0 ? null : narrow with { Ports = PortList.Parse(common, "Port") };
+    }
+
+    private static IEnumerable<string> Common(PortList one, PortList other) =>
+        from first in one.Ranges
+        from second in other.Ranges
+        let low = Math.Max(first.First, second.First)
+        let high = Math.Min(first.Last, second.Last)
+        where low <= high
+        select string.Create(CultureInfo.InvariantCulture, $"{low}:{high}");
+
+    private static IEnumerable<Cidr> Own(ContainerAddress address) => new[] { address.IPv4, address.IPv6 }.OfType<Cidr>();
+
+    private void Report(TraceProblemKind kind, string name, string message) => _problems.Add(new TraceProblem(kind, name, message, IsAskedFor: true));
+
+    private static string List(IEnumerable<string> names) => string.Join(", ", names.Order(StringComparer.Ordinal)) is { Length: > 0 } list ? list : "none";
+}

@@ -1,0 +1,99 @@
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Analysis;
+
+/// <summary>What a person asks about the way of containers' packets, before any host is looked at.</summary>
+public sealed record TraceRequest
+{
+    private static readonly string[] WithPorts = ["tcp", "udp", "sctp"];
+
+    /// <summary>Names of networks; empty for all of the host's bridge networks.</summary>
+    public IReadOnlyList<string> Networks { get; init; } = [];
+
+    /// <summary>Names of containers, or the beginnings of their ids; empty where networks are asked about.</summary>
+    public IReadOnlyList<string> Containers { get; init; } = [];
+
+    /// <summary>The source; null for every address that the network or the container has. Without a network, the one whose subnet holds it is asked about.</summary>
+    public Cidr? Source { get; init; }
+
+    /// <summary>Destinations: addresses, prefixes, or <see cref="AccessTargets.Words"/>, which are also what is asked about where none is named.</summary>
+    public IReadOnlyList<string> Destinations { get; private init; } = AccessTargets.Words;
+
+    /// <summary>The destination ports; null for those that the destination's word has, else every port.</summary>
+    public PortList? Ports { get; private init; }
+
+    /// <summary>The protocol; null for those that the destination's word has, else every protocol.</summary>
+    public string? Protocol { get; private init; }
+
+    /// <summary>The same with these destinations.</summary>
+    /// <exception cref="RuleException">One is neither an address nor a prefix nor a word.</exception>
+    public TraceRequest To(params IReadOnlyList<string> destinations)
+    {
+        ArgumentNullException.ThrowIfNull(destinations);
+        var wrong = destinations.FirstOrDefault(text => !AccessTargets.Words.Contains(text, StringComparer.OrdinalIgnoreCase) && !Cidr.TryParse(text, out _));
+        return wrong is null
+            ? this with { Destinations = destinations }
+            : throw new RuleException("Destination", wrong, $"a destination is an address, a prefix, or one of the words {string.Join(", ", AccessTargets.Words)}; names are not looked up: what a container's resolver answers is its own.");
+    }
+
+    /// <summary>The same with these ports of this protocol only. Ports without a protocol are tcp's.</summary>
+    /// <exception cref="RuleException">A port is none, the protocol is unknown, or has no ports.</exception>
+    public TraceRequest With(string? ports, string? protocol)
+    {
+        var known = protocol is null ? null : Known(protocol);
+        if (ports is not null && known is not null && !WithPorts.Contains(known, StringComparer.Ordinal))
+            throw new RuleException("Protocol", protocol, $"the ports {ports} need a protocol that has ports: {string.Join(", ", WithPorts)}.");
+        return this with
+        {
+            Ports = ports is null ? null : PortList.Parse(ports, "Port"),
+            Protocol = known ?? (ports is null ? null : "tcp"),
+        };
+    }
+
+    // ICMPv6 is no protocol of IPv4's, and the other way round: each is asked about in its own family.
+    internal bool IsOf(Family family) => Protocol switch
+    {
+        "icmp" => family == Family.IPv4,
+        "icmpv6" => family == Family.IPv6,
+        _ => true,
+    };
+
+    private static string Known(string protocol)
+    {
+        var name = protocol.Trim().ToLowerInvariant();
+        if (name is "icmpv6" or "ipv6-icmp" or "58")
+            return "icmpv6";
+        // A number comes back as its name.
+        return RuleWords.Protocol(name, Family.IPv4);
+    }
+}
+
+/// <summary>One question of a request on one host.</summary>
+/// <param name="Network">The network by which the packets come in.</param>
+/// <param name="Container">The container that is asked about; null where the whole network is.</param>
+/// <param name="Target">The destination as it was asked for.</param>
+/// <param name="Query">The packets.</param>
+public sealed record TraceQuestion(string Network, string? Container, string Target, AccessQuery Query);
+
+/// <summary>Why a part of a request cannot be asked on a host.</summary>
+public enum TraceProblemKind
+{
+    /// <summary>The host has no such network.</summary>
+    NetworkUnknown,
+
+    /// <summary>The host has no such container.</summary>
+    ContainerUnknown,
+
+    /// <summary>No network of the host has the source in one of its subnets.</summary>
+    SourceUnknown,
+
+    /// <summary>Its packets come in by no bridge of this host (host, macvlan and ipvlan networks, overlay, none): no rule here is known to decide them.</summary>
+    NoBridge,
+}
+
+/// <summary>A part of a request that cannot be asked on a host.</summary>
+/// <param name="Kind">The reason.</param>
+/// <param name="Name">The network, the container or the source.</param>
+/// <param name="Message">What is wrong and what the host has, in a sentence.</param>
+/// <param name="IsAskedFor">Whether the part was named; false where it only belongs to everything.</param>
+public sealed record TraceProblem(TraceProblemKind Kind, string Name, string Message, bool IsAskedFor);

@@ -1,0 +1,106 @@
+using DockerNetHarden.Iptables;
+using DockerNetHarden.Nftables;
+using DockerNetHarden.Persistence;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Export;
+
+/// <summary>
+/// Rules written for another engine than this one: complete by itself, and without effect where it is applied again. It names the chains of the controls that
+/// it holds, and those it owns wholly; chains of other controls stay as they are.
+/// </summary>
+/// <param name="Texts">The texts; one, but for iptables-restore, which takes one for each family.</param>
+/// <param name="Warnings">What a person should know.</param>
+public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnlyList<string> Warnings)
+{
+    // Where no host is looked at, the families are as every host has them before Docker's first start; ip6tables' DOCKER-USER depends on the engine.
+    private const string Bare = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n";
+    private const string BareWithDockerUser = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:DOCKER-USER - [0:0]\nCOMMIT\n";
+
+    // What is asked of Amazon EC2's user data, in bytes before base64. Source: "Instance metadata and user data" of its user guide.
+    private const int SmallestUserData = 16 * 1024;
+
+    /// <summary>The operand that only a host can resolve, the first of them; null where the rules are literal and no host is needed.</summary>
+    public static string? NeedsHost(IReadOnlyList<FirewallRule> rules)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        return rules.SelectMany(Operands).FirstOrDefault(operand => operand.IsSymbolic)?.ToString();
+    }
+
+    /// <summary>Writes rules.</summary>
+    /// <param name="format">For what.</param>
+    /// <param name="rules">The rules; complete for each of their marks.</param>
+    /// <param name="host">The host on which symbolic operands are resolved; null where there are none.</param>
+    /// <param name="force">Write what could lock somebody out.</param>
+    /// <exception cref="PlanException">No host can have these rules, or not without a host to look at.</exception>
+    /// <exception cref="NftException">nftables cannot say a rule.</exception>
+    public static FirewallExport Of(ExportFormat format, IReadOnlyList<FirewallRule> rules, HostSnapshot? host = null, bool force = false)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        if (host is null && NeedsHost(rules) is { } operand)
+            throw new PlanException(PlanFailure.UnresolvedOperand, $"'{operand}' means something on a host only, and no host was read: name one, or bind the rule to a fixed bridge name or prefix instead.");
+        var plan = Plan.From(rules, Basis(format, host), new PlanOptions { CreateChain = true, Force = force });
+        var tables = ExportedTable.AllOf(plan);
+        var warnings = new List<string>(plan.Warnings);
+        warnings.AddRange(SetsOf(tables).Select(set => $"The set {set} has to be on the host before the export is loaded: ipset create {set} ... ."));
+        IReadOnlyList<ExportedText> texts = format switch
+        {
+            ExportFormat.IptablesRestore => RestoreText.Write(tables),
+            ExportFormat.Nftables => [new("", NftText(tables, warnings))],
+            ExportFormat.Shell => [new("", ShellText.Write(tables))],
+            ExportFormat.Ansible => [new("", AnsibleText.Write(Saved(tables, plan)))],
+            ExportFormat.CloudInit => [new("", CloudInitText.Write(Saved(tables, plan)))],
+            _ => throw new ArgumentOutOfRangeException(nameof(format), format, null),
+        };
+        if (format == ExportFormat.CloudInit && texts[0].Text.Length is var length and > SmallestUserData)
+            warnings.Add($"The user data has {length} bytes; Amazon EC2 takes {SmallestUserData}. Compress it (gzip: cloud-init unpacks it), or name the one -Provider.");
+        return new FirewallExport(texts, warnings);
+    }
+
+    // An export is the whole and no difference, so the host has nothing of ours. With nftables nothing of Docker's is needed.
+    private static HostSnapshot Basis(ExportFormat format, HostSnapshot? host)
+    {
+        var nft = format == ExportFormat.Nftables;
+        var dockerUser6 = nft || (host?.Rules.TryGetValue(Family.IPv6, out var rules) == true && rules.HasChain("filter", Hook.DockerUser));
+        var bare = new Dictionary<Family, Ruleset>
+        {
+            [Family.IPv4] = Ruleset.Parse(Family.IPv4, nft ? BareWithDockerUser : Bare),
+            [Family.IPv6] = Ruleset.Parse(Family.IPv6, dockerUser6 ? BareWithDockerUser : Bare),
+        };
+        host ??= new HostSnapshot
+        {
+            HostName = "the host",
+            TakenAt = DateTimeOffset.UnixEpoch,
+            Iptables = new IptablesTool(IptablesBackend.Nft, "", "iptables", "ip6tables"),
+            Rules = bare,
+        };
+        return host with { Rules = bare, Engine = nft && host.Engine is { } engine ? engine with { FirewallBackend = null } : host.Engine };
+    }
+
+    private static SavedRules Saved(IReadOnlyList<ExportedTable> tables, Plan plan) =>
+        SavedRules.FromLines(tables.SelectMany(table => table.Chains).SelectMany(chain => chain.Lines), plan.Before.Iptables);
+
+    private static string NftText(IReadOnlyList<ExportedTable> tables, List<string> warnings)
+    {
+        var rules = tables.SelectMany(table => table.Hooks.SelectMany(hook => hook.Jumps.SelectMany(jump =>
+            table.Chains.First(chain => string.Equals(chain.Name, jump.Target, StringComparison.Ordinal)).Lines.Select(line => OurLine.Read(line, hook.Hook).Rule!)))).ToList();
+        if (rules.Exists(rule => rule.Action == RuleAction.Accept))
+            warnings.Add("In nftables an accept of this table shields from nothing: what the tables after it drop is dropped.");
+        return TextHeader.Of("#!/usr/sbin/nft -f", "Load: nft -f FILE (one transaction). Take away: nft delete table " + NftRenderer.Table, "Rates begin anew with each load.") + NftRenderer.Render(rules);
+    }
+
+    private static IEnumerable<string> SetsOf(IReadOnlyList<ExportedTable> tables) => tables.SelectMany(table => table.Chains).SelectMany(chain => chain.Lines)
+        .Select(line => RuleOptions.LastValueOf(line.Tokens, "--match-set")).OfType<string>().Distinct(StringComparer.Ordinal);
+
+    private static IEnumerable<Operand> Operands(FirewallRule rule) =>
+        new[] { ("InInterface", rule.InInterface), ("OutInterface", rule.OutInterface), ("Source", rule.Source), ("Destination", rule.Destination), ("DestinationPort", rule.DestinationPort) }
+            .Where(part => part.Item2 is not null)
+            .Select(part => Operand.Parse(Negatable.Parse(part.Item2!).Value, part.Item1));
+}
+
+/// <summary>One text of an export.</summary>
+/// <param name="Suffix">What is put behind the name of its file: <c>.v4</c> and <c>.v6</c> for iptables-restore, else nothing.</param>
+/// <param name="Text">The text.</param>
+public sealed record ExportedText(string Suffix, string Text);

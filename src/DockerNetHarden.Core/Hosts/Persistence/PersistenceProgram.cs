@@ -1,0 +1,119 @@
+using System.Globalization;
+using DockerNetHarden.Persistence;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Hosts;
+
+/// <summary>
+/// What a host runs to show and to change what it keeps on its disk. Writing below /etc needs root: where the user is not, it is done by a sh that sudo starts,
+/// and whoever may do that is root. All of it is constant sh; paths and texts come as data.
+/// </summary>
+internal static class PersistenceProgram
+{
+    private const string Systems = """
+        if [ -d /run/systemd/system ]; then echo systemd; fi
+        if [ -d /usr/share/netfilter-persistent/plugins.d ]; then echo netfilter-persistent; fi
+        if [ -e /etc/sysconfig/iptables ]; then echo iptables-services; fi
+        """;
+
+    // $1 the path, $2 the mode, the text on standard input. A whole file or none: it is moved into place.
+    private const string Put = """
+        umask 022
+        mkdir -p "${1%/*}" || exit 1
+        umask 077
+        cat >"$1.dnh-new" && chmod "$2" "$1.dnh-new" && mv -f "$1.dnh-new" "$1" || { rm -f "$1.dnh-new"; exit 1; }
+        # A file that is moved keeps the label of where it was made.
+        if command -v restorecon >/dev/null; then restorecon "$1" || :; fi
+        """;
+
+    private const string MakeLinks = """
+        umask 022
+        for l; do
+        mkdir -p "${l%/*}" && ln -sf "/etc/systemd/system/${l##*/}" "$l" || exit 1
+        done
+        """;
+
+    private const string Drop = """
+        rm -f "$@" || exit 1
+        for d in /etc/docker-net-harden /etc/systemd/system/docker.service.wants; do rmdir "$d" 2>/dev/null || :; done
+        """;
+
+    // Only where systemd is what started the host: elsewhere files are all that there is to change.
+    private const string StopGuard = """
+        [ -d /run/systemd/system ] || exit 0
+        systemctl stop docker-net-harden-guard.service docker-net-harden.service
+        """;
+
+    private const string Reload = """
+        [ -d /run/systemd/system ] || exit 0
+        systemctl daemon-reload || exit 1
+        [ "$1" = start ] || exit 0
+        # What is saved stands: starting the unit changes nothing but that it counts as started.
+        systemctl --no-block start docker-net-harden.service && systemctl --no-block restart docker-net-harden-guard.service
+        """;
+
+    // $1 is the code, the rest its arguments.
+    private const string AsRoot = """c=$1; shift; $S /bin/sh -c "$c" dnh-save "$@" """;
+
+    private const string Go = """[ "$dnh_go" = 1 ]""";
+    private const string StopAtFailure = """[ "$dnh_rc" = 0 ] || dnh_go=0""";
+
+    /// <summary>Adds what shows the files: a section each of those that exist, one of links and one of what the host starts with.</summary>
+    internal static ShellProgram ShowFiles(this ShellProgram program)
+    {
+        for (var i = 0; i < PersistencePaths.All.Count; i++)
+            program.Section(Named("saved", i), """cat "$1" 2>/dev/null || $S cat "$1" """, data: [PersistencePaths.All[i]], when: """[ -e "$1" ]""");
+        return program
+            .Section("saved-links", """for l; do if [ -L "$l" ]; then printf '%s\n' "$l"; fi; done""", data: [.. PersistencePaths.Links, .. PersistencePaths.ForeignLinks])
+            .Section("saved-systems", Systems);
+    }
+
+    /// <summary>Adds what shows how the sets were made and what is in them, a section each.</summary>
+    internal static ShellProgram ShowSets(this ShellProgram program, IReadOnlyList<string> names)
+    {
+        for (var i = 0; i < names.Count; i++)
+            program.Section(Named("set", i), """$S ipset save "$1" """, data: [names[i]]);
+        return program;
+    }
+
+    /// <summary>The program that carries a plan out, unless a rollback waits; it shows the files afterwards.</summary>
+    internal static ShellScript Write(PersistencePlan plan, TimeSpan timeout)
+    {
+        // What was begun is ended, whatever becomes of the connection.
+        var program = new ShellProgram().Do("trap '' HUP INT QUIT PIPE TERM; dnh_go=1")
+            .Section("pending", AsRoot, data: [RollbackProgram.Pending], then: StopAtFailure);
+        var losesUnits = plan.Delete.Any(PersistencePaths.IsUnit);
+        if (losesUnits)
+            program.Section("stop", AsRoot, data: [StopGuard], when: Go, then: StopAtFailure);
+        for (var i = 0; i < plan.Write.Count; i++)
+            program.Section(Named("put", i), AsRoot, data: [Put, plan.Write[i].Path, plan.Write[i].Mode], input: plan.Write[i].Text, when: Go, then: StopAtFailure);
+        if (plan.Link.Count > 0)
+            program.Section("link", AsRoot, data: [MakeLinks, .. plan.Link], when: Go, then: StopAtFailure);
+        if (plan.Unlink.Count + plan.Delete.Count > 0)
+            program.Section("drop", AsRoot, data: [Drop, .. plan.Unlink, .. plan.Delete], when: Go, then: StopAtFailure);
+        if (losesUnits || plan.Files.Any(PersistencePaths.IsUnit))
+            program.Section("reload", AsRoot, data: [Reload, plan.Files.Any(PersistencePaths.IsUnit) ? "start" : "stop"], when: Go, then: StopAtFailure);
+        return program.ShowFiles().Build(timeout);
+    }
+
+    /// <summary>The files as a program showed them.</summary>
+    /// <exception cref="HostException">One is there and may not be read.</exception>
+    internal static SavedFiles ReadFiles(string host, ShellReply reply)
+    {
+        var texts = new Dictionary<string, string>(StringComparer.Ordinal);
+        for (var i = 0; i < PersistencePaths.All.Count; i++)
+        {
+            if (reply.Find(Named("saved", i)) is not { } section)
+                continue;
+            if (section.ExitCode != 0)
+                throw new HostException(
+                    HostFailure.NoPermission, host, $"Host '{host}': {PersistencePaths.All[i]} cannot be read ({HostErrors.Line(section.Errors)}). Run as root, or allow the user that file as docs/guides/sudoers.md says.", section.ExitCode, section.Errors);
+            texts[PersistencePaths.All[i]] = section.Text;
+        }
+        return new SavedFiles { Texts = texts, Links = Lines(reply.Find("saved-links")), Systems = Lines(reply.Find("saved-systems")) };
+    }
+
+    internal static IReadOnlyList<string> Lines(ShellSection? section) => section?.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries) ?? [];
+
+    internal static string Named(string kind, int number) => string.Create(CultureInfo.InvariantCulture, $"{kind}-{number}");
+}

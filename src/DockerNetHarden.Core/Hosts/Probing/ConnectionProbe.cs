@@ -1,0 +1,54 @@
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Hosts.Probing;
+
+/// <summary>How a connection attempt ended.</summary>
+public enum ProbeOutcome
+{
+    /// <summary>A TCP connection was made.</summary>
+    Connected,
+
+    /// <summary>It was refused at once: a reset, or an ICMP port unreachable.</summary>
+    Refused,
+
+    /// <summary>Nothing came back within <see cref="ProbeProgram.Patience"/>.</summary>
+    TimedOut,
+
+    /// <summary>Another ICMP error came back, or the container has no route there.</summary>
+    Unreachable,
+
+    /// <summary>No running container is there to ask from.</summary>
+    NoContainer,
+
+    /// <summary>Nothing was sent, or what came of it is not known; the detail says why.</summary>
+    Failed,
+}
+
+/// <summary>One TCP connection attempt from inside a container's network namespace.</summary>
+/// <param name="ContainerId">The container's id; the process is asked from only while it is still this container's.</param>
+/// <param name="Pid">The id of the container's first process, in the host's pid namespace.</param>
+/// <param name="Address">The destination, a single address.</param>
+/// <param name="Port">The destination port.</param>
+public sealed record ConnectionProbe(string ContainerId, int Pid, Cidr Address, int Port);
+
+/// <summary>What became of an attempt.</summary>
+/// <param name="Outcome">How it ended.</param>
+/// <param name="Detail">What the tool said, or why nothing was sent; null where there is nothing to say.</param>
+public sealed record ProbeResult(ProbeOutcome Outcome, string? Detail = null)
+{
+    /// <summary>
+    /// Whether the outcome is what a verdict lets expect; null where it proves neither. A packet that is let through may still find nobody: only a connection
+    /// proves it. What is refused may answer slowly, as ICMP errors are rate-limited (icmp(7), icmp_ratelimit), and one attempt shows no rate.
+    /// </summary>
+    /// <param name="verdict">What was computed of the packet.</param>
+    public bool? Confirms(Verdict verdict) => (verdict, Outcome) switch
+    {
+        (_, ProbeOutcome.NoContainer or ProbeOutcome.Failed) => null,
+        (Verdict.Accept, ProbeOutcome.Connected) => true,
+        (Verdict.Drop, var outcome) => outcome == ProbeOutcome.TimedOut,
+        (Verdict.Reject, ProbeOutcome.Connected) => false,
+        (Verdict.Reject, ProbeOutcome.Refused or ProbeOutcome.Unreachable) => true,
+        _ => null,
+    };
+}

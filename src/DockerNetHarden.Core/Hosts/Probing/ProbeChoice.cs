@@ -1,0 +1,51 @@
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Docker;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Hosts.Probing;
+
+/// <summary>Finds for a part of an answer the connection attempt that belongs to it: from a container, to a packet of that part. Pure.</summary>
+public static class ProbeChoice
+{
+    // Where nothing else is asked for: ports at which somebody is likely to listen, so that an open way can be seen to be open.
+    private static readonly string[] LikelyPorts = ["80", "443", "22", "53", "1:65535"];
+
+    /// <summary>The containers of a host from which a question can be probed: they run, and by no other network could their packets leave.</summary>
+    /// <param name="question">The question.</param>
+    /// <param name="host">The host, as it was read just now.</param>
+    /// <returns>The containers, in the order of the host.</returns>
+    public static IReadOnlyList<DockerContainer> Containers(TraceQuestion question, HostSnapshot host)
+    {
+        ArgumentNullException.ThrowIfNull(question);
+        ArgumentNullException.ThrowIfNull(host);
+        return [.. host.Containers.Where(container => container.Pid > 0 && container.State is "running"
+            && (question.Container is null || string.Equals(container.Name, question.Container, StringComparison.Ordinal))
+            && container.Addresses is [var only] && string.Equals(only.Network, question.Network, StringComparison.Ordinal))];
+    }
+
+    /// <summary>An attempt whose first packet is in the part; null where none is (no TCP, or other sources than the containers').</summary>
+    /// <param name="containers">The containers to ask from.</param>
+    /// <param name="question">The question.</param>
+    /// <param name="part">The part of its answer.</param>
+    public static ConnectionProbe? Find(IReadOnlyList<DockerContainer> containers, TraceQuestion question, AccessPart part)
+    {
+        ArgumentNullException.ThrowIfNull(containers);
+        ArgumentNullException.ThrowIfNull(question);
+        ArgumentNullException.ThrowIfNull(part);
+        if (question.Query.Protocol is not (null or "tcp"))
+            return null;
+        var attempts =
+            from ports in LikelyPorts
+            from container in containers
+            let address = Address(container, question.Query.Family)
+            where address is not null
+            let packets = PacketSet.Of(question.Query with { Sources = [address.Value], Protocol = "tcp", Ports = PortList.Parse(ports, "Port"), SourcePorts = null })
+            let packet = packets.Intersect(part.Packets).Sample()
+            where packet is not null
+            select new ConnectionProbe(container.Id, container.Pid, packet.Destination, packet.DestinationPort);
+        return attempts.FirstOrDefault();
+    }
+
+    private static Cidr? Address(DockerContainer container, Family family) => family == Family.IPv4 ? container.Addresses[0].IPv4 : container.Addresses[0].IPv6;
+}

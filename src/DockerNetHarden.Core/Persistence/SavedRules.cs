@@ -1,0 +1,96 @@
+using DockerNetHarden.Iptables;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Persistence;
+
+/// <summary>
+/// All rules of ours, as texts that can be loaded again: our chains and the jumps to them, never a line of somebody else. Two are equal if they come to the
+/// same in the kernel, whatever the order in which they were written.
+/// </summary>
+public sealed partial record SavedRules
+{
+    private static readonly string[] TableOrder = ["mangle", "raw", "filter"];
+
+    /// <summary>The iptables command of each family without its suffix, for example <c>iptables-nft</c>; only of families that have rules.</summary>
+    public required IReadOnlyDictionary<Family, string> Commands { get; init; }
+
+    /// <summary>The tables that hold rules of ours: IPv4 first, and of a family mangle, raw, filter: the half of a block that Docker never touches comes first.</summary>
+    public required IReadOnlyList<SavedTable> Tables { get; init; }
+
+    /// <summary>The sets that the rules ask, as <c>ipset save</c> prints them: <c>create</c> and <c>add</c> lines.</summary>
+    public IReadOnlyList<string> SetLines { get; init; } = [];
+
+    /// <summary>Whether there is nothing of ours.</summary>
+    public bool IsEmpty => Tables.Count == 0;
+
+    /// <summary>How many rules there are, jumps not counted.</summary>
+    public int Count => Tables.Sum(static table => table.Chains.Sum(static chain => chain.Lines.Count));
+
+    /// <summary>The names of the sets that the rules ask, in order.</summary>
+    public IReadOnlyList<string> SetNames =>
+        [.. Tables.SelectMany(static table => table.Chains).SelectMany(static chain => chain.Lines).SelectMany(SetsOf).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+
+    /// <summary>What is applied on a host, without the sets' members: a snapshot does not know how a set was made.</summary>
+    /// <param name="host">The host.</param>
+    /// <returns>The rules; empty where none of ours stand there.</returns>
+    public static SavedRules Of(HostSnapshot host)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        return FromLines(host.Rules.Values.SelectMany(static rules => rules.AllRules), host.Iptables);
+    }
+
+    /// <summary>Of any lines those that are ours: rules with a mark in chains of ours, and jumps to chains that have such rules.</summary>
+    /// <param name="lines">Lines of any tables and families, each chain's in order.</param>
+    /// <param name="tool">The commands that write them.</param>
+    /// <returns>The rules.</returns>
+    public static SavedRules FromLines(IEnumerable<RuleLine> lines, IptablesTool tool)
+    {
+        ArgumentNullException.ThrowIfNull(lines);
+        ArgumentNullException.ThrowIfNull(tool);
+        var all = lines.ToList();
+        var tables = all.GroupBy(static line => (line.Family, line.Table))
+            .OrderBy(static table => table.Key.Family).ThenBy(static table => Array.IndexOf(TableOrder, table.Key.Table))
+            .Select(static table => Of(table.Key.Family, table.Key.Table, [.. table]))
+            .Where(static table => table.Chains.Count > 0)
+            .ToList();
+        var commands = new Dictionary<Family, string> { [Family.IPv4] = tool.Prefix4 };
+        if (tool.Prefix6 is { } six)
+            commands[Family.IPv6] = six;
+        return new SavedRules
+        {
+            Commands = commands.Where(command => tables.Exists(table => table.Family == command.Key)).ToDictionary(static command => command.Key, static command => command.Value),
+            Tables = tables,
+        };
+    }
+
+    /// <summary>Whether the other is the same: the text that is saved.</summary>
+    public bool Equals(SavedRules? other) => other is not null && string.Equals(ToText(), other.ToText(), StringComparison.Ordinal);
+
+    /// <summary>A hash of the text that is saved.</summary>
+    public override int GetHashCode() => ToText().GetHashCode(StringComparison.Ordinal);
+
+    internal static bool AsksSet(string line) => line.Contains(" --match-set ", StringComparison.Ordinal);
+
+    private static SavedTable Of(Family family, string table, List<RuleLine> lines)
+    {
+        var chains = lines.Where(static line => Hook.OwnerOf(line.Table, line.Chain) is not null && RuleMark.TryParse(line.Comment, out _, out _))
+            .GroupBy(static line => line.Chain, StringComparer.Ordinal)
+            .OrderBy(static chain => chain.Key, StringComparer.Ordinal)
+            .Select(static chain => new SavedChain(chain.Key, [.. chain.Select(static line => line.Text)]))
+            .ToList();
+        // Custom rules may ACCEPT; last, so that they cannot hide another control's block. A jump that is missing while we look is one that has to be there.
+        var jumps = chains.Select(chain => (chain.Name, Owner: Hook.OwnerOf(table, chain.Name)!.Value))
+            .OrderBy(static chain => chain.Owner.Hook.Chain, StringComparer.Ordinal)
+            .ThenBy(static chain => chain.Owner.Control is "Custom" ? 1 : 0)
+            .ThenBy(static chain => chain.Name, StringComparer.Ordinal)
+            .Select(static chain => new SavedJump(chain.Owner.Hook.Chain, chain.Name));
+        return new SavedTable(family, table, chains, [.. jumps]);
+    }
+
+    private static IEnumerable<string> SetsOf(string line)
+    {
+        var tokens = SaveTokenizer.Split(line);
+        return tokens.Zip(tokens.Skip(1)).Where(static pair => pair.First is "--match-set").Select(static pair => pair.Second);
+    }
+}

@@ -1,0 +1,48 @@
+using System.Text;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Persistence;
+
+/// <summary>A chain of ours, as text for iptables-restore.</summary>
+/// <param name="Name">The chain, for example <c>DNH-METADATA</c>.</param>
+/// <param name="Lines">Its rules, each as <c>-A DNH-METADATA ...</c>, without counters; only lines with a mark of ours.</param>
+public sealed record SavedChain(string Name, IReadOnlyList<string> Lines);
+
+/// <summary>A jump from a hook to a chain of ours.</summary>
+/// <param name="Hook">The chain that jumps, for example <c>DOCKER-USER</c>.</param>
+/// <param name="Chain">Our chain.</param>
+public sealed record SavedJump(string Hook, string Chain)
+{
+    /// <summary>The jump without its command: <c>DOCKER-USER -m comment --comment DockerNetHarden -j DNH-METADATA</c>.</summary>
+    public string Text => $"{Hook} -m comment --comment {RuleMark.Owner} -j {Chain}";
+}
+
+/// <summary>What is ours in one table of one family.</summary>
+/// <param name="Family">The family.</param>
+/// <param name="Table">The table: <c>mangle</c>, <c>raw</c> or <c>filter</c>.</param>
+/// <param name="Chains">Our chains, by name.</param>
+/// <param name="Jumps">The jumps to them, a hook after the other; within a hook in the order in which they are asked, Custom last.</param>
+public sealed record SavedTable(Family Family, string Table, IReadOnlyList<SavedChain> Chains, IReadOnlyList<SavedJump> Jumps)
+{
+    /// <summary>Whether a rule asks a set of ipset(8): its text is refused as a whole where the set is missing.</summary>
+    public bool HasSets => Chains.Any(static chain => chain.Lines.Any(SavedRules.AsksSet));
+
+    /// <summary>Whether the hook DOCKER-USER is used: a chain of Docker's, which has to exist before a jump can be put into it.</summary>
+    public bool NeedsDockerUser => Jumps.Any(static jump => string.Equals(jump.Hook, Hook.DockerUser, StringComparison.Ordinal));
+
+    /// <summary>
+    /// Our chains for <c>iptables-restore --noflush</c>: each is declared, which makes it or empties it, and filled. Jumps are not in it, so it can be
+    /// loaded any number of times.
+    /// </summary>
+    /// <param name="withSets">Whether rules that ask sets are in it.</param>
+    /// <returns>The text from <c>*table</c> to <c>COMMIT</c>.</returns>
+    public string ChainText(bool withSets = true)
+    {
+        var text = new StringBuilder().Append('*').Append(Table).Append('\n');
+        foreach (var chain in Chains)
+            text.Append(':').Append(chain.Name).Append(" - [0:0]\n");
+        foreach (var line in Chains.SelectMany(static chain => chain.Lines).Where(line => withSets || !SavedRules.AsksSet(line)))
+            text.Append(line).Append('\n');
+        return text.Append("COMMIT\n").ToString();
+    }
+}

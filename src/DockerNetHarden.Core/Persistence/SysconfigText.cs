@@ -1,0 +1,79 @@
+using DockerNetHarden.Iptables;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Persistence;
+
+/// <summary>
+/// Our lines among those of a file of iptables-services, which holds whole tables as iptables-save prints them. Every other line stays as it is, byte for byte.
+/// Source: iptables.init of the package iptables-services.
+/// </summary>
+internal static class SysconfigText
+{
+    private const string Forward = "FORWARD";
+
+    /// <summary>The file with exactly these rules of ours.</summary>
+    /// <param name="family">The file's family.</param>
+    /// <param name="text">The file; empty where there is none.</param>
+    /// <param name="saved">The rules; those of the other family are left out.</param>
+    /// <returns>The file; empty where nothing is left in it.</returns>
+    /// <exception cref="FormatException">The file is no output of iptables-save.</exception>
+    internal static string With(Family family, string text, SavedRules saved)
+    {
+        var rules = Ruleset.Parse(family, text);
+        if (Holds(rules, family, saved))
+            return text;
+        rules = WithoutOurs(rules);
+        foreach (var table in saved.Tables.Where(table => table.Family == family))
+        {
+            foreach (var chain in table.Chains)
+                rules = rules.WithRules(table.Table, chain.Name, [.. chain.Lines.Select(line => LineOf(family, table.Table, line))]);
+            foreach (var hook in table.Jumps.GroupBy(static jump => jump.Hook, StringComparer.Ordinal))
+                rules = rules.WithRules(table.Table, hook.Key, [.. hook.Select(jump => LineOf(family, table.Table, "-A " + jump.Text)), .. rules[table.Table, hook.Key]]);
+            // The service loads the file before Docker starts: nobody else has made the jump then.
+            if (table.NeedsDockerUser && !rules[table.Table, Forward].Any(IsDockersJump))
+                rules = rules.WithRules(table.Table, Forward, [LineOf(family, table.Table, $"-A {Forward} -j {Hook.DockerUser}"), .. rules[table.Table, Forward]]);
+        }
+        return rules.ToString();
+    }
+
+    // Whether the file is as it is to be: written anew it would say the same with its lines in other places.
+    private static bool Holds(Ruleset rules, Family family, SavedRules saved)
+    {
+        var wanted = saved.Tables.Where(table => table.Family == family).ToList();
+        var there = SavedRules.FromLines(rules.AllRules, new IptablesTool(IptablesBackend.Nft, "", "iptables", "ip6tables"));
+        var jumps = rules.AllRules.Where(JumpPlan.IsOurs).Select(static line => (line.Table, line.Text)).Order();
+        return string.Equals((there with { Commands = saved.Commands }).ToText(), (saved with { Tables = wanted, SetLines = [] }).ToText(), StringComparison.Ordinal)
+            && jumps.SequenceEqual(wanted.SelectMany(static table => table.Jumps.Select(jump => (table.Table, "-A " + jump.Text))).Order())
+            && !wanted.Any(table => table.NeedsDockerUser && !rules[table.Table, Forward].Any(IsDockersJump));
+    }
+
+    private static Ruleset WithoutOurs(Ruleset rules)
+    {
+        foreach (var table in rules.Tables)
+        {
+            var usedHook = rules[table, Hook.DockerUser].Any(JumpPlan.IsOurs);
+            foreach (var chain in rules.ChainsOf(table))
+            {
+                var kept = rules[table, chain.Name].Where(static line => !JumpPlan.IsOurs(line)).ToList();
+                if (kept.Count < rules[table, chain.Name].Count)
+                    rules = rules.WithRules(table, chain.Name, kept);
+                if (Hook.OwnerOf(table, chain.Name) is not null)
+                    rules = rules.WithoutChain(table, chain.Name);
+            }
+            // What was made for our jumps alone goes with them.
+            if (usedHook && rules[table, Hook.DockerUser].Count == 0)
+                rules = rules.WithRules(table, Forward, [.. rules[table, Forward].Where(static line => !IsDockersJump(line))]).WithoutChain(table, Hook.DockerUser);
+        }
+        return rules;
+    }
+
+    private static bool IsDockersJump(RuleLine line) => line.Tokens is ["-j", Hook.DockerUser];
+
+    private static RuleLine LineOf(Family family, string table, string line)
+    {
+        var tokens = SaveTokenizer.Split(line);
+        return new RuleLine(family, table, tokens[1], [.. tokens.Skip(2)]);
+    }
+}

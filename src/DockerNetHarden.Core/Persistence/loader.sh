@@ -1,0 +1,193 @@
+#!/bin/sh
+# Puts the rules of DockerNetHarden into the packet filter as they stand in the file "saved" beside this one. Save-FirewallRule wrote both and
+# Remove-FirewallRule -Saved takes them away; what is changed here by hand is lost at the next saving.
+#
+#   loader load    makes our chains hold what is saved: before Docker starts
+#   loader keep    puts back what is missing (a chain, its rules, a jump); what stands there is left as it is, saved or not
+#   loader guard   keeps, once a second, until it is stopped
+#   loader check   writes nothing; prints what load would write, and nothing where that is nothing
+#
+# Only chains that begin with DNH-, the jumps to them, and Docker's own jump from FORWARD to DOCKER-USER are written. Where something cannot be written
+# all else is, and the exit code is 1. It needs sh, sed, awk and iptables, and ipset where rules ask sets.
+LC_ALL=C
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin
+export LC_ALL PATH
+umask 077
+case $0 in */*) saved=${0%/*}/saved ;; *) saved=saved ;; esac
+
+say() { printf 'docker-net-harden: %s\n' "$*" >&2; }
+
+# The lines of a section of the saved file. $1 is one of the constants of this file.
+section() { sed -n "/^\[$1\]\$/,/^\[/{/^\[/d;p;}" "$saved"; }
+
+# The iptables commands of both families, without their suffixes; none where the kernel does not speak the family.
+read_commands() {
+    prefix4=$(section iptables | sed -n 's/^4 //p')
+    prefix6=
+    if [ -e /proc/net/if_inet6 ]; then prefix6=$(section iptables | sed -n 's/^6 //p'); fi
+}
+
+# Reads the saved file and then a save output; prints what iptables-restore has to do in one table, nothing where all is there. The pass "plain" is for jumps
+# and rules without sets, which can always be written, "sets" for the whole chains that ask sets: one missing set refuses a whole text.
+# What somebody else put into a chain of ours stays at the end that it was nearer to.
+compare='
+function is_ours(line) { return line ~ /--comment "?DockerNetHarden:/ }
+function asks_set(line) { return line ~ / --match-set / }
+# An empty chain was flushed by somebody; a rule with a set that was missing waits for it.
+function is_wanting(chain) {
+    if (pass == "sets" && !(chain in asking)) return 0
+    if (!(chain in declared)) return 1
+    if (mode == "load") return old[chain] != new[chain]
+    return pass == "plain" ? !(chain in filled) && new[chain] != "" : !(chain in asked)
+}
+FNR == NR {
+    if (/^\[/) here = $0 == "[" family " " table "]"
+    else if (!here) next
+    else if (/^:/) { chains[++count] = substr($1, 2); ours[substr($1, 2)] }
+    else if (/^-A / && asks_set($0)) { asking[$2]; if (pass == "sets") new[$2] = new[$2] $0 "\n" }
+    else if (/^-A /) new[$2] = new[$2] $0 "\n"
+    else if (/^-I /) { if (!($2 in wanted)) hooks[++hook_count] = $2; wanted[$2] = wanted[$2] $NF " " }
+    next
+}
+/^\*/ { here = $0 == "*" table; next }
+!here { next }
+/^:/ { declared[substr($1, 2)]; next }
+$0 == "-A FORWARD -j DOCKER-USER" { docker_jumps = 1; next }
+/^-A [^ ]+ -m comment --comment "?DockerNetHarden"? -j DNH-/ { if ($NF in ours) there[$2] = there[$2] $NF " "; next }
+!/^-A / || !($2 in ours) { next }
+is_ours($0) {
+    filled[$2]
+    if (asks_set($0)) asked[$2]
+    if (pass == "sets" || !asks_set($0)) old[$2] = old[$2] $0 "\n"
+    next
+}
+$2 in filled { last[$2] = last[$2] $0 "\n"; next }
+{ first[$2] = first[$2] $0 "\n" }
+END {
+    for (i = 1; i <= count; i++) {
+        chain = chains[i]
+        if (is_wanting(chain)) printf ":%s - [0:0]\n%s%s%s", chain, first[chain], new[chain], last[chain]
+    }
+    if (pass == "sets") exit
+    comment = " -m comment --comment DockerNetHarden -j "
+    for (i = 1; i <= hook_count; i++) {
+        hook = hooks[i]
+        if (wanted[hook] == there[hook]) continue
+        n = split(there[hook], was, " ")
+        for (j = 1; j <= n; j++) print "-D " hook comment was[j]
+        # At the head, so the last one first.
+        n = split(wanted[hook], now, " ")
+        for (j = n; j >= 1; j--) print "-I " hook comment now[j]
+    }
+    if (("DOCKER-USER" in wanted) && !docker_jumps) print "-I FORWARD -j DOCKER-USER"
+}'
+
+todo() { printf '%s\n' "$now" | awk -v family="$family" -v table="$table" -v mode="$mode" -v pass="$pass" "$compare" "$saved" -; }
+
+# The lock of those who write our rules, so that a refill of theirs is not overtaken; it ends with the subshell. Who hangs with it must not keep a host open.
+lock() {
+    if command -v flock >/dev/null && [ -d /run ] && [ -r /run ]; then
+        exec 9</run
+        tries=0
+        until flock -n 9 || [ "$tries" -ge 30 ]; do tries=$((tries + 1)); sleep 0.1; done
+    fi
+}
+
+# One table of one family, in a subshell.
+settle() {
+    text=$(todo)
+    [ -n "$text" ] || exit 0
+    if [ -n "$dry" ]; then
+        printf '%s %s:\n%s\n' "$prefix" "$table" "$text"
+        exit 0
+    fi
+    # Docker takes its jump away for some milliseconds whenever it makes a network.
+    case $mode$text in 'keep-I FORWARD -j DOCKER-USER') sleep 0.2 ;; esac
+    lock
+    now=$("$prefix-save") || exit 1
+    text=$(todo)
+    [ -n "$text" ] || exit 0
+    # It fails where the chain exists, which is as good.
+    case $text in *DOCKER-USER*) "$prefix" -w 10 -t filter -N DOCKER-USER 2>/dev/null || : ;; esac
+    printf '*%s\n%s\nCOMMIT\n' "$table" "$text" | "$prefix-restore" --noflush --wait 10 || exit 1
+    say "$mode: $prefix $table, $(printf '%s\n' "$text" | wc -l) lines written"
+}
+
+# Sets that are missing. One that is there may hold more by now than was saved: it is left alone.
+make_sets() {
+    missing=
+    for set in $(section sets | sed -n 's/^create \([^ ]*\) .*/\1/p'); do
+        ipset list -n "$set" >/dev/null 2>&1 || missing="$missing $set"
+    done
+    [ -n "$missing" ] || return 0
+    section sets | while read -r verb set rest; do
+        case "$missing " in *" $set "*) printf '%s %s %s\n' "$verb" "$set" "$rest" ;; esac
+    done | ipset restore
+}
+
+# The whole, of both families. mangle first: the half of a block that Docker never touches.
+round() {
+    failed=0
+    read_commands
+    for pass in plain sets; do
+        if [ "$pass" = sets ]; then
+            [ -n "$(section sets)" ] || continue
+            [ -n "$dry" ] || make_sets || failed=1
+        fi
+        for family in 4 6; do
+            if [ "$family" = 4 ]; then prefix=$prefix4; else prefix=$prefix6; fi
+            [ -n "$prefix" ] || continue
+            now=$("$prefix-save") || { failed=1; continue; }
+            for table in mangle raw filter; do
+                (settle) || failed=1
+            done
+        done
+    done
+    return "$failed"
+}
+
+# What the guard compares from second to second; all else is done only where something of it changed.
+print_of() {
+    for prefix in $prefix4 $prefix6; do
+        "$prefix-save" | sed -n -e '/^\*/p' -e '/DNH-/p' -e '/^-A FORWARD -j DOCKER-USER$/p'
+    done 2>&1
+}
+
+guard() {
+    mode=keep good= said=
+    read_commands
+    while :; do
+        print=$(print_of)
+        if [ "$print" != "$good" ]; then
+            if what=$(round 2>&1); then good=$(print_of); else good=; fi
+            # A failure that repeats itself every second is told once.
+            if [ -n "$what" ] && [ "$what" != "$said" ]; then printf '%s\n' "$what" >&2; fi
+            said=$what
+        fi
+        sleep 1
+    done
+}
+
+[ -r "$saved" ] || { say "$saved cannot be read: save again with Save-FirewallRule"; exit 1; }
+mode=${1:-load} dry=
+case $mode in
+check)
+    mode=load dry=1
+    round
+    ;;
+load)
+    # Another program may write at the same moment: the kernel then refuses one of the two.
+    for attempt in 1 2 3 4 5; do
+        if round; then exit 0; fi
+        sleep "$attempt"
+    done
+    say "not all of the saved rules are in place, see above"
+    exit 1
+    ;;
+keep) round ;;
+guard) guard ;;
+*)
+    say "'$mode' is none of load, keep, guard, check"
+    exit 2
+    ;;
+esac

@@ -1,0 +1,98 @@
+using System.Management.Automation;
+using System.Text.RegularExpressions;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Commands;
+
+/// <summary>
+/// Says which server keys make Cortex XSOAR run an image on a network, or keep JavaScript integrations from addresses. Source: Cortex XSOAR's Docker network
+/// hardening; options are separated by ## ("Docker hardening guide", memory limitation).
+/// </summary>
+[Cmdlet(VerbsCommon.New, "XsoarServerSetting", DefaultParameterSetName = ImageSet)]
+[OutputType(typeof(XsoarServerSetting))]
+public sealed partial class NewXsoarServerSettingCommand : PSCmdlet
+{
+    private const string ImageSet = "Image";
+    private const string JavaScriptSet = "JavaScript";
+    private const string Separator = "##";
+
+    // What a JavaScript integration, which runs in the server's own process, could ask in a container's stead.
+    private static readonly string[] UsualHosts = ["169.254.169.254", "localhost", "127.0.0.1"];
+
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = ImageSet, HelpMessage = "Images without their tags, for example demisto/boto3py3.")]
+    [ValidateNotNullOrEmpty]
+    public string[] Image { get; set; } = [];
+
+    // A HardenedDockerNetwork from the pipeline has its name in Name.
+    [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true, ParameterSetName = ImageSet, HelpMessage = "The Docker network for the images' containers.")]
+    [Alias("Name")]
+    [ValidateNotNullOrEmpty]
+    public string Network { get; set; } = "";
+
+    [Parameter(ParameterSetName = ImageSet, HelpMessage = "Further options of docker run, one a string, for example --memory=1g.")]
+    [ValidateNotNull]
+    public string[] ExtraKey { get; set; } = [];
+
+    [Parameter(Mandatory = true, ParameterSetName = JavaScriptSet, HelpMessage = "Restrict the addresses that JavaScript integrations may ask.")]
+    public SwitchParameter JavaScript { get; set; }
+
+    [Parameter(ParameterSetName = JavaScriptSet, HelpMessage = "Further addresses and host names that JavaScript integrations may not ask.")]
+    [ValidateNotNull]
+    public string[] RestrictedHost { get; set; } = [];
+
+    protected override void ProcessRecord()
+    {
+        try
+        {
+            foreach (var setting in ParameterSetName is ImageSet ? OfImages() : OfJavaScript())
+                WriteObject(setting);
+        }
+        catch (Exception error) when (error is CommandFailure or RuleException)
+        {
+            ThrowTerminatingError(ErrorRecords.From(error, null));
+        }
+    }
+
+    private List<XsoarServerSetting> OfImages()
+    {
+        var network = Operand.CheckNetworkName(Network, nameof(Network));
+        foreach (var key in ExtraKey)
+        {
+            if (!key.StartsWith('-') || key.Contains(Separator, StringComparison.Ordinal) || key.Any(char.IsControl))
+                throw CommandFailure.InvalidXsoarValue(nameof(ExtraKey), key, "it is one option of docker run that begins with '-', without ##, which separates options there.");
+            if (key is "--network" or "--net" || key.StartsWith("--network=", StringComparison.Ordinal) || key.StartsWith("--net=", StringComparison.Ordinal))
+                throw CommandFailure.InvalidXsoarValue(nameof(ExtraKey), key, "the network is given by -Network.");
+        }
+        var value = string.Join(Separator, ExtraKey.Prepend("--network=" + network));
+        return [.. Image.Select(image => new XsoarServerSetting
+        {
+            Key = "python.pass.extra.keys." + (ImageName().IsMatch(image) ? image : throw CommandFailure.InvalidImage(image)),
+            Value = value,
+            NextStep = $"Add the key under Settings, About, Troubleshooting; then run /reset_containers, and see whether 'docker network inspect {network}' shows the image's containers.",
+        })];
+    }
+
+    private List<XsoarServerSetting> OfJavaScript()
+    {
+        // -JavaScript:$false asks for nothing.
+        if (!JavaScript)
+            return [];
+        foreach (var host in RestrictedHost)
+        {
+            if (host.Length == 0 || host.Contains(',', StringComparison.Ordinal) || host.Any(char.IsWhiteSpace))
+                throw CommandFailure.InvalidXsoarValue(nameof(RestrictedHost), host, "it is one address or host name, without commas and spaces.");
+        }
+        return
+        [
+            new XsoarServerSetting
+            {
+                Key = "js.http.restricted",
+                Value = string.Join(',', UsualHosts.Concat(RestrictedHost).Distinct(StringComparer.OrdinalIgnoreCase)),
+                NextStep = "Add the key under Settings, About, Troubleshooting; then run /reset_containers. It is for JavaScript integrations, which run in no container: no firewall rule here decides them.",
+            },
+        ];
+    }
+
+    [GeneratedRegex(@"\A[a-zA-Z0-9][a-zA-Z0-9._/-]*\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex ImageName();
+}

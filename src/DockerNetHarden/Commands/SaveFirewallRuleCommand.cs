@@ -1,0 +1,23 @@
+using System.Management.Automation;
+using DockerNetHarden.Persistence;
+
+namespace DockerNetHarden.Commands;
+
+/// <summary>Makes the rules that are applied survive the next start of their hosts.</summary>
+[Cmdlet(VerbsData.Save, "FirewallRule", SupportsShouldProcess = true)]
+[OutputType(typeof(PersistenceResult))]
+public sealed class SaveFirewallRuleCommand : HostCmdlet
+{
+    [Parameter(Position = 0, HelpMessage = "What loads the rules when the host starts; Auto takes what the host has, systemd first.")]
+    public PersistenceMethod Method { get; set; }
+
+    protected override void EndProcessing() => WorkOnHosts();
+
+    private protected override async Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
+    {
+        var result = await host.Saver.SaveAsync(Method, queue.AskToSave(host.Name), stop).ConfigureAwait(false);
+        if (result is { Method: PersistenceMethod.IptablesServices, Enabled: false })
+            queue.Warning(host.Name, "iptables.service is not enabled, so nothing loads what was saved: 'systemctl enable iptables ip6tables' there.");
+        queue.Write(result);
+    }
+}

@@ -1,0 +1,77 @@
+using System.Management.Automation;
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Completion;
+
+namespace DockerNetHarden.Commands;
+
+/// <summary>Says what becomes of containers' packets, and which rule decides.</summary>
+[Cmdlet(VerbsDiagnostic.Trace, "ContainerAccess", DefaultParameterSetName = NetworkSet)]
+[OutputType(typeof(AccessTrace))]
+public sealed class TraceContainerAccessCommand : AnalysisCmdlet
+{
+    private const string NetworkSet = "Network";
+    private const string ContainerSet = "Container";
+
+    private TraceRequest _request = new();
+
+    [Parameter(Position = 0, HelpMessage = "Addresses, prefixes, or the words Metadata, Host and Internal; all three words where it is left out.")]
+    [ArgumentCompleter(typeof(DestinationCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[]? Destination { get; set; }
+
+    [Parameter(ParameterSetName = NetworkSet, HelpMessage = "The Docker networks from which the packets come; all of them where it is left out.")]
+    [ArgumentCompleter(typeof(NetworkCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[]? Network { get; set; }
+
+    [Parameter(Mandatory = true, ParameterSetName = ContainerSet, HelpMessage = "The containers from which the packets come, by name or by the beginning of the id.")]
+    [ArgumentCompleter(typeof(ContainerCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[]? Container { get; set; }
+
+    [Parameter(HelpMessage = "The packets' source, an address or a prefix; the network whose subnet holds it is asked about.")]
+    [ValidateNotNullOrEmpty]
+    public string? Source { get; set; }
+
+    // Not the ssh server's, as on other commands: who asks what reaches a port means this one.
+    [Parameter(HelpMessage = "The destination ports, for example 80,443 or 1000:2000; of tcp where no protocol is named.")]
+    [ValidateNotNullOrEmpty]
+    public new string[]? Port { get; set; }
+
+    [Parameter(HelpMessage = "The protocol: tcp, udp, icmp, icmpv6, sctp, or a number.")]
+    [ArgumentCompleter(typeof(ProtocolCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string? Protocol { get; set; }
+
+    [Parameter(HelpMessage = "Also try real TCP connections from inside running containers, and say whether they end as computed.")]
+    public SwitchParameter Probe { get; set; }
+
+    private protected override bool HasSshPort => false;
+
+    protected override void EndProcessing() => WorkOnHosts();
+
+    private protected override void Prepare()
+    {
+        _request = new TraceRequest
+        {
+            Networks = Network ?? [],
+            Containers = Container ?? [],
+            Source = Source is null ? null : ControlInput.Addresses([Source], nameof(Source))[0],
+        }.With(Port is null ? null : string.Join(',', Port), Protocol);
+        if (Destination is not null)
+            _request = _request.To(Destination);
+        if (Probe && Snapshot is not null)
+            throw CommandFailure.ConflictingParameters(nameof(Probe), nameof(Snapshot), "a file answers no connection");
+        if (Probe && _request.Protocol is not (null or "tcp"))
+            throw CommandFailure.ConflictingParameters(nameof(Probe), nameof(Protocol), "what is tried are TCP connections");
+    }
+
+    private protected override async Task AnalyseAsync(AnalysedHost host, PipelineQueue queue, CancellationToken stop)
+    {
+        var traces = Traced.All(_request, host, queue);
+        if (Probe)
+            traces = await TraceProbes.AddAsync(traces, host, queue, stop).ConfigureAwait(false);
+        foreach (var traced in traces)
+            queue.Write(traced.Trace);
+    }
+}

@@ -1,0 +1,121 @@
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Hosts.Probing;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Commands;
+
+/// <summary>What becomes of packets that meet one end by one rule, as texts and numbers: a part of the answer to one question.</summary>
+public sealed record AccessTrace
+{
+    // As many prefixes as a line of a table can show; all of them stand in Packets.
+    private const int MostDestinations = 8;
+
+    public required string HostName { get; init; }
+
+    /// <summary>The network by which the packets come in.</summary>
+    public required string Network { get; init; }
+
+    /// <summary>The container that was asked about; null where the whole network was.</summary>
+    public string? Container { get; init; }
+
+    /// <summary>The destination as it was asked for: an address, a prefix or a word.</summary>
+    public required string Target { get; init; }
+
+    public required Family Family { get; init; }
+
+    /// <summary>The sources that were asked about.</summary>
+    public required string Source { get; init; }
+
+    /// <summary>The destinations of this part, before any DNAT.</summary>
+    public required string Destination { get; init; }
+
+    /// <summary>The protocol that was asked about; null for every one.</summary>
+    public string? Protocol { get; init; }
+
+    /// <summary>The ports that were asked about; null for every one.</summary>
+    public string? Port { get; init; }
+
+    /// <summary>This part's packets, exactly.</summary>
+    public required string Packets { get; init; }
+
+    public required Verdict Verdict { get; init; }
+
+    /// <summary>Where the deciding rule or policy is: nft, legacy, or a native table of nftables.</summary>
+    public string? Backend { get; init; }
+
+    public string? Table { get; init; }
+
+    public string? Chain { get; init; }
+
+    /// <summary>The rule's place in its chain, from 1; 0 for a policy.</summary>
+    public int Position { get; init; }
+
+    /// <summary>The deciding rule as a command; null where a policy, or no rule, decides.</summary>
+    public string? Rule { get; init; }
+
+    public required string Reason { get; init; }
+
+    /// <summary>The chains that were walked, in order, a comma between them.</summary>
+    public required string Chains { get; init; }
+
+    public required PacketPath Path { get; init; }
+
+    public string? OutInterface { get; init; }
+
+    /// <summary>The destination after DNAT or REDIRECT; null where it stays.</summary>
+    public string? NewDestination { get; init; }
+
+    /// <summary>The container behind a published port to which docker-proxy would carry the packets.</summary>
+    public string? Proxied { get; init; }
+
+    /// <summary>How a real connection attempt of this part ended; null where none was asked for, or none is possible.</summary>
+    public ProbeOutcome? Probe { get; init; }
+
+    /// <summary>Where the attempt went, and what was said of it.</summary>
+    public string? ProbeDetail { get; init; }
+
+    /// <summary>Whether the attempt ended as the verdict lets expect; null where it proves neither.</summary>
+    public bool? Agrees { get; init; }
+
+    /// <summary>Where it is decided, in short.</summary>
+    public string? DecidedBy => Chain is null ? null : Position > 0 ? $"{Table} {Chain} {Position}" : $"{Table} {Chain} policy";
+
+    public override string ToString() => $"{Verdict}: {Network} to {Destination}";
+
+    internal static AccessTrace From(string host, TraceQuestion question, AccessPart part) => new()
+    {
+        HostName = host,
+        Network = question.Network,
+        Container = question.Container,
+        Target = question.Target,
+        Family = question.Query.Family,
+        Source = Text(question.Query.Sources),
+        Destination = Text(part.Packets.Destinations),
+        Protocol = question.Query.Protocol,
+        Port = question.Query.Ports?.ToString(),
+        Packets = part.Packets.ToString(),
+        Verdict = part.Verdict,
+        Backend = part.Backend,
+        Table = part.Table,
+        Chain = part.Chain,
+        Position = part.Position,
+        Rule = part.Rule is null ? null : Plan.CommandLine(part.Rule),
+        Reason = part.Reason,
+        Chains = string.Join(", ", part.Chains),
+        Path = part.Path,
+        OutInterface = part.OutInterface,
+        NewDestination = part.NewDestination?.ToShortString(),
+        Proxied = part.Proxied,
+    };
+
+    internal AccessTrace With(ConnectionProbe? sent, ProbeResult result) => this with
+    {
+        Probe = result.Outcome,
+        ProbeDetail = sent is null ? result.Detail : $"{sent.Address.ToShortString()} port {sent.Port}{(result.Detail is null ? "" : ": " + result.Detail)}",
+        Agrees = result.Confirms(Verdict),
+    };
+
+    private static string Text(IReadOnlyList<Cidr> prefixes) =>
+        string.Join(", ", prefixes.Take(MostDestinations).Select(prefix => prefix.ToShortString())) + (prefixes.Count > MostDestinations ? $" and {prefixes.Count - MostDestinations} more" : "");
+}

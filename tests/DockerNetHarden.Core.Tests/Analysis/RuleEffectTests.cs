@@ -1,0 +1,111 @@
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Controls;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Core.Tests.Analysis;
+
+/// <summary>Rules that stand and decide, and rules that a look at the text would pass.</summary>
+public sealed class RuleEffectTests
+{
+    private static readonly FirewallRule Drop = FirewallRule.Parse("-A DOCKER-USER -d 203.0.113.25/32 -j DROP");
+
+    public static TheoryData<string> Controls =>
+        ["metadata", "gcp", "host", "host of a network", "internal", "internal of a network", "mail", "mail per container", "drop", "accept"];
+
+    [Theory]
+    [MemberData(nameof(Controls))]
+    public void What_was_applied_decides(string control)
+    {
+        Decides(control, FixtureHost.Docker20);
+        Decides(control, FixtureHost.Docker28);
+    }
+
+    private static void Decides(string control, HostSnapshot host)
+    {
+        var rules = Rules(control);
+        Assert.NotEmpty(Problems(rules, host));
+        Holds(rules, host.Applied(rules));
+        // All of them together, too: what one control excepts is not another's fault.
+        FirewallRule[] all = [.. Rules("metadata"), .. Rules("host"), .. Rules("internal"), .. Rules("mail"), .. rules];
+        Holds(all, host.Applied(all));
+    }
+
+    [Fact]
+    public void A_part_of_what_stands_decides_its_packets()
+    {
+        var rules = Rules("gcp");
+        var host = FixtureHost.Docker20.Applied(rules);
+        Assert.All(rules, rule => Holds([rule], host));
+    }
+
+    [Fact]
+    public void An_accept_of_another_tool_before_Dockers_jump_decides_instead()
+    {
+        var host = FixtureHost.Docker20.Applied([Drop]).Iptables("-I FORWARD -i plain0 -j ACCEPT");
+        var problem = Assert.Single(Problems([Drop], host));
+        Assert.Contains("203.0.113.25", problem, StringComparison.Ordinal);
+        Assert.Contains("FORWARD rule 1 (-i plain0 -j ACCEPT)", problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_block_with_a_backstop_holds_against_it()
+    {
+        var rules = Rules("metadata");
+        Holds(rules, FixtureHost.Docker20.Applied(rules).Iptables("-I FORWARD -i plain0 -j ACCEPT"));
+    }
+
+    [Fact]
+    public void A_block_where_its_packets_do_not_pass_decides_nothing()
+    {
+        var input = FirewallRule.Parse("-A INPUT -i docker0 -d 203.0.113.25/32 -j DROP");
+        Assert.Contains("does not decide", Assert.Single(Problems([input], FixtureHost.Docker20.Applied([input]))), StringComparison.Ordinal);
+        // ECS's agent is reached by a redirection: DOCKER-USER never sees the packet (facts of amazon-ecs-init).
+        var ecs = FirewallRule.Parse("-A DOCKER-USER -d 169.254.170.2/32 -p tcp -m tcp --dport 80 -j DROP");
+        var host = FixtureHost.Docker20.Iptables("-t nat -A PREROUTING -d 169.254.170.2/32 -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 51679").Applied([ecs]);
+        Assert.Contains(Problems([ecs], host), problem => problem.Contains("does not decide", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void What_is_not_modelled_is_not_decided()
+    {
+        var accept = FirewallRule.Parse("-A DOCKER-USER -d 203.0.113.25/32 -j ACCEPT");
+        var host = FixtureHost.Docker20.Applied([accept]).Iptables("-I FORWARD -m u32 --u32 0=1 -j DROP");
+        Assert.NotEmpty(Problems([accept], host));
+    }
+
+    [Fact]
+    public void An_accept_that_a_later_table_takes_back_decides_nothing()
+    {
+        FirewallRule[] rules = [FirewallRule.Parse("-A DOCKER-USER -d 169.254.169.254/32 -j ACCEPT"), .. Rules("metadata")];
+        Assert.Contains(Problems([rules[0]], FixtureHost.Docker20.Applied(rules)), problem => problem.Contains("does not decide", StringComparison.Ordinal));
+    }
+
+    private static void Holds(IReadOnlyList<FirewallRule> rules, HostSnapshot host)
+    {
+        var problems = Problems(rules, host);
+        Assert.True(problems.Count == 0, string.Join('\n', problems));
+    }
+
+    private static IReadOnlyList<string> Problems(IReadOnlyList<FirewallRule> rules, HostSnapshot host) => RuleEffect.Problems(rules, new PacketWalk(host));
+
+    private static FirewallRule[] Rules(string control) => control switch
+    {
+        "drop" => [Drop],
+        "accept" => [FirewallRule.Parse("-A DOCKER-USER -i plain0 -d 203.0.113.25/32 -j ACCEPT")],
+        _ => [.. Control(control).Rules()],
+    };
+
+    private static Control Control(string control) => control switch
+    {
+        "metadata" => new MetadataAccess(),
+        "gcp" => new MetadataAccess { Provider = "Gcp" },
+        "host" => new HostAccess(),
+        "host of a network" => new HostAccess { Target = new ControlTarget("plain", "plain0") },
+        "internal" => new InternalAccess(),
+        "internal of a network" => new InternalAccess { Target = new ControlTarget("plain", "plain0") },
+        "mail" => new SmtpRate(),
+        "mail per container" => new SmtpRate { PerContainer = true },
+        _ => throw new ArgumentException(control, nameof(control)),
+    };
+}

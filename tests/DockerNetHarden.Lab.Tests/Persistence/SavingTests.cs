@@ -1,0 +1,179 @@
+using DockerNetHarden.Controls;
+using DockerNetHarden.Hosts;
+using DockerNetHarden.Lab.Tests.Hardening;
+using DockerNetHarden.Lab.Tests.Hosts;
+using DockerNetHarden.Persistence;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Lab.Tests.Persistence;
+
+/// <summary>Saving, loading and taking back on a real kernel, by each method, without Docker: its chains are written by hand.</summary>
+public sealed class SavingTests
+{
+    private const string Docker = "*filter\n:DOCKER-USER - [0:0]\n:DOCKER - [0:0]\n-A FORWARD -j DOCKER-USER\n-A FORWARD -o docker0 -j DOCKER\n-A DOCKER-USER -j RETURN\nCOMMIT\n";
+
+    private static readonly IReadOnlyList<FirewallRule> Rules =
+        [.. new MetadataAccess().Rules(), FirewallRule.Parse("-A INPUT -i docker0 -p tcp --dport 5000 -j DROP"), FirewallRule.Parse("-6 -A INPUT -i docker0 -p tcp --dport 5000 -j DROP")];
+
+    [SkippableTheory]
+    [InlineData("iptables-nft")]
+    [InlineData("iptables-legacy")]
+    public async Task What_is_saved_is_loaded_again_and_taken_back_wholly(string tool)
+    {
+        using var space = HostNamespace.Make();
+        using var files = PrivateFiles.Of(space.Name);
+        await using var shell = files.Open();
+        space.Restore(tool, Docker);
+        Skip.IfNot(files.RunFor("ipset", "create", "bad", "hash:net").Code == 0, "needs ipset");
+        files.Run("ipset", "add", "bad", "10.9.0.0/16");
+        await ApplyAsync(shell, [.. Rules, FirewallRule.Parse("-A DOCKER-USER -m set --match-set bad dst -j DROP")]);
+        var saver = new RuleSaver(shell);
+
+        var planned = await saver.SaveAsync(PersistenceMethod.Systemd, (_, _) => Task.FromResult(false), CancellationToken.None);
+        Assert.Equal((PersistenceStatus.Planned, false), (planned.Status, planned.Enabled));
+        Assert.NotEqual(0, files.RunFor("ls", "/etc/docker-net-harden").Code);
+        var saved = await SaveAsync(saver, PersistenceMethod.Systemd);
+        Assert.Equal((PersistenceStatus.Saved, true, "docker-net-harden.service"), (saved.Status, saved.Enabled, saved.Unit));
+        Assert.Equal(PersistenceStatus.Unchanged, (await SaveAsync(saver, PersistenceMethod.Systemd)).Status);
+        Assert.Equal("600 root", files.Run("stat", "-c", "%a %U", "/etc/docker-net-harden/saved").Trim());
+
+        var applied = Ours(space, tool);
+        Flush(space, files, tool);
+        Assert.Empty(Ours(space, tool));
+        // Twice: the second time nothing is to be done.
+        files.Run(files.CommandOf("docker-net-harden.service"));
+        Assert.Equal(applied, Ours(space, tool));
+        Assert.DoesNotContain("written", files.RunFor(files.CommandOf("docker-net-harden.service")).Errors, StringComparison.Ordinal);
+        Assert.Equal(applied, Ours(space, tool));
+        Assert.Contains("10.9.0.0/16", files.Run("ipset", "list", "bad"), StringComparison.Ordinal);
+        // Before Docker has started: the jump that engines find and keep, or, older ones, never make.
+        Assert.Equal(1, space.Run(tool + "-save").Split('\n').Count(line => line == "-A FORWARD -j DOCKER-USER"));
+
+        var removed = await saver.RemoveAsync((_, _) => Task.FromResult(true), CancellationToken.None);
+        Assert.Equal((PersistenceStatus.Removed, 4), (removed.Status, removed.Files.Count));
+        Assert.Equal("", files.Shell("find /etc/docker-net-harden /etc/systemd/system/ -name '*docker-net-harden*' 2>/dev/null; ls -d /etc/docker-net-harden 2>/dev/null || :"));
+        Assert.Equal(applied, Ours(space, tool));
+        Assert.Equal(PersistenceStatus.Unchanged, (await saver.RemoveAsync((_, _) => Task.FromResult(true), CancellationToken.None)).Status);
+    }
+
+    [SkippableFact]
+    public async Task Systemd_accepts_the_units()
+    {
+        using var space = HostNamespace.Make();
+        using var files = PrivateFiles.Of(space.Name);
+        Skip.IfNot(files.RunFor("systemd-analyze", "--version").Code == 0, "needs systemd-analyze");
+        await using var shell = files.Open();
+        space.Restore("iptables-nft", Docker);
+        await ApplyAsync(shell, Rules);
+        await SaveAsync(new RuleSaver(shell), PersistenceMethod.Systemd);
+        // A docker.service to be ordered against: a cycle would show.
+        files.Shell("printf '[Unit]\\nAfter=network-online.target docker.socket firewalld.service\\n[Service]\\nExecStart=/bin/true\\n' >/etc/systemd/system/docker.service");
+        var verified = files.RunFor("systemd-analyze", "verify", "docker.service", "docker-net-harden.service", "docker-net-harden-guard.service", "multi-user.target");
+        Assert.Equal((0, ""), (verified.Code, string.Join('\n', verified.Errors.Split('\n').Where(line => line.Contains("docker", StringComparison.OrdinalIgnoreCase)))));
+    }
+
+    [SkippableFact]
+    public async Task A_rollback_that_waits_refuses_saving()
+    {
+        using var space = HostNamespace.Make();
+        using var files = PrivateFiles.Of(space.Name);
+        await using var shell = files.Open();
+        space.Restore("iptables-nft", Docker);
+        await ApplyAsync(shell, Rules);
+        var waiting = await ApplyAsync(shell, [FirewallRule.Parse("-A DOCKER-USER -d 10.8.8.8 -j DROP")], 30);
+        var saver = new RuleSaver(shell);
+        var error = await Assert.ThrowsAsync<HostException>(() => SaveAsync(saver, PersistenceMethod.Systemd));
+        Assert.Equal(HostFailure.RollbackPending, error.Failure);
+        Assert.Contains(waiting.RollbackId!, error.Message, StringComparison.Ordinal);
+        Assert.NotEqual(0, files.RunFor("ls", "/etc/docker-net-harden").Code);
+        await RollbackConfirmation.ConfirmAsync(shell, waiting.RollbackId!, CancellationToken.None);
+        Assert.Equal(PersistenceStatus.Saved, (await SaveAsync(saver, PersistenceMethod.Systemd)).Status);
+    }
+
+    [SkippableFact]
+    public async Task A_host_without_rules_of_ours_has_nothing_to_save()
+    {
+        using var space = HostNamespace.Make();
+        using var files = PrivateFiles.Of(space.Name);
+        await using var shell = files.Open();
+        var error = await Assert.ThrowsAsync<HostException>(() => SaveAsync(new RuleSaver(shell), PersistenceMethod.Systemd));
+        Assert.Equal(HostFailure.NothingToDo, error.Failure);
+    }
+
+    [SkippableFact]
+    public async Task Netfilter_persistent_loads_them_behind_its_own_rules_and_another_method_takes_its_place()
+    {
+        using var space = HostNamespace.Make();
+        using var files = PrivateFiles.Of(space.Name);
+        await using var shell = files.Open();
+        space.Restore("iptables-nft", Docker);
+        await ApplyAsync(shell, Rules);
+        var saver = new RuleSaver(shell);
+        // What iptables-persistent's own plugin does: it loads whole tables, and so flushes them.
+        const string Plugins = "/usr/share/netfilter-persistent/plugins.d";
+        files.Shell($"mkdir -p {Plugins}; printf '#!/bin/sh\\niptables -F; iptables -X; iptables -t mangle -F; iptables -t mangle -X; ip6tables -F; ip6tables -X\\n' >{Plugins}/15-ip4tables; chmod 755 {Plugins}/15-ip4tables");
+        Assert.Equal(PersistenceStatus.Saved, (await SaveAsync(saver, PersistenceMethod.NetfilterPersistent)).Status);
+        var applied = Ours(space, "iptables-nft");
+        // As netfilter-persistent(8) runs its plugins.
+        files.Run("run-parts", "-a", "start", Plugins);
+        Assert.Equal(applied, Ours(space, "iptables-nft"));
+
+        var other = await SaveAsync(saver, PersistenceMethod.Systemd);
+        Assert.Equal((PersistenceStatus.Saved, PersistenceMethod.Systemd), (other.Status, other.Method));
+        Assert.Equal("15-ip4tables\n", files.Run("ls", Plugins));
+    }
+
+    [SkippableFact]
+    public async Task Iptables_services_loads_them_with_the_administrators_own_rules_which_stay_byte_for_byte()
+    {
+        const string File = "# sample configuration for iptables service\n*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+            + "-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT\n-A INPUT -p tcp -m state --state NEW -m tcp --dport 22 -j ACCEPT\n-A INPUT -j REJECT --reject-with icmp-host-prohibited\n"
+            + "-A FORWARD -j REJECT --reject-with icmp-host-prohibited\nCOMMIT\n";
+        using var space = HostNamespace.Make();
+        using var files = PrivateFiles.Of(space.Name);
+        await using var shell = files.Open();
+        space.Restore("iptables-nft", Docker);
+        await ApplyAsync(shell, Rules);
+        var saver = new RuleSaver(shell);
+        await Assert.ThrowsAsync<HostException>(() => SaveAsync(saver, PersistenceMethod.IptablesServices));
+        files.Run("/bin/sh", "-c", "mkdir -p /etc/sysconfig; printf '%s' \"$1\" >/etc/sysconfig/iptables", "sh", File);
+        var saved = await SaveAsync(saver, PersistenceMethod.Auto);
+        Assert.Equal((PersistenceStatus.Saved, PersistenceMethod.IptablesServices, false), (saved.Status, saved.Method, saved.Enabled));
+        Assert.Equal(PersistenceStatus.Unchanged, (await SaveAsync(saver, PersistenceMethod.Auto)).Status);
+        var applied = Ours(space, "iptables-nft");
+        // As iptables.service does: whole tables, so that all else is gone.
+        files.Shell("iptables-nft -F; iptables-nft -X; iptables-restore </etc/sysconfig/iptables && ip6tables-restore </etc/sysconfig/ip6tables");
+        Assert.Equal(applied, Ours(space, "iptables-nft"));
+        Assert.Contains("--dport 22 -j ACCEPT", space.Run("iptables-save"), StringComparison.Ordinal);
+        Assert.Equal(PersistenceStatus.Removed, (await saver.RemoveAsync((_, _) => Task.FromResult(true), CancellationToken.None)).Status);
+        Assert.Equal(File, files.Run("cat", "/etc/sysconfig/iptables").Replace("*mangle\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n", "", StringComparison.Ordinal));
+    }
+
+    private static Task<PersistenceResult> SaveAsync(RuleSaver saver, PersistenceMethod method) => saver.SaveAsync(method, (_, _) => Task.FromResult(true), CancellationToken.None);
+
+    private static async Task<InvocationResult> ApplyAsync(IShell shell, IReadOnlyList<FirewallRule> rules, int? rollbackAfter = null)
+    {
+        var sink = new CollectingSink();
+        await Fleet.ApplyAsync(
+            [new FleetHost(new DockerHost(shell))], snapshot => Plan.From(rules, snapshot, new PlanOptions { Force = true }), 1, sink, CancellationToken.None,
+            rollbackAfter is { } seconds ? new RollbackOptions(TimeSpan.FromSeconds(seconds)) : null);
+        return sink.Failures.TryDequeue(out var failure) ? throw failure : sink.Results.Single();
+    }
+
+    private static string Ours(HostNamespace space, string tool) => string.Join('\n', new[] { tool, tool.Replace("ip", "ip6", StringComparison.Ordinal) }
+        .SelectMany(command => space.Run(command + "-save").Split('\n').Where(line => line.Contains("DNH-", StringComparison.Ordinal)).Order(StringComparer.Ordinal)));
+
+    private static void Flush(HostNamespace space, PrivateFiles files, string tool)
+    {
+        foreach (var command in new[] { tool, tool.Replace("ip", "ip6", StringComparison.Ordinal) })
+        {
+            foreach (var table in new[] { "filter", "mangle" })
+            {
+                space.Run(command, "-t", table, "-F");
+                space.Run(command, "-t", table, "-X");
+            }
+        }
+        files.Run("ipset", "destroy");
+    }
+}
