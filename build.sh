@@ -34,6 +34,12 @@ missing_packages() {
     has ip || printf ' iproute2'
     { has nsenter && has setsid && has unshare; } || printf ' util-linux'
     has sshd || printf ' openssh-server'
+    has ipset || printf ' ipset'
+    # Firewalls that take away what they did not write. Installed, firewalld is started at a machine's next boot: only where the machine is thrown away.
+    if [ "${CI:-}" = true ]; then
+        has ufw || printf ' ufw'
+        { has firewall-cmd && has dbus-daemon; } || printf ' firewalld dbus-daemon'
+    fi
     { has ssh && has ssh-keygen; } || printf ' openssh-client'
     for program in sudo csh fish zsh; do
         has "$program" || printf ' %s' "$program"
