@@ -14,7 +14,7 @@ Describe 'Trace-ContainerAccess and what cannot be asked' {
         @{ Code = 'Trace-ContainerAccess Host -Port 80 -Protocol icmp'; Id = 'InvalidRule' }
         @{ Code = 'Trace-ContainerAccess Host -Source 10.0.0.300'; Id = 'InvalidAddress' }
         @{ Code = 'Trace-ContainerAccess Host -Probe -Protocol udp'; Id = 'ConflictingParameters' }
-        @{ Code = 'Trace-ContainerAccess Host -Probe -Snapshot $PSCommandPath'; Id = 'ConflictingParameters' }
+        @{ Code = 'Trace-ContainerAccess Host -Probe -Snapshot /etc/hosts'; Id = 'ConflictingParameters' }
         @{ Code = 'Trace-ContainerAccess Host -Network a -Container b'; Id = 'AmbiguousParameterSet' }
         @{ Code = 'Trace-ContainerAccess Host -Snapshot /nowhere.json'; Id = 'SnapshotNotFound' }
     ) {
@@ -55,7 +55,7 @@ Describe "Trace-ContainerAccess on a Docker host$(Get-LabReason)" -Skip:(-not $e
 
     It 'asks from one container, and from a source' {
         (Trace-ContainerAccess 203.0.113.25 -Container c0, a1 -Port 80).Container | Should -Be @('c0', 'a1')
-        $subnet = (Get-DockerNetwork apps).Subnet
+        $subnet = (Get-DockerNetwork apps).Subnet[0]
         (Trace-ContainerAccess 203.0.113.25 -Source $subnet -Port 80).Network | Should -Be 'apps'
     }
 
