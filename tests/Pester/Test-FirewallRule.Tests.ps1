@@ -50,6 +50,28 @@ Describe "Test-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env:D
         finally { & $Mend }
     }
 
+    It 'is false where a rule stands and another tool decides its packets' {
+        $drop = New-FirewallRule -Action Drop -RemoteAddress 203.0.113.25 -Name mine
+        $drop | Invoke-FirewallRule | Out-Null
+        $drop | Test-FirewallRule | Should -BeTrue
+        Get-Reach a1 203.0.113.25 80 | Should -Be 'TimedOut'
+        iptables -I FORWARD -i apps0 -p tcp -j ACCEPT
+        try {
+            $answer, $said = $drop | Test-FirewallRule -Verbose 4>&1 | Sort-Object { $_ -isnot [bool] }
+            Get-Reach a1 203.0.113.25 80 | Should -Be 'Open'
+        }
+        finally { iptables -D FORWARD -i apps0 -p tcp -j ACCEPT }
+        $answer | Should -BeFalse
+        "$said" | Should -BeLike '*does not decide*FORWARD rule 1*'
+    }
+
+    It 'answers from a file as from the host' {
+        Export-DockerHostSnapshot "$TestDrive/host.json" | Out-Null
+        Remove-FirewallRule -All | Out-Null
+        $rules | Test-FirewallRule -Snapshot "$TestDrive/host.json" | Should -BeTrue
+        $rules | Test-FirewallRule | Should -BeFalse
+    }
+
     It 'is true again after Invoke-FirewallRule' {
         iptables -D DOCKER-USER -m comment --comment DockerNetHarden -j DNH-METADATA
         ($rules | Invoke-FirewallRule).Status | Should -Be 'Applied'

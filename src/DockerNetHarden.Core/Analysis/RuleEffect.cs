@@ -29,7 +29,7 @@ public static class RuleEffect
             from rule in rules.SelectMany(resolver.Resolve)
             where rule.Action is not RuleAction.Return && rule.Chain is not "OUTPUT" && (rule.Family == Family.IPv4 || walk.Host.HasIPv6)
             from network in audit.Networks
-            where ComesInBy(rule, network.Bridge)
+            where ComesInBy(rule, network.Bridge) && IsOf(rule, network)
             let open = Undecided(rule, network)
             where open.Parts.Count > 0
             select $"'{rule}' does not decide all that it names: {Evidence.Of(open)[0]}";
@@ -43,6 +43,10 @@ public static class RuleEffect
         var name => InterfaceMatches(name, bridge),
     };
 
+    // A rule for a source and every interface means the network that has it: elsewhere the source is forged, and the rule's own exceptions do not know it.
+    private static bool IsOf(FirewallRule rule, AuditedNetwork network) =>
+        rule.InInterface is not null || rule.Source is not { } source || !Cidr.TryParse(source, out var prefix) || network.Network.Subnets.Any(prefix.Overlaps);
+
     // iptables(8): a name that ends in '+' is the beginning of names.
     private static bool InterfaceMatches(string pattern, string link) =>
         pattern.EndsWith('+') ? link.StartsWith(pattern[..^1], StringComparison.Ordinal) : string.Equals(pattern, link, StringComparison.Ordinal);
@@ -55,7 +59,7 @@ public static class RuleEffect
         // A family in which the network has no address sends nothing.
         if (sources.Count == 0)
             return Answer.Nothing;
-        var answer = ShadowCheck.Through(rule, new Answer(network.Audit.Walk.Ask(named with { Sources = sources })), network.Bridge);
+        var answer = ShadowCheck.Through(rule, new Answer(network.Audit.Walk.Ask(ContainerPackets.Of(named with { Sources = sources }, network.Audit.Host), network.Bridge)), network.Bridge);
         return rule.Action is RuleAction.Accept
             ? answer.Where(part => part.Verdict is not Verdict.Accept)
             : answer.Where(part => IsOpen(part, rule)).Without(network.Audit.Controls.Exceptions(rule.Control, rule.Family, network.Bridge));

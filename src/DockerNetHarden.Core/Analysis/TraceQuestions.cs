@@ -111,7 +111,7 @@ public sealed class TraceQuestions
             foreach (var query in queries)
             {
                 if (Narrow(query) is { } narrow)
-                    yield return new TraceQuestion(place.Network.Name, place.Container, target, narrow);
+                    yield return new TraceQuestion(place.Network.Name, place.Container, target, narrow, _request.Source is null ? ContainerPackets.Of(narrow, _host) : PacketSet.Of(narrow));
             }
         }
     }

@@ -72,8 +72,9 @@ public sealed record TraceRequest
 /// <param name="Network">The network by which the packets come in.</param>
 /// <param name="Container">The container that is asked about; null where the whole network is.</param>
 /// <param name="Target">The destination as it was asked for.</param>
-/// <param name="Query">The packets.</param>
-public sealed record TraceQuestion(string Network, string? Container, string Target, AccessQuery Query);
+/// <param name="Query">The packets in words.</param>
+/// <param name="Packets">The packets: those of the query; where no source was named, without the host's own addresses, which no container can send from.</param>
+public sealed record TraceQuestion(string Network, string? Container, string Target, AccessQuery Query, PacketSet Packets);
 
 /// <summary>Why a part of a request cannot be asked on a host.</summary>
 public enum TraceProblemKind

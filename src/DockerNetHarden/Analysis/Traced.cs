@@ -13,6 +13,8 @@ internal sealed record Traced(TraceQuestion Question, AccessPart Part, AccessTra
             queue.Failure(host.Name, error);
             return [];
         }
+        foreach (var warning in host.Snapshot.Warnings.Concat(host.Snapshot.Unread.Select(part => $"{part.Key} was not read, and what rests on it is Unknown: {part.Value}")))
+            queue.Warning(host.Name, warning);
         var questions = TraceQuestions.Of(request, host.Snapshot);
         foreach (var problem in questions.Problems)
         {
@@ -22,6 +24,6 @@ internal sealed record Traced(TraceQuestion Question, AccessPart Part, AccessTra
                 queue.Warning(host.Name, problem.Message);
         }
         var walk = new PacketWalk(host.Snapshot);
-        return [.. questions.All.SelectMany(question => walk.Ask(question.Query).Select(part => new Traced(question, part, AccessTrace.From(host.Name, question, part))))];
+        return [.. questions.All.SelectMany(question => walk.Ask(question.Packets, question.Query.InInterface).Select(part => new Traced(question, part, AccessTrace.From(host.Name, question, part))))];
     }
 }

@@ -10,8 +10,8 @@ public sealed class TestDockerNetworkHardeningCommand : AuditCommand
 {
     private int _failing;
 
-    [Parameter(HelpMessage = "Only findings of this severity or a worse one count; Low where it is left out.")]
-    public Severity Severity { get; set; } = Severity.Low;
+    [Parameter(HelpMessage = "Only findings of this severity or a worse one count; Medium where it is left out.")]
+    public Severity Severity { get; set; } = Severity.Medium;
 
     protected override void EndProcessing() => WorkOnHosts();
 

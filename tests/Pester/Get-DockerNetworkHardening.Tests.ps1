@@ -1,0 +1,65 @@
+BeforeDiscovery { . $PSScriptRoot/Common.ps1 }
+
+BeforeAll {
+    . $PSScriptRoot/Common.ps1
+    Import-Module (Get-StagedModule) -Force
+}
+
+Describe "Get-DockerNetworkHardening on a Docker host$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
+    AfterEach { Remove-FirewallRule -All | Out-Null }
+
+    It 'turns every finding that rules can mend into Pass, by one pipeline' {
+        $before = Get-DockerNetworkHardening
+        $fixable = $before | Where-Object { $_.Status -eq 'Fail' -and $_.Rules.Count -gt 0 }
+        $fixable.Id | Should -Contain 'METADATA-AWS'
+        $fixable.Id | Should -Contain 'HOST-ACCESS'
+        $result = $before | Where-Object Status -eq Fail | Invoke-FirewallRule
+        $result.HostName, "$($result.Status)", $result.Verified | Should -Be @('localhost', 'Applied', $true)
+        $after = Get-DockerNetworkHardening
+        foreach ($finding in $fixable) {
+            $now = $after | Where-Object { $_.Id -eq $finding.Id -and $_.Network -eq $finding.Network -and $_.Container -eq $finding.Container }
+            "$($finding.Id) $($finding.Network) $($now.Status)" | Should -Be "$($finding.Id) $($finding.Network) Pass"
+        }
+        # And with real packets.
+        Get-Reach a1 169.254.169.254 80 | Should -Be 'Refused'
+        # A second time there is nothing to do.
+        (& { $fixable } | Invoke-FirewallRule).Status | Should -Be 'Unchanged'
+    }
+
+    It 'chooses by id, network and severity' {
+        (Get-DockerNetworkHardening METADATA-A*).Id | Sort-Object -Unique | Should -Be @('METADATA-ALIBABA', 'METADATA-AWS', 'METADATA-AZURE')
+        (Get-DockerNetworkHardening -Exclude METADATA-*).Id | Should -Not -Contain 'METADATA-AWS'
+        (Get-DockerNetworkHardening -Network apps).Network | Where-Object { $_ } | Sort-Object -Unique | Should -Be 'apps'
+        (Get-DockerNetworkHardening -Severity Critical).Severity | Sort-Object -Unique | Should -Be 'Critical'
+        { Get-DockerNetworkHardening -Network nowhere -ErrorAction Stop } | Should -Throw -ErrorId 'NetworkNotFound,*'
+    }
+
+    It 'brings evidence and a way out' {
+        $finding = Get-DockerNetworkHardening METADATA-AWS -Network apps
+        $finding | Should -BeOfType ([DockerNetHarden.Analysis.HardeningFinding])
+        $finding.HostName, "$($finding.Status)", "$($finding.Severity)" | Should -Be @('localhost', 'Fail', 'Critical')
+        "$($finding.Evidence)" | Should -BeLike '*FORWARD rule*'
+        $finding.Remedy | Should -Not -BeNullOrEmpty
+    }
+
+    It 'passes over findings that no rule mends, and says so where a host has no other' {
+        $words = Get-DockerNetworkHardening CONTAINER-NET-RAW
+        $words.Rules | Should -BeNullOrEmpty
+        $words | Invoke-FirewallRule -WarningVariable warnings -WarningAction SilentlyContinue | Should -BeNullOrEmpty
+        "$warnings" | Should -BeLike '*No rule mends*'
+        (& { $words; Get-DockerNetworkHardening MAIL-RATE } | Invoke-FirewallRule).Status | Should -Be 'Applied'
+        # Other objects without rules were meant to have some.
+        { [pscustomobject]@{ Rules = @() } | Invoke-FirewallRule } | Should -Throw -ErrorId 'NoRule,*'
+        { @() | Invoke-FirewallRule } | Should -Throw -ErrorId 'NoRule,*'
+    }
+
+    It 'mends nothing here that was found in a file' {
+        Export-DockerHostSnapshot "$TestDrive/far.json" | Out-Null
+        $findings = Get-Item "$TestDrive/far.json" | Get-DockerNetworkHardening | Where-Object Status -eq Fail
+        $findings.HostName | Select-Object -Unique | Should -Be "snapshot:$TestDrive/far.json"
+        { $findings | Invoke-FirewallRule } | Should -Throw -ErrorId 'InvalidHostName,*'
+        Get-FirewallRule | Should -BeNullOrEmpty
+    }
+
+    It 'shows a table' { Get-DockerNetworkHardening | Format-Table | Out-String -Width 250 | Should -Match 'Status\s+Severity\s+Id\s+Network\s+Rules\s+Title' }
+}
