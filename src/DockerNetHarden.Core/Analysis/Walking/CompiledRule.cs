@@ -56,13 +56,17 @@ internal sealed class CompiledMatch
 {
     private readonly UInt128 _low;
     private readonly UInt128 _high = UInt128.MaxValue;
+    private readonly Bounds _bounds = Bounds.None;
 
     internal CompiledMatch(PacketSet? now, PacketSet? redirected)
     {
         (Now, WhenRedirected) = (now, redirected);
         // Both together: whichever applies, the destination lies in between.
         if (now?.Root is { } root && (ReferenceEquals(now, redirected) || redirected is { IsEmpty: true }))
+        {
             (_low, _high) = (root.Low, root.High);
+            _bounds = Bounds.Of(now);
+        }
     }
 
     /// <summary>The packets as they are when they come to the rule; null for all.</summary>
@@ -88,12 +92,16 @@ internal sealed class CompiledMatch
     internal bool IsNever => Now is { IsEmpty: true } && WhenRedirected is null or { IsEmpty: true };
 
     /// <summary>Which packets of a flow are matched; null for none.</summary>
-    internal PacketSet? Of(Flow flow, UInt128 low, UInt128 high)
+    /// <param name="flow">The flow.</param>
+    /// <param name="low">The lowest destination that its packets came in with.</param>
+    /// <param name="high">The highest.</param>
+    /// <param name="bounds">Between which their other numbers lie.</param>
+    internal PacketSet? Of(Flow flow, UInt128 low, UInt128 high, in Bounds bounds)
     {
         var state = flow.State;
         if (state.Rewriting.Destination is { } destination)
             (low, high) = (destination, destination);
-        if (high < _low || low > _high)
+        if (high < _low || low > _high || bounds.Misses(_bounds))
             return null;
         if (Out is not null && state.OutLink is not null && !Out.Matches(state.OutLink))
             return null;

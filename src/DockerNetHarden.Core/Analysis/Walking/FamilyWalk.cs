@@ -1,4 +1,4 @@
-using DockerNetHarden.Analysis.Walking.Native;
+using DockerNetHarden.Analysis.Native;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
@@ -38,8 +38,8 @@ internal sealed class FamilyWalk
 
     internal IReadOnlyList<AccessPart> Ask(PacketSet packets, string inLink)
     {
-        var question = new Question(this, inLink);
-        question.Ask(packets);
+        var question = new Question(this, packets, inLink);
+        question.Ask();
         return question.Parts;
     }
 

@@ -6,7 +6,7 @@ namespace DockerNetHarden.Analysis.Walking;
 /// Takes packets through the chains of one hook. Sets of packets are split by certain matches only; where a match is not certain the packets stay together
 /// and carry on what may have happened (<see cref="Pending"/>, <see cref="Doubt"/>), so that the work grows with the rules and not with the ways through them.
 /// </summary>
-internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkAddress)
+internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkAddress, Bounds bounds)
 {
     // The kernel refuses loops, and nft more than 16 levels; a chain this deep is no firewall but a mistake.
     private const int DeepestJump = 100;
@@ -82,7 +82,7 @@ internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr
         for (var i = 0; i < flows.Count; i++)
         {
             var flow = flows[i];
-            if (rule.Match.Of(flow, _low, _high) is not { } matched)
+            if (rule.Match.Of(flow, _low, _high, bounds) is not { } matched)
             {
                 next?.Add(flow);
                 continue;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using DockerNetHarden.Analysis.Sets;
-using DockerNetHarden.Analysis.Walking.Native;
+using DockerNetHarden.Analysis.Native;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 

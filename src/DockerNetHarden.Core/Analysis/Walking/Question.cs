@@ -11,27 +11,29 @@ internal sealed class Question
     private readonly FamilyWalk _host;
     private readonly string _inLink;
     private readonly Outcome _outcome = new();
+    private readonly Bounds _bounds;
+    private readonly PacketSet _packets;
     private readonly HookWalk _walk;
 
-    internal Question(FamilyWalk host, string inLink)
+    internal Question(FamilyWalk host, PacketSet packets, string inLink)
     {
-        (_host, _inLink) = (host, inLink);
+        (_host, _packets, _inLink, _bounds) = (host, packets, inLink, Bounds.Of(packets));
         _walk = Walker(_outcome);
     }
 
     internal IReadOnlyList<AccessPart> Parts => _outcome.Parts(_inLink);
 
-    internal void Ask(PacketSet packets)
+    internal void Ask()
     {
-        var start = new Flow(packets, new FlowState(), null);
+        var start = new Flow(_packets, new FlowState(), null);
         if (_host.Family == Rules.Family.IPv6 && !_host.Host.HasIPv6)
             _outcome.Ended(start, MayBe.Dropped, null, "the host's kernel speaks no IPv6");
         else if (_host.Mechanisms.Entering(_inLink) is { } why)
             _outcome.Decided(start, Verdict.Unknown, why);
         else
         {
-            var bridged = packets.Intersect(_host.Bridging.Stay(_inLink));
-            Route(BeforeRouting(start with { Packets = packets.Subtract(bridged) }));
+            var bridged = _packets.Intersect(_host.Bridging.Stay(_inLink));
+            Route(BeforeRouting(start with { Packets = _packets.Subtract(bridged) }));
             if (!bridged.IsEmpty)
                 Bridge(start with { Packets = bridged });
         }
@@ -208,5 +210,5 @@ internal sealed class Question
             yield return flow with { Packets = rest };
     }
 
-    private HookWalk Walker(Outcome outcome) => new(outcome, _inLink, () => _host.AddressOf(_inLink));
+    private HookWalk Walker(Outcome outcome) => new(outcome, _inLink, () => _host.AddressOf(_inLink), _bounds);
 }

@@ -1,4 +1,4 @@
-using DockerNetHarden.Analysis.Walking.Native;
+using DockerNetHarden.Analysis.Native;
 using DockerNetHarden.Iptables;
 
 namespace DockerNetHarden.Analysis.Walking;

@@ -1,8 +1,9 @@
+using DockerNetHarden.Analysis.Walking;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
-namespace DockerNetHarden.Analysis.Walking.Native;
+namespace DockerNetHarden.Analysis.Native;
 
 /// <summary>
 /// The native side of nf_tables: the chains at hooks that iptables-save does not show, and what it shows wider than it is.

@@ -1,8 +1,9 @@
 using System.Text.Json;
+using DockerNetHarden.Analysis.Walking;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
-namespace DockerNetHarden.Analysis.Walking.Native;
+namespace DockerNetHarden.Analysis.Native;
 
 /// <summary>
 /// Makes walkable rules of a native nftables rule: one for each of its statements that does something, for each element of a verdict map one.

@@ -1,8 +1,9 @@
 using System.Text.Json;
 using DockerNetHarden.Analysis.Sets;
+using DockerNetHarden.Analysis.Walking;
 using DockerNetHarden.Rules;
 
-namespace DockerNetHarden.Analysis.Walking.Native;
+namespace DockerNetHarden.Analysis.Native;
 
 /// <summary>Reads one match of a native nftables rule. Source: libnftables-json(5), nft(8).</summary>
 internal sealed class NativeMatch(MatchBuilder match, RuleContext context, bool namesProtocol)

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using DockerNetHarden.Rules;
 
-namespace DockerNetHarden.Analysis.Walking.Native;
+namespace DockerNetHarden.Analysis.Native;
 
 /// <summary>Right sides of nftables' matches. Null everywhere: not modelled. Source: libnftables-json(5).</summary>
 internal static class NativeValues
