@@ -50,8 +50,8 @@ public sealed class SudoersTests : IDisposable
         space.Run("iptables-nft", "-A", "FORWARD", "-m", "conntrack", "--ctstate", "NEW", "-j", "ACCEPT");
         await using var shell = Open(space, Guide());
         var whole = await new DockerHost(shell).ReadWholeAsync(CancellationToken.None);
-        // No dockerd runs in this namespace and Docker was not asked: all else is there.
-        Assert.Equal(["Connections", "DaemonSettings"], whole.Unread.Keys.Order(StringComparer.Ordinal), StringComparer.Ordinal);
+        // No dockerd runs in this namespace and Docker was not asked: all else is there. Whose dockerd another one is, this user may not see.
+        Assert.Equal(["Connections"], whole.Unread.Keys.Where(part => part is not "DaemonSettings"), StringComparer.Ordinal);
         Assert.Contains("Docker", whole.Unread["Connections"], StringComparison.Ordinal);
         Assert.NotEmpty(whole.Nft!.Rules);
     }

@@ -12,8 +12,9 @@ public sealed class DemoTests
     public async Task A_hardened_host_is_shown_before_and_after_with_its_rules()
     {
         using var output = new StringWriter();
-        Assert.True(await new LabDemo(new HandWrittenRules(), output, new Style(colours: false)).RunAsync(LabBackend.Nft, CancellationToken.None));
+        var good = await new LabDemo(new HandWrittenRules(), output, new Style(colours: false)).RunAsync(LabBackend.Nft, CancellationToken.None);
         var text = output.ToString();
+        Assert.True(good, text);
         Assert.Matches(@"cloud metadata +169\.254\.169\.254:80 +Open +Refused", text);
         Assert.Matches(@"a burst of mail +203\.0\.113\.25:25 +20 of 20 +5 of 20", text);
         Assert.Matches(@"the web outside +203\.0\.113\.25:80 +Open +Open", text);
