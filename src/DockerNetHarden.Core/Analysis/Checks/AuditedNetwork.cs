@@ -144,6 +144,9 @@ internal sealed class AuditedNetwork
     private static IEnumerable<Cidr> Sixteenths(Cidr place) => Enumerable.Range(0, 16)
         .Select(number => Cidr.From(place.Family, place.Bits | ((UInt128)(uint)number << (Cidr.Width(place.Family) - place.Length - 4)), place.Length + 4));
 
+    /// <summary>An answer that several checks cut from another, cut once.</summary>
+    public Answer Once(string cut, Family family, Func<Answer> make) => Ask(cut, family, make);
+
     private Answer Ask(string question, Family family, Func<Answer> ask)
     {
         if (!_answers.TryGetValue((question, family), out var answer))

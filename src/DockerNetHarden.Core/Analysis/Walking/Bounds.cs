@@ -1,4 +1,3 @@
-
 namespace DockerNetHarden.Analysis.Walking;
 
 /// <summary>

@@ -54,8 +54,6 @@ internal sealed record Uncertainty(Chance Matches, string Why);
 /// <summary>What a rule matches, ready to be asked for thousands of sets.</summary>
 internal sealed class CompiledMatch
 {
-    private readonly UInt128 _low;
-    private readonly UInt128 _high = UInt128.MaxValue;
     private readonly Bounds _bounds = Bounds.None;
 
     internal CompiledMatch(PacketSet? now, PacketSet? redirected)
@@ -64,10 +62,16 @@ internal sealed class CompiledMatch
         // Both together: whichever applies, the destination lies in between.
         if (now?.Root is { } root && (ReferenceEquals(now, redirected) || redirected is { IsEmpty: true }))
         {
-            (_low, _high) = (root.Low, root.High);
+            (Low, High) = (root.Low, root.High);
             _bounds = Bounds.Of(now);
         }
     }
+
+    /// <summary>The lowest destination that can match, as it is when the packets come to the rule.</summary>
+    internal UInt128 Low { get; }
+
+    /// <summary>The highest.</summary>
+    internal UInt128 High { get; } = UInt128.MaxValue;
 
     /// <summary>The packets as they are when they come to the rule; null for all.</summary>
     internal PacketSet? Now { get; }
@@ -101,7 +105,7 @@ internal sealed class CompiledMatch
         var state = flow.State;
         if (state.Rewriting.Destination is { } destination)
             (low, high) = (destination, destination);
-        if (high < _low || low > _high || bounds.Misses(_bounds))
+        if (high < Low || low > High || bounds.Misses(_bounds))
             return null;
         // Before routing, and on the way to the host itself, there is no link to leave by: its name is empty there.
         if (Out is not null && (state.OutLink ?? (state.Path is PacketPath.None or PacketPath.Local ? "" : null)) is { } outLink && !Out.Matches(outLink))
@@ -129,8 +133,9 @@ internal sealed record CompiledRule(Place Place, CompiledMatch Match, CompiledAc
 /// <param name="name">As an answer names it: <c>filter FORWARD</c>.</param>
 internal sealed class CompiledChain(string name)
 {
-    private readonly Dictionary<string, CompiledRule[]> _byLink = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, RuleIndex> _byLink = new(StringComparer.Ordinal);
     private CompiledRule[] _rules = [];
+    private RuleIndex? _all;
 
     internal string Name { get; } = name;
 
@@ -142,15 +147,15 @@ internal sealed class CompiledChain(string name)
 
     internal IReadOnlyList<CompiledRule> Rules => _rules;
 
-    /// <summary>The rules that packets which came in by this link can match.</summary>
-    internal CompiledRule[] RulesFor(string inLink)
+    /// <summary>The rules that packets to destinations between these, which came in by this link, can match.</summary>
+    internal ReadOnlySpan<CompiledRule> RulesFor(string inLink, UInt128 low, UInt128 high)
     {
-        if (!_byLink.TryGetValue(inLink, out var rules))
+        if (!_byLink.TryGetValue(inLink, out var index))
         {
-            rules = Array.FindAll(_rules, rule => rule.Match.In?.Matches(inLink) != false);
-            _byLink.Add(inLink, rules = rules.Length == _rules.Length ? _rules : rules);
+            var rules = Array.FindAll(_rules, rule => rule.Match.In?.Matches(inLink) != false);
+            _byLink.Add(inLink, index = rules.Length == _rules.Length ? _all ??= new RuleIndex(_rules) : new RuleIndex(rules));
         }
-        return rules;
+        return index.Between(low, high);
     }
 }
 
