@@ -59,7 +59,7 @@ public static class RuleEffect
         // A family in which the network has no address sends nothing.
         if (sources.Count == 0)
             return Answer.Nothing;
-        var answer = ShadowCheck.Through(rule, new Answer(network.Audit.Walk.Ask(ContainerPackets.Of(named with { Sources = sources }, network.Audit.Host), network.Bridge)), network.Bridge);
+        var answer = ShadowCheck.Through(rule, Answer.Of(network.Audit.Walk.Ask(ContainerPackets.Of(named with { Sources = sources }, network.Audit.Host), network.Bridge), network.Audit.NoContainers), network.Bridge);
         return rule.Action is RuleAction.Accept
             ? answer.Where(part => part.Verdict is not Verdict.Accept)
             : answer.Where(part => IsOpen(part, rule)).Without(network.Audit.Controls.Exceptions(rule.Control, rule.Family, network.Bridge));

@@ -21,15 +21,19 @@ internal sealed record Answer
 
     public bool IsOpen => Open.Any();
 
-    /// <summary>Whether everything is closed, for certain. Unknown is never closed.</summary>
-    public bool IsClosed => Parts.All(IsBlocked);
+    /// <summary>Whether nothing was asked, or nothing is left of the answer: then neither open nor closed is said.</summary>
+    public bool IsEmpty => Parts.Count == 0;
+
+    /// <summary>Whether everything is closed, for certain. Unknown is never closed, and nothing is not everything.</summary>
+    public bool IsClosed => !IsEmpty && Parts.All(IsBlocked);
 
     /// <summary>How a check ends that wants everything closed.</summary>
-    public FindingStatus Status => IsOpen ? FindingStatus.Fail : IsClosed ? FindingStatus.Pass : FindingStatus.Warning;
+    public FindingStatus Status => IsEmpty ? FindingStatus.NotApplicable : IsOpen ? FindingStatus.Fail : IsClosed ? FindingStatus.Pass : FindingStatus.Warning;
 
     /// <summary>How a check ends to which a limit is enough.</summary>
     public FindingStatus LimitedStatus =>
-        Parts.Any(part => part.Verdict is Verdict.Accept) ? FindingStatus.Fail
+        IsEmpty ? FindingStatus.NotApplicable
+        : Parts.Any(part => part.Verdict is Verdict.Accept) ? FindingStatus.Fail
         : Parts.Any(part => part.Verdict is Verdict.Unknown) ? FindingStatus.Warning
         : FindingStatus.Pass;
 

@@ -61,11 +61,14 @@ internal sealed class AuditedHost
         if (_strangers.TryGetValue(family, out var strangers))
             return strangers;
         var addresses = Host.Addresses.Select(address => address.Address)
-            .Concat(Host.Routes.Where(route => route.Type is "local" or "broadcast").Select(route => route.Destination))
+            // Single addresses of the kernel's own table: a local route of a whole range (AnyIP, transparent proxies) makes no range of sources the host's.
+            .Concat(Host.Routes.Where(route => route is { Type: "local" or "broadcast", Table: "local" or "255" } && IsSingle(route.Destination)).Select(route => route.Destination))
             .Concat(NoSources)
             .Where(address => address.Family == family);
         return _strangers[family] = PacketSet.Of(new AccessQuery { Family = family, InInterface = "any", Sources = Cidr.Aggregate(addresses) });
     }
+
+    private static bool IsSingle(Cidr place) => place.Length == Cidr.Width(place.Family);
 
     private static HostSnapshot WithoutJump(HostSnapshot host) => host with
     {

@@ -21,7 +21,7 @@ internal sealed class IPv6Check : ICheck
             if (isRouted && !network.HasIPv6)
                 continue;
             var (four, six) = (answer(Family.IPv4), answer(Family.IPv6));
-            if (four.Parts.Count == 0 || four.LimitedStatus != FindingStatus.Pass || six.LimitedStatus == FindingStatus.Pass)
+            if (four.LimitedStatus != FindingStatus.Pass || six.LimitedStatus is FindingStatus.Pass or FindingStatus.NotApplicable)
                 continue;
             if (six.LimitedStatus == FindingStatus.Fail)
                 rules.AddRange(remedy(six));

@@ -20,13 +20,13 @@ internal sealed class MetadataCheck : ICheck
         var named = MetadataAccessOf.All(network, provider);
         var answer = MetadataAccessOf.Unexcepted(network, provider);
         var status = answer.Status;
-        if (status == FindingStatus.Pass && named.IsOpen)
+        if (status is FindingStatus.Pass or FindingStatus.NotApplicable && named.IsOpen)
         {
             return answer.Closed.Any()
                 ? info.Found(network, status, [.. Evidence.Of(answer), "Left open by exceptions of MetadataAccess:", .. Evidence.Of(named.Open)])
                 : info.Found(network, FindingStatus.NotApplicable, ["Exceptions of MetadataAccess leave it open to this network:", .. Evidence.Of(named.Open)]);
         }
-        var finding = info.Found(network, status, Evidence.Of(answer));
+        var finding = info.Found(network, status, answer.IsEmpty ? ["Nothing that containers on it can send goes there."] : Evidence.Of(answer));
         if (status != FindingStatus.Fail)
             return finding;
         return finding with
