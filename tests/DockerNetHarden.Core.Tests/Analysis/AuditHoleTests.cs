@@ -31,6 +31,34 @@ public sealed class AuditHoleTests
             Find(findings, "METADATA-AWS", "plain").Evidence);
     }
 
+    [Fact]
+    public void Without_the_jump_nft_does_not_have_it_either()
+    {
+        var host = Bare.WithIPv4Only().Iptables(Block).OnNft();
+        host = host with { Nft = host.Nft! with { Chains = [.. host.Nft.Chains.Select(Hooked)], Rules = [.. host.Nft.Rules.Select(rule => Told(rule, host.Rules[Family.IPv4]))] } };
+        var findings = HardeningAudit.Of(host);
+        Assert.Equal(FindingStatus.Pass, Find(findings, "METADATA-DIGITALOCEAN", "plain").Status);
+        Assert.Equal(FindingStatus.Fail, Find(findings, "DOCKER-USER-BACKSTOP", "plain").Status);
+    }
+
+    // filter FORWARD and what stands in DOCKER-USER as nft prints it; the rest is read from iptables-save alone.
+    private static NftChain Hooked(NftChain chain) => chain is { Family: "ip", Table: "filter", Name: "FORWARD" }
+        ? chain with { Type = "filter", Hook = "forward", Priority = 0, Policy = "drop" } : chain;
+
+    private static NftRule Told(NftRule rule, Ruleset rules)
+    {
+        if (rule is not { Family: "ip", Table: "filter" } || rules["filter", rule.Chain][(int)rule.Handle - 1] is not { } line)
+            return rule;
+        var expressions = new List<string>();
+        if (RuleOptions.LastValueOf(line.Tokens, "-i") is { } link)
+            expressions.Add($$$"""{"match":{"op":"==","left":{"meta":{"key":"iifname"}},"right":"{{{link}}}"}}""");
+        if (RuleOptions.LastValueOf(line.Tokens, "-d") is "169.254.169.254/32")
+            expressions.Add("""{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"daddr"}},"right":"169.254.169.254"}}""");
+        expressions.Add("""{"counter":{"packets":0,"bytes":0}}""");
+        expressions.Add(line.Target is "DROP" or "ACCEPT" or "RETURN" ? $$"""{"{{line.Target.ToLowerInvariant()}}":null}""" : $$$"""{"jump":{"target":"{{{line.Target}}}"}}""");
+        return rule with { Expressions = [.. expressions.Select(text => JsonDocument.Parse(text).RootElement)] };
+    }
+
     private static HardeningFinding Find(IReadOnlyList<HardeningFinding> findings, string id, string? network) =>
         Assert.Single(findings, finding => finding.Id == id && finding.Network == network);
 }

@@ -75,8 +75,10 @@ internal sealed class AuditedHost
         Rules = host.Rules.ToDictionary(
             pair => pair.Key,
             pair => pair.Value.HasChain("filter", "FORWARD")
-                ? pair.Value.WithRules("filter", "FORWARD", [.. pair.Value["filter", "FORWARD"].Where(line => !DockerChains.IsJump(line))])
+                ? pair.Value.WithRules("filter", "FORWARD", [.. pair.Value["filter", "FORWARD"].Where(line => !DockerChains.GoesToDockerUser(line))])
                 : pair.Value),
+        // In both copies, or they differ and the walk takes nft's own, which still has the jump.
+        Nft = host.Nft is not { } nft ? null : nft with { Rules = [.. nft.Rules.Where(rule => !DockerChains.GoesToDockerUser(rule))] },
     };
 }
 
