@@ -17,8 +17,9 @@ internal static class DockerChains
     /// <summary>Whether a rule of nf_tables is one of iptables-nft's FORWARD that goes to DOCKER-USER.</summary>
     public static bool GoesToDockerUser(NftRule rule) =>
         rule is { Family: "ip" or "ip6", Table: "filter", Chain: "FORWARD" } && rule.Expressions.Any(expression =>
-            new[] { "jump", "goto" }.Any(word => expression.ValueKind == JsonValueKind.Object
-                && expression.TryGetProperty(word, out var jump) && jump.TryGetProperty("target", out var target) && target.ValueEquals(Hook.DockerUser)));
+            expression.ValueKind == JsonValueKind.Object
+            && (expression.TryGetProperty("jump", out var jump) || expression.TryGetProperty("goto", out jump))
+            && jump.TryGetProperty("target", out var target) && target.ValueEquals(Hook.DockerUser));
 
     /// <summary>Whether a line ends a chain for some packets in their favour, by itself or in a chain that it goes to.</summary>
     public static bool MayAccept(Ruleset rules, RuleLine line) => MayAccept(rules, line, []);
