@@ -59,6 +59,24 @@ public sealed class AuditHoleTests
         return rule with { Expressions = [.. expressions.Select(text => JsonDocument.Parse(text).RootElement)] };
     }
 
+    [Fact]
+    public void Credentials_that_a_container_serves_are_reached()
+    {
+        var host = FixtureHost.Docker28.WithIPv4Only().Iptables(Block, "-t nat -A PREROUTING -d 169.254.170.2/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 172.22.0.2:80");
+        var finding = Find(HardeningAudit.Of(host), "METADATA-AWS", "quiet");
+        Assert.Equal(FindingStatus.Fail, finding.Status);
+        Assert.Contains(finding.Evidence, line => line.Contains("169.254.170.2", StringComparison.Ordinal));
+        Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(host.Applied(finding.Rules)), "METADATA-AWS", "quiet").Status);
+    }
+
+    [Fact]
+    public void A_redirection_of_credentials_that_is_not_understood_is_a_warning()
+    {
+        var host = Bare.WithIPv4Only().Iptables(Block, "-t nat -A PREROUTING -d 169.254.170.2/32 -p tcp -m tcp --dport 80 -m u32 --u32 \"6&0xFF=0x6\" -j REDIRECT --to-ports 51679");
+        Assert.Equal(FindingStatus.Warning, Find(HardeningAudit.Of(host), "METADATA-AWS", "plain").Status);
+        Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(host), "METADATA-DIGITALOCEAN", "plain").Status);
+    }
+
     private static HardeningFinding Find(IReadOnlyList<HardeningFinding> findings, string id, string? network) =>
         Assert.Single(findings, finding => finding.Id == id && finding.Network == network);
 }

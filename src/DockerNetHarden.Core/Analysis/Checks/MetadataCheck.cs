@@ -1,5 +1,6 @@
 using DockerNetHarden.Controls;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Analysis.Checks;
 
@@ -76,9 +77,13 @@ internal static class MetadataAccessOf
     {
         var (packets, kept) = Sets[(endpoint.Address, string.Join(',', endpoint.Ports), endpoint.Path)];
         var cut = answer.Within(packets).Without(kept);
-        // What is served by the host, or redirected to it, is not there where the packets go on into the world.
-        return endpoint.Path == EndpointPath.Forward ? cut : cut.Where(part => part.Path == PacketPath.Local || part.Verdict is Verdict.Drop or Verdict.Reject);
+        return endpoint.Path == EndpointPath.Forward ? cut : cut.Where(part => !IsSentAway(network.Audit.Host, part));
     }
+
+    // What the host serves itself, or redirects, is not out there. It may be in a container, behind DNAT or at a network's own address.
+    private static bool IsSentAway(HostSnapshot host, AccessPart part) =>
+        Answer.IsLetThrough(part) && part is { Path: PacketPath.Forward, NewDestination: null }
+        && !host.Networks.Any(other => string.Equals(other.Bridge, part.OutInterface, StringComparison.Ordinal));
 
     private static Answer Unexcepted(AuditedNetwork network, Family family, IReadOnlyList<MetadataEndpoint> endpoints)
     {
