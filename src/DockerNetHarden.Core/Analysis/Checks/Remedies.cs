@@ -71,7 +71,7 @@ internal static class Remedies
         var list = new RuleList("Custom", "metadata-redirected", network.Name);
         var addresses = open.Where(part => part is { Path: PacketPath.Forward, NewDestination: not null }).SelectMany(part => part.Packets.Destinations);
         foreach (var address in addresses.Distinct())
-            list.Block(Forward(network, address.Family) with { OriginalDestination = address.ToString() }, RuleAction.Drop, log: false);
+            list.Add(Forward(network, address.Family) with { OriginalDestination = address.ToString(), ConnectionDirection = "ORIGINAL", Action = RuleAction.Drop });
         return list.Rules;
     }
 
