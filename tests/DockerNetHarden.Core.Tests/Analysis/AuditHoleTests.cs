@@ -77,6 +77,35 @@ public sealed class AuditHoleTests
         Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(host), "METADATA-DIGITALOCEAN", "plain").Status);
     }
 
+    [Theory]
+    [InlineData("20.10", "-I DOCKER-USER -i quiet0 -o quiet0 -j ACCEPT", FindingStatus.Fail)]
+    [InlineData("28", "-I DOCKER-USER -i quiet0 -o quiet0 -p tcp -m tcp --dport 5432 -j ACCEPT", FindingStatus.Fail)]
+    [InlineData("28", "-I DOCKER-USER -i quiet0 -o quiet0 -m u32 --u32 \"6&0xFF=0x6\" -j ACCEPT", FindingStatus.Warning)]
+    [InlineData("28", "-I DOCKER-USER -i plain0 -o plain0 -j ACCEPT", FindingStatus.Pass)]
+    public void Icc_off_needs_rules_that_hold(string engine, string rule, FindingStatus status) =>
+        Assert.Equal(status, Find(HardeningAudit.Of(FixtureHost.ByName(engine).Iptables(rule)), "ICC-NOT-FILTERED", "quiet").Status);
+
+    [Fact]
+    public void Icc_off_needs_br_netfilter_and_rules_in_IPv6_too()
+    {
+        var host = Bare.WithIPv6().WithNetwork("plain", network => network.WithOption(NetworkReader.IccOption, "false")).Iptables("-I FORWARD -i plain0 -o plain0 -j DROP");
+        Assert.Equal(FindingStatus.Fail, Find(HardeningAudit.Of(host), "ICC-NOT-FILTERED", "plain").Status);
+        host = host.Ip6tables("-I FORWARD -i plain0 -o plain0 -j DROP");
+        Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(host), "ICC-NOT-FILTERED", "plain").Status);
+        var unseen = Find(HardeningAudit.Of(host.Sysctl("net.bridge.bridge-nf-call-ip6tables", "0")), "ICC-NOT-FILTERED", "plain");
+        Assert.Equal(FindingStatus.Fail, unseen.Status);
+        Assert.Contains("net.bridge.bridge-nf-call-ip6tables=1", unseen.Remedy, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_internal_network_that_is_isolated_in_IPv4_only_reaches_the_host_in_IPv6()
+    {
+        var host = FixtureHost.Docker28.WithNetwork("inner", network => network.WithOption(Driver + "gateway_mode_ipv4", "isolated"));
+        host = host with { Addresses = [.. host.Addresses.Where(address => address.Address != Cidr.Parse("172.19.0.1"))] };
+        Assert.Equal(FindingStatus.Fail, Find(HardeningAudit.Of(host), "INTERNAL-GATEWAY", "inner").Status);
+        Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(host.WithIPv4Only()), "INTERNAL-GATEWAY", "inner").Status);
+    }
+
     private static HardeningFinding Find(IReadOnlyList<HardeningFinding> findings, string id, string? network) =>
         Assert.Single(findings, finding => finding.Id == id && finding.Network == network);
 }

@@ -89,6 +89,10 @@ internal sealed class AuditedNetwork
         .Where(part => part.NewDestination is null)
         .Without(family == Family.IPv4 ? [Loopback] : []));
 
+    /// <summary>What becomes of packets from one of its containers to another.</summary>
+    public Answer Neighbours(Family family) => Ask("Neighbours", family, () =>
+        AskOf(Audit.Walk, Query(family) with { Destinations = [.. Network.Subnets.Where(subnet => subnet.Family == family)] }).Where(part => part.Path is PacketPath.Bridged));
+
     /// <summary>What becomes of packets to any places of one family; asked anew each time.</summary>
     public Answer Places(IReadOnlyList<Cidr> places) => AskOf(Audit.Walk, Query(places[0].Family) with { Destinations = places });
 
