@@ -106,6 +106,24 @@ public sealed class AuditHoleTests
         Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(host.WithIPv4Only()), "INTERNAL-GATEWAY", "inner").Status);
     }
 
+    [Fact]
+    public void What_only_DOCKER_USER_of_IPv6_closes_is_open_while_its_jump_is_away()
+    {
+        var host = Bare.WithIPv6().Ip6tables("-N DOCKER-USER", "-A FORWARD -j DOCKER-USER", "-A DOCKER-USER -d fd00::/8 -j DROP");
+        var finding = Find(HardeningAudit.Of(host), "DOCKER-USER-BACKSTOP", "plain");
+        Assert.Equal(FindingStatus.Fail, finding.Status);
+        Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(host.Applied(finding.Rules)), "DOCKER-USER-BACKSTOP", "plain").Status);
+    }
+
+    [Fact]
+    public void A_jump_for_one_interface_is_not_the_jump()
+    {
+        var host = Bare.Iptables("-F FORWARD", "-A FORWARD -i docker0 -j DOCKER-USER");
+        Assert.Equal(FindingStatus.Fail, Find(HardeningAudit.Of(host), "DOCKER-USER-JUMP", null).Status);
+        var commented = Bare.Iptables("-F FORWARD", "-A FORWARD -m comment --comment Docker's -j DOCKER-USER");
+        Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(commented), "DOCKER-USER-JUMP", null).Status);
+    }
+
     private static HardeningFinding Find(IReadOnlyList<HardeningFinding> findings, string id, string? network) =>
         Assert.Single(findings, finding => finding.Id == id && finding.Network == network);
 }
