@@ -32,6 +32,8 @@ internal sealed class BackstopCheck : ICheck
         var all = metadata.And(ranges);
         if (all.Parts.Count == 0)
             return Info.Found(network, FindingStatus.Pass, "What is closed is closed without DOCKER-USER too, or is not closed at all.");
+        if (!all.IsOpen)
+            return Info.Found(network, FindingStatus.Warning, ["While the jump is away it cannot be said:", .. Evidence.Of(all)]);
         return Info.Found(network, FindingStatus.Fail, ["While the jump is away:", .. Evidence.Of(all)]) with
         {
             Rules = [.. (metadata.IsOpen ? Remedies.Metadata(network, metadata) : []).Concat(ranges.IsOpen ? Remedies.Internal(network) : [])],
@@ -39,11 +41,11 @@ internal sealed class BackstopCheck : ICheck
         };
     }
 
-    // What is closed with the jump and open without it.
+    // What is closed with the jump and open, or not to be said, without it.
     private static Answer Opened(AuditedNetwork network, Family family, Answer with, Answer without, string control, IEnumerable<PacketSet> kept)
     {
-        var open = AuditedNetwork.Services(without, family).Where(part => part.Path is PacketPath.Forward && Answer.IsLetThrough(part));
-        if (!open.IsOpen || !with.Closed.Any())
+        var open = AuditedNetwork.Services(without, family).Where(part => part.Verdict is Verdict.Unknown || (part.Path is PacketPath.Forward && Answer.IsLetThrough(part)));
+        if (open.IsEmpty || !with.Closed.Any())
             return Answer.Nothing;
         var closed = with.Closed.Select(part => part.Packets).Aggregate((one, other) => one.Union(other));
         return open.Within(closed).Without(kept).Without(network.Audit.Controls.Exceptions(control, family, network.Bridge));

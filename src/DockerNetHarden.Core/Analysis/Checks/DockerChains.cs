@@ -9,7 +9,7 @@ namespace DockerNetHarden.Analysis.Checks;
 internal static class DockerChains
 {
     /// <summary>Whether a line is FORWARD's jump to DOCKER-USER: for all packets. One that matches some is somebody else's, and the others never meet the chain.</summary>
-    public static bool IsJump(RuleLine line) => GoesToDockerUser(line) && WithoutComment(line.Tokens) is [_, _];
+    public static bool IsJump(RuleLine line) => GoesToDockerUser(line) && line.Tokens is ([_, _] or ["-m", "comment", "--comment", _, _, _]);
 
     /// <summary>Whether a line goes to DOCKER-USER, with whatever packets.</summary>
     public static bool GoesToDockerUser(RuleLine line) => string.Equals(line.Target, Hook.DockerUser, StringComparison.Ordinal);
@@ -23,9 +23,6 @@ internal static class DockerChains
 
     /// <summary>Whether a line ends a chain for some packets in their favour, by itself or in a chain that it goes to.</summary>
     public static bool MayAccept(Ruleset rules, RuleLine line) => MayAccept(rules, line, []);
-
-    private static IReadOnlyList<string> WithoutComment(IReadOnlyList<string> tokens) =>
-        tokens is ["-m", "comment", "--comment", _, .. var rest] ? [.. rest] : tokens;
 
     private static bool MayAccept(Ruleset rules, RuleLine line, HashSet<string> seen) => line.Target switch
     {
