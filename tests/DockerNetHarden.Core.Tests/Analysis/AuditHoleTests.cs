@@ -124,6 +124,23 @@ public sealed class AuditHoleTests
         Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(commented), "DOCKER-USER-JUMP", null).Status);
     }
 
+    [Fact]
+    public void A_port_that_is_published_at_the_public_address_leads_to_an_internal_range()
+    {
+        var host = FixtureHost.Docker28.WithIPv4Only().WithNetwork("quiet", network => network.WithProfile("ExternalOnly"));
+        host = host with
+        {
+            Addresses = [.. host.Addresses, new HostAddress("eth0", Cidr.Parse("203.0.113.5"))],
+            Routes = [.. host.Routes, new HostRoute(Family.IPv4, "local", "local", Cidr.Parse("203.0.113.5"), ["eth0"])],
+        };
+        // Closed by the addresses that containers name, before DNAT.
+        host = host.Iptables([.. InternalAccess.DefaultRanges.Select(range => $"-t mangle -A PREROUTING -i quiet0 -d {range} -j DROP")]);
+        var finding = Find(HardeningAudit.Of(host), "INTERNAL-ACCESS", "quiet");
+        Assert.Equal(FindingStatus.Fail, finding.Status);
+        Assert.Contains(finding.Evidence, line => line.Contains("203.0.113.5", StringComparison.Ordinal));
+        Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(host.Applied(finding.Rules)), "INTERNAL-ACCESS", "quiet").Status);
+    }
+
     private static HardeningFinding Find(IReadOnlyList<HardeningFinding> findings, string id, string? network) =>
         Assert.Single(findings, finding => finding.Id == id && finding.Network == network);
 }
