@@ -141,6 +141,21 @@ public sealed class AuditHoleTests
         Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(host.Applied(finding.Rules)), "INTERNAL-ACCESS", "quiet").Status);
     }
 
+    [Fact]
+    public void Open_connections_are_asked_of_the_rules_as_their_next_packet_is()
+    {
+        var metadata = new OpenConnection(Family.IPv4, "tcp", Cidr.Parse("172.18.0.2"), Cidr.Parse("169.254.169.254"), 80);
+        Assert.Equal(FindingStatus.Pass, Of(Bare.Iptables(Block)).Status);
+        Assert.Equal(FindingStatus.Fail, Of(Bare.Iptables("-I DOCKER-USER -d 169.254.169.254/32 -m conntrack --ctstate NEW -j DROP", "-I DOCKER-USER -p udp -j DROP")).Status);
+        string[] nested = ["-N known", "-A known -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", "-I FORWARD -j known"];
+        var finding = Of(Bare.Iptables([Block, .. nested]));
+        Assert.Equal(FindingStatus.Fail, finding.Status);
+        Assert.Equal("conntrack -D -p tcp -s 172.18.0.2 -d 169.254.169.254 --dport 80", finding.Remedy);
+        Assert.Equal(FindingStatus.Warning, Of(Bare.Iptables(Block, "-I FORWARD -m conntrack --ctstate ESTABLISHED -m u32 --u32 \"6&0xFF=0x6\" -j ACCEPT")).Status);
+
+        HardeningFinding Of(HostSnapshot host) => Find(HardeningAudit.Of(host with { Connections = [metadata] }), "OPEN-CONNECTION", null);
+    }
+
     private static HardeningFinding Find(IReadOnlyList<HardeningFinding> findings, string id, string? network) =>
         Assert.Single(findings, finding => finding.Id == id && finding.Network == network);
 }
