@@ -156,6 +156,40 @@ public sealed class AuditHoleTests
         HardeningFinding Of(HostSnapshot host) => Find(HardeningAudit.Of(host with { Connections = [metadata] }), "OPEN-CONNECTION", null);
     }
 
+    [Theory]
+    [InlineData("20.10.24", null, true, FindingStatus.Fail)]
+    [InlineData("20.10.24", "true", true, FindingStatus.Pass)]
+    [InlineData("20.10.24", "true", false, FindingStatus.Fail)]
+    [InlineData("28.3.0", null, true, FindingStatus.Pass)]
+    [InlineData("28.3.0", null, false, FindingStatus.Fail)]
+    [InlineData("28.3.0", "false", true, FindingStatus.Fail)]
+    public void IPv6_of_networks_needs_Dockers_chains(string version, string? setting, bool hasChain, FindingStatus status)
+    {
+        var host = Bare.WithIPv6() with
+        {
+            Engine = Bare.Engine! with { Version = version },
+            DaemonSettings = setting is null ? new Dictionary<string, string>() : new Dictionary<string, string> { ["ip6tables"] = setting },
+        };
+        host = hasChain ? host.Ip6tables("-N DOCKER") : host;
+        Assert.Equal(status, Find(HardeningAudit.Of(host), "DAEMON-IP6TABLES", null).Status);
+    }
+
+    [Theory]
+    [InlineData("ACCEPT", null, FindingStatus.Fail)]
+    [InlineData("DROP", null, FindingStatus.Pass)]
+    [InlineData("ACCEPT", "-I FORWARD -i eth0 -o plain0 -j DROP", FindingStatus.Pass)]
+    [InlineData("DROP", "-I FORWARD -i eth0 -o plain0 -p tcp -m tcp --dport 80 -j ACCEPT", FindingStatus.Fail)]
+    [InlineData("DROP", "-I FORWARD -d 172.18.0.2/32 -i eth0 -o plain0 -p tcp -m tcp --dport 80 -j ACCEPT", FindingStatus.Pass)]
+    public void Ports_that_are_not_published_are_asked_for_from_outside(string policy, string? rule, FindingStatus status)
+    {
+        var host = Bare.WithIPv4Only();
+        var text = host.Rules[Family.IPv4].ToString()!.Replace(":FORWARD DROP", $":FORWARD {policy}", StringComparison.Ordinal);
+        host = host with { Rules = new Dictionary<Family, Ruleset> { [Family.IPv4] = FixtureHost.Rules(text) } };
+        var finding = Find(HardeningAudit.Of(rule is null ? host : host.Iptables(rule)), "NAT-UNPROTECTED", "plain");
+        Assert.Equal(status, finding.Status);
+        Assert.Equal(status == FindingStatus.Fail, finding.Remedy is not null);
+    }
+
     private static HardeningFinding Find(IReadOnlyList<HardeningFinding> findings, string id, string? network) =>
         Assert.Single(findings, finding => finding.Id == id && finding.Network == network);
 }

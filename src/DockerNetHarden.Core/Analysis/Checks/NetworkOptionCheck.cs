@@ -8,7 +8,6 @@ internal sealed class NetworkOptionCheck : ICheck
 {
     private const string Driver = "com.docker.network.bridge.";
 
-    private static readonly CheckInfo Unprotected = new("NAT-UNPROTECTED", "Ports that are not published cannot be reached from outside", Severity.Medium);
     private static readonly CheckInfo Trusted = new("TRUSTED-INTERFACE", "No link of the host is trusted to reach containers directly", Severity.Low);
     private static readonly CheckInfo Isolated = new("INTERNAL-GATEWAY", "An internal network does not reach the host by its bridge", Severity.Medium);
     private static readonly CheckInfo Icc = new("ICC-NOT-FILTERED", "What icc=false forbids is filtered", Severity.Medium);
@@ -20,12 +19,7 @@ internal sealed class NetworkOptionCheck : ICheck
     private static IEnumerable<HardeningFinding> Check(AuditedNetwork network)
     {
         var options = network.Network.Options;
-        var open = new[] { Driver + "gateway_mode_ipv4", Driver + "gateway_mode_ipv6" }.Where(name => options.GetValueOrDefault(name) is "nat-unprotected").ToList();
-        yield return open.Count == 0 ? Unprotected.Found(network, FindingStatus.Pass)
-            : Unprotected.Found(network, FindingStatus.Fail, [.. open.Select(name => $"{name}=nat-unprotected")]) with
-            {
-                Remedy = "Make the network anew without that option, and publish the ports that are meant to be reached.",
-            };
+        yield return OutsideCheck.Of(network);
         var trusted = options.GetValueOrDefault(Driver + "trusted_host_interfaces");
         yield return string.IsNullOrEmpty(trusted) ? Trusted.Found(network, FindingStatus.Pass)
             : Trusted.Found(network, FindingStatus.Warning, $"{Driver}trusted_host_interfaces={trusted}") with
