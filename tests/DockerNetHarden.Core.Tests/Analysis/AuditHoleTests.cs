@@ -190,6 +190,17 @@ public sealed class AuditHoleTests
         Assert.Equal(status == FindingStatus.Fail, finding.Remedy is not null);
     }
 
+    [Fact]
+    public void A_remedy_in_words_says_what_else_it_does()
+    {
+        var proxy = Find(HardeningAudit.Of(Bare), "DAEMON-USERLAND-PROXY", null);
+        Assert.Contains("route_localnet", proxy.Remedy, StringComparison.Ordinal);
+        var unseen = Bare.Sysctl("net.bridge.bridge-nf-call-iptables", "0");
+        Assert.DoesNotContain("not Docker's", Find(HardeningAudit.Of(unseen), "ICC-NOT-FILTERED", "quiet").Remedy, StringComparison.Ordinal);
+        var virtualMachines = unseen with { LinkDetails = [.. unseen.LinkDetails, new HostLink("virbr0", "bridge", null, HasXdp: false, HasTcFilter: false)] };
+        Assert.Contains("virbr0, which is not Docker's", Find(HardeningAudit.Of(virtualMachines), "ICC-NOT-FILTERED", "quiet").Remedy, StringComparison.Ordinal);
+    }
+
     private static HardeningFinding Find(IReadOnlyList<HardeningFinding> findings, string id, string? network) =>
         Assert.Single(findings, finding => finding.Id == id && finding.Network == network);
 }

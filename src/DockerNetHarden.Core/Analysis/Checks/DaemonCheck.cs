@@ -64,7 +64,8 @@ internal sealed class DaemonCheck : ICheck
             : Proxy.Found(audit, FindingStatus.Fail, [.. open.Select(network => $"Containers on {network.Name} reach published ports through it.")]) with
             {
                 Rules = [.. open.SelectMany(Remedies.Host)],
-                Remedy = "Pipe this finding to Invoke-FirewallRule, which closes the host to these networks; or set \"userland-proxy\": false in daemon.json.",
+                Remedy = "Pipe this finding to Invoke-FirewallRule, which closes the host to these networks. "
+                    + "\"userland-proxy\": false in daemon.json alone is no way out: Docker then sets route_localnet, by which containers reach services on the host's loopback, unless the host was closed to them before.",
             };
     }
 

@@ -68,6 +68,10 @@ internal sealed class NetworkOptionCheck : ICheck
             yield break;
         var sysctls = string.Join(' ', unseen.Select(family => family == Family.IPv4 ? "net.bridge.bridge-nf-call-iptables=1" : "net.bridge.bridge-nf-call-ip6tables=1"));
         yield return $"Load the module and keep it: modprobe br_netfilter; echo br_netfilter > /etc/modules-load.d/br_netfilter.conf; sysctl -w {sysctls}";
+        var bridges = network.Audit.Host.LinkDetails.Where(link => link.Kind is "bridge" && !network.Audit.Host.Networks.Any(other => string.Equals(other.Bridge, link.Name, StringComparison.Ordinal)))
+            .Select(link => link.Name).ToList();
+        if (bridges.Count > 0)
+            yield return $"This holds for every bridge of the host: what passes {string.Join(", ", bridges)}, which is not Docker's, meets FORWARD from then on, whose policy may drop it. Put rules that accept it there first.";
     }
 
     private static HardeningFinding NotFiltered(AuditedHost audit, DockerNetwork network)
