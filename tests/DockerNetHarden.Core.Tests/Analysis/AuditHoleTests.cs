@@ -201,6 +201,28 @@ public sealed class AuditHoleTests
         Assert.Contains("virbr0, which is not Docker's", Find(HardeningAudit.Of(virtualMachines), "ICC-NOT-FILTERED", "quiet").Remedy, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_limit_in_IPv6_closes_nothing_but_mail()
+    {
+        var host = Bare.WithIPv6().Iptables("-I INPUT -i plain0 -j DROP").Ip6tables("-A INPUT -i plain0 -m limit --limit 5/min -j ACCEPT", "-A INPUT -i plain0 -j DROP");
+        var finding = Find(HardeningAudit.Of(host), "IPV6-OPEN", "plain");
+        Assert.Equal((FindingStatus.Fail, "The host, closed in IPv4:"), (finding.Status, finding.Evidence[0]));
+        var mail = Bare.WithIPv6().Iptables("-I DOCKER-USER -p tcp -m multiport --dports 25,465,587 -j DROP")
+            .Ip6tables("-A FORWARD -p tcp -m multiport --dports 25,465,587 -m limit --limit 5/min -j ACCEPT", "-A FORWARD -p tcp -m multiport --dports 25,465,587 -j DROP");
+        Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(mail), "IPV6-OPEN", "plain").Status);
+    }
+
+    [Fact]
+    public void What_cannot_be_said_of_a_network_is_not_forbidden_by_it()
+    {
+        var both = new DockerContainer { Id = "1", Name = "both", State = "running", Addresses = [new ContainerAddress("plain", null, null), new ContainerAddress("quiet", null, null)] };
+        var host = Bare.WithIPv4Only().Iptables("-I DOCKER-USER -i quiet0 -m u32 --u32 \"6&0xFF=0x6\" -j DROP") with { Containers = [both] };
+        var finding = Assert.Single(HardeningAudit.Of(host.WithNetwork("quiet", network => network.WithProfile("Isolated"))), each => each.Id == "CONTAINER-SEVERAL-NETWORKS");
+        Assert.Equal(FindingStatus.Warning, finding.Status);
+        Assert.Contains(finding.Evidence, line => line.StartsWith("Whether it reaches metadata by quiet cannot be said", StringComparison.Ordinal));
+        Assert.DoesNotContain(finding.Evidence, line => line.Contains("quiet forbids", StringComparison.Ordinal));
+    }
+
     private static HardeningFinding Find(IReadOnlyList<HardeningFinding> findings, string id, string? network) =>
         Assert.Single(findings, finding => finding.Id == id && finding.Network == network);
 }

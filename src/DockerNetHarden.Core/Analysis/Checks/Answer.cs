@@ -39,6 +39,8 @@ internal sealed record Answer
 
     public static bool IsLetThrough(AccessPart part) => part.Verdict is Verdict.Accept or Verdict.RateLimited;
 
+    public static bool IsBlocked(AccessPart part) => part.Verdict is Verdict.Drop or Verdict.Reject;
+
     public Answer Where(Func<AccessPart, bool> keep) => this with { Parts = [.. Parts.Where(keep)] };
 
     public Answer Within(PacketSet packets) => Cut(part => part.Intersect(packets));
@@ -46,8 +48,6 @@ internal sealed record Answer
     public Answer Without(IEnumerable<PacketSet> packets) => packets.Aggregate(this, (answer, set) => answer.Cut(part => part.Subtract(set)));
 
     public Answer And(Answer other) => Parts.Count == 0 ? other : this with { Parts = [.. Parts, .. other.Parts] };
-
-    private static bool IsBlocked(AccessPart part) => part.Verdict is Verdict.Drop or Verdict.Reject;
 
     private Answer Cut(Func<PacketSet, PacketSet> cut) =>
         Parts.Count == 0 ? this : this with { Parts = [.. Parts.Select(part => part with { Packets = cut(part.Packets) }).Where(IsOfContainers)] };
