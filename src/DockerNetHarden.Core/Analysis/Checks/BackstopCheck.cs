@@ -1,4 +1,3 @@
-using DockerNetHarden.Controls;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Analysis.Checks;
@@ -25,7 +24,7 @@ internal sealed class BackstopCheck : ICheck
         foreach (var family in network.Families.Where(family => IsAsked(network.Audit, family)))
         {
             if (!network.AllowsMetadata)
-                metadata = metadata.And(Opened(network, family, network.Metadata(family), network.MetadataWithoutJump(family), "MetadataAccess", Endpoints(network, family)));
+                metadata = metadata.And(Opened(network, family, network.Metadata(family), MetadataAccessOf.All(network, family, network.MetadataWithoutJump(family)), "MetadataAccess", []));
             if (network.ForbidsInternal)
                 ranges = ranges.And(Opened(network, family, network.Internal(family), network.InternalWithoutJump(family), "InternalAccess", network.Dns(family)));
         }
@@ -50,17 +49,4 @@ internal sealed class BackstopCheck : ICheck
         var closed = with.Closed.Select(part => part.Packets).Aggregate((one, other) => one.Union(other));
         return open.Within(closed).Without(kept).Without(network.Audit.Controls.Exceptions(control, family, network.Bridge));
     }
-
-    // Ports beside the metadata that stay open with every control.
-    private static IEnumerable<PacketSet> Endpoints(AuditedNetwork network, Family family) =>
-        MetadataEndpoints.Merge(MetadataEndpoints.Providers)
-            .Where(endpoint => endpoint.Address.Family == family)
-            .SelectMany(endpoint => PortSpec.Joined(endpoint.Keep).Select(joined => PacketSet.Of(new AccessQuery
-            {
-                Family = family,
-                InInterface = network.Bridge,
-                Destinations = [endpoint.Address],
-                Protocol = joined.Protocol,
-                Ports = PortList.Parse(joined.Ports, "Port"),
-            })));
 }

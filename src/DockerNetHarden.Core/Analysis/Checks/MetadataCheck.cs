@@ -65,6 +65,9 @@ internal static class MetadataAccessOf
         provider.Endpoints.Where(endpoint => network.Families.Contains(endpoint.Address.Family))
             .Aggregate(Answer.Nothing, (answer, endpoint) => answer.And(Of(network, endpoint, network.Metadata(endpoint.Address.Family))));
 
+    /// <summary>What becomes of packets to all endpoints of a family, out of an answer about all.</summary>
+    public static Answer All(AuditedNetwork network, Family family, Answer answer) => All(network, family, Endpoints, answer);
+
     /// <summary>The same without what exceptions of our own control leave open.</summary>
     public static Answer Unexcepted(AuditedNetwork network, MetadataProvider provider) =>
         network.Families.Aggregate(Answer.Nothing, (answer, family) => answer.And(Unexcepted(network, family, provider.Endpoints)));
@@ -85,10 +88,12 @@ internal static class MetadataAccessOf
         Answer.IsLetThrough(part) && part is { Path: PacketPath.Forward, NewDestination: null }
         && !host.Networks.Any(other => string.Equals(other.Bridge, part.OutInterface, StringComparison.Ordinal));
 
+    private static Answer All(AuditedNetwork network, Family family, IReadOnlyList<MetadataEndpoint> endpoints, Answer answer) =>
+        endpoints.Where(endpoint => endpoint.Address.Family == family).Aggregate(Answer.Nothing, (all, endpoint) => all.And(Of(network, endpoint, answer)));
+
     private static Answer Unexcepted(AuditedNetwork network, Family family, IReadOnlyList<MetadataEndpoint> endpoints)
     {
-        var all = endpoints.Where(endpoint => endpoint.Address.Family == family)
-            .Aggregate(Answer.Nothing, (answer, endpoint) => answer.And(Of(network, endpoint, network.Metadata(family))));
+        var all = All(network, family, endpoints, network.Metadata(family));
         return all.IsOpen ? all.Without(network.Audit.Controls.Exceptions("MetadataAccess", family, network.Bridge)) : all;
     }
 

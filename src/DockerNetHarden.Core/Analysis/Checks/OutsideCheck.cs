@@ -1,5 +1,4 @@
 using System.Globalization;
-using DockerNetHarden.Docker;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Analysis.Checks;
