@@ -15,6 +15,7 @@ namespace DockerNetHarden.Benchmarks;
 internal static class Audit
 {
     private static readonly string[] RoutingTables = ["local", "main", "default"];
+    private static readonly string[] LinkSysctls = ["rp_filter", "route_localnet", "accept_local"];
 
     private const int Networks = 50;
 
@@ -123,7 +124,7 @@ internal static class Audit
             ],
             RoutingRules = [.. RoutingTables.Select((table, place) => new RoutingRule(Family.IPv4, place, null, null, null, table, IsModelled: true, table))],
             Sysctls = networks.Select(network => network.Bridge!).Append("all")
-                .SelectMany(link => new[] { "rp_filter", "route_localnet", "accept_local" }.Select(name => KeyValuePair.Create($"net.ipv4.conf.{link}.{name}", "0")))
+                .SelectMany(link => LinkSysctls.Select(name => KeyValuePair.Create($"net.ipv4.conf.{link}.{name}", "0")))
                 .Append(KeyValuePair.Create("net.ipv4.ip_forward", "1")).Append(KeyValuePair.Create("net.bridge.bridge-nf-call-iptables", "1"))
                 .ToDictionary(StringComparer.Ordinal),
             Connections = [],

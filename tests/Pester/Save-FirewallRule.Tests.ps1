@@ -34,6 +34,7 @@ Describe "Save-FirewallRule on a Docker host$(Get-LabReason)$ownFiles" -Skip:(-n
             "`$ErrorActionPreference = 'Stop'`nImport-Module '$(Get-StagedModule)'`n& {`n$Script`n} | ConvertTo-Json -Depth 4 -EnumsAsStrings -AsArray | Set-Content '$file.json'" | Set-Content $file
             $code = 'mount -t tmpfs tmpfs "$1" && mkdir "$1/up" "$1/work" && mount -t overlay overlay -o "lowerdir=/etc,upperdir=$1/up,workdir=$1/work" /etc || exit 97
                 if [ -d /run/systemd ]; then mount -t tmpfs tmpfs /run/systemd; fi
+                rm -rf /etc/docker-net-harden
                 exec "$2" -NoProfile -NonInteractive -File "$3"'
             $output = unshare --mount --propagation private sh -c $code sh $folder (Get-Process -Id $PID).Path $file
             $exit = $LASTEXITCODE

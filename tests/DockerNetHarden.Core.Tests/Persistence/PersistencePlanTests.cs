@@ -119,7 +119,7 @@ public sealed class PersistencePlanTests
         Assert.Equal(FindingStatus.Warning, other.Status);
         Assert.Contains("Saved and not applied: iptables -A DNH-CUSTOM", Assert.Single(other.Evidence), StringComparison.Ordinal);
 
-        static HardeningFinding Finding(HostSnapshot snapshot) => HardeningAudit.Of(snapshot).Single(static finding => finding.Id == "PERSISTENCE");
+        static HardeningFinding Finding(HostSnapshot snapshot) => HardeningAudit.Of(snapshot).Single(static finding => finding.Id == "RULES-SAVED");
     }
 
     [Theory]

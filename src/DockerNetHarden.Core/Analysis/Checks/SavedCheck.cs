@@ -5,7 +5,7 @@ namespace DockerNetHarden.Analysis.Checks;
 /// <summary>Whether the host comes back after its next start as it is now: what is saved is what is applied, and is loaded.</summary>
 internal sealed class SavedCheck : ICheck
 {
-    private static readonly CheckInfo Info = new("PERSISTENCE", "What is applied is there after the next start", Severity.Medium);
+    private static readonly CheckInfo Info = new("RULES-SAVED", "What is applied is there after the next start", Severity.Medium);
 
     public IEnumerable<HardeningFinding> Run(AuditedHost audit)
     {
