@@ -48,7 +48,8 @@ internal static class OutsideCheck
     {
         var query = new AccessQuery { Family = family, InInterface = link, Destinations = network.Query(family).Sources };
         var answer = query.Destinations.Count == 0 ? Answer.Nothing : Answer.Of(network.Audit.Walk.Ask(query), network.Audit.NoContainers);
-        return AuditedNetwork.Services(answer.Where(part => part.Path is not PacketPath.Local), family).Without(Published(network, family));
+        // What is the host's own is no container's, and what is translated is published.
+        return AuditedNetwork.Services(answer.Where(part => part is { Path: not PacketPath.Local, NewDestination: null }), family).Without(Published(network, family));
     }
 
     // At the container's own address and port too: Docker's rule for a published port asks for no more.
