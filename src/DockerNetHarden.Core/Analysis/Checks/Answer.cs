@@ -21,19 +21,25 @@ internal sealed record Answer
 
     public bool IsOpen => Open.Any();
 
-    /// <summary>Whether everything is closed, for certain. Unknown is never closed.</summary>
-    public bool IsClosed => Parts.All(IsBlocked);
+    /// <summary>Whether nothing was asked, or nothing is left of the answer: then neither open nor closed is said.</summary>
+    public bool IsEmpty => Parts.Count == 0;
+
+    /// <summary>Whether everything is closed, for certain. Unknown is never closed, and nothing is not everything.</summary>
+    public bool IsClosed => !IsEmpty && Parts.All(IsBlocked);
 
     /// <summary>How a check ends that wants everything closed.</summary>
-    public FindingStatus Status => IsOpen ? FindingStatus.Fail : IsClosed ? FindingStatus.Pass : FindingStatus.Warning;
+    public FindingStatus Status => IsEmpty ? FindingStatus.NotApplicable : IsOpen ? FindingStatus.Fail : IsClosed ? FindingStatus.Pass : FindingStatus.Warning;
 
     /// <summary>How a check ends to which a limit is enough.</summary>
     public FindingStatus LimitedStatus =>
-        Parts.Any(part => part.Verdict is Verdict.Accept) ? FindingStatus.Fail
+        IsEmpty ? FindingStatus.NotApplicable
+        : Parts.Any(part => part.Verdict is Verdict.Accept) ? FindingStatus.Fail
         : Parts.Any(part => part.Verdict is Verdict.Unknown) ? FindingStatus.Warning
         : FindingStatus.Pass;
 
     public static bool IsLetThrough(AccessPart part) => part.Verdict is Verdict.Accept or Verdict.RateLimited;
+
+    public static bool IsBlocked(AccessPart part) => part.Verdict is Verdict.Drop or Verdict.Reject;
 
     public Answer Where(Func<AccessPart, bool> keep) => this with { Parts = [.. Parts.Where(keep)] };
 
@@ -42,8 +48,6 @@ internal sealed record Answer
     public Answer Without(IEnumerable<PacketSet> packets) => packets.Aggregate(this, (answer, set) => answer.Cut(part => part.Subtract(set)));
 
     public Answer And(Answer other) => Parts.Count == 0 ? other : this with { Parts = [.. Parts, .. other.Parts] };
-
-    private static bool IsBlocked(AccessPart part) => part.Verdict is Verdict.Drop or Verdict.Reject;
 
     private Answer Cut(Func<PacketSet, PacketSet> cut) =>
         Parts.Count == 0 ? this : this with { Parts = [.. Parts.Select(part => part with { Packets = cut(part.Packets) }).Where(IsOfContainers)] };

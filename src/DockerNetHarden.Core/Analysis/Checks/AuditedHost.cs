@@ -61,19 +61,24 @@ internal sealed class AuditedHost
         if (_strangers.TryGetValue(family, out var strangers))
             return strangers;
         var addresses = Host.Addresses.Select(address => address.Address)
-            .Concat(Host.Routes.Where(route => route.Type is "local" or "broadcast").Select(route => route.Destination))
+            // Single addresses of the kernel's own table: a local route of a whole range (AnyIP, transparent proxies) makes no range of sources the host's.
+            .Concat(Host.Routes.Where(route => route is { Type: "local" or "broadcast", Table: "local" or "255" } && IsSingle(route.Destination)).Select(route => route.Destination))
             .Concat(NoSources)
             .Where(address => address.Family == family);
         return _strangers[family] = PacketSet.Of(new AccessQuery { Family = family, InInterface = "any", Sources = Cidr.Aggregate(addresses) });
     }
+
+    private static bool IsSingle(Cidr place) => place.Length == Cidr.Width(place.Family);
 
     private static HostSnapshot WithoutJump(HostSnapshot host) => host with
     {
         Rules = host.Rules.ToDictionary(
             pair => pair.Key,
             pair => pair.Value.HasChain("filter", "FORWARD")
-                ? pair.Value.WithRules("filter", "FORWARD", [.. pair.Value["filter", "FORWARD"].Where(line => !DockerChains.IsJump(line))])
+                ? pair.Value.WithRules("filter", "FORWARD", [.. pair.Value["filter", "FORWARD"].Where(line => !DockerChains.GoesToDockerUser(line))])
                 : pair.Value),
+        // In both copies, or they differ and the walk takes nft's own, which still has the jump.
+        Nft = host.Nft is not { } nft ? null : nft with { Rules = [.. nft.Rules.Where(rule => !DockerChains.GoesToDockerUser(rule))] },
     };
 }
 

@@ -78,16 +78,21 @@ internal sealed class AuditedNetwork
     /// <summary>What becomes of packets to the host's addresses.</summary>
     public Answer Host(Family family) => Ask("Host", family, () => AskOf(Audit.Walk, HostQuery(family)));
 
-    /// <summary>What becomes of packets to internal ranges that leave by another link.</summary>
-    public Answer Internal(Family family) => Ask("Internal", family, () => Leaving(AskOf(Audit.Walk, InternalQuery(family))));
+    /// <summary>What becomes of packets to internal ranges that leave by another link, and of those to the host that are translated to such a range.</summary>
+    public Answer Internal(Family family) => Ask("Internal", family, () => ToInternal(AskOf(Audit.Walk, InternalQuery(family)), Host(family), family));
 
     /// <summary>The same while Docker's jump to DOCKER-USER is away.</summary>
-    public Answer InternalWithoutJump(Family family) => Ask("InternalWithoutJump", family, () => Leaving(AskOf(Audit.WithoutDockerUser, InternalQuery(family))));
+    public Answer InternalWithoutJump(Family family) => Ask("InternalWithoutJump", family, () =>
+        ToInternal(AskOf(Audit.WithoutDockerUser, InternalQuery(family)), AskOf(Audit.WithoutDockerUser, HostQuery(family)), family));
 
     /// <summary>What becomes of new connections to mail servers outside; not what is translated to a container's published port.</summary>
     public Answer Mail(Family family) => Ask("Mail", family, () => Leaving(AskOf(Audit.Walk, Query(family) with { Protocol = "tcp", Ports = PortList.Parse(SmtpRate.DefaultPorts, "Port") }))
         .Where(part => part.NewDestination is null)
         .Without(family == Family.IPv4 ? [Loopback] : []));
+
+    /// <summary>What becomes of packets from one of its containers to another.</summary>
+    public Answer Neighbours(Family family) => Ask("Neighbours", family, () =>
+        AskOf(Audit.Walk, Query(family) with { Destinations = [.. Network.Subnets.Where(subnet => subnet.Family == family)] }).Where(part => part.Path is PacketPath.Bridged));
 
     /// <summary>What becomes of packets to any places of one family; asked anew each time.</summary>
     public Answer Places(IReadOnlyList<Cidr> places) => AskOf(Audit.Walk, Query(places[0].Family) with { Destinations = places });
@@ -117,6 +122,14 @@ internal sealed class AuditedNetwork
         var query = Query(family) with { Destinations = Cidr.Aggregate(addresses) };
         // The host is a neighbour: it is reached from link-local addresses too, whether the network has IPv6 or not.
         return family == Family.IPv6 ? query with { Sources = [.. query.Sources, LinkLocal6] } : query;
+    }
+
+    // A published port at the host's public address is another network's container behind DNAT.
+    private Answer ToInternal(Answer named, Answer host, Family family)
+    {
+        var ranges = AccessTargets.InternalRanges.Where(range => range.Family == family).ToList();
+        var translated = host.Where(part => part.Path is PacketPath.Forward && part.NewDestination is { } place && ranges.Exists(range => range.Contains(place)));
+        return Leaving(named.And(translated.Without([PacketSet.Of(new AccessQuery { Family = family, InInterface = Bridge, Destinations = ranges })])));
     }
 
     private AccessQuery InternalQuery(Family family) =>

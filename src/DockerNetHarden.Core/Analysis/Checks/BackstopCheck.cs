@@ -1,4 +1,3 @@
-using DockerNetHarden.Controls;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Analysis.Checks;
@@ -11,17 +10,29 @@ internal sealed class BackstopCheck : ICheck
 {
     private static readonly CheckInfo Info = new("DOCKER-USER-BACKSTOP", "Blocks hold while Docker takes its jump to DOCKER-USER away", Severity.Medium);
 
-    public IEnumerable<HardeningFinding> Run(AuditedHost audit) => audit.HasDockerUser
+    public IEnumerable<HardeningFinding> Run(AuditedHost audit) => Enum.GetValues<Family>().Any(family => IsAsked(audit, family))
         ? audit.Networks.Select(Check)
         : audit.Networks.Select(network => Info.Found(network, FindingStatus.NotApplicable, "Nothing here is decided in DOCKER-USER."));
 
+    // Engines from 27 on have a DOCKER-USER in each family.
+    private static bool IsAsked(AuditedHost audit, Family family) =>
+        !audit.IsNftables && audit.Host.Rules.TryGetValue(family, out var rules) && rules.HasChain("filter", Hook.DockerUser);
+
     private static HardeningFinding Check(AuditedNetwork network)
     {
-        var metadata = network.AllowsMetadata ? Answer.Nothing : Opened(network, network.Metadata(Family.IPv4), network.MetadataWithoutJump(Family.IPv4), "MetadataAccess", Endpoints(network));
-        var ranges = network.ForbidsInternal ? Opened(network, network.Internal(Family.IPv4), network.InternalWithoutJump(Family.IPv4), "InternalAccess", network.Dns(Family.IPv4)) : Answer.Nothing;
+        var (metadata, ranges) = (Answer.Nothing, Answer.Nothing);
+        foreach (var family in network.Families.Where(family => IsAsked(network.Audit, family)))
+        {
+            if (!network.AllowsMetadata)
+                metadata = metadata.And(Opened(network, family, network.Metadata(family), MetadataAccessOf.All(network, family, network.MetadataWithoutJump(family)), "MetadataAccess", []));
+            if (network.ForbidsInternal)
+                ranges = ranges.And(Opened(network, family, network.Internal(family), network.InternalWithoutJump(family), "InternalAccess", network.Dns(family)));
+        }
         var all = metadata.And(ranges);
         if (all.Parts.Count == 0)
             return Info.Found(network, FindingStatus.Pass, "What is closed is closed without DOCKER-USER too, or is not closed at all.");
+        if (!all.IsOpen)
+            return Info.Found(network, FindingStatus.Warning, ["While the jump is away it cannot be said:", .. Evidence.Of(all)]);
         return Info.Found(network, FindingStatus.Fail, ["While the jump is away:", .. Evidence.Of(all)]) with
         {
             Rules = [.. (metadata.IsOpen ? Remedies.Metadata(network, metadata) : []).Concat(ranges.IsOpen ? Remedies.Internal(network) : [])],
@@ -29,26 +40,13 @@ internal sealed class BackstopCheck : ICheck
         };
     }
 
-    // What is closed with the jump and open without it.
-    private static Answer Opened(AuditedNetwork network, Answer with, Answer without, string control, IEnumerable<PacketSet> kept)
+    // What is closed with the jump and open, or not to be said, without it.
+    private static Answer Opened(AuditedNetwork network, Family family, Answer with, Answer without, string control, IEnumerable<PacketSet> kept)
     {
-        var open = AuditedNetwork.Services(without, Family.IPv4).Where(part => part.Path is PacketPath.Forward && Answer.IsLetThrough(part));
-        if (!open.IsOpen || !with.Closed.Any())
+        var open = AuditedNetwork.Services(without, family).Where(part => part.Verdict is Verdict.Unknown || (part.Path is PacketPath.Forward && Answer.IsLetThrough(part)));
+        if (open.IsEmpty || !with.Closed.Any())
             return Answer.Nothing;
         var closed = with.Closed.Select(part => part.Packets).Aggregate((one, other) => one.Union(other));
-        return open.Within(closed).Without(kept).Without(network.Audit.Controls.Exceptions(control, Family.IPv4, network.Bridge));
+        return open.Within(closed).Without(kept).Without(network.Audit.Controls.Exceptions(control, family, network.Bridge));
     }
-
-    // Ports beside the metadata that stay open with every control.
-    private static IEnumerable<PacketSet> Endpoints(AuditedNetwork network) =>
-        MetadataEndpoints.Merge(MetadataEndpoints.Providers)
-            .Where(endpoint => endpoint.Address.Family == Family.IPv4)
-            .SelectMany(endpoint => PortSpec.Joined(endpoint.Keep).Select(joined => PacketSet.Of(new AccessQuery
-            {
-                Family = Family.IPv4,
-                InInterface = network.Bridge,
-                Destinations = [endpoint.Address],
-                Protocol = joined.Protocol,
-                Ports = PortList.Parse(joined.Ports, "Port"),
-            })));
 }

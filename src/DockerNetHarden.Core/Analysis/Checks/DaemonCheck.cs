@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace DockerNetHarden.Analysis.Checks;
 
 /// <summary>Settings of dockerd. Source: dockerd(8).</summary>
@@ -20,15 +22,37 @@ internal sealed class DaemonCheck : ICheck
             : audit.Host.Unread.TryGetValue("DaemonSettings", out var why) && !audit.HasDockerUser && !audit.IsNftables
             ? Iptables.Found(audit, FindingStatus.Warning, $"dockerd's settings were not read ({why}), and its chains are not there.")
             : Iptables.Found(audit, FindingStatus.Pass);
-        var routed = audit.Networks.Where(network => network.HasIPv6).Select(network => network.Name).ToList();
-        yield return routed.Count == 0 ? Ip6tables.Found(audit, FindingStatus.NotApplicable, "No network has IPv6.")
-            : audit.Setting("ip6tables") == false
-            ? Ip6tables.Found(audit, FindingStatus.Fail, $"\"ip6tables\": false: nothing isolates the IPv6 of {string.Join(", ", routed)}.") with { Remedy = "Remove \"ip6tables\": false from daemon.json and restart Docker." }
-            : Ip6tables.Found(audit, FindingStatus.Pass);
+        yield return InIPv6(audit);
         yield return UserlandProxy(audit);
         foreach (var network in audit.Networks.Where(network => AccessTargets.RoutesLoopback(audit.Host, network.Bridge)))
             yield return RoutesLoopback(network);
     }
+
+    // On by default from engine 27 on. Source: Docker's release notes, 27.0.
+    private static HardeningFinding InIPv6(AuditedHost audit)
+    {
+        var routed = audit.Networks.Where(network => network.HasIPv6).Select(network => network.Name).ToList();
+        if (routed.Count == 0)
+            return Ip6tables.Found(audit, FindingStatus.NotApplicable, "No network has IPv6.");
+        var setting = audit.Setting("ip6tables");
+        var isOff = setting == false ? "\"ip6tables\": false"
+            : audit.IsNftables ? null
+            : setting is null && MajorVersion(audit) < 27 && !audit.Host.Unread.ContainsKey("DaemonSettings") ? "\"ip6tables\" is not set, which is off before engine 27"
+            : audit.Host.Rules.TryGetValue(Rules.Family.IPv6, out var rules) && !rules.HasChain("filter", "DOCKER") ? "ip6tables has no chain DOCKER"
+            : null;
+        if (isOff is not null)
+        {
+            return Ip6tables.Found(audit, FindingStatus.Fail, $"{isOff}: nothing isolates the IPv6 of {string.Join(", ", routed)}.") with
+            {
+                Remedy = "Set \"ip6tables\": true in daemon.json (before engine 27 with \"experimental\": true) and restart Docker.",
+            };
+        }
+        return audit.IsNftables || audit.Host.Rules.ContainsKey(Rules.Family.IPv6) ? Ip6tables.Found(audit, FindingStatus.Pass)
+            : Ip6tables.Found(audit, FindingStatus.Warning, "The rules of IPv6 were not read.");
+    }
+
+    private static int? MajorVersion(AuditedHost audit) =>
+        int.TryParse(audit.Host.Engine?.Version.Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var major) ? major : null;
 
     // On by default, and it leads from every network to every published port: closed host, closed way.
     private static HardeningFinding UserlandProxy(AuditedHost audit)
@@ -40,7 +64,8 @@ internal sealed class DaemonCheck : ICheck
             : Proxy.Found(audit, FindingStatus.Fail, [.. open.Select(network => $"Containers on {network.Name} reach published ports through it.")]) with
             {
                 Rules = [.. open.SelectMany(Remedies.Host)],
-                Remedy = "Pipe this finding to Invoke-FirewallRule, which closes the host to these networks; or set \"userland-proxy\": false in daemon.json.",
+                Remedy = "Pipe this finding to Invoke-FirewallRule, which closes the host to these networks. "
+                    + "\"userland-proxy\": false in daemon.json alone is no way out: Docker then sets route_localnet, by which containers reach services on the host's loopback, unless the host was closed to them before.",
             };
     }
 

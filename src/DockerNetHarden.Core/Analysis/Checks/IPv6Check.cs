@@ -16,17 +16,16 @@ internal sealed class IPv6Check : ICheck
         var open = new List<string>();
         var unknown = new List<string>();
         var rules = new List<FirewallRule>();
-        foreach (var (what, answer, isRouted, remedy) in Questions(network))
+        foreach (var (what, answer, isRouted, status, remedy) in Questions(network))
         {
             if (isRouted && !network.HasIPv6)
                 continue;
             var (four, six) = (answer(Family.IPv4), answer(Family.IPv6));
-            if (four.Parts.Count == 0 || four.LimitedStatus != FindingStatus.Pass || six.LimitedStatus == FindingStatus.Pass)
+            if (status(four) != FindingStatus.Pass || status(six) is FindingStatus.Pass or FindingStatus.NotApplicable)
                 continue;
-            if (six.LimitedStatus == FindingStatus.Fail)
+            if (status(six) == FindingStatus.Fail)
                 rules.AddRange(remedy(six));
-            (six.LimitedStatus == FindingStatus.Fail ? open : unknown).AddRange(
-                [$"{what}, closed in IPv4:", .. Evidence.Of(six.Where(part => part.Verdict is Verdict.Accept or Verdict.Unknown))]);
+            (status(six) == FindingStatus.Fail ? open : unknown).AddRange([$"{what}, closed in IPv4:", .. Evidence.Of(six.Where(part => !Answer.IsBlocked(part)))]);
         }
         if (open.Count == 0)
             return Info.Found(network, unknown.Count == 0 ? FindingStatus.Pass : FindingStatus.Warning, [.. unknown]);
@@ -37,12 +36,13 @@ internal sealed class IPv6Check : ICheck
         };
     }
 
-    private static IEnumerable<(string What, Func<Family, Answer> Answer, bool IsRouted, Func<Answer, IReadOnlyList<FirewallRule>> Remedy)> Questions(AuditedNetwork network)
+    // To mail a limit is enough, to everything else it is an open way.
+    private static IEnumerable<(string What, Func<Family, Answer> Answer, bool IsRouted, Func<Answer, FindingStatus> Status, Func<Answer, IReadOnlyList<FirewallRule>> Remedy)> Questions(AuditedNetwork network)
     {
         if (!network.AllowsMetadata)
-            yield return ("Metadata", family => MetadataAccessOf.Unexcepted(network, family), true, answer => Remedies.Metadata(network, answer));
-        yield return ("The host", family => HostCheck.Of(network, family), false, _ => Remedies.Host(network));
-        yield return ("Internal ranges", family => InternalCheck.Of(network, family), true, _ => Remedies.Internal(network));
-        yield return ("Mail without a limit", family => MailCheck.Of(network, family), true, _ => Remedies.Mail(network));
+            yield return ("Metadata", family => MetadataAccessOf.Unexcepted(network, family), true, answer => answer.Status, answer => Remedies.Metadata(network, answer));
+        yield return ("The host", family => HostCheck.Of(network, family), false, answer => answer.Status, _ => Remedies.Host(network));
+        yield return ("Internal ranges", family => InternalCheck.Of(network, family), true, answer => answer.Status, _ => Remedies.Internal(network));
+        yield return ("Mail without a limit", family => MailCheck.Of(network, family), true, answer => answer.LimitedStatus, _ => Remedies.Mail(network));
     }
 }

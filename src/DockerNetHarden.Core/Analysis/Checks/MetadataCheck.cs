@@ -1,5 +1,6 @@
 using DockerNetHarden.Controls;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Analysis.Checks;
 
@@ -20,13 +21,13 @@ internal sealed class MetadataCheck : ICheck
         var named = MetadataAccessOf.All(network, provider);
         var answer = MetadataAccessOf.Unexcepted(network, provider);
         var status = answer.Status;
-        if (status == FindingStatus.Pass && named.IsOpen)
+        if (status is FindingStatus.Pass or FindingStatus.NotApplicable && named.IsOpen)
         {
             return answer.Closed.Any()
                 ? info.Found(network, status, [.. Evidence.Of(answer), "Left open by exceptions of MetadataAccess:", .. Evidence.Of(named.Open)])
                 : info.Found(network, FindingStatus.NotApplicable, ["Exceptions of MetadataAccess leave it open to this network:", .. Evidence.Of(named.Open)]);
         }
-        var finding = info.Found(network, status, Evidence.Of(answer));
+        var finding = info.Found(network, status, answer.IsEmpty ? ["Nothing that containers on it can send goes there."] : Evidence.Of(answer));
         if (status != FindingStatus.Fail)
             return finding;
         return finding with
@@ -64,6 +65,9 @@ internal static class MetadataAccessOf
         provider.Endpoints.Where(endpoint => network.Families.Contains(endpoint.Address.Family))
             .Aggregate(Answer.Nothing, (answer, endpoint) => answer.And(Of(network, endpoint)));
 
+    /// <summary>What becomes of packets to all endpoints of a family, out of an answer about all.</summary>
+    public static Answer All(AuditedNetwork network, Family family, Answer answer) => All(network, family, Endpoints, answer);
+
     /// <summary>The same without what exceptions of our own control leave open.</summary>
     public static Answer Unexcepted(AuditedNetwork network, MetadataProvider provider) =>
         network.Families.Aggregate(Answer.Nothing, (answer, family) => answer.And(Unexcepted(network, family, provider.Endpoints)));
@@ -75,14 +79,23 @@ internal static class MetadataAccessOf
     private static Answer Of(AuditedNetwork network, MetadataEndpoint endpoint)
     {
         var ports = string.Join(',', endpoint.Ports);
-        return network.Once($"{endpoint.Address} {ports} {endpoint.Path}", endpoint.Address.Family, () =>
-        {
-            var (packets, kept) = Sets[(endpoint.Address, ports, endpoint.Path)];
-            var cut = network.Metadata(endpoint.Address.Family).Within(packets).Without(kept);
-            // What is served by the host, or redirected to it, is not there where the packets go on into the world.
-            return endpoint.Path == EndpointPath.Forward ? cut : cut.Where(part => part.Path == PacketPath.Local || part.Verdict is Verdict.Drop or Verdict.Reject);
-        });
+        return network.Once($"{endpoint.Address} {ports} {endpoint.Path}", endpoint.Address.Family, () => Of(network, endpoint, network.Metadata(endpoint.Address.Family)));
     }
+
+    private static Answer Of(AuditedNetwork network, MetadataEndpoint endpoint, Answer answer)
+    {
+        var (packets, kept) = Sets[(endpoint.Address, string.Join(',', endpoint.Ports), endpoint.Path)];
+        var cut = answer.Within(packets).Without(kept);
+        return endpoint.Path == EndpointPath.Forward ? cut : cut.Where(part => !IsSentAway(network.Audit.Host, part));
+    }
+
+    // What the host serves itself, or redirects, is not out there. It may be in a container, behind DNAT or at a network's own address.
+    private static bool IsSentAway(HostSnapshot host, AccessPart part) =>
+        Answer.IsLetThrough(part) && part is { Path: PacketPath.Forward, NewDestination: null }
+        && !host.Networks.Any(other => string.Equals(other.Bridge, part.OutInterface, StringComparison.Ordinal));
+
+    private static Answer All(AuditedNetwork network, Family family, IReadOnlyList<MetadataEndpoint> endpoints, Answer answer) =>
+        endpoints.Where(endpoint => endpoint.Address.Family == family).Aggregate(Answer.Nothing, (all, endpoint) => all.And(Of(network, endpoint, answer)));
 
     private static Answer Unexcepted(AuditedNetwork network, Family family, IReadOnlyList<MetadataEndpoint> endpoints)
     {

@@ -1,18 +1,23 @@
 using System.Globalization;
-using DockerNetHarden.Iptables;
+using DockerNetHarden.Analysis.Sets;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Analysis.Checks;
 
 /// <summary>
-/// Connections from containers to what is closed now, open since before the rules: a rule that accepts ESTABLISHED lets them live on. Our own blocks end
-/// them, for they match the direction and not the state.
+/// Connections from containers to what is closed now, open since before the rules. Of each the walk is asked about the packets that the container still sends:
+/// conntrack calls them ESTABLISHED, in the ORIGINAL direction. What matches NEW only, or stands behind a rule that accepts ESTABLISHED, lets them live on.
 /// </summary>
 internal sealed class OpenConnectionCheck : ICheck
 {
     private const int MostCommands = 20;
     private const int AnyPort = 40_000;
+    private const int Tcp = 6;
+
+    // FIN, SYN, RST and ACK, of which a packet with data has ACK only (RFC 9293, 3.1).
+    private const int FlagsOfOpening = 0x17;
+    private const int Ack = 0x10;
 
     private static readonly CheckInfo Info = new("OPEN-CONNECTION", "No connection lives on to what is closed", Severity.Medium);
 
@@ -20,40 +25,51 @@ internal sealed class OpenConnectionCheck : ICheck
     {
         if (audit.Host.Connections is not { } connections)
             return [Info.Found(audit, FindingStatus.Warning, $"The connections that conntrack knows were not read{(audit.Host.Unread.TryGetValue("Connections", out var why) ? ": " + why : ".")}")];
-        var alive = connections.Where(connection => Lives(audit, connection)).ToList();
+        var known = connections.Distinct().Select(connection => (Connection: connection, Verdict: VerdictOf(audit, connection))).ToList();
+        var alive = known.Where(pair => pair.Verdict is Verdict.Accept).Select(pair => pair.Connection).ToList();
+        var unsaid = known.Where(pair => pair.Verdict is Verdict.Unknown).Select(pair => $"Whether it lives on cannot be said: {Text(pair.Connection)}").ToList();
+        if (audit.Host.Unread.TryGetValue("Connections", out var part))
+            unsaid.Add(part);
         if (alive.Count == 0)
-            return [audit.Host.Unread.TryGetValue("Connections", out var part) ? Info.Found(audit, FindingStatus.Warning, part) : Info.Found(audit, FindingStatus.Pass)];
+            return [Info.Found(audit, unsaid.Count == 0 ? FindingStatus.Pass : FindingStatus.Warning, [.. unsaid.Take(MostCommands)])];
         return
         [
-            Info.Found(audit, FindingStatus.Fail, [.. alive.Take(MostCommands).Select(Text)]) with
+            Info.Found(audit, FindingStatus.Fail, [.. alive.Take(MostCommands).Select(Text), .. unsaid.Take(MostCommands)]) with
             {
                 Remedy = string.Join('\n', alive.Take(MostCommands).Select(Command)),
             },
         ];
     }
 
-    private static bool Lives(AuditedHost audit, OpenConnection connection)
+    // What becomes of the next packet that the container sends; a drop for what is none of a container's, or open to new connections as well.
+    private static Verdict VerdictOf(AuditedHost audit, OpenConnection connection)
     {
         var network = audit.Networks.FirstOrDefault(each => each.Network.Subnets.Any(subnet => subnet.Contains(connection.Source)));
         if (network is null || Number(connection.Protocol) is not { } protocol)
-            return false;
-        var packet = new Packet(connection.Family, connection.Source, connection.Destination, protocol, AnyPort, connection.DestinationPort);
+            return Verdict.Drop;
+        var first = new Packet(connection.Family, connection.Source, connection.Destination, protocol, AnyPort, connection.DestinationPort);
         var part = new[] { network.Metadata(connection.Family), network.Host(connection.Family), network.Internal(connection.Family) }
-            .SelectMany(answer => answer.Closed).FirstOrDefault(part => part.Packets.Contains(packet));
-        return part is not null && !Ends(audit, part);
+            .SelectMany(answer => answer.Closed).FirstOrDefault(part => part.Packets.Contains(first));
+        if (part is null)
+            return Verdict.Drop;
+        // Conntrack translates its later packets by what it noted of the first; whether it was this translation nobody knows any more.
+        if (part.NewDestination is not null)
+            return Verdict.Unknown;
+        var verdicts = audit.Walk.Ask(LaterPackets(connection, protocol), network.Bridge).Select(later => later.Verdict).ToList();
+        return verdicts.Exists(verdict => verdict is Verdict.Accept or Verdict.RateLimited) ? Verdict.Accept
+            : verdicts.Contains(Verdict.Unknown) ? Verdict.Unknown
+            : Verdict.Drop;
     }
 
-    // Our blocks match every packet that the container sends, unless an ESTABLISHED is accepted before they are asked. What stands in mangle is asked before
-    // and after filter.
-    private static bool Ends(AuditedHost audit, AccessPart part) =>
-        part.Rule is { } rule
-        && Hook.OwnerOf(rule.Table, rule.Chain) is var (_, hook)
-        && (hook.Table is not "filter" || !LinesBefore(audit.Host.Rules[rule.Family], hook).Any(line => line.Target is "ACCEPT" && line.Tokens.Any(token => token.Contains("ESTABLISHED", StringComparison.Ordinal))));
-
-    private static IEnumerable<RuleLine> LinesBefore(Ruleset rules, Hook hook)
+    private static PacketSet LaterPackets(OpenConnection connection, int protocol)
     {
-        var forward = hook.Chain is Hook.DockerUser ? rules["filter", "FORWARD"].TakeWhile(line => !DockerChains.IsJump(line)) : [];
-        return forward.Concat(rules[hook.Table, hook.Chain].TakeWhile(line => line.Target?.StartsWith(Hook.Prefix, StringComparison.Ordinal) != true));
+        var packets = Transport.Protocol(protocol)
+            .Intersect(Transport.ToPorts([((UInt128)connection.DestinationPort, (UInt128)connection.DestinationPort)]))
+            ?.Intersect(Transport.InStates([Tracking.Established])!);
+        if (protocol == Tcp)
+            packets = packets?.Intersect(Transport.WithFlags(FlagsOfOpening, Ack)!);
+        return packets is null ? PacketSet.None(connection.Family)
+            : PacketSet.From(connection.Family, packets, [(connection.Source.Bits, connection.Source.Last)], [(connection.Destination.Bits, connection.Destination.Last)]);
     }
 
     private static string Text(OpenConnection connection) =>
@@ -64,7 +80,7 @@ internal sealed class OpenConnectionCheck : ICheck
 
     private static int? Number(string protocol) => protocol switch
     {
-        "tcp" => 6,
+        "tcp" => Tcp,
         "udp" => 17,
         _ => null,
     };

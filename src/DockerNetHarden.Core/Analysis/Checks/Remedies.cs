@@ -18,6 +18,7 @@ internal static class Remedies
             .. open.Exists(part => part is { Packets.Family: Family.IPv4, Path: not PacketPath.Local }) ? new MetadataAccess { Target = network.Target }.Rules() : [],
             .. network.HasIPv6 ? MetadataIPv6(network) : [],
             .. open.Exists(part => part.Path == PacketPath.Local) ? new HostAccess { Target = network.Target }.Rules() : [],
+            .. Redirected(network, open),
         ]);
     }
 
@@ -61,6 +62,16 @@ internal static class Remedies
             .Where(endpoint => endpoint is { Path: EndpointPath.Forward, Address.Family: Family.IPv6 });
         foreach (var address in endpoints.Select(endpoint => endpoint.Address).Distinct())
             list.Block(Forward(network, Family.IPv6) with { Destination = address.ToString() }, RuleAction.Drop, log: false);
+        return list.Rules;
+    }
+
+    // DNAT to a container: in mangle FORWARD only conntrack still knows which address was asked for.
+    private static IReadOnlyList<FirewallRule> Redirected(AuditedNetwork network, IEnumerable<AccessPart> open)
+    {
+        var list = new RuleList("Custom", "metadata-redirected", network.Name);
+        var addresses = open.Where(part => part is { Path: PacketPath.Forward, NewDestination: not null }).SelectMany(part => part.Packets.Destinations);
+        foreach (var address in addresses.Distinct())
+            list.Add(Forward(network, address.Family) with { OriginalDestination = address.ToString(), ConnectionDirection = "ORIGINAL", Action = RuleAction.Drop });
         return list.Rules;
     }
 

@@ -30,12 +30,13 @@ internal sealed class SeveralNetworksCheck : ICheck
         var isForbidden = false;
         foreach (var (what, ask) in Questions)
         {
-            var open = networks.Where(network => ask(network).IsOpen).ToList();
-            var closed = networks.Except(open).ToList();
-            if (open.Count == 0 || closed.Count == 0)
-                continue;
-            differing.Add($"It reaches {what} by {Names(open)}; {Names(closed)} forbids it.");
-            isForbidden |= closed.Exists(network => network.Profile is not null);
+            var byAnswer = networks.ToLookup(network => StateOf(ask(network)));
+            var (open, closed, unsaid) = (byAnswer[State.Open].ToList(), byAnswer[State.Closed].ToList(), byAnswer[State.Unsaid].ToList());
+            if (open.Count > 0 && closed.Count > 0)
+                differing.Add($"It reaches {what} by {Names(open)}; {Names(closed)} forbids it.");
+            if (unsaid.Count > 0 && open.Count + closed.Count > 0)
+                differing.Add($"Whether it reaches {what} by {Names(unsaid)} cannot be said; {(closed.Count > 0 ? $"{Names(closed)} forbids it" : $"by {Names(open)} it does")}.");
+            isForbidden |= open.Count > 0 && closed.Exists(network => network.Profile is not null);
         }
         if (differing.Count == 0)
             return Info.Found(audit, FindingStatus.Pass, $"It is on {Names(networks)}.") with { Container = container.Name };
@@ -46,5 +47,15 @@ internal sealed class SeveralNetworksCheck : ICheck
         };
     }
 
+    private static State StateOf(Answer answer) => answer.IsEmpty ? State.NotAsked : answer.IsOpen ? State.Open : answer.IsClosed ? State.Closed : State.Unsaid;
+
     private static string Names(IEnumerable<AuditedNetwork> networks) => string.Join(", ", networks.Select(network => network.Name));
+
+    private enum State
+    {
+        NotAsked,
+        Open,
+        Closed,
+        Unsaid,
+    }
 }

@@ -1,0 +1,72 @@
+using System.Globalization;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Analysis.Checks;
+
+/// <summary>
+/// Whether a neighbour of the host who has a route to a network reaches ports of its containers that are not published. Before engine 28 only the policy of
+/// FORWARD keeps him out, which Docker sets to DROP only where it turned forwarding on itself. Source: Docker's "Packet filtering and firewalls".
+/// </summary>
+internal static class OutsideCheck
+{
+    private static readonly CheckInfo Info = new("NAT-UNPROTECTED", "Ports that are not published cannot be reached from outside", Severity.Medium);
+
+    private static readonly string[] Modes = ["com.docker.network.bridge.gateway_mode_ipv4", "com.docker.network.bridge.gateway_mode_ipv6"];
+
+    public static HardeningFinding Of(AuditedNetwork network)
+    {
+        var open = Modes.Where(mode => network.Network.Options.GetValueOrDefault(mode) is "nat-unprotected").ToList();
+        if (open.Count > 0)
+        {
+            return Info.Found(network, FindingStatus.Fail, [.. open.Select(mode => $"{mode}=nat-unprotected")]) with
+            {
+                Remedy = "Make the network anew without that option, and publish the ports that are meant to be reached.",
+            };
+        }
+        if (network.Audit.Host.Addresses.Count == 0)
+            return Info.Found(network, FindingStatus.Warning, "The addresses of the host were not read, so its links to the outside are not known.");
+        var answer = Links(network.Audit).SelectMany(link => network.Families.Select(family => FromOutside(network, link, family))).Aggregate(Answer.Nothing, (all, one) => all.And(one));
+        if (answer.IsEmpty)
+            return Info.Found(network, FindingStatus.Pass, "No link of the host leads outside.");
+        return Info.Found(network, answer.Status, Evidence.Of(answer)) with
+        {
+            Remedy = answer.IsOpen
+                ? "Drop what is forwarded and not asked for: iptables -P FORWARD DROP (and ip6tables), after rules that accept what else this host forwards; or update Docker: from engine 28 on it drops this itself."
+                : null,
+        };
+    }
+
+    // Links with an address of their own that are no network of Docker's and no port of a bridge.
+    private static IEnumerable<string> Links(AuditedHost audit)
+    {
+        var inside = audit.Host.Networks.Select(network => network.Bridge).Concat(audit.Host.LinkDetails.Where(link => link.Master is not null || link.Kind is "veth").Select(link => link.Name))
+            .Append("lo").ToHashSet(StringComparer.Ordinal);
+        return audit.Host.Addresses.Select(address => address.Link).Where(link => !inside.Contains(link)).Distinct(StringComparer.Ordinal);
+    }
+
+    private static Answer FromOutside(AuditedNetwork network, string link, Family family)
+    {
+        var query = new AccessQuery { Family = family, InInterface = link, Destinations = network.Query(family).Sources };
+        var answer = query.Destinations.Count == 0 ? Answer.Nothing : Answer.Of(network.Audit.Walk.Ask(query), network.Audit.NoContainers);
+        // What is the host's own is no container's, and what is translated is published.
+        return AuditedNetwork.Services(answer.Where(part => part is { Path: not PacketPath.Local, NewDestination: null }), family).Without(Published(network, family));
+    }
+
+    // At the container's own address and port too: Docker's rule for a published port asks for no more.
+    private static IEnumerable<PacketSet> Published(AuditedNetwork network, Family family) =>
+        from container in network.Containers
+        from place in container.Addresses
+        where string.Equals(place.Network, network.Name, StringComparison.Ordinal)
+        let address = family == Family.IPv4 ? place.IPv4 : place.IPv6
+        where address is not null
+        from port in container.Ports
+        where port.Protocol is "tcp" or "udp"
+        select PacketSet.Of(new AccessQuery
+        {
+            Family = family,
+            InInterface = network.Bridge,
+            Destinations = [address.Value],
+            Protocol = port.Protocol,
+            Ports = PortList.Parse(port.ContainerPort.ToString(CultureInfo.InvariantCulture), "Port"),
+        });
+}
