@@ -53,6 +53,19 @@ public sealed class WalkChainTests
     }
 
     [Theory]
+    // Only five a minute are dropped, all others pass.
+    [InlineData(Verdict.Unknown, "FORWARD -m limit --limit 5/min -j A", "A -j DROP")]
+    [InlineData(Verdict.RateLimited, "FORWARD -m hashlimit --hashlimit-above 5/min --hashlimit-name a -j A", "A -j DROP")]
+    [InlineData(Verdict.RateLimited, "FORWARD -m limit --limit 5/min -j A", "FORWARD -j DROP", "A -j ACCEPT")]
+    [InlineData(Verdict.RateLimited, "FORWARD -j A", "FORWARD -j DROP", "A -m limit --limit 5/min -j B", "B -j ACCEPT")]
+    [InlineData(Verdict.RateLimited, "FORWARD -m hashlimit --hashlimit-above 5/min --hashlimit-name a -j A", "A -m hashlimit --hashlimit-above 9/min --hashlimit-name b -j DROP")]
+    [InlineData(Verdict.Unknown, "FORWARD -m hashlimit --hashlimit-above 5/min --hashlimit-name a -j A", "A -m limit --limit 5/min -j DROP")]
+    [InlineData(Verdict.RateLimited, "FORWARD -m limit --limit 5/min -g A", "FORWARD -j DROP")]
+    [InlineData(Verdict.Unknown, "FORWARD -m hashlimit --hashlimit-above 5/min --hashlimit-name a -g A", "FORWARD -j DROP")]
+    [InlineData(Verdict.Drop, "FORWARD -m limit --limit 5/min -j A", "FORWARD -j DROP", "A -j DROP")]
+    public void A_limit_on_a_jump_limits_what_the_inner_chain_does(Verdict verdict, params string[] rules) => Assert.Equal(verdict, Ask(rules).Verdict);
+
+    [Theory]
     [InlineData("-j ACCEPT")]
     [InlineData("-j RETURN")]
     public void What_may_have_left_before_a_block_is_not_blocked(string leave) =>

@@ -1,5 +1,3 @@
-using DockerNetHarden.Analysis.Sets;
-
 namespace DockerNetHarden.Analysis.Walking;
 
 /// <summary>

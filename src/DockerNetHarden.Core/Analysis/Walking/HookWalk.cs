@@ -182,7 +182,9 @@ internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr
             done.AddRange(Walk(inner, flow, depth));
             return;
         }
-        foreach (var (level, back) in Walk(inner, doubt is null ? flow : Doubted(rule, flow, depth, doubt), depth + 1))
+        // What does not match stays behind: that is when a rule of the inner chain does not decide.
+        var entering = doubt is null ? flow : Doubted(rule, flow, depth, doubt with { Matches = doubt.Matches.Opposite() });
+        foreach (var (level, back) in Walk(inner, entering, depth + 1))
         {
             if (level != depth)
                 done.Add((level, back));
