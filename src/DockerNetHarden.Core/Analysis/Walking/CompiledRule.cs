@@ -69,6 +69,9 @@ internal sealed class CompiledMatch
         }
     }
 
+    private CompiledMatch(CompiledMatch match, Uncertainty uncertainty)
+        : this(match.Now, match.WhenRedirected) => (Original, In, Out, Mark, Uncertainty) = (match.Original, match.In, match.Out, match.Mark, uncertainty);
+
     /// <summary>The packets as they are when they come to the rule; null for all.</summary>
     internal PacketSet? Now { get; }
 
@@ -117,6 +120,9 @@ internal sealed class CompiledMatch
         return packets.IsEmpty ? null : packets;
     }
 
+    /// <summary>The same match, where it is not certain that it matches.</summary>
+    internal CompiledMatch Unsure(string why) => new(this, new Uncertainty(Chance.NotKnown, why));
+
     /// <summary>Why it is not certain that the packets are matched; null where it is.</summary>
     internal Uncertainty? Doubt(FlowState state) =>
         Uncertainty ?? (Mark is not null && state.Mark is null ? new Uncertainty(Chance.NotKnown, "the packet mark is not known there") : null);
@@ -129,7 +135,7 @@ internal sealed record CompiledRule(Place Place, CompiledMatch Match, CompiledAc
 /// <param name="name">As an answer names it: <c>filter FORWARD</c>.</param>
 internal sealed class CompiledChain(string name)
 {
-    private readonly Dictionary<string, CompiledRule[]> _byLink = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Link, bool IsBehindRouting), CompiledRule[]> _byLink = [];
     private CompiledRule[] _rules = [];
 
     internal string Name { get; } = name;
@@ -142,16 +148,26 @@ internal sealed class CompiledChain(string name)
 
     internal IReadOnlyList<CompiledRule> Rules => _rules;
 
-    /// <summary>The rules that packets which came in by this link can match.</summary>
-    internal CompiledRule[] RulesFor(string inLink)
+    /// <summary>The rules that packets which came in by this link can match, before routing or behind it.</summary>
+    internal CompiledRule[] RulesFor(string inLink, bool isBehindRouting)
     {
-        if (!_byLink.TryGetValue(inLink, out var rules))
+        if (!_byLink.TryGetValue((inLink, isBehindRouting), out var rules))
         {
-            rules = Array.FindAll(_rules, rule => rule.Match.In?.Matches(inLink) != false);
-            _byLink.Add(inLink, rules = rules.Length == _rules.Length ? _rules : rules);
+            rules = isBehindRouting
+                ? [.. _rules.Select(rule => BehindRouting(rule, inLink)).OfType<CompiledRule>()]
+                : Array.FindAll(_rules, rule => rule.Match.In?.Matches(inLink) != false);
+            _byLink.Add((inLink, isBehindRouting), rules = rules.Length == _rules.Length && !isBehindRouting ? _rules : rules);
         }
         return rules;
     }
+
+    // Kernels before 5.7 have no link there by which a packet came in: its name is empty. iptables lets a chain that POSTROUTING jumps to ask for it all the same.
+    private static CompiledRule? BehindRouting(CompiledRule rule, string inLink) => (rule.Match.In?.Matches(inLink), rule.Match.In?.Matches("")) switch
+    {
+        (null, _) or (true, true) => rule,
+        (false, false) => null,
+        _ => rule with { Match = rule.Match.Unsure("kernels before 5.7 know no in-interface in POSTROUTING") },
+    };
 }
 
 /// <summary>A chain at a hook.</summary>

@@ -21,11 +21,13 @@ internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr
     private UInt128 _high;
     private long _visits;
     private int _depth;
+    private bool _isBehindRouting;
 
     /// <summary>The flows that go on behind the chain; what ends in it is told to the outcome.</summary>
     internal List<Flow> Run(BaseChain hook, IReadOnlyList<Flow> flows)
     {
         var on = new List<Flow>();
+        _isBehindRouting = hook.Hook == "postrouting";
         foreach (var flow in flows)
         {
             if (flow.Packets.Root is not { } root)
@@ -62,7 +64,7 @@ internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr
         var flows = new List<Flow> { entering with { Trail = new Trail(chain.Name, entering.Trail) } };
         chain.IsWalked = true;
         _depth++;
-        foreach (var rule in chain.RulesFor(inLink))
+        foreach (var rule in chain.RulesFor(inLink, _isBehindRouting))
         {
             _visits += flows.Count;
             Step(rule, ref flows, depth, done);
