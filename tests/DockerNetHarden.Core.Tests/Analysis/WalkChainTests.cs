@@ -37,6 +37,17 @@ public sealed class WalkChainTests
     }
 
     [Fact]
+    public void Chains_that_jump_to_one_another_in_millions_of_ways_are_not_followed()
+    {
+        // Each chain jumps to the next twice: two to the power of 24 ways to the last.
+        var chains = string.Concat(Enumerable.Range(0, 25).Select(static i => $":C{i} - [0:0]\n"));
+        var jumps = string.Concat(Enumerable.Range(0, 24).Select(static i => $"-A C{i} -j C{i + 1}\n-A C{i} -j C{i + 1}\n"));
+        var part = WalkHost.Of($"{Head}{chains}-A FORWARD -j C0\n{jumps}-A C24 -d 10.9.9.9/32 -j DROP\nCOMMIT\n").AskOne("203.0.113.9");
+        Assert.Equal(Verdict.Unknown, part.Verdict);
+        Assert.Contains("too many ways", part.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_a_target_does_that_is_not_modelled_is_not_guessed_at()
     {
         Assert.Equal(Verdict.Unknown, Ask("FORWARD -j NFQUEUE --queue-num 0 --queue-bypass", "FORWARD -j DROP").Verdict);

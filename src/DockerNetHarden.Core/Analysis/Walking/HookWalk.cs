@@ -12,7 +12,7 @@ internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr
     private const int DeepestJump = 100;
 
     // Chains that jump to each other in all ways could cost 2^n visits; nobody's rules come near this.
-    private const long MostVisits = 100_000_000;
+    private const long MostVisits = 2_000_000;
 
     // Beyond so many different histories the differences are given up, which is sound.
     private const int MostHistories = 64;
