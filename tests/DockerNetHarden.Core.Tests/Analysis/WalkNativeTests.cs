@@ -31,6 +31,8 @@ public sealed class WalkNativeTests
     private const string Daddr = "{\"payload\":{\"protocol\":\"ip\",\"field\":\"daddr\"}}";
     private const string Drop = ",{\"drop\":null}";
 
+    private static string Xt(string target) => $$$"""{"xt":{"type":"target","name":"{{{target}}}"}}""";
+
     public static TheoryData<string, Verdict> Rules => new()
     {
         { Match(Daddr, "\"203.0.113.9\"") + Drop, Verdict.Drop },
@@ -55,6 +57,9 @@ public sealed class WalkNativeTests
         { "{\"limit\":{\"rate\":5,\"per\":\"minute\"}}" + Drop, Verdict.Unknown },
         { Match("{\"socket\":{\"key\":\"mark\"}}", "1") + Drop, Verdict.Unknown },
         { "{\"queue\":{\"num\":0}}", Verdict.Unknown },
+        { Xt("CONNMARK") + "\n" + Match("{\"meta\":{\"key\":\"mark\"}}", "0") + Drop, Verdict.Unknown },
+        { Xt("TCPMSS") + "\n{\"drop\":null}", Verdict.Drop },
+        { "{\"xt\":null}", Verdict.Unknown },
         { "{\"log\":{\"prefix\":\"x\"}},{\"accept\":null}", Verdict.Accept },
         { "{\"vmap\":{\"key\":{\"meta\":{\"key\":\"iifname\"}},\"data\":\"@jumps\"}}", Verdict.Drop },
         { "{\"vmap\":{\"key\":{\"ct\":{\"key\":\"state\"}},\"data\":{\"set\":[[\"established\",{\"accept\":null}],[\"new\",{\"drop\":null}]]}}}", Verdict.Drop },
@@ -85,6 +90,17 @@ public sealed class WalkNativeTests
     {
         var part = Host("{\"dnat\":{\"addr\":\"172.18.0.9\",\"port\":80}}", chain: "\"hook\":\"prerouting\",\"type\":\"nat\",\"prio\":-100", family: "ip").AskOne("203.0.113.9", "tcp", "25");
         Assert.Equal(("172.18.0.9", "apps0"), (part.NewDestination!.Value.Address, part.OutInterface));
+    }
+
+    [Theory]
+    [InlineData("CT", -300, "filter")]
+    [InlineData("REDIRECT", -100, "nat")]
+    [InlineData("DNAT", -100, "nat")]
+    public void What_nft_does_not_print_of_a_target_is_not_guessed_at(string target, int priority, string type)
+    {
+        var part = Host(Xt(target), chain: $"\"hook\":\"prerouting\",\"type\":\"{type}\",\"prio\":{priority}", family: "ip").AskOne("203.0.113.9", "tcp", "25");
+        Assert.Equal(Verdict.Unknown, part.Verdict);
+        Assert.Contains($"options of the target {target}", part.Reason, StringComparison.Ordinal);
     }
 
     [Theory]
