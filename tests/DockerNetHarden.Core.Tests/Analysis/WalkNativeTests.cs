@@ -81,6 +81,34 @@ public sealed class WalkNativeTests
         Assert.Equal((Verdict.Drop, 0), (Host("", "drop").AskOne("203.0.113.9") is var policy ? policy.Verdict : default, policy.Position));
     }
 
+    [Theory]
+    [InlineData("\"dormant\"", Verdict.Accept)]
+    [InlineData("[\"dormant\",\"owner\"]", Verdict.Accept)]
+    [InlineData("\"owner\"", Verdict.Drop)]
+    // What nft 1.0.6 prints for every flag: the name of its release.
+    [InlineData("\"Lester Gooch #5\"", Verdict.Unknown)]
+    public void A_dormant_table_decides_nothing(string flags, Verdict expected)
+    {
+        foreach (var (family, chain) in new[] { ("inet", "\"hook\":\"forward\",\"type\":\"filter\",\"prio\":-10"), ("bridge", "\"hook\":\"forward\",\"type\":\"filter\",\"prio\":0") })
+        {
+            var table = $$$"""{"nftables":[{"table":{"family":"{{{family}}}","name":"own","handle":1,"flags":{{{flags}}}}},""";
+            var json = Json("{\"drop\":null}", "accept", chain, family).Replace("{\"nftables\":[", table, StringComparison.Ordinal);
+            var host = WalkHost.Of(Open) with { Nft = NftText.Parse(Encoding.UTF8.GetBytes(json)) };
+            Assert.Equal(family == "bridge" && expected == Verdict.Drop ? Verdict.Unknown : expected, host.AskOne("203.0.113.9").Verdict);
+        }
+    }
+
+    [Fact]
+    public void A_dormant_table_of_iptables_own_decides_nothing()
+    {
+        const string Save = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n";
+        const string Tables = """
+            {"nftables":[{"table":{"family":"ip","name":"filter","handle":1,"flags":"dormant"}},
+            {"chain":{"family":"ip","table":"filter","name":"FORWARD","handle":1,"hook":"forward","type":"filter","prio":0,"policy":"drop"}}]}
+            """;
+        Assert.Equal(Verdict.Accept, (WalkHost.Of(Save) with { Nft = NftText.Parse(Encoding.UTF8.GetBytes(Tables)) }).AskOne("203.0.113.9").Verdict);
+    }
+
     [Fact]
     public void A_native_accept_opens_nothing() =>
         Assert.Equal(Verdict.Drop, Host("{\"accept\":null}", save: Open.Replace("FORWARD ACCEPT", "FORWARD DROP", StringComparison.Ordinal)).AskOne("203.0.113.9").Verdict);

@@ -33,7 +33,7 @@ internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr
             if (flow.Packets.Root is not { } root)
                 continue;
             (_low, _high) = (root.Low, root.High);
-            var entering = flow.State.MayBypass is { } bypass ? flow.In(new Doubt(Doubt.BeyondHook, Chance.NotKnown, bypass, null)) : flow;
+            var entering = (flow.State.MayBypass ?? hook.MayBypass) is { } bypass ? flow.In(new Doubt(Doubt.BeyondHook, Chance.NotKnown, bypass, null)) : flow;
             foreach (var (level, back) in Walk(hook.Chain, entering, 1))
             {
                 if (level == Doubt.BeyondHook)
