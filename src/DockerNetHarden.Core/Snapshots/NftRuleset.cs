@@ -31,7 +31,7 @@ public sealed record NftMap(string Family, string Table, string Name, IReadOnlyL
 /// <summary>A table of nf_tables that has flags. Source: nft(8), "Tables".</summary>
 /// <param name="Family">The family.</param>
 /// <param name="Name">The name.</param>
-/// <param name="Flags">The flags: <c>dormant</c> (its base chains are not asked), <c>owner</c>, <c>persist</c>. nft 1.0.6 prints something else in JSON.</param>
+/// <param name="Flags">The flags: <c>dormant</c> (its base chains are not asked), <c>owner</c>, <c>persist</c>. In JSON nft 1.0.6 prints some other text of its memory instead.</param>
 public sealed record NftTable(string Family, string Name, IReadOnlyList<string> Flags);
 
 /// <summary>All of nf_tables, as <c>nft -j list ruleset</c> prints it; the tables of iptables-nft too.</summary>

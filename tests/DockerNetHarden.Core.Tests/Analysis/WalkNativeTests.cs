@@ -85,7 +85,7 @@ public sealed class WalkNativeTests
     [InlineData("\"dormant\"", Verdict.Accept)]
     [InlineData("[\"dormant\",\"owner\"]", Verdict.Accept)]
     [InlineData("\"owner\"", Verdict.Drop)]
-    // What nft 1.0.6 prints for every flag: the name of its release.
+    // nft 1.0.6 prints whatever stands in its memory there: the name of its release, of another table.
     [InlineData("\"Lester Gooch #5\"", Verdict.Unknown)]
     public void A_dormant_table_decides_nothing(string flags, Verdict expected)
     {
