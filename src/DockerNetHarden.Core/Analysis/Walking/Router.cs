@@ -17,7 +17,7 @@ internal enum RouteKind
 /// <summary>A way that routing gives packets.</summary>
 /// <param name="Kind">Where they go.</param>
 /// <param name="Link">The link by which they leave; null where they do not.</param>
-/// <param name="Why">Why they are not delivered, or why the way is not known; null where they go.</param>
+/// <param name="Why">Why they are not delivered, or perhaps not, or why the way is not known; null where they go.</param>
 internal sealed record RouteOutcome(RouteKind Kind, string? Link = null, string? Why = null);
 
 /// <summary>
@@ -26,6 +26,8 @@ internal sealed record RouteOutcome(RouteKind Kind, string? Link = null, string?
 /// </summary>
 internal sealed class Router(HostSnapshot host, Family family)
 {
+    private const string OfGroup = "packets to a multicast group go to the host only if it has joined the group";
+
     private static readonly string[] s_usualTables = ["local", "main", "default"];
 
     private readonly Dictionary<(string Link, uint? Mark), IReadOnlyList<(PacketSet Packets, RouteOutcome Outcome)>> _known = [];
@@ -43,9 +45,9 @@ internal sealed class Router(HostSnapshot host, Family family)
         var ways = new Dictionary<RouteOutcome, PacketSet>();
         var rest = new Remaining(PacketSet.All(family), ways);
         BeforeRoutes(inLink, rest);
-        if (!host.Routes.Any(route => route.Family == family))
+        if (Unread() is { } unread)
         {
-            rest.Take(PacketSet.All(family), new RouteOutcome(RouteKind.Unknown, null, "the routes were not read"));
+            rest.Take(PacketSet.All(family), new RouteOutcome(RouteKind.Unknown, null, unread));
             return [.. ways.Select(static way => (way.Value, way.Key))];
         }
         foreach (var rule in Rules(inLink))
@@ -61,20 +63,30 @@ internal sealed class Router(HostSnapshot host, Family family)
         return [.. ways.Select(static way => (way.Value, way.Key))];
     }
 
+    private string? Unread() =>
+        host.Unread.ContainsKey("Routes") || !host.Routes.Any(route => route.Family == family) ? "the routes were not read"
+        : host.Unread.ContainsKey("RoutingRules") ? "the routing rules were not read"
+        : null;
+
     // What the kernel decides without a look at routes (ip_route_input_slow in net/ipv4/route.c, ip6_route_input in net/ipv6/route.c).
     private void BeforeRoutes(string inLink, Remaining rest)
     {
         if (family == Family.IPv6)
         {
-            rest.Take(To("ff00::/8"), new RouteOutcome(RouteKind.Local));
+            rest.Take(To("ff02::1"), new RouteOutcome(RouteKind.Local));
+            rest.Take(To("ff00::/8"), new RouteOutcome(RouteKind.Local, null, OfGroup));
             rest.Take(To("::"), new RouteOutcome(RouteKind.Drop, null, "the unspecified address is no destination"));
             rest.Take(To("::1"), new RouteOutcome(RouteKind.Drop, null, "the loopback address is not reached from outside"));
             // A link-local address is looked for on the link of the packet only.
             rest.Take(To("fe80::/10").Subtract(LocalAddresses()), new RouteOutcome(RouteKind.Forward, inLink));
             return;
         }
-        rest.Take(To("224.0.0.0/4").Union(To("255.255.255.255")), new RouteOutcome(RouteKind.Local));
-        rest.Take(To("0.0.0.0/8"), new RouteOutcome(RouteKind.Drop, null, "0.0.0.0/8 is no destination"));
+        // All hosts are in the group of all hosts.
+        rest.Take(To("224.0.0.1").Union(To("255.255.255.255")), new RouteOutcome(RouteKind.Local));
+        rest.Take(To("224.0.0.0/4"), new RouteOutcome(RouteKind.Local, null, OfGroup));
+        rest.Take(To("0.0.0.0").Intersect(PacketSet.From(family, Layers.AnyProtocol, [(0, 0)], null)), new RouteOutcome(RouteKind.Local));
+        // Kernels before 5.3 drop all of 0.0.0.0/8.
+        rest.Take(To("0.0.0.0"), new RouteOutcome(RouteKind.Drop, null, "0.0.0.0 is no destination"));
         var isOpen = RouteLocalnet(inLink);
         if (isOpen == false)
             rest.Take(To("127.0.0.0/8"), new RouteOutcome(RouteKind.Drop, null, $"route_localnet is off on {inLink}: loopback addresses are not reached from there"));
