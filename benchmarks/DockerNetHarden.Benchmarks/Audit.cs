@@ -16,6 +16,9 @@ internal static class Audit
 {
     private const int Networks = 50;
 
+    private static readonly string[] LinkSettings = ["rp_filter", "route_localnet", "accept_local"];
+    private static readonly string[] RoutingTables = ["local", "main", "default"];
+
     public static void Run(int rounds)
     {
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Networks} networks, median of {rounds} rounds after one that is not counted; {Environment.ProcessorCount} cores, .NET {Environment.Version}"));
@@ -119,9 +122,9 @@ internal static class Audit
                 new(Family.IPv4, "local", "local", Cidr.Parse("10.0.0.5"), ["eth0"]),
                 .. networks.SelectMany(network => new HostRoute[] { new(Family.IPv4, "main", "unicast", network.Subnets[0], [network.Bridge!]), new(Family.IPv4, "local", "local", Gateway(network).Address, [network.Bridge!]) }),
             ],
-            RoutingRules = [.. new[] { "local", "main", "default" }.Select((table, place) => new RoutingRule(Family.IPv4, place, null, null, null, table, IsModelled: true, table))],
+            RoutingRules = [.. RoutingTables.Select((table, place) => new RoutingRule(Family.IPv4, place, null, null, null, table, IsModelled: true, table))],
             Sysctls = networks.Select(network => network.Bridge!).Append("all")
-                .SelectMany(link => new[] { "rp_filter", "route_localnet", "accept_local" }.Select(name => KeyValuePair.Create($"net.ipv4.conf.{link}.{name}", "0")))
+                .SelectMany(link => LinkSettings.Select(name => KeyValuePair.Create($"net.ipv4.conf.{link}.{name}", "0")))
                 .Append(KeyValuePair.Create("net.ipv4.ip_forward", "1")).Append(KeyValuePair.Create("net.bridge.bridge-nf-call-iptables", "1"))
                 .ToDictionary(StringComparer.Ordinal),
             Connections = [],

@@ -16,11 +16,19 @@ public static class RulePresence
     {
         ArgumentNullException.ThrowIfNull(rules);
         ArgumentNullException.ThrowIfNull(host);
-        return OfResolved([.. rules.SelectMany(new OperandResolver(host, []).Resolve)], host);
+        return Problems(rules, host, Chains(host));
     }
 
+    /// <summary>The same where our chains have been read already; a host can have thousands of rules.</summary>
+    internal static IReadOnlyList<string> Problems(IReadOnlyList<FirewallRule> rules, HostSnapshot host, IReadOnlyList<OurChain> all) =>
+        OfResolved([.. rules.SelectMany(new OperandResolver(host, []).Resolve)], host, all);
+
     /// <summary>The same of rules whose operands are resolved already.</summary>
-    internal static IReadOnlyList<string> OfResolved(IReadOnlyList<FirewallRule> literal, HostSnapshot host)
+    internal static IReadOnlyList<string> OfResolved(IReadOnlyList<FirewallRule> literal, HostSnapshot host) => OfResolved(literal, host, Chains(host));
+
+    private static List<OurChain> Chains(HostSnapshot host) => [.. host.Rules.Values.SelectMany(OurChain.ReadAll)];
+
+    private static List<string> OfResolved(IReadOnlyList<FirewallRule> literal, HostSnapshot host, IReadOnlyList<OurChain> all)
     {
         var problems = new List<string>();
         foreach (var place in literal.GroupBy(rule => (rule.Family, rule.Hook, rule.Control)))
@@ -30,14 +38,14 @@ public static class RulePresence
             if (!host.Rules.TryGetValue(place.Key.Family, out var tables))
                 problems.Add($"{host.HostName} has no tables of {place.Key.Family}.");
             else
-                problems.AddRange(Of([.. place], tables, place.Key.Hook, place.Key.Control));
+                problems.AddRange(Of([.. place], tables, [.. all.Where(chain => chain.Family == place.Key.Family && chain.Hook == place.Key.Hook && chain.Lines.Count > 0)], place.Key.Control));
         }
         return problems;
     }
 
-    private static IEnumerable<string> Of(IReadOnlyList<FirewallRule> rules, Ruleset tables, Hook hook, string control)
+    private static IEnumerable<string> Of(IReadOnlyList<FirewallRule> rules, Ruleset tables, List<OurChain> chains, string control)
     {
-        var chains = OurChain.ReadAll(tables).Where(chain => chain.Hook == hook && chain.Lines.Count > 0).ToList();
+        var hook = rules[0].Hook;
         var chain = chains.Find(each => string.Equals(each.Control, control, StringComparison.Ordinal));
         var wanted = rules.Select(rule => rule.ToString()).ToHashSet(StringComparer.Ordinal);
         var there = chain?.Lines.Where(line => wanted.Contains(line.Key)).Select(line => line.Key).ToHashSet(StringComparer.Ordinal) ?? [];

@@ -25,6 +25,7 @@ internal static class WalkHost
     {
         ["net.ipv4.ip_forward"] = "1", ["net.ipv6.conf.all.forwarding"] = "1", ["net.ipv4.conf.all.route_localnet"] = "0",
         ["net.ipv4.conf.all.rp_filter"] = "0", ["net.ipv4.conf.docker0.rp_filter"] = "0", ["net.ipv4.conf.apps0.rp_filter"] = "0",
+        ["net.ipv4.conf.all.accept_local"] = "0", ["net.ipv4.conf.docker0.accept_local"] = "0", ["net.ipv4.conf.apps0.accept_local"] = "0",
     };
 
     public static HostSnapshot Of(string save, string? other = null, Family family = Family.IPv4) => new()

@@ -135,8 +135,16 @@ public sealed class WalkNatTests
         Assert.Equal(Verdict.Accept, open.AskOne("203.0.113.9").Verdict);
         Assert.Equal(Verdict.Unknown, open.AskOne("203.0.113.9", source: "9.9.9.9").Verdict);
         Assert.Equal(Verdict.Accept, WalkHost.Of($"{Open}COMMIT\n").AskOne("203.0.113.9", source: "9.9.9.9").Verdict);
-        Assert.Equal(Verdict.Drop, WalkHost.Of($"{Open}-A FORWARD -j DROP\nCOMMIT\n").With("net.ipv4.conf.docker0.rp_filter", "1").AskOne("203.0.113.9", source: null).Verdict);
+        var closed = WalkHost.Of($"{Open}-A FORWARD -j DROP\nCOMMIT\n").With("net.ipv4.conf.docker0.rp_filter", "1").Ask("203.0.113.9", source: null);
+        Assert.All(closed, static part => Assert.Equal(Verdict.Drop, part.Verdict));
     }
+
+    [Theory]
+    [InlineData("0", Verdict.Drop)]
+    [InlineData("1", Verdict.Accept)]
+    [InlineData(null, Verdict.Unknown)]
+    public void The_hosts_own_address_is_no_source_unless_accept_local_says_so(string? sysctl, Verdict verdict) =>
+        Assert.Equal(verdict, WalkHost.Of($"{Open}COMMIT\n").With("net.ipv4.conf.docker0.accept_local", sysctl).AskOne("203.0.113.9", source: "10.0.0.5").Verdict);
 
     [Fact]
     public void A_published_port_is_the_container_behind_it()

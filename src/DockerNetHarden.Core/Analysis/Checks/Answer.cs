@@ -1,19 +1,28 @@
+using DockerNetHarden.Rules;
+
 namespace DockerNetHarden.Analysis.Checks;
 
 /// <summary>What the walk answered, cut to what a check is about.</summary>
-internal sealed record Answer(IReadOnlyList<AccessPart> Parts)
+internal sealed record Answer
 {
-    public static Answer Nothing { get; } = new([]);
+    public static Answer Nothing { get; } = new();
+
+    public IReadOnlyList<AccessPart> Parts { get; private init; } = [];
+
+    /// <summary>Sources that are no container's: what only they could do is nothing.</summary>
+    private Func<Family, PacketSet>? Strangers { get; init; }
+
+    public static Answer Of(IEnumerable<AccessPart> parts, Func<Family, PacketSet> strangers) => new Answer { Parts = [.. parts], Strangers = strangers }.Cut(packets => packets);
 
     /// <summary>What is let through, for certain; a rate lets through as well.</summary>
-    public IEnumerable<AccessPart> Open => Parts.Where(part => part.Verdict is Verdict.Accept or Verdict.RateLimited);
+    public IEnumerable<AccessPart> Open => Parts.Where(IsLetThrough);
 
-    public IEnumerable<AccessPart> Closed => Parts.Where(part => part.Verdict is Verdict.Drop or Verdict.Reject);
+    public IEnumerable<AccessPart> Closed => Parts.Where(IsBlocked);
 
     public bool IsOpen => Open.Any();
 
     /// <summary>Whether everything is closed, for certain. Unknown is never closed.</summary>
-    public bool IsClosed => Parts.All(part => part.Verdict is Verdict.Drop or Verdict.Reject);
+    public bool IsClosed => Parts.All(IsBlocked);
 
     /// <summary>How a check ends that wants everything closed.</summary>
     public FindingStatus Status => IsOpen ? FindingStatus.Fail : IsClosed ? FindingStatus.Pass : FindingStatus.Warning;
@@ -24,14 +33,21 @@ internal sealed record Answer(IReadOnlyList<AccessPart> Parts)
         : Parts.Any(part => part.Verdict is Verdict.Unknown) ? FindingStatus.Warning
         : FindingStatus.Pass;
 
-    public Answer Where(Func<AccessPart, bool> keep) => new([.. Parts.Where(keep)]);
+    public static bool IsLetThrough(AccessPart part) => part.Verdict is Verdict.Accept or Verdict.RateLimited;
+
+    public Answer Where(Func<AccessPart, bool> keep) => this with { Parts = [.. Parts.Where(keep)] };
 
     public Answer Within(PacketSet packets) => Cut(part => part.Intersect(packets));
 
     public Answer Without(IEnumerable<PacketSet> packets) => packets.Aggregate(this, (answer, set) => answer.Cut(part => part.Subtract(set)));
 
-    public Answer And(Answer other) => Parts.Count == 0 ? other : new([.. Parts, .. other.Parts]);
+    public Answer And(Answer other) => Parts.Count == 0 ? other : this with { Parts = [.. Parts, .. other.Parts] };
+
+    private static bool IsBlocked(AccessPart part) => part.Verdict is Verdict.Drop or Verdict.Reject;
 
     private Answer Cut(Func<PacketSet, PacketSet> cut) =>
-        Parts.Count == 0 ? this : new([.. Parts.Select(part => part with { Packets = cut(part.Packets) }).Where(part => !part.Packets.IsEmpty)]);
+        Parts.Count == 0 ? this : this with { Parts = [.. Parts.Select(part => part with { Packets = cut(part.Packets) }).Where(IsOfContainers)] };
+
+    private bool IsOfContainers(AccessPart part) =>
+        !part.Packets.IsEmpty && (IsBlocked(part) || Strangers is null || !part.Packets.Subtract(Strangers(part.Packets.Family)).IsEmpty);
 }

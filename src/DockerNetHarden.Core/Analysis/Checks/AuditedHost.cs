@@ -6,6 +6,13 @@ namespace DockerNetHarden.Analysis.Checks;
 /// <summary>A host under audit: what several checks need of it, worked out once.</summary>
 internal sealed class AuditedHost
 {
+    // RFC 1122, 3.2.1.3; RFC 4291, 2.5.2, 2.5.3 and 2.7.
+    private static readonly Cidr[] NoSources =
+    [
+        Cidr.Parse("0.0.0.0/8"), Cidr.Parse("127.0.0.0/8"), Cidr.Parse("224.0.0.0/4"), Cidr.Parse("240.0.0.0/4"),
+        Cidr.Parse("::"), Cidr.Parse("::1"), Cidr.Parse("ff00::/8"),
+    ];
+
     private readonly Dictionary<Family, PacketSet> _strangers = [];
     private readonly Lazy<PacketWalk> _withoutDockerUser;
     private readonly Lazy<InstalledControls> _controls;
@@ -45,17 +52,19 @@ internal sealed class AuditedHost
     /// <summary>A setting of dockerd as a switch; null where it is not set.</summary>
     public bool? Setting(string name) => Host.DaemonSettings.TryGetValue(name, out var value) ? GoFlag.Read(value) : null;
 
-    /// <summary>Packets from addresses that are no container's: the host's own, and broadcast ones.</summary>
+    /// <summary>
+    /// Packets whose source is no container's: the host's own addresses, broadcast ones, and what is no source at all. The kernel refuses them (its martian
+    /// sources; RFC 1812, 5.3.7 and 5.3.8), and no answer ever comes back.
+    /// </summary>
     public PacketSet NoContainers(Family family)
     {
         if (_strangers.TryGetValue(family, out var strangers))
             return strangers;
         var addresses = Host.Addresses.Select(address => address.Address)
             .Concat(Host.Routes.Where(route => route.Type is "local" or "broadcast").Select(route => route.Destination))
-            .Where(address => address.Family == family)
-            .ToList();
-        return _strangers[family] = addresses.Count == 0 ? PacketSet.None(family)
-            : PacketSet.Of(new AccessQuery { Family = family, InInterface = "any", Sources = Cidr.Aggregate(addresses) });
+            .Concat(NoSources)
+            .Where(address => address.Family == family);
+        return _strangers[family] = PacketSet.Of(new AccessQuery { Family = family, InInterface = "any", Sources = Cidr.Aggregate(addresses) });
     }
 
     private static HostSnapshot WithoutJump(HostSnapshot host) => host with

@@ -89,6 +89,9 @@ internal sealed class AuditedNetwork
         .Where(part => part.NewDestination is null)
         .Without(family == Family.IPv4 ? [Loopback] : []));
 
+    /// <summary>What becomes of packets to any places of one family; asked anew each time.</summary>
+    public Answer Places(IReadOnlyList<Cidr> places) => AskOf(Audit.Walk, Query(places[0].Family) with { Destinations = places });
+
     /// <summary>All packets from its containers. A source that is not the network's gets no answer back; what it can do is another check's.</summary>
     public AccessQuery Query(Family family) => new() { Family = family, InInterface = Bridge, Sources = [.. Network.Subnets.Where(subnet => subnet.Family == family)] };
 
@@ -122,14 +125,8 @@ internal sealed class AuditedNetwork
     private Answer Leaving(Answer answer) => answer.Where(part =>
         part.Path is not (PacketPath.Local or PacketPath.Bridged) && !string.Equals(part.OutInterface, Bridge, StringComparison.Ordinal));
 
-    // Sources that are no container's: the host's own addresses and broadcast ones. The kernel refuses them (its martian sources), and no answer ever comes back.
-    private Answer AskOf(PacketWalk walk, AccessQuery? query)
-    {
-        if (query is null)
-            return Answer.Nothing;
-        var strangers = Audit.NoContainers(query.Family);
-        return new Answer([.. Pieces(query).SelectMany(piece => walk.Ask(PacketSet.Of(piece).Subtract(strangers), Bridge))]);
-    }
+    private Answer AskOf(PacketWalk walk, AccessQuery? query) => query is null ? Answer.Nothing
+        : Answer.Of(Pieces(query).SelectMany(piece => walk.Ask(piece)), Audit.NoContainers);
 
     // Long lists of destinations cut a wide question into as many pieces, and each rule is held against each piece: sixteen questions of a sixteenth are
     // answered sooner than one. Where rules are few, one is.
@@ -146,6 +143,9 @@ internal sealed class AuditedNetwork
 
     private static IEnumerable<Cidr> Sixteenths(Cidr place) => Enumerable.Range(0, 16)
         .Select(number => Cidr.From(place.Family, place.Bits | ((UInt128)(uint)number << (Cidr.Width(place.Family) - place.Length - 4)), place.Length + 4));
+
+    /// <summary>An answer that several checks cut from another, cut once.</summary>
+    public Answer Once(string cut, Family family, Func<Answer> make) => Ask(cut, family, make);
 
     private Answer Ask(string question, Family family, Func<Answer> ask)
     {

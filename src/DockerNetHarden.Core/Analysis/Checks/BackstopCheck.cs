@@ -32,7 +32,7 @@ internal sealed class BackstopCheck : ICheck
     // What is closed with the jump and open without it.
     private static Answer Opened(AuditedNetwork network, Answer with, Answer without, string control, IEnumerable<PacketSet> kept)
     {
-        var open = new Answer([.. AuditedNetwork.Services(without, Family.IPv4).Open.Where(part => part.Path is PacketPath.Forward)]);
+        var open = AuditedNetwork.Services(without, Family.IPv4).Where(part => part.Path is PacketPath.Forward && Answer.IsLetThrough(part));
         if (!open.IsOpen || !with.Closed.Any())
             return Answer.Nothing;
         var closed = with.Closed.Select(part => part.Packets).Aggregate((one, other) => one.Union(other));

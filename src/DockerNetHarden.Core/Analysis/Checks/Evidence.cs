@@ -1,4 +1,5 @@
 using System.Globalization;
+using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Analysis.Checks;
 
@@ -8,6 +9,7 @@ internal static class Evidence
     // More lines than a person reads at once say less, not more; of what is well the first are enough.
     private const int MostLines = 8;
     private const int MostLinesOfClosed = 3;
+    private const int MostPlaces = 4;
 
     /// <summary>The parts of an answer, those that matter most first; parts with one deciding rule in one line.</summary>
     public static string[] Of(Answer answer) => Of(answer.Parts);
@@ -19,7 +21,7 @@ internal static class Evidence
         var groups = parts.GroupBy(part => (part.Verdict, part.Backend, part.Table, part.Chain, part.Position, part.Reason))
             .OrderBy(group => Weight(group.Key.Verdict))
             .ToList();
-        var most = groups.Count > 0 && Weight(groups[0].Key.Verdict) == Weight(Verdict.Drop) ? MostLinesOfClosed : MostLines;
+        var most = groups.Count > 0 && !Matters(groups[0].Key.Verdict) ? MostLinesOfClosed : MostLines;
         var lines = groups.Take(most).Select(group => $"{Packets(group)}: {Decision(group.First())}");
         return groups.Count <= most ? [.. lines] : [.. lines, string.Create(CultureInfo.InvariantCulture, $"and {groups.Count - most} more.")];
     }
@@ -38,11 +40,18 @@ internal static class Evidence
         return $"{part.Verdict} by {place}. {part.Reason}";
     }
 
+    // What is let through is told exactly; of what is blocked the places are enough.
     private static string Packets(IEnumerable<AccessPart> parts)
     {
         var all = parts.ToList();
-        return all.Count == 1 ? all[0].Packets.ToString() : string.Create(CultureInfo.InvariantCulture, $"{all[0].Packets} (and {all.Count - 1} more)");
+        var first = Matters(all[0].Verdict) ? all[0].Packets.ToString() : Places(all[0].Packets.Destinations);
+        return all.Count == 1 ? first : string.Create(CultureInfo.InvariantCulture, $"{first} (and {all.Count - 1} more)");
     }
+
+    private static string Places(IReadOnlyList<Cidr> places) => string.Create(CultureInfo.InvariantCulture,
+        $"to {string.Join(", ", places.Take(MostPlaces).Select(place => place.ToShortString()))}{(places.Count > MostPlaces ? $" and {places.Count - MostPlaces} more" : "")}");
+
+    private static bool Matters(Verdict verdict) => verdict is Verdict.Accept or Verdict.Unknown;
 
     private static int Weight(Verdict verdict) => verdict switch
     {

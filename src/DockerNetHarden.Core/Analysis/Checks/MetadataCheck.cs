@@ -62,7 +62,7 @@ internal static class MetadataAccessOf
     /// <summary>What becomes of packets to a provider's endpoints.</summary>
     public static Answer All(AuditedNetwork network, MetadataProvider provider) =>
         provider.Endpoints.Where(endpoint => network.Families.Contains(endpoint.Address.Family))
-            .Aggregate(Answer.Nothing, (answer, endpoint) => answer.And(Of(network, endpoint, network.Metadata(endpoint.Address.Family))));
+            .Aggregate(Answer.Nothing, (answer, endpoint) => answer.And(Of(network, endpoint)));
 
     /// <summary>The same without what exceptions of our own control leave open.</summary>
     public static Answer Unexcepted(AuditedNetwork network, MetadataProvider provider) =>
@@ -71,19 +71,23 @@ internal static class MetadataAccessOf
     /// <summary>The same for all providers and one family.</summary>
     public static Answer Unexcepted(AuditedNetwork network, Family family) => Unexcepted(network, family, Endpoints);
 
-    /// <summary>What becomes of packets to one endpoint, out of an answer about all.</summary>
-    public static Answer Of(AuditedNetwork network, MetadataEndpoint endpoint, Answer answer)
+    // Most clouds share an address: what becomes of it is worked out once.
+    private static Answer Of(AuditedNetwork network, MetadataEndpoint endpoint)
     {
-        var (packets, kept) = Sets[(endpoint.Address, string.Join(',', endpoint.Ports), endpoint.Path)];
-        var cut = answer.Within(packets).Without(kept);
-        // What is served by the host, or redirected to it, is not there where the packets go on into the world.
-        return endpoint.Path == EndpointPath.Forward ? cut : cut.Where(part => part.Path == PacketPath.Local || part.Verdict is Verdict.Drop or Verdict.Reject);
+        var ports = string.Join(',', endpoint.Ports);
+        return network.Once($"{endpoint.Address} {ports} {endpoint.Path}", endpoint.Address.Family, () =>
+        {
+            var (packets, kept) = Sets[(endpoint.Address, ports, endpoint.Path)];
+            var cut = network.Metadata(endpoint.Address.Family).Within(packets).Without(kept);
+            // What is served by the host, or redirected to it, is not there where the packets go on into the world.
+            return endpoint.Path == EndpointPath.Forward ? cut : cut.Where(part => part.Path == PacketPath.Local || part.Verdict is Verdict.Drop or Verdict.Reject);
+        });
     }
 
     private static Answer Unexcepted(AuditedNetwork network, Family family, IReadOnlyList<MetadataEndpoint> endpoints)
     {
         var all = endpoints.Where(endpoint => endpoint.Address.Family == family)
-            .Aggregate(Answer.Nothing, (answer, endpoint) => answer.And(Of(network, endpoint, network.Metadata(family))));
+            .Aggregate(Answer.Nothing, (answer, endpoint) => answer.And(Of(network, endpoint)));
         return all.IsOpen ? all.Without(network.Audit.Controls.Exceptions("MetadataAccess", family, network.Bridge)) : all;
     }
 

@@ -25,7 +25,7 @@ internal sealed class PresenceCheck : ICheck
 
     private static HardeningFinding? NotAsked(AuditedHost audit, IReadOnlyList<FirewallRule> rules)
     {
-        var problems = RulePresence.Problems(rules, audit.Host);
+        var problems = RulePresence.Problems(rules, audit.Host, audit.Controls.Chains);
         return problems.Count == 0 ? null : Asked.Found(audit, FindingStatus.Fail, [.. problems]) with
         {
             // What can only stand in DOCKER-USER has no place on a host without it: then nothing is left to apply.

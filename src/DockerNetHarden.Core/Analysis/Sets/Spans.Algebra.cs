@@ -11,15 +11,6 @@ internal sealed partial class Spans<T>
 
     public Spans<T> Union(Spans<T> other) => (Count >= other.Count ? Union(this, other) : Union(other, this))!;
 
-    /// <summary>Whether a span lies, wholly or in part, between two numbers.</summary>
-    internal bool Touches(UInt128 first, UInt128 last)
-    {
-        var node = this;
-        while (node is not null && (last < node.First || first > node.Last))
-            node = last < node.First ? node._left : node._right;
-        return node is not null;
-    }
-
     // Taken apart along the smaller of the two, so that a rule with one span costs one path.
     private static Spans<T>? Intersect(Spans<T>? large, Spans<T>? small)
     {

@@ -1,5 +1,3 @@
-using System.Numerics;
-
 namespace DockerNetHarden.Analysis.Sets;
 
 /// <summary>What conntrack says of a packet: its state and, where that exists, its direction. Source: iptables-extensions(8), conntrack.</summary>
@@ -63,9 +61,6 @@ internal sealed class TrackedFlags : ILayer<TrackedFlags>
         : Combine(other, static (mine, theirs) => mine | theirs)!;
 
     public bool IsSame(TrackedFlags other) => ReferenceEquals(this, other) || _flags.AsSpan().SequenceEqual(other._flags);
-
-    /// <summary>How many pairs of state and flags are in it.</summary>
-    internal int Size => _flags.Sum(static flags => BitOperations.PopCount(flags));
 
     private TrackedFlags? Combine(TrackedFlags other, Func<ulong, ulong, ulong> operation)
     {

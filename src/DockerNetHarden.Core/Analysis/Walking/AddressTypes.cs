@@ -36,7 +36,6 @@ internal sealed class AddressTypes
     /// <summary>The addresses of a type; null where it is not modelled.</summary>
     internal PacketSet? Named(string type, Func<IReadOnlyList<(UInt128 First, UInt128 Last)>, PacketSet> packets) => type switch
     {
-        "LOCAL" when IsKnown || _family == Family.IPv6 => packets(Local),
         "LOCAL" => packets(Local),
         "MULTICAST" => packets(Multicast),
         "BROADCAST" when IsKnown && _family == Family.IPv4 => packets(Broadcast),

@@ -54,8 +54,6 @@ internal sealed record Uncertainty(Chance Matches, string Why);
 /// <summary>What a rule matches, ready to be asked for thousands of sets.</summary>
 internal sealed class CompiledMatch
 {
-    private readonly UInt128 _low;
-    private readonly UInt128 _high = UInt128.MaxValue;
     private readonly Bounds _bounds = Bounds.None;
 
     internal CompiledMatch(PacketSet? now, PacketSet? redirected)
@@ -64,13 +62,19 @@ internal sealed class CompiledMatch
         // Both together: whichever applies, the destination lies in between.
         if (now?.Root is { } root && (ReferenceEquals(now, redirected) || redirected is { IsEmpty: true }))
         {
-            (_low, _high) = (root.Low, root.High);
+            (Low, High) = (root.Low, root.High);
             _bounds = Bounds.Of(now);
         }
     }
 
     private CompiledMatch(CompiledMatch match, Uncertainty uncertainty)
         : this(match.Now, match.WhenRedirected) => (Original, In, Out, Mark, Uncertainty) = (match.Original, match.In, match.Out, match.Mark, uncertainty);
+
+    /// <summary>The lowest destination that can match, as it is when the packets come to the rule.</summary>
+    internal UInt128 Low { get; }
+
+    /// <summary>The highest.</summary>
+    internal UInt128 High { get; } = UInt128.MaxValue;
 
     /// <summary>The packets as they are when they come to the rule; null for all.</summary>
     internal PacketSet? Now { get; }
@@ -104,7 +108,7 @@ internal sealed class CompiledMatch
         var state = flow.State;
         if (state.Rewriting.Destination is { } destination)
             (low, high) = (destination, destination);
-        if (high < _low || low > _high || bounds.Misses(_bounds))
+        if (high < Low || low > High || bounds.Misses(_bounds))
             return null;
         // Before routing, and on the way to the host itself, there is no link to leave by: its name is empty there.
         if (Out is not null && (state.OutLink ?? (state.Path is PacketPath.None or PacketPath.Local ? "" : null)) is { } outLink && !Out.Matches(outLink))
@@ -135,8 +139,9 @@ internal sealed record CompiledRule(Place Place, CompiledMatch Match, CompiledAc
 /// <param name="name">As an answer names it: <c>filter FORWARD</c>.</param>
 internal sealed class CompiledChain(string name)
 {
-    private readonly Dictionary<(string Link, bool IsBehindRouting), CompiledRule[]> _byLink = [];
+    private readonly Dictionary<(string Link, bool IsBehindRouting), RuleIndex> _byLink = [];
     private CompiledRule[] _rules = [];
+    private RuleIndex? _all;
 
     internal string Name { get; } = name;
 
@@ -148,17 +153,17 @@ internal sealed class CompiledChain(string name)
 
     internal IReadOnlyList<CompiledRule> Rules => _rules;
 
-    /// <summary>The rules that packets which came in by this link can match, before routing or behind it.</summary>
-    internal CompiledRule[] RulesFor(string inLink, bool isBehindRouting)
+    /// <summary>The rules that packets to destinations between these, which came in by this link, can match: before routing, or behind it.</summary>
+    internal ReadOnlySpan<CompiledRule> RulesFor(string inLink, bool isBehindRouting, UInt128 low, UInt128 high)
     {
-        if (!_byLink.TryGetValue((inLink, isBehindRouting), out var rules))
+        if (!_byLink.TryGetValue((inLink, isBehindRouting), out var index))
         {
-            rules = isBehindRouting
+            CompiledRule[] rules = isBehindRouting
                 ? [.. _rules.Select(rule => BehindRouting(rule, inLink)).OfType<CompiledRule>()]
                 : Array.FindAll(_rules, rule => rule.Match.In?.Matches(inLink) != false);
-            _byLink.Add((inLink, isBehindRouting), rules = rules.Length == _rules.Length && !isBehindRouting ? _rules : rules);
+            _byLink.Add((inLink, isBehindRouting), index = !isBehindRouting && rules.Length == _rules.Length ? _all ??= new RuleIndex(_rules) : new RuleIndex(rules));
         }
-        return rules;
+        return index.Between(low, high);
     }
 
     // Kernels before 5.7 have no link there by which a packet came in: its name is empty. iptables lets a chain that POSTROUTING jumps to ask for it all the same.

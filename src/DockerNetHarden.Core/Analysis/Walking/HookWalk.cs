@@ -64,7 +64,8 @@ internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr
         var flows = new List<Flow> { entering with { Trail = new Trail(chain.Name, entering.Trail) } };
         chain.IsWalked = true;
         _depth++;
-        foreach (var rule in chain.RulesFor(inLink, _isBehindRouting))
+        var (low, high) = Destinations(entering);
+        foreach (var rule in chain.RulesFor(inLink, _isBehindRouting, low, high))
         {
             _visits += flows.Count;
             Step(rule, ref flows, depth, done);
@@ -77,6 +78,12 @@ internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr
             Resume(flow, depth - 1, done);
         return done;
     }
+
+    // What goes through a chain only becomes less.
+    private static (UInt128 Low, UInt128 High) Destinations(Flow flow) =>
+        flow.State.Rewriting.Destination is { } destination ? (destination, destination)
+        : flow.Packets.Root is { } root ? (root.Low, root.High)
+        : (UInt128.Zero, UInt128.MaxValue);
 
     private void Step(CompiledRule rule, ref List<Flow> flows, int depth, List<(int Level, Flow Flow)> done)
     {

@@ -88,13 +88,16 @@ internal sealed class Question
     private IEnumerable<Flow> WithDoubtfulSources(Flow flow)
     {
         var rest = flow.Packets;
-        foreach (var (packets, why) in _host.Sources.Doubtful(_inLink))
+        foreach (var source in _host.Sources.Doubtful(_inLink))
         {
-            var doubted = rest.Intersect(packets);
+            var doubted = rest.Intersect(source.Packets);
             if (doubted.IsEmpty)
                 continue;
             rest = rest.Subtract(doubted);
-            yield return Doubted(flow with { Packets = doubted }, why);
+            if (source.IsCertain)
+                _outcome.Ended(flow with { Packets = doubted }, MayBe.Dropped, null, source.Why);
+            else
+                yield return Doubted(flow with { Packets = doubted }, source.Why);
         }
         if (!rest.IsEmpty)
             yield return flow with { Packets = rest };
