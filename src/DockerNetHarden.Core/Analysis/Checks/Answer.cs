@@ -48,6 +48,7 @@ internal sealed record Answer
     private Answer Cut(Func<PacketSet, PacketSet> cut) =>
         Parts.Count == 0 ? this : this with { Parts = [.. Parts.Select(part => part with { Packets = cut(part.Packets) }).Where(IsOfContainers)] };
 
+    // What a rule blocks counts whatever its sources; what the kernel refuses for its source is no evidence of a block.
     private bool IsOfContainers(AccessPart part) =>
-        !part.Packets.IsEmpty && (IsBlocked(part) || Strangers is null || !part.Packets.Subtract(Strangers(part.Packets.Family)).IsEmpty);
+        !part.Packets.IsEmpty && ((IsBlocked(part) && part.Table is not null) || Strangers is null || !part.Packets.Subtract(Strangers(part.Packets.Family)).IsEmpty);
 }
