@@ -16,17 +16,17 @@ public static class RulePresence
     {
         ArgumentNullException.ThrowIfNull(rules);
         ArgumentNullException.ThrowIfNull(host);
-        return OfResolved(Resolved(rules, host), host);
+        return Problems(rules, host, Chains(host));
     }
 
     /// <summary>The same where our chains have been read already; a host can have thousands of rules.</summary>
-    internal static IReadOnlyList<string> Problems(IReadOnlyList<FirewallRule> rules, HostSnapshot host, IReadOnlyList<OurChain> all) => OfResolved(Resolved(rules, host), host, all);
+    internal static IReadOnlyList<string> Problems(IReadOnlyList<FirewallRule> rules, HostSnapshot host, IReadOnlyList<OurChain> all) =>
+        OfResolved([.. rules.SelectMany(new OperandResolver(host, []).Resolve)], host, all);
 
     /// <summary>The same of rules whose operands are resolved already.</summary>
-    internal static IReadOnlyList<string> OfResolved(IReadOnlyList<FirewallRule> literal, HostSnapshot host) =>
-        OfResolved(literal, host, [.. host.Rules.Values.SelectMany(OurChain.ReadAll)]);
+    internal static IReadOnlyList<string> OfResolved(IReadOnlyList<FirewallRule> literal, HostSnapshot host) => OfResolved(literal, host, Chains(host));
 
-    private static IReadOnlyList<FirewallRule> Resolved(IReadOnlyList<FirewallRule> rules, HostSnapshot host) => [.. rules.SelectMany(new OperandResolver(host, []).Resolve)];
+    private static List<OurChain> Chains(HostSnapshot host) => [.. host.Rules.Values.SelectMany(OurChain.ReadAll)];
 
     private static List<string> OfResolved(IReadOnlyList<FirewallRule> literal, HostSnapshot host, IReadOnlyList<OurChain> all)
     {

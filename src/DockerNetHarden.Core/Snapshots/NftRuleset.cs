@@ -28,6 +28,12 @@ public sealed record NftRule(string Family, string Table, string Chain, long Han
 /// <param name="Elements">The elements, each a pair of key and value as libnftables-json(5) writes them.</param>
 public sealed record NftMap(string Family, string Table, string Name, IReadOnlyList<JsonElement> Elements);
 
+/// <summary>A table of nf_tables that has flags. Source: nft(8), "Tables".</summary>
+/// <param name="Family">The family.</param>
+/// <param name="Name">The name.</param>
+/// <param name="Flags">The flags: <c>dormant</c> (its base chains are not asked), <c>owner</c>, <c>persist</c>. In JSON nft 1.0.6 prints some other text of its memory instead.</param>
+public sealed record NftTable(string Family, string Name, IReadOnlyList<string> Flags);
+
 /// <summary>All of nf_tables, as <c>nft -j list ruleset</c> prints it; the tables of iptables-nft too.</summary>
 /// <param name="Chains">The chains.</param>
 /// <param name="Rules">The rules, in order within each chain.</param>
@@ -36,4 +42,7 @@ public sealed record NftRuleset(IReadOnlyList<NftChain> Chains, IReadOnlyList<Nf
 {
     /// <summary>The named maps; Docker's nftables find the chains of a bridge by them.</summary>
     public IReadOnlyList<NftMap> Maps { get; init; } = [];
+
+    /// <summary>The tables that have flags; one without is in the names of its chains only.</summary>
+    public IReadOnlyList<NftTable> FlaggedTables { get; init; } = [];
 }

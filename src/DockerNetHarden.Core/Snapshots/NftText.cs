@@ -7,7 +7,7 @@ public static class NftText
 {
     /// <summary>Reads the output.</summary>
     /// <param name="json">The output, UTF-8; empty is an empty rule set (nft before 1.0 printed nothing for none).</param>
-    /// <returns>Chains, rules, maps and flowtables; tables, sets and other objects are left out, rules that use them name them.</returns>
+    /// <returns>Chains, rules, maps, flowtables, tables with flags; other tables, sets and objects are left out, rules that use them name them.</returns>
     /// <exception cref="FormatException">It is no such output.</exception>
     public static NftRuleset Parse(ReadOnlyMemory<byte> json)
     {
@@ -33,6 +33,7 @@ public static class NftText
         List<NftChain> chains = [];
         List<NftRule> rules = [];
         List<NftMap> maps = [];
+        List<NftTable> tables = [];
         List<string> flowtables = [];
         foreach (var item in items.EnumerateArray())
         {
@@ -42,6 +43,9 @@ public static class NftText
             {
                 switch (member.Name)
                 {
+                    case "table" when Texts(member.Value, "flags") is { Count: > 0 } flags:
+                        tables.Add(new NftTable(Text(member.Value, "family"), Text(member.Value, "name"), flags));
+                        break;
                     case "chain":
                         chains.Add(Chain(member.Value));
                         break;
@@ -57,7 +61,7 @@ public static class NftText
                 }
             }
         }
-        return new NftRuleset(chains, rules, flowtables) { Maps = maps };
+        return new NftRuleset(chains, rules, flowtables) { Maps = maps, FlaggedTables = tables };
     }
 
     private static NftChain Chain(JsonElement chain)
@@ -66,15 +70,15 @@ public static class NftText
         if (Find(chain, "prio") is { } prio && !(prio.ValueKind == JsonValueKind.Number && prio.TryGetInt32(out priority)))
             throw new FormatException($"the priority {prio.GetRawText()} of chain {Text(chain, "name")} is no number.");
         return new NftChain(
-            Text(chain, "family"), Text(chain, "table"), Text(chain, "name"), MaybeText(chain, "type"), MaybeText(chain, "hook"), priority, MaybeText(chain, "policy"), Devices(chain));
+            Text(chain, "family"), Text(chain, "table"), Text(chain, "name"), MaybeText(chain, "type"), MaybeText(chain, "hook"), priority, MaybeText(chain, "policy"), Texts(chain, "dev"));
     }
 
-    // One device is a text, several are a list.
-    private static IReadOnlyList<string> Devices(JsonElement chain) => Find(chain, "dev") switch
+    // One device or flag is a text, several are a list.
+    private static IReadOnlyList<string> Texts(JsonElement element, string name) => Find(element, name) switch
     {
         null => [],
-        { ValueKind: JsonValueKind.Array } list => [.. list.EnumerateArray().Select(static item => AsText(item, "dev"))],
-        { } one => [AsText(one, "dev")],
+        { ValueKind: JsonValueKind.Array } list => [.. list.EnumerateArray().Select(item => AsText(item, name))],
+        { } one => [AsText(one, name)],
     };
 
     private static NftRule Rule(JsonElement rule)

@@ -69,6 +69,8 @@ internal static partial class SnapshotWriter
     {
         json.WriteStartObject();
         json.WriteStartArray("nftables");
+        foreach (var table in ruleset.FlaggedTables)
+            Write(json, table);
         foreach (var chain in ruleset.Chains)
             Write(json, chain);
         foreach (var rule in ruleset.Rules)
@@ -78,6 +80,17 @@ internal static partial class SnapshotWriter
         foreach (var flowtable in ruleset.Flowtables)
             WriteFlowtable(json, flowtable);
         json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter json, NftTable table)
+    {
+        json.WriteStartObject();
+        json.WriteStartObject("table");
+        json.WriteString("family", table.Family);
+        json.WriteString("name", table.Name);
+        json.Texts("flags", table.Flags);
+        json.WriteEndObject();
         json.WriteEndObject();
     }
 

@@ -37,6 +37,17 @@ public sealed class WalkChainTests
     }
 
     [Fact]
+    public void Chains_that_jump_to_one_another_in_millions_of_ways_are_not_followed()
+    {
+        // Each chain jumps to the next twice: two to the power of 24 ways to the last.
+        var chains = string.Concat(Enumerable.Range(0, 25).Select(static i => $":C{i} - [0:0]\n"));
+        var jumps = string.Concat(Enumerable.Range(0, 24).Select(static i => $"-A C{i} -j C{i + 1}\n-A C{i} -j C{i + 1}\n"));
+        var part = WalkHost.Of($"{Head}{chains}-A FORWARD -j C0\n{jumps}-A C24 -d 10.9.9.9/32 -j DROP\nCOMMIT\n").AskOne("203.0.113.9");
+        Assert.Equal(Verdict.Unknown, part.Verdict);
+        Assert.Contains("too many ways", part.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_a_target_does_that_is_not_modelled_is_not_guessed_at()
     {
         Assert.Equal(Verdict.Unknown, Ask("FORWARD -j NFQUEUE --queue-num 0 --queue-bypass", "FORWARD -j DROP").Verdict);
@@ -51,6 +62,19 @@ public sealed class WalkChainTests
         Assert.Equal("whether filter FORWARD rule 1 matches is not known: -m string is not modelled.", part.Reason);
         Assert.Equal((Verdict.Drop, 2), (Ask("FORWARD -m string --algo bm --string x --to 60 -j DROP", "FORWARD -j DROP") is var sure ? sure.Verdict : default, sure.Position));
     }
+
+    [Theory]
+    // Only five a minute are dropped, all others pass.
+    [InlineData(Verdict.Unknown, "FORWARD -m limit --limit 5/min -j A", "A -j DROP")]
+    [InlineData(Verdict.RateLimited, "FORWARD -m hashlimit --hashlimit-above 5/min --hashlimit-name a -j A", "A -j DROP")]
+    [InlineData(Verdict.RateLimited, "FORWARD -m limit --limit 5/min -j A", "FORWARD -j DROP", "A -j ACCEPT")]
+    [InlineData(Verdict.RateLimited, "FORWARD -j A", "FORWARD -j DROP", "A -m limit --limit 5/min -j B", "B -j ACCEPT")]
+    [InlineData(Verdict.RateLimited, "FORWARD -m hashlimit --hashlimit-above 5/min --hashlimit-name a -j A", "A -m hashlimit --hashlimit-above 9/min --hashlimit-name b -j DROP")]
+    [InlineData(Verdict.Unknown, "FORWARD -m hashlimit --hashlimit-above 5/min --hashlimit-name a -j A", "A -m limit --limit 5/min -j DROP")]
+    [InlineData(Verdict.RateLimited, "FORWARD -m limit --limit 5/min -g A", "FORWARD -j DROP")]
+    [InlineData(Verdict.Unknown, "FORWARD -m hashlimit --hashlimit-above 5/min --hashlimit-name a -g A", "FORWARD -j DROP")]
+    [InlineData(Verdict.Drop, "FORWARD -m limit --limit 5/min -j A", "FORWARD -j DROP", "A -j DROP")]
+    public void A_limit_on_a_jump_limits_what_the_inner_chain_does(Verdict verdict, params string[] rules) => Assert.Equal(verdict, Ask(rules).Verdict);
 
     [Theory]
     [InlineData("-j ACCEPT")]

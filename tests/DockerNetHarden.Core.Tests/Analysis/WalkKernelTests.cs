@@ -21,6 +21,27 @@ public sealed class WalkKernelTests
     }
 
     [Theory]
+    [InlineData("-o eth0", Verdict.Accept)]
+    [InlineData("! -o eth0", Verdict.Drop)]
+    [InlineData("-o +", Verdict.Drop)]
+    public void What_the_host_takes_itself_leaves_by_no_link(string match, Verdict expected)
+    {
+        var host = WalkHost.Of($"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:COMMON - [0:0]\n-A INPUT -j COMMON\n-A COMMON {match} -j DROP\nCOMMIT\n");
+        Assert.Equal(expected, host.AskOne("10.0.0.5", "tcp", "22").Verdict);
+    }
+
+    [Theory]
+    [InlineData("-i docker0", Verdict.Unknown)]
+    [InlineData("! -i docker0", Verdict.Unknown)]
+    [InlineData("-i apps0", Verdict.Accept)]
+    [InlineData("! -i apps0", Verdict.Drop)]
+    public void Behind_routing_older_kernels_know_no_link_to_come_in_by(string match, Verdict expected)
+    {
+        var host = WalkHost.Of($"*mangle\n:POSTROUTING ACCEPT [0:0]\n:USER - [0:0]\n-A POSTROUTING -j USER\n-A USER {match} -j DROP\nCOMMIT\n");
+        Assert.Equal(expected, host.AskOne("203.0.113.9", "tcp", "80").Verdict);
+    }
+
+    [Theory]
     [InlineData("10.2.0.1", Verdict.Drop)]
     [InlineData("10.1.0.1", Verdict.Accept)]
     [InlineData("10.1.5.1", Verdict.Drop)]

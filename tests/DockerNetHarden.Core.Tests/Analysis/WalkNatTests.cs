@@ -83,7 +83,10 @@ public sealed class WalkNatTests
         var plain = WalkHost.Of($"{Open}-A FORWARD -j DROP\nCOMMIT\n");
         Assert.Equal(Verdict.Drop, (plain with { RoutingRules = [rule, .. plain.RoutingRules] }).AskOne("203.0.113.9").Verdict);
         var marked = WalkHost.Of($"*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j MARK --set-xmark 0x7/0xffffffff\nCOMMIT\n{Open}-A FORWARD -j DROP\nCOMMIT\n");
-        Assert.Equal(Verdict.Unknown, (marked with { RoutingRules = [rule, .. marked.RoutingRules] }).AskOne("203.0.113.9").Verdict);
+        var hole = new HostRoute(Family.IPv4, "7", "blackhole", Cidr.Parse("0.0.0.0/0"), []);
+        Assert.Contains("black hole", (marked with { RoutingRules = [rule, .. marked.RoutingRules], Routes = [.. marked.Routes, hole] }).AskOne("203.0.113.9").Reason, StringComparison.Ordinal);
+        var perhaps = WalkHost.Of($"*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m owner --uid-owner 7 -j MARK --set-xmark 0x7/0xffffffff\nCOMMIT\n{Open}-A FORWARD -j DROP\nCOMMIT\n");
+        Assert.Equal(Verdict.Unknown, (perhaps with { RoutingRules = [rule, .. perhaps.RoutingRules] }).AskOne("203.0.113.9").Verdict);
     }
 
     [Fact]

@@ -43,7 +43,7 @@ public sealed class SnapshotFileTests
         Session = new SessionConnection(Cidr.Parse("192.0.2.7"), 22, "eth0"),
         OtherRules = new Dictionary<Family, Ruleset> { [Family.IPv4] = Ruleset.Parse(Family.IPv4, "*filter\n:FORWARD DROP [0:0]\nCOMMIT\n") },
         Nft = NftText.Parse("""
-            {"nftables":[{"chain":{"family":"netdev","table":"n","name":"i","type":"filter","hook":"ingress","prio":-150,"policy":"drop","dev":["br0","br1"]}},
+            {"nftables":[{"table":{"family":"netdev","name":"n","flags":["owner","persist"]}},{"chain":{"family":"netdev","table":"n","name":"i","type":"filter","hook":"ingress","prio":-150,"policy":"drop","dev":["br0","br1"]}},
              {"rule":{"family":"netdev","table":"n","chain":"i","handle":3,"expr":[{"match":{"op":"==","left":{"meta":{"key":"mark"}},"right":1}},{"drop":null}]}},{"flowtable":{"family":"ip","table":"x","name":"f g"}},
              {"map":{"family":"ip","table":"x","name":"jumps","type":"ifname","map":"verdict","elem":[["web0",{"jump":{"target":"c"}}]]}}]}
             """u8.ToArray()),

@@ -56,7 +56,7 @@ internal sealed class NativeReader(RuleContext context, IReadOnlyList<NftMap> ma
                     var isOver = NativeValues.Member(body, "inv") is { ValueKind: JsonValueKind.True };
                     match.May(isOver ? Chance.AboveRate : Chance.WithinRate, "a limit counts a rate");
                     break;
-                case "xt" when NativeValues.Text(NativeValues.Member(body, "type")) == "match":
+                case "xt" when NativeValues.Text(NativeValues.Member(body, "type")) != "target":
                     match.NotModelled($"the match {NativeValues.Text(NativeValues.Member(body, "name"))} of iptables, which nft does not print");
                     break;
                 case "match" or "limit" or "quota" or "connlimit" or "ct count" or "set" or "map" or "last":
@@ -109,10 +109,19 @@ internal sealed class NativeReader(RuleContext context, IReadOnlyList<NftMap> ma
         "jump" or "goto" => Enter(rule, name, body),
         "dnat" or "redirect" => Redirect(name, body),
         "mangle" => Mangle(body),
-        "xt" => NativeValues.Text(NativeValues.Member(body, "type")) == "target"
-            ? ActionReader.Read(NativeValues.Text(NativeValues.Member(body, "name")), false, [], context.Family, static _ => null)
-            : null,
+        "xt" => Extension(NativeValues.Text(NativeValues.Member(body, "type")), NativeValues.Text(NativeValues.Member(body, "name"))),
         _ => new CompiledAction(ActionKind.Obscure) { Why = $"the statement {name} is not modelled" },
+    };
+
+    // A target or match of iptables is printed without its options, and by older versions of nft without its name.
+    private CompiledAction? Extension(string? type, string? name) => (type, name) switch
+    {
+        ("match", _) => null,
+        ("target", "CT") => new CompiledAction(ActionKind.Untrack) { Why = "options of the target CT, which nft does not print" },
+        ("target", "REDIRECT" or "DNAT") => new CompiledAction(ActionKind.Redirect) { Why = $"options of the target {name}, which nft does not print" },
+        ("target", "CONNMARK") => new CompiledAction(ActionKind.Mark),
+        ("target", not null) => ActionReader.Read(name, false, [], context.Family, static _ => null),
+        _ => new CompiledAction(ActionKind.Obscure) { Why = "an extension of iptables, which nft does not print" },
     };
 
     private CompiledAction Enter(NftRule rule, string name, JsonElement body)

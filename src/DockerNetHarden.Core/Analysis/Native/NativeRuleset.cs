@@ -52,13 +52,16 @@ internal sealed class NativeRuleset
 
     /// <summary>The chains at hooks that iptables-nft does not show.</summary>
     internal IEnumerable<BaseChain> Chains() => _nft.Chains
-        .Where(chain => chain.Hook is not null && IsOfFamily(chain) && !IsShown(chain))
+        .Where(chain => chain.Hook is not null && IsOfFamily(chain) && !IsShown(chain) && IsDormant(chain.Family, chain.Table) != true)
         .Select(chain => new BaseChain(
             _chains[(chain.Family, chain.Table, chain.Name)], chain.Hook!, chain.Priority, chain.Type == "nat",
             chain.Policy == "drop" ? ActionKind.Drop : ActionKind.Accept,
             new Place($"{chain.Family} {chain.Table}", chain.Table, chain.Name, 0, null),
             // Where there is no iptables the native filter chains are the ones that decide.
-            Decides: chain.Type == "filter" && chain.Hook is "input" or "forward"));
+            Decides: chain.Type == "filter" && chain.Hook is "input" or "forward")
+        {
+            MayBypass = IsDormant(chain.Family, chain.Table) is null ? new Cause(null, $"the table {chain.Family} {chain.Table} has a flag that is not known, and may be dormant") : null,
+        });
 
     /// <summary>
     /// Whether iptables-save says of a table what is in it. Where it does not, the table's chains are walked as nft has them.
@@ -83,12 +86,21 @@ internal sealed class NativeRuleset
     {
         foreach (var chain in _nft.Chains.Where(static chain => chain is { Hook: not null, Family: "bridge" or "netdev" } or { Hook: "ingress" or "egress" }))
         {
+            if (IsDormant(chain.Family, chain.Table) == true)
+                continue;
             if (chain.Family != "bridge" && chain.Devices.Count > 0 && !chain.Devices.Contains(link, StringComparer.Ordinal))
                 continue;
             if (chain.Policy == "drop" || _nft.Rules.Any(rule => rule.Family == chain.Family && rule.Table == chain.Table && !IsHarmless(rule)))
                 return $"the chain {chain.Name} of the nftables table {chain.Family} {chain.Table} decides about frames before iptables sees them";
         }
         return null;
+    }
+
+    /// <summary>Whether the kernel does not ask the table's chains; null where nft's flags do not say it.</summary>
+    private bool? IsDormant(string family, string table)
+    {
+        var flags = _nft.FlaggedTables.Where(each => each.Family == family && each.Name == table).SelectMany(static each => each.Flags).ToList();
+        return flags.Contains("dormant", StringComparer.Ordinal) ? true : flags.TrueForAll(static flag => flag is "owner" or "persist") ? false : null;
     }
 
     private bool Shows(string family, string table)
@@ -98,9 +110,10 @@ internal sealed class NativeRuleset
         return shown;
     }
 
-    // A table that nft does not know at all was made since: then there is only what iptables-save says. Rules that it left out make the numbers differ.
+    // A table that nft does not know at all was made since: then there is only what iptables-save says. Rules that it left out make the numbers differ,
+    // and that a table is dormant it does not say.
     private bool IsShownWholly(string family, string table) => _printed is not null && family == (_family == Family.IPv4 ? "ip" : "ip6")
-        && RulesetCompiler.IsHookTable(table) && _printed.Tables.Contains(table, StringComparer.Ordinal)
+        && RulesetCompiler.IsHookTable(table) && IsDormant(family, table) == false && _printed.Tables.Contains(table, StringComparer.Ordinal)
         && !_printed.IncompatibleTables.Contains(table, StringComparer.Ordinal)
         && (!_nft.Chains.Any(chain => chain.Family == family && chain.Table == table)
             || _printed.ChainsOf(table).All(chain => _printed[table, chain.Name].Count == (_rules.GetValueOrDefault((family, table, chain.Name))?.Count ?? 0)));

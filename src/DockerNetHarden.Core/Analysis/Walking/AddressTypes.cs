@@ -20,7 +20,7 @@ internal sealed class AddressTypes
         Local = IsKnown
             ? local
             : [.. host.Addresses.Where(address => address.Address.Family == family).Select(static address => (address.Address.Bits, address.Address.Last)), Loopback(family)];
-        Broadcast = family == Family.IPv6 ? [] : [.. Of(table, "broadcast"), Span("0.0.0.0/8"), Span("255.255.255.255")];
+        Broadcast = family == Family.IPv6 ? [] : [.. Of(table, "broadcast"), Span("0.0.0.0"), Span("255.255.255.255")];
         Multicast = [family == Family.IPv4 ? Span("224.0.0.0/4") : Span("ff00::/8")];
     }
 

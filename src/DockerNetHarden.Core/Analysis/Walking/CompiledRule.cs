@@ -67,6 +67,9 @@ internal sealed class CompiledMatch
         }
     }
 
+    private CompiledMatch(CompiledMatch match, Uncertainty uncertainty)
+        : this(match.Now, match.WhenRedirected) => (Original, In, Out, Mark, Uncertainty) = (match.Original, match.In, match.Out, match.Mark, uncertainty);
+
     /// <summary>The lowest destination that can match, as it is when the packets come to the rule.</summary>
     internal UInt128 Low { get; }
 
@@ -121,6 +124,9 @@ internal sealed class CompiledMatch
         return packets.IsEmpty ? null : packets;
     }
 
+    /// <summary>The same match, where it is not certain that it matches.</summary>
+    internal CompiledMatch Unsure(string why) => new(this, new Uncertainty(Chance.NotKnown, why));
+
     /// <summary>Why it is not certain that the packets are matched; null where it is.</summary>
     internal Uncertainty? Doubt(FlowState state) =>
         Uncertainty ?? (Mark is not null && state.Mark is null ? new Uncertainty(Chance.NotKnown, "the packet mark is not known there") : null);
@@ -133,7 +139,7 @@ internal sealed record CompiledRule(Place Place, CompiledMatch Match, CompiledAc
 /// <param name="name">As an answer names it: <c>filter FORWARD</c>.</param>
 internal sealed class CompiledChain(string name)
 {
-    private readonly Dictionary<string, RuleIndex> _byLink = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Link, bool IsBehindRouting), RuleIndex> _byLink = [];
     private CompiledRule[] _rules = [];
     private RuleIndex? _all;
 
@@ -147,16 +153,26 @@ internal sealed class CompiledChain(string name)
 
     internal IReadOnlyList<CompiledRule> Rules => _rules;
 
-    /// <summary>The rules that packets to destinations between these, which came in by this link, can match.</summary>
-    internal ReadOnlySpan<CompiledRule> RulesFor(string inLink, UInt128 low, UInt128 high)
+    /// <summary>The rules that packets to destinations between these, which came in by this link, can match: before routing, or behind it.</summary>
+    internal ReadOnlySpan<CompiledRule> RulesFor(string inLink, bool isBehindRouting, UInt128 low, UInt128 high)
     {
-        if (!_byLink.TryGetValue(inLink, out var index))
+        if (!_byLink.TryGetValue((inLink, isBehindRouting), out var index))
         {
-            var rules = Array.FindAll(_rules, rule => rule.Match.In?.Matches(inLink) != false);
-            _byLink.Add(inLink, index = rules.Length == _rules.Length ? _all ??= new RuleIndex(_rules) : new RuleIndex(rules));
+            CompiledRule[] rules = isBehindRouting
+                ? [.. _rules.Select(rule => BehindRouting(rule, inLink)).OfType<CompiledRule>()]
+                : Array.FindAll(_rules, rule => rule.Match.In?.Matches(inLink) != false);
+            _byLink.Add((inLink, isBehindRouting), index = !isBehindRouting && rules.Length == _rules.Length ? _all ??= new RuleIndex(_rules) : new RuleIndex(rules));
         }
         return index.Between(low, high);
     }
+
+    // Kernels before 5.7 have no link there by which a packet came in: its name is empty. iptables lets a chain that POSTROUTING jumps to ask for it all the same.
+    private static CompiledRule? BehindRouting(CompiledRule rule, string inLink) => (rule.Match.In?.Matches(inLink), rule.Match.In?.Matches("")) switch
+    {
+        (null, _) or (true, true) => rule,
+        (false, false) => null,
+        _ => rule with { Match = rule.Match.Unsure("kernels before 5.7 know no in-interface in POSTROUTING") },
+    };
 }
 
 /// <summary>A chain at a hook.</summary>
@@ -176,4 +192,7 @@ internal sealed record BaseChain(CompiledChain Chain, string Hook, int Priority,
 
     /// <summary>Why what the chain does is not known wholly; null where it is.</summary>
     internal string? Why { get; init; }
+
+    /// <summary>Why packets may not be asked about at all; null where they are.</summary>
+    internal Cause? MayBypass { get; init; }
 }

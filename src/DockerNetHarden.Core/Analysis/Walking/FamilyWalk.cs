@@ -64,9 +64,26 @@ internal sealed class FamilyWalk
         .Where(address => address.Link == link && address.Address.Family == Family)
         .Select(static address => (Cidr?)address.Address).FirstOrDefault();
 
-    internal bool IsForwarding(string inLink) => Family == Family.IPv4
-        ? (Host.Sysctls.GetValueOrDefault($"net.ipv4.conf.{inLink}.forwarding") ?? Host.Sysctls.GetValueOrDefault("net.ipv4.ip_forward")) != "0"
-        : Host.Sysctls.GetValueOrDefault("net.ipv6.conf.all.forwarding") != "0";
+    /// <summary>Whether packets that come in by a link are forwarded; null where it was not read.</summary>
+    internal bool? IsForwarding(string inLink)
+    {
+        var value = Family == Family.IPv4
+            ? Host.Sysctls.GetValueOrDefault($"net.ipv4.conf.{inLink}.forwarding") ?? Host.Sysctls.GetValueOrDefault("net.ipv4.ip_forward")
+            : Host.Sysctls.GetValueOrDefault("net.ipv6.conf.all.forwarding");
+        // Since Linux 6.17 a link may forward IPv6 though the host does not.
+        var isForced = Family == Family.IPv6 && Host.Sysctls.GetValueOrDefault($"net.ipv6.conf.{inLink}.force_forwarding") is not null and not "0";
+        return isForced ? true : value is null ? null : value != "0";
+    }
+
+    /// <summary>Whether the kernel drops all that comes in by a link before any rule is asked (ip6_rcv_core in net/ipv6/ip6_input.c).</summary>
+    internal bool IsOff(string inLink) => Family == Family.IPv6 && Host.Sysctls.GetValueOrDefault($"net.ipv6.conf.{inLink}.disable_ipv6") is not null and not "0";
+
+    /// <summary>Why rules may exist that are not walked, and drop; null where all were read.</summary>
+    internal string? Unseen =>
+        Host is { Iptables.Backend: IptablesBackend.Nft, Nft: null } ? "nf_tables was not read: it may hold rules that iptables-save does not show"
+        : Host.Iptables.Backend == IptablesBackend.Legacy && !Host.Rules.ContainsKey(Family) ? $"the rules of {Family} were not read"
+        : Host.Unread.ContainsKey("OtherRules") ? "the rules of the implementation of iptables that Docker does not use were not read"
+        : null;
 
     private NativeRuleset? AddRules()
     {

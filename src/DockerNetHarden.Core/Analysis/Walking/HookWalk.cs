@@ -12,7 +12,7 @@ internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr
     private const int DeepestJump = 100;
 
     // Chains that jump to each other in all ways could cost 2^n visits; nobody's rules come near this.
-    private const long MostVisits = 100_000_000;
+    private const long MostVisits = 2_000_000;
 
     // Beyond so many different histories the differences are given up, which is sound.
     private const int MostHistories = 64;
@@ -21,17 +21,19 @@ internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr
     private UInt128 _high;
     private long _visits;
     private int _depth;
+    private bool _isBehindRouting;
 
     /// <summary>The flows that go on behind the chain; what ends in it is told to the outcome.</summary>
     internal List<Flow> Run(BaseChain hook, IReadOnlyList<Flow> flows)
     {
         var on = new List<Flow>();
+        _isBehindRouting = hook.Hook == "postrouting";
         foreach (var flow in flows)
         {
             if (flow.Packets.Root is not { } root)
                 continue;
             (_low, _high) = (root.Low, root.High);
-            var entering = flow.State.MayBypass is { } bypass ? flow.In(new Doubt(Doubt.BeyondHook, Chance.NotKnown, bypass, null)) : flow;
+            var entering = (flow.State.MayBypass ?? hook.MayBypass) is { } bypass ? flow.In(new Doubt(Doubt.BeyondHook, Chance.NotKnown, bypass, null)) : flow;
             foreach (var (level, back) in Walk(hook.Chain, entering, 1))
             {
                 if (level == Doubt.BeyondHook)
@@ -63,7 +65,7 @@ internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr
         chain.IsWalked = true;
         _depth++;
         var (low, high) = Destinations(entering);
-        foreach (var rule in chain.RulesFor(inLink, low, high))
+        foreach (var rule in chain.RulesFor(inLink, _isBehindRouting, low, high))
         {
             _visits += flows.Count;
             Step(rule, ref flows, depth, done);
@@ -189,7 +191,9 @@ internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr
             done.AddRange(Walk(inner, flow, depth));
             return;
         }
-        foreach (var (level, back) in Walk(inner, doubt is null ? flow : Doubted(rule, flow, depth, doubt), depth + 1))
+        // What does not match stays behind: that is when a rule of the inner chain does not decide.
+        var entering = doubt is null ? flow : Doubted(rule, flow, depth, doubt with { Matches = doubt.Matches.Opposite() });
+        foreach (var (level, back) in Walk(inner, entering, depth + 1))
         {
             if (level != depth)
                 done.Add((level, back));

@@ -14,6 +14,8 @@ internal sealed class Mechanisms(HostSnapshot host, Family family, NativeRuleset
     /// <summary>Why nothing can be said of packets that come in by a link; null where nothing stands in the way.</summary>
     internal string? Entering(string link)
     {
+        if (host.Unread.ContainsKey("LinkDetails") || host.Unread.ContainsKey("TcFilters"))
+            return $"whether a program or a tc filter on {link} decides about the packets was not read";
         var details = host.LinkDetails.FirstOrDefault(each => each.Name == link);
         if (details?.Master is { } master && host.LinkDetails.Any(each => each.Name == master && each.Kind == "vrf"))
             return $"{link} belongs to the VRF {master}, whose routing is not modelled";

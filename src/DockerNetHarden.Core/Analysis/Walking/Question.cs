@@ -25,7 +25,7 @@ internal sealed class Question
 
     internal void Ask()
     {
-        var start = new Flow(_packets, new FlowState(), null);
+        var start = Doubted(new Flow(_packets, new FlowState(), null), _host.Unseen);
         if (_host.Family == Rules.Family.IPv6 && !_host.Host.HasIPv6)
             _outcome.Ended(start, MayBe.Dropped, null, "the host's kernel speaks no IPv6");
         else if (_host.Mechanisms.Entering(_inLink) is { } why)
@@ -33,10 +33,18 @@ internal sealed class Question
         else
         {
             var bridged = _packets.Intersect(_host.Bridging.Stay(_inLink));
-            Route(BeforeRouting(start with { Packets = _packets.Subtract(bridged) }));
+            Enter(start with { Packets = _packets.Subtract(bridged) });
             if (!bridged.IsEmpty)
                 Bridge(start with { Packets = bridged });
         }
+    }
+
+    private void Enter(Flow flow)
+    {
+        if (!_host.IsOff(_inLink))
+            Route(BeforeRouting(flow));
+        else if (!flow.Packets.IsEmpty)
+            _outcome.Ended(flow, MayBe.Dropped, null, $"net.ipv6.conf.{_inLink}.disable_ipv6 is on: the kernel drops all IPv6 that comes in by {_inLink}");
     }
 
     private void Bridge(Flow flow)
@@ -89,7 +97,7 @@ internal sealed class Question
             if (source.IsCertain)
                 _outcome.Ended(flow with { Packets = doubted }, MayBe.Dropped, null, source.Why);
             else
-                yield return (flow with { Packets = doubted }).Perhaps(MayBe.Dropped, Chance.NotKnown, new Cause(null, source.Why));
+                yield return Doubted(flow with { Packets = doubted }, source.Why);
         }
         if (!rest.IsEmpty)
             yield return flow with { Packets = rest };
@@ -100,11 +108,13 @@ internal sealed class Question
         switch (way.Kind)
         {
             case RouteKind.Local:
-                foreach (var arrived in Hook("input", [flow with { State = flow.State with { Path = PacketPath.Local } }]))
+                var local = Doubted(flow with { State = flow.State with { Path = PacketPath.Local } }, way.Why);
+                foreach (var arrived in Hook("input", [local]))
                     ArriveHere(arrived);
                 break;
-            case RouteKind.Forward when _host.IsForwarding(_inLink):
-                Forward([flow with { State = flow.State with { Path = PacketPath.Forward, OutLink = way.Link } }]);
+            case RouteKind.Forward when _host.IsForwarding(_inLink) is not false:
+                var forwarded = flow with { State = flow.State with { Path = PacketPath.Forward, OutLink = way.Link } };
+                Forward([Doubted(forwarded, _host.IsForwarding(_inLink) is null ? $"whether {_inLink} forwards {_host.Family} was not read" : null)]);
                 break;
             case RouteKind.Forward:
                 _outcome.Ended(flow, MayBe.Dropped, null, $"the host does not forward packets of {_host.Family}");
@@ -144,6 +154,9 @@ internal sealed class Question
         if (!rest.IsEmpty)
             _outcome.Arrived(flow with { Packets = rest });
     }
+
+    // Something outside the rules may drop the packets: no way is open for certain, and what a rule blocks is blocked.
+    private static Flow Doubted(Flow flow, string? why) => why is null ? flow : flow.Perhaps(MayBe.Dropped, Chance.NotKnown, new Cause(null, why));
 
     private static Flow Unclear(Flow flow, string why) => flow.Perhaps(MayBe.Anything, Chance.NotKnown, new Cause(null, why));
 

@@ -17,7 +17,7 @@ internal enum RouteKind
 /// <summary>A way that routing gives packets.</summary>
 /// <param name="Kind">Where they go.</param>
 /// <param name="Link">The link by which they leave; null where they do not.</param>
-/// <param name="Why">Why they are not delivered, or why the way is not known; null where they go.</param>
+/// <param name="Why">Why they are not delivered, or perhaps not, or why the way is not known; null where they go.</param>
 internal sealed record RouteOutcome(RouteKind Kind, string? Link = null, string? Why = null);
 
 /// <summary>
@@ -26,6 +26,8 @@ internal sealed record RouteOutcome(RouteKind Kind, string? Link = null, string?
 /// </summary>
 internal sealed class Router(HostSnapshot host, Family family)
 {
+    private const string OfGroup = "packets to a multicast group go to the host only if it has joined the group";
+
     private static readonly string[] s_usualTables = ["local", "main", "default"];
 
     private readonly Dictionary<(string Link, uint? Mark), IReadOnlyList<(PacketSet Packets, RouteOutcome Outcome)>> _known = [];
@@ -43,37 +45,48 @@ internal sealed class Router(HostSnapshot host, Family family)
         var ways = new Dictionary<RouteOutcome, PacketSet>();
         var rest = new Remaining(PacketSet.All(family), ways);
         BeforeRoutes(inLink, rest);
-        if (!host.Routes.Any(route => route.Family == family))
+        if (Unread() is { } unread)
         {
-            rest.Take(PacketSet.All(family), new RouteOutcome(RouteKind.Unknown, null, "the routes were not read"));
+            rest.Take(PacketSet.All(family), new RouteOutcome(RouteKind.Unknown, null, unread));
             return [.. ways.Select(static way => (way.Value, way.Key))];
         }
-        foreach (var rule in Rules(inLink, mark))
+        foreach (var rule in Rules(inLink))
         {
-            var packets = PacketSet.From(family, Layers.AnyProtocol, Spans(rule.From), Spans(rule.To));
-            if (rule is { IsModelled: true, Table: { } table })
-                LookUp(table, packets, rest);
+            if (PolicyRule.Of(rule, inLink, mark) is not { } applied)
+                continue;
+            if (applied.Table is not null)
+                LookUp(applied.Table, applied, rest);
             else
-                rest.Take(packets, new RouteOutcome(RouteKind.Unknown, null, $"the routing rule '{rule.Text.Trim()}' is not modelled"));
+                rest.Take(applied.Packets, new RouteOutcome(RouteKind.Unknown, null, $"the routing rule '{rule.Text.Trim()}' is not modelled"));
         }
         rest.Take(PacketSet.All(family), new RouteOutcome(RouteKind.Reject, null, "there is no route to it"));
         return [.. ways.Select(static way => (way.Value, way.Key))];
     }
+
+    private string? Unread() =>
+        host.Unread.ContainsKey("Routes") || !host.Routes.Any(route => route.Family == family) ? "the routes were not read"
+        : host.Unread.ContainsKey("RoutingRules") ? "the routing rules were not read"
+        : null;
 
     // What the kernel decides without a look at routes (ip_route_input_slow in net/ipv4/route.c, ip6_route_input in net/ipv6/route.c).
     private void BeforeRoutes(string inLink, Remaining rest)
     {
         if (family == Family.IPv6)
         {
-            rest.Take(To("ff00::/8"), new RouteOutcome(RouteKind.Local));
+            rest.Take(To("ff02::1"), new RouteOutcome(RouteKind.Local));
+            rest.Take(To("ff00::/8"), new RouteOutcome(RouteKind.Local, null, OfGroup));
             rest.Take(To("::"), new RouteOutcome(RouteKind.Drop, null, "the unspecified address is no destination"));
             rest.Take(To("::1"), new RouteOutcome(RouteKind.Drop, null, "the loopback address is not reached from outside"));
             // A link-local address is looked for on the link of the packet only.
             rest.Take(To("fe80::/10").Subtract(LocalAddresses()), new RouteOutcome(RouteKind.Forward, inLink));
             return;
         }
-        rest.Take(To("224.0.0.0/4").Union(To("255.255.255.255")), new RouteOutcome(RouteKind.Local));
-        rest.Take(To("0.0.0.0/8"), new RouteOutcome(RouteKind.Drop, null, "0.0.0.0/8 is no destination"));
+        // All hosts are in the group of all hosts.
+        rest.Take(To("224.0.0.1").Union(To("255.255.255.255")), new RouteOutcome(RouteKind.Local));
+        rest.Take(To("224.0.0.0/4"), new RouteOutcome(RouteKind.Local, null, OfGroup));
+        rest.Take(To("0.0.0.0").Intersect(PacketSet.From(family, Layers.AnyProtocol, [(0, 0)], null)), new RouteOutcome(RouteKind.Local));
+        // Kernels before 5.3 drop all of 0.0.0.0/8.
+        rest.Take(To("0.0.0.0"), new RouteOutcome(RouteKind.Drop, null, "0.0.0.0 is no destination"));
         var isOpen = RouteLocalnet(inLink);
         if (isOpen == false)
             rest.Take(To("127.0.0.0/8"), new RouteOutcome(RouteKind.Drop, null, $"route_localnet is off on {inLink}: loopback addresses are not reached from there"));
@@ -93,21 +106,12 @@ internal sealed class Router(HostSnapshot host, Family family)
         return values.Contains("1") ? true : values.Any(static value => value is not null) ? false : null;
     }
 
-    private IEnumerable<RoutingRule> Rules(string inLink, uint? mark)
+    private IEnumerable<RoutingRule> Rules(string inLink)
     {
         var rules = host.RoutingRules.Where(rule => rule.Family == family).OrderBy(static rule => rule.Priority).ToList();
         if (rules.Count == 0)
             rules = [.. s_usualTables.Select((table, i) => new RoutingRule(family, i, null, null, null, table, true, $"from all lookup {table}"))];
-        return rules.Where(rule => (rule.InLink is null || rule.InLink == inLink) && !IsOfOtherMark(rule, mark) && !IsOfVrf(rule, inLink));
-    }
-
-    // A rule that asks for a mark which the packets certainly do not have is passed over, whatever else it says.
-    private static bool IsOfOtherMark(RoutingRule rule, uint? mark)
-    {
-        var words = rule.Text.Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
-        var at = Array.IndexOf(words, "fwmark");
-        return at >= 0 && at + 1 < words.Length && !words.Contains("not", StringComparer.Ordinal) && mark is { } known
-            && MatchReader.MarkValue(words[at + 1]) is { } wanted && (known & wanted.Mask) != wanted.Value;
+        return rules.Where(rule => !IsOfVrf(rule, inLink));
     }
 
     // The rule for VRFs says nothing about links that are in none.
@@ -115,7 +119,7 @@ internal sealed class Router(HostSnapshot host, Family family)
         rule.Text.Contains("l3mdev", StringComparison.Ordinal)
         && host.LinkDetails.FirstOrDefault(link => link.Name == inLink)?.Master is null or { Length: 0 };
 
-    private void LookUp(string table, PacketSet packets, Remaining rest)
+    private void LookUp(string table, PolicyRule rule, Remaining rest)
     {
         var thrown = PacketSet.None(family);
         var routes = host.Routes.Where(route => route.Family == family && string.Equals(route.Table, table, StringComparison.Ordinal))
@@ -124,14 +128,17 @@ internal sealed class Router(HostSnapshot host, Family family)
         foreach (var group in routes)
         {
             var best = group.Min(static route => route.Metric);
-            var outcome = Outcome([.. group.Where(route => route.Metric == best)]);
-            var matched = packets.Intersect(PacketSet.From(family, Layers.AnyProtocol, null, [(group.Key.Bits, group.Key.Last)])).Subtract(thrown);
+            var outcome = group.Key.Length <= rule.Suppressed && group.All(IsDelivered) ? null : Outcome([.. group.Where(route => route.Metric == best)]);
+            var matched = rule.Packets.Intersect(PacketSet.From(family, Layers.AnyProtocol, null, [(group.Key.Bits, group.Key.Last)])).Subtract(thrown);
             if (outcome is null)
                 thrown = thrown.Union(matched);
             else
                 rest.Take(matched, outcome);
         }
     }
+
+    // A rule suppresses what would be delivered; what a black hole takes it does not (fib_rules_lookup in net/core/fib_rules.c).
+    private static bool IsDelivered(HostRoute route) => route.Type is "unicast" or "local" or "broadcast" or "anycast" or "multicast";
 
     // Null for a throw route: the next rule decides.
     private static RouteOutcome? Outcome(IReadOnlyList<HostRoute> routes)
@@ -156,8 +163,6 @@ internal sealed class Router(HostSnapshot host, Family family)
         var cidr = Cidr.Parse(prefix);
         return PacketSet.From(family, Layers.AnyProtocol, null, [(cidr.Bits, cidr.Last)]);
     }
-
-    private static IEnumerable<(UInt128, UInt128)>? Spans(Cidr? prefix) => prefix is { } cidr ? [(cidr.Bits, cidr.Last)] : null;
 
     private sealed class Remaining(PacketSet all, Dictionary<RouteOutcome, PacketSet> ways)
     {
