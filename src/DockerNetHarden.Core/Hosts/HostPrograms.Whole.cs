@@ -28,7 +28,7 @@ internal static partial class HostPrograms
     // One process for all of them. They are those of the network namespace of whoever opens them. What does not exist is not printed.
     private const string Sysctls = """
         grep -s '' /dev/null \
-            /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/ip_nonlocal_bind /proc/sys/net/bridge/bridge-nf-* \
+            /proc/sys/kernel/osrelease /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/ip_nonlocal_bind /proc/sys/net/bridge/bridge-nf-* \
             /proc/sys/net/ipv4/conf/*/rp_filter /proc/sys/net/ipv4/conf/*/route_localnet /proc/sys/net/ipv4/conf/*/forwarding \
             /proc/sys/net/ipv4/conf/*/accept_local /proc/sys/net/ipv4/conf/*/src_valid_mark /proc/sys/net/ipv4/conf/*/ignore_routes_with_linkdown \
             /proc/sys/net/ipv6/conf/*/forwarding /proc/sys/net/ipv6/conf/*/disable_ipv6 /proc/sys/net/ipv6/conf/*/force_forwarding || :

@@ -31,13 +31,16 @@ public sealed class WalkKernelTests
     }
 
     [Theory]
-    [InlineData("-i docker0", Verdict.Unknown)]
-    [InlineData("! -i docker0", Verdict.Unknown)]
-    [InlineData("-i apps0", Verdict.Accept)]
-    [InlineData("! -i apps0", Verdict.Drop)]
-    public void Behind_routing_older_kernels_know_no_link_to_come_in_by(string match, Verdict expected)
+    [InlineData("-i docker0", null, Verdict.Unknown)]
+    [InlineData("! -i docker0", null, Verdict.Unknown)]
+    [InlineData("-i apps0", null, Verdict.Accept)]
+    [InlineData("! -i apps0", null, Verdict.Drop)]
+    [InlineData("-i docker0", "5.4.0-190-generic", Verdict.Unknown)]
+    [InlineData("-i docker0", "5.10.0-28-amd64", Verdict.Drop)]
+    [InlineData("! -i docker0", "6.1", Verdict.Accept)]
+    public void Behind_routing_older_kernels_know_no_link_to_come_in_by(string match, string? kernel, Verdict expected)
     {
-        var host = WalkHost.Of($"*mangle\n:POSTROUTING ACCEPT [0:0]\n:USER - [0:0]\n-A POSTROUTING -j USER\n-A USER {match} -j DROP\nCOMMIT\n");
+        var host = WalkHost.Of($"*mangle\n:POSTROUTING ACCEPT [0:0]\n:USER - [0:0]\n-A POSTROUTING -j USER\n-A USER {match} -j DROP\nCOMMIT\n").With("kernel.osrelease", kernel);
         Assert.Equal(expected, host.AskOne("203.0.113.9", "tcp", "80").Verdict);
     }
 

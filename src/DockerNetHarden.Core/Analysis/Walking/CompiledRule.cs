@@ -193,6 +193,9 @@ internal sealed record BaseChain(CompiledChain Chain, string Hook, int Priority,
     /// <summary>Why what the chain does is not known wholly; null where it is.</summary>
     internal string? Why { get; init; }
 
+    /// <summary>Whether the kernel may not know there by which link packets came in.</summary>
+    internal bool ForgetsLink { get; init; }
+
     /// <summary>Why packets may not be asked about at all; null where they are.</summary>
     internal Cause? MayBypass { get; init; }
 }

@@ -7,6 +7,8 @@ namespace DockerNetHarden.Analysis.Walking;
 /// <summary>Everything that decides about one family's packets on a host, prepared once for all questions.</summary>
 internal sealed class FamilyWalk
 {
+    private static readonly Version s_linkBehindRouting = new(5, 7);
+
     private readonly List<BaseChain> _hooks = [];
     private readonly RuleContext _context;
 
@@ -98,9 +100,15 @@ internal sealed class FamilyWalk
         if (native is not null)
             hooks.AddRange(native.Chains());
         // In which order chains of the same priority come is not known; it matters to nat only, which sees to it.
-        _hooks.AddRange(hooks.OrderBy(static hook => hook.Priority));
+        var forgets = !KeepsLink(Host);
+        _hooks.AddRange(hooks.OrderBy(static hook => hook.Priority).Select(hook => forgets && hook.Hook == "postrouting" ? hook with { ForgetsLink = true } : hook));
         return native;
     }
+
+    // Linux 5.7 and later, where the version is known: 6.1.0-18-amd64.
+    private static bool KeepsLink(HostSnapshot host) =>
+        host.Sysctls.GetValueOrDefault("kernel.osrelease")?.Split('.', '-') is [var major, var minor, ..]
+        && Version.TryParse($"{major}.{minor}", out var version) && version >= s_linkBehindRouting;
 
     private static bool Reaches(CompiledChain chain, string name, HashSet<CompiledChain> seen)
     {

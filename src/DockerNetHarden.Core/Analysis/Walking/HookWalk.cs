@@ -27,7 +27,7 @@ internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr
     internal List<Flow> Run(BaseChain hook, IReadOnlyList<Flow> flows)
     {
         var on = new List<Flow>();
-        _isBehindRouting = hook.Hook == "postrouting";
+        _isBehindRouting = hook.ForgetsLink;
         foreach (var flow in flows)
         {
             if (flow.Packets.Root is not { } root)
