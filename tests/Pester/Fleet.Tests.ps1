@@ -120,9 +120,9 @@ Describe "A fleet$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
 
     It 'gets a network by a user whose way to Docker is sudo, and without -Sudo an error that says so' {
         try {
-            New-HardenedDockerNetwork -Name bysudo -HostName "ops@$($all[0])" -ErrorAction SilentlyContinue -ErrorVariable failures | Should -BeNullOrEmpty
-            $failures[0].FullyQualifiedErrorId | Should -BeLike 'DockerNoPermission,*'
-            "$($failures[0])" | Should -BeLike '*-Sudo*'
+            $failure = Get-TerminatingError { New-HardenedDockerNetwork -Name bysudo -HostName "ops@$($all[0])" }
+            $failure.FullyQualifiedErrorId | Should -BeLike 'DockerNoPermission,*'
+            "$failure" | Should -BeLike '*-Sudo*'
             $made = New-HardenedDockerNetwork -Name bysudo -HostName "ops@$($all[0])" -Sudo
             $made.Status, $made.HostName | Should -Be 'Created', "ops@$($all[0])"
             (Get-DockerNetwork bysudo -HostName $all[0]).Id | Should -Be $made.Id

@@ -11,8 +11,10 @@ Describe 'The module' {
     It 'exports cmdlets and nothing else' {
         $module = Get-Module DockerNetHarden
         $module.ExportedCmdlets.Keys | Sort-Object | Should -Be @(
-            'Block-ContainerHostAccess', 'Block-ContainerInternalAccess', 'Block-ContainerMetadataAccess', 'Confirm-FirewallChange', 'Get-DockerNetwork', 'Get-FirewallRule', 'Invoke-FirewallRule',
-            'New-FirewallRule', 'New-HardenedDockerNetwork', 'Remove-FirewallRule', 'Set-SmtpRateLimit', 'Test-FirewallRule')
+            'Block-ContainerHostAccess', 'Block-ContainerInternalAccess', 'Block-ContainerMetadataAccess', 'Confirm-FirewallChange', 'Export-DockerHostSnapshot', 'Export-FirewallRule',
+            'Export-HardeningPolicy', 'Get-DockerNetwork', 'Get-DockerNetworkHardening', 'Get-FirewallRule', 'Import-HardeningPolicy', 'Invoke-FirewallRule', 'New-FirewallRule',
+            'New-HardenedDockerNetwork', 'New-XsoarServerSetting', 'Remove-FirewallRule', 'Save-FirewallRule', 'Set-SmtpRateLimit', 'Test-DockerNetworkHardening', 'Test-FirewallRule',
+            'Trace-ContainerAccess')
         $module.ExportedFunctions.Count + $module.ExportedAliases.Count + $module.ExportedVariables.Count | Should -Be 0
     }
 

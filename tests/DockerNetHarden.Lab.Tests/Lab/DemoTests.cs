@@ -78,6 +78,9 @@ public sealed class DemoTests
                 -I DOCKER-USER -p tcp --dport 25 --syn -j DNH-SMTP
                 -I INPUT -i docker0 -j DNH-HOST
                 COMMIT
+                *mangle
+                -A POSTROUTING -d {LabAddresses.Metadata}/32 -m addrtype ! --src-type LOCAL -j DROP
+                COMMIT
 
                 """;
             const string Six = """
@@ -88,7 +91,8 @@ public sealed class DemoTests
                 COMMIT
 
                 """;
-            // Where containers live on, Docker 20.10 makes no jump to DOCKER-USER when it starts.
+            // Where containers live on, Docker 20.10 makes no jump to DOCKER-USER when it starts, and puts lines of its own before one that is there: what holds then is
+            // the line in mangle.
             _loader = $"iptables-nft -N DOCKER-USER; iptables-nft -I FORWARD -j DOCKER-USER; iptables-nft-restore --noflush <<'EOT'\n{Text}EOT\n";
             (await lab.ExecAsync([lab.Iptables + "-restore", "--noflush"], Text, stop)).OrThrow();
             (await lab.ExecAsync([lab.Iptables.Replace("ip", "ip6", StringComparison.Ordinal) + "-restore", "--noflush"], Six, stop)).OrThrow();
