@@ -31,6 +31,7 @@ public sealed class ExportedPlaybookTests(FleetLab lab) : IAsyncLifetime
     {
         Skip.IfNot(LabSsh.WhyUnavailable() is null, LabSsh.WhyUnavailable());
         Skip.IfNot(File.Exists("/usr/bin/ansible-playbook"), "needs Debian's package ansible-core");
+        var own = Directory.Exists("/etc/docker-net-harden");
         await WriteAsync();
         var expected = await InvokedAsync();
 
@@ -50,7 +51,12 @@ public sealed class ExportedPlaybookTests(FleetLab lab) : IAsyncLifetime
         // No systemd here, or none that the test may touch: that is said, and no failure.
         Assert.Contains("loader load before it", said, StringComparison.Ordinal);
         foreach (var host in lab.Fleet.Hosts)
+        {
             Assert.Equal(expected, await HostState.OursAsync(host));
+            // The inventory's word counts: nothing is written into the folder that all of them would share.
+            Assert.True(File.Exists(Path.Combine(folder, host.Name, "saved")));
+        }
+        Assert.Equal(own, Directory.Exists("/etc/docker-net-harden"));
         var first = lab.Fleet.Hosts[0];
         await first.RunContainerAsync(new LabContainerOptions("c0") { Network = "apps" });
         Assert.Equal(Reach.Refused, (await first.AskAsync("c0", LabAddresses.Metadata, 80)).Result);
