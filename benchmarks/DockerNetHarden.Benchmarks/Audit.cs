@@ -119,6 +119,7 @@ internal static class Audit
             Routes =
             [
                 new(Family.IPv4, "main", "unicast", Cidr.Parse("0.0.0.0/0"), ["eth0"]),
+                new(Family.IPv4, "main", "unicast", Cidr.Parse("10.0.0.0/24"), ["eth0"]),
                 new(Family.IPv4, "local", "local", Cidr.Parse("10.0.0.5"), ["eth0"]),
                 .. networks.SelectMany(network => new HostRoute[] { new(Family.IPv4, "main", "unicast", network.Subnets[0], [network.Bridge!]), new(Family.IPv4, "local", "local", Gateway(network).Address, [network.Bridge!]) }),
             ],

@@ -46,11 +46,19 @@ internal static class OutsideCheck
 
     private static Answer FromOutside(AuditedNetwork network, string link, Family family)
     {
-        var query = new AccessQuery { Family = family, InInterface = link, Destinations = network.Query(family).Sources };
+        var query = new AccessQuery { Family = family, InInterface = link, Sources = Neighbours(network.Audit, link, family), Destinations = network.Query(family).Sources };
         var answer = query.Destinations.Count == 0 ? Answer.Nothing : Answer.Of(network.Audit.Walk.Ask(query), network.Audit.NoContainers);
         // What is the host's own is no container's, and what is translated is published.
         return AuditedNetwork.Services(answer.Where(part => part is { Path: not PacketPath.Local, NewDestination: null }), family).Without(Published(network, family));
     }
+
+    // Who is on the link itself can send there without anybody's help: a router between would have to know the network's addresses.
+    private static IReadOnlyList<Cidr> Neighbours(AuditedHost audit, string link, Family family) =>
+    [
+        .. from route in audit.Host.Routes
+           where route.Family == family && route is { Type: "unicast", Destination.Length: > 0 } && route.Links.Contains(link, StringComparer.Ordinal)
+           select route.Destination,
+    ];
 
     // At the container's own address and port too: Docker's rule for a published port asks for no more.
     private static IEnumerable<PacketSet> Published(AuditedNetwork network, Family family) =>
