@@ -10,14 +10,14 @@ internal static class PacketGenerator
     {
         var dice = new Dice(seed);
         var packets = new List<OraclePacket>(count);
-        var taken = new HashSet<(Cidr, Cidr?, int, int, int)>();
+        var taken = new HashSet<(Cidr, int, int)>();
         while (packets.Count < count)
         {
             var packet = One(dice, family);
             var header = packet.Header;
-            // Without ports nothing is left to tell two connections of one source apart when both are sent to the same destination.
-            var isPlain = !OraclePacket.HasPorts(header.Protocol) && !IsIcmp(header.Protocol);
-            if (taken.Add((header.Source, isPlain ? null : header.Destination, header.Protocol, header.SourcePort, header.DestinationPort)))
+            // Whatever the destination is, a translation can make it another's. Where two connections would become one, conntrack changes a port of the later
+            // one and says DNAT of it, which no packet by itself would show.
+            if (taken.Add((header.Source, header.Protocol, header.SourcePort)))
                 packets.Add(packet);
         }
         return packets;

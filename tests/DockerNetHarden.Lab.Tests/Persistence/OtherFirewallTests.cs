@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using DockerNetHarden.Analysis;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Probing;
@@ -37,7 +38,7 @@ public sealed class OtherFirewallTests(ITestOutputHelper output) : IDisposable
         var before = (await RebootTests.MetadataAsync(lab), await StreamAsync(lab, async () => await Task.Run(() => files.Run("ufw", "reload"))));
         Assert.Equal(0, before.Item2.Open);
         // No guard runs here: there was nothing to put back.
-        Assert.Equal((InvocationStatus.Unchanged, true), await RebootTests.StateAsync(hardening));
+        await AuditedAsync(hardening);
     }
 
     [SkippableFact]
@@ -135,7 +136,16 @@ public sealed class OtherFirewallTests(ITestOutputHelper output) : IDisposable
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what}: {result}; rules back {clock.Elapsed.TotalMilliseconds:0} ms after it ended; open for about {result.Open * 5} ms"));
         Assert.True(result.Open * 5 < Longest.TotalMilliseconds, result.ToString());
         await lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);
+        await AuditedAsync(hardening);
+    }
+
+    // By what packets meet, not by which lines are there.
+    private static async Task AuditedAsync(Hardening.Hardening hardening)
+    {
         Assert.Equal((InvocationStatus.Unchanged, true), await RebootTests.StateAsync(hardening));
+        var findings = HardeningAudit.Of(await hardening.Host.ReadWholeAsync(CancellationToken.None)).Where(finding => finding.Id.StartsWith("METADATA-", StringComparison.Ordinal)).ToList();
+        Assert.NotEmpty(findings);
+        Assert.All(findings, finding => Assert.True(finding.Status is FindingStatus.Pass or FindingStatus.NotApplicable or FindingStatus.Warning, $"{finding.Id} {finding.Network}: {finding.Status}: {string.Join('\n', finding.Evidence)}"));
     }
 
     private string StartBus()
