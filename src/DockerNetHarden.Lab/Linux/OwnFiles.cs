@@ -13,8 +13,8 @@ public sealed class OwnFiles : IDisposable
         set -e
         mount -t tmpfs tmpfs "$1"
         for d in etc usr/share; do
-        mkdir -p "$1/up/$d" "$1/work/$d"
-        mount -t overlay overlay -o "lowerdir=/$d,upperdir=$1/up/$d,workdir=$1/work/$d" "/$d"
+        mkdir -p "$1/up/$d" "$1/scratch/$d"
+        mount -t overlay overlay -o "lowerdir=/$d,upperdir=$1/up/$d,workdir=$1/scratch/$d" "/$d"
         done
         # No command is to ask the systemd of this machine.
         if [ -d /run/systemd ]; then mount -t tmpfs tmpfs /run/systemd; fi
