@@ -131,9 +131,8 @@ public sealed record NetworkSpec
         }
     }
 
-    // On is the engine's default: the option is only there where somebody set it. Go's strconv.ParseBool reads the value.
-    private static bool IsIcc(DockerNetwork network) =>
-        network.Options.GetValueOrDefault(NetworkReader.IccOption) is not ("0" or "f" or "F" or "false" or "FALSE" or "False");
+    // On is the engine's default: the option is only there where somebody set it.
+    private static bool IsIcc(DockerNetwork network) => GoFlag.Read(network.Options.GetValueOrDefault(NetworkReader.IccOption)) != false;
 
     private static string Join(IEnumerable<Cidr> prefixes) => string.Join(", ", prefixes.Select(prefix => prefix.ToShortString())) is { Length: > 0 } text ? text : "none";
 }

@@ -66,7 +66,7 @@ public static class PolicyCapture
         BridgeName = string.Equals(network.Bridge, HardenedNetwork.BridgeNameFor(network.Name), StringComparison.Ordinal) ? null : network.Bridge,
         Subnets = network.Subnets,
         EnableIPv6 = network.EnableIPv6 && !network.Subnets.Any(subnet => subnet.Family == Family.IPv6),
-        DisableIcc = network.Options.TryGetValue(NetworkReader.IccOption, out var icc) && icc is "false",
+        DisableIcc = GoFlag.Read(network.Options.GetValueOrDefault(NetworkReader.IccOption)) == false,
         Labels = Without(network.Labels, DockerNetwork.ProfileLabel),
         Options = Without(network.Options, NetworkReader.IccOption, NetworkReader.BridgeNameOption),
     };

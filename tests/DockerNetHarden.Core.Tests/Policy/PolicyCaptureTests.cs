@@ -72,6 +72,21 @@ public sealed class PolicyCaptureTests
         Assert.Equal(policy.ToString(), HardeningPolicy.Parse(policy.ToString(), "x").ToString());
     }
 
+    // As Go reads a switch, and so Docker: 0 and F are no less off than false.
+    [Theory]
+    [InlineData("false", true)]
+    [InlineData("0", true)]
+    [InlineData("F", true)]
+    [InlineData("true", false)]
+    public void Containers_kept_from_each_other_are_so_in_the_policy(string icc, bool kept)
+    {
+        var host = WithProfile(NetworkProfile.Default);
+        var apps = host.Networks[1] with { Options = new Dictionary<string, string> { [NetworkReader.IccOption] = icc } };
+        host = host with { Networks = [host.Networks[0], apps] };
+        var policy = PolicyCapture.Of(Apply(host, NetworkProfiles.Rules(NetworkProfile.Default, new ControlTarget("apps", "apps0", [.. apps.Subnets]))));
+        Assert.Equal(kept, Assert.Single(policy.Networks).DisableIcc);
+    }
+
     [Fact]
     public void A_label_without_the_rules_is_no_profile()
     {

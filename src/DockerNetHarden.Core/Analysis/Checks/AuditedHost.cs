@@ -1,3 +1,4 @@
+using DockerNetHarden.Docker;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
@@ -79,16 +80,5 @@ internal sealed class AuditedHost
                 : pair.Value),
         // In both copies, or they differ and the walk takes nft's own, which still has the jump.
         Nft = host.Nft is not { } nft ? null : nft with { Rules = [.. nft.Rules.Where(rule => !DockerChains.GoesToDockerUser(rule))] },
-    };
-}
-
-/// <summary>A switch as Go's strconv.ParseBool reads it, which dockerd does with its settings and its driver options.</summary>
-internal static class GoFlag
-{
-    public static bool? Read(string? text) => text switch
-    {
-        "1" or "t" or "T" or "true" or "TRUE" or "True" => true,
-        "0" or "f" or "F" or "false" or "FALSE" or "False" => false,
-        _ => null,
     };
 }
