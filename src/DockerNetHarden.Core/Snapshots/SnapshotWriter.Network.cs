@@ -85,19 +85,16 @@ internal static partial class SnapshotWriter
 
     private static void Write(Utf8JsonWriter json, NftTable table)
     {
-        json.WriteStartObject();
-        json.WriteStartObject("table");
+        json.StartNftObject("table");
         json.WriteString("family", table.Family);
         json.WriteString("name", table.Name);
         json.Texts("flags", table.Flags);
-        json.WriteEndObject();
-        json.WriteEndObject();
+        json.EndNftObject();
     }
 
     private static void Write(Utf8JsonWriter json, NftChain chain)
     {
-        json.WriteStartObject();
-        json.WriteStartObject("chain");
+        json.StartNftObject("chain");
         json.WriteString("family", chain.Family);
         json.WriteString("table", chain.Table);
         json.WriteString("name", chain.Name);
@@ -112,43 +109,49 @@ internal static partial class SnapshotWriter
             json.WriteString("policy", chain.Policy);
         if (chain.Devices.Count > 0)
             json.Texts("dev", chain.Devices);
-        json.WriteEndObject();
-        json.WriteEndObject();
+        json.EndNftObject();
     }
 
     private static void Write(Utf8JsonWriter json, NftRule rule)
     {
-        json.WriteStartObject();
-        json.WriteStartObject("rule");
+        json.StartNftObject("rule");
         json.WriteString("family", rule.Family);
         json.WriteString("table", rule.Table);
         json.WriteString("chain", rule.Chain);
         json.WriteNumber("handle", rule.Handle);
         json.List("expr", rule.Expressions, static (writer, expression) => expression.WriteTo(writer));
-        json.WriteEndObject();
-        json.WriteEndObject();
+        json.EndNftObject();
     }
 
     private static void Write(Utf8JsonWriter json, NftMap map)
     {
-        json.WriteStartObject();
-        json.WriteStartObject("map");
+        json.StartNftObject("map");
         json.WriteString("family", map.Family);
         json.WriteString("table", map.Table);
         json.WriteString("name", map.Name);
         json.List("elem", map.Elements, static (writer, element) => element.WriteTo(writer));
-        json.WriteEndObject();
-        json.WriteEndObject();
+        json.EndNftObject();
     }
 
     private static void WriteFlowtable(Utf8JsonWriter json, string flowtable)
     {
         var words = flowtable.Split(' ', 3);
-        json.WriteStartObject();
-        json.WriteStartObject("flowtable");
+        json.StartNftObject("flowtable");
         json.WriteString("family", words[0]);
         json.WriteString("table", words[1]);
         json.WriteString("name", words[2]);
+        json.EndNftObject();
+    }
+
+    // libnftables-json(5): each object stands in one of its own, whose only key says what it is.
+    private static void StartNftObject(this Utf8JsonWriter json, string kind)
+    {
+        json.WriteStartObject();
+        json.WriteStartObject(kind);
+    }
+
+    private static void EndNftObject(this Utf8JsonWriter json)
+    {
         json.WriteEndObject();
         json.WriteEndObject();
     }
