@@ -30,7 +30,7 @@ public sealed partial class LayeringTests
     private static readonly string[] TextFiles = [.. CodeFiles, ".md", ".txt", ".csproj", ".props", ".targets", ".json", ".xml", ".ps1xml", ".sln", ""];
     private static readonly string[] NotOurs = ["bin", "obj", "out", "TestResults", ".git", ".vs", ".vscode"];
 
-    private static string Root { get; } = FindRoot();
+    private static string Root => ProjectRoot.Path;
 
     public static TheoryData<string> CoreFolders => [.. Directory.GetDirectories(Core).Select(folder => Path.GetFileName(folder)!).Except(NotOurs, StringComparer.Ordinal)];
 
@@ -147,14 +147,6 @@ public sealed partial class LayeringTests
             .Where(file => !Path.GetRelativePath(Root, file).Split(Path.DirectorySeparatorChar).Intersect(NotOurs, StringComparer.Ordinal).Any());
 
     private static string WithoutTexts(string code) => TextOrComment().Replace(code, match => match.Value[0] == '/' ? "" : "\"\"");
-
-    private static string FindRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "DockerNetHarden.sln")))
-            folder = folder.Parent;
-        return folder?.FullName ?? throw new InvalidOperationException($"DockerNetHarden.sln is in no folder above {AppContext.BaseDirectory}.");
-    }
 
     [GeneratedRegex("""(?<![.\w])(?<root>DockerNetHarden\.)?(?<layer>Rules|Controls|Iptables|Docker|Snapshots|Planning|Persistence|Nftables|Export|Analysis|Policy|Hosts)(?:\.(?<member>[A-Z]\w*)|;)""", RegexOptions.ExplicitCapture, Patience)]
     private static partial Regex LayerUse();

@@ -49,10 +49,7 @@ public sealed class SudoersGuideTests
 
     private static IEnumerable<string> Allowed()
     {
-        var root = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(root, "DockerNetHarden.sln")))
-            root = Path.GetDirectoryName(root) ?? throw new InvalidOperationException("The test does not run below DockerNetHarden.sln.");
-        var guide = File.ReadAllText(Path.Combine(root, "docs", "guides", "sudoers.md"));
+        var guide = DockerNetHarden.Tests.ProjectRoot.Read("docs", "guides", "sudoers.md");
         var block = Regex.Match(guide, "(?<=^```sudoers\n).*?(?=^```$)", RegexOptions.Multiline | RegexOptions.Singleline, TimeSpan.FromSeconds(1)).Value;
         return Regex.Matches(block, "/usr/s?bin/[^,\\\\\n]+", RegexOptions.None, TimeSpan.FromSeconds(1)).Select(static match => match.Value.Trim());
     }

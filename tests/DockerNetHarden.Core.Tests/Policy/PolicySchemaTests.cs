@@ -5,7 +5,7 @@ namespace DockerNetHarden.Core.Tests.Policy;
 
 public sealed class PolicySchemaTests
 {
-    private static string File { get; } = Path.Combine(Root(), "docs", "hardening-policy.schema.json");
+    private static string File { get; } = Path.Combine(DockerNetHarden.Tests.ProjectRoot.Path, "docs", "hardening-policy.schema.json");
 
     // Written anew by DNH_ACCEPT_SURFACE=1, as the public surface is.
     [Fact]
@@ -27,13 +27,5 @@ public sealed class PolicySchemaTests
         Assert.All(controls, control => Assert.All(control.GetProperty("properties").EnumerateObject().Where(property => property.Name is not "control"), property => Assert.NotEqual("", property.Value.GetProperty("description").GetString())));
         Assert.False(properties.GetProperty("networks").GetProperty("items").GetProperty("additionalProperties").GetBoolean());
         Assert.Equal(["name", "profile"], properties.GetProperty("networks").GetProperty("items").GetProperty("required").EnumerateArray().Select(name => name.GetString()));
-    }
-
-    private static string Root()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !System.IO.File.Exists(Path.Combine(folder.FullName, "DockerNetHarden.sln")))
-            folder = folder.Parent;
-        return folder?.FullName ?? throw new DirectoryNotFoundException("DockerNetHarden.sln");
     }
 }

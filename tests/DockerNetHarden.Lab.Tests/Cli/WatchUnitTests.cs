@@ -13,7 +13,7 @@ public sealed class WatchUnitTests
         {
             // The program itself is not installed where the tests run.
             var unit = Path.Combine(folder.FullName, "docker-net-harden-watch.service");
-            var text = File.ReadAllText(Path.Combine(Root(), "docs", "guides", "docker-net-harden-watch.service"));
+            var text = DockerNetHarden.Tests.ProjectRoot.Read("docs", "guides", "docker-net-harden-watch.service");
             Assert.Contains("ExecStart=/usr/local/sbin/docker-net-harden watch ", text, StringComparison.Ordinal);
             File.WriteAllText(unit, text.Replace("/usr/local/sbin/docker-net-harden", "/bin/true", StringComparison.Ordinal));
             using var verify = Process.Start(new ProcessStartInfo("/usr/bin/systemd-analyze", ["verify", unit]) { UseShellExecute = false, RedirectStandardError = true })!;
@@ -26,13 +26,5 @@ public sealed class WatchUnitTests
         {
             folder.Delete(recursive: true);
         }
-    }
-
-    private static string Root()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "DockerNetHarden.sln")))
-            folder = folder.Parent;
-        return folder?.FullName ?? throw new DirectoryNotFoundException("DockerNetHarden.sln");
     }
 }

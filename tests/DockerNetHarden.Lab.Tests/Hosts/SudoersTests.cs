@@ -86,10 +86,7 @@ public sealed class SudoersTests : IDisposable
 
     private static string Guide()
     {
-        var root = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(root, "DockerNetHarden.sln")))
-            root = Path.GetDirectoryName(root) ?? throw new InvalidOperationException("The test does not run below DockerNetHarden.sln.");
-        var text = File.ReadAllText(Path.Combine(root, "docs", "guides", "sudoers.md"));
+        var text = DockerNetHarden.Tests.ProjectRoot.Read("docs", "guides", "sudoers.md");
         return Regex.Match(text, "(?<=^```sudoers\n).*?(?=^```$)", RegexOptions.Multiline | RegexOptions.Singleline, TimeSpan.FromSeconds(1)).Value.Replace("deploy", "nobody", StringComparison.Ordinal);
     }
 
