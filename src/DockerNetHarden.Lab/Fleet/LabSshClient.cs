@@ -43,7 +43,7 @@ public sealed class LabSshClient
         var client = new LabSshClient(folder, networkNamespace);
         Directory.CreateDirectory(client.Programs, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         await KeygenAsync(client.KeyFile, stop).ConfigureAwait(false);
-        client.WriteProgram(client.Program, client.ConfigFile);
+        await client.WriteProgramAsync(client.Program, client.ConfigFile, stop).ConfigureAwait(false);
         client.Write();
         return client;
     }
@@ -84,21 +84,23 @@ public sealed class LabSshClient
 
     /// <summary>The same client with other habits: its ssh_config begins with these lines, which then win (ssh_config(5): the first value counts).</summary>
     /// <returns>The program to call instead of ssh.</returns>
-    public string Variant(string name, string configLines)
+    public async Task<string> VariantAsync(string name, string configLines, CancellationToken stop)
     {
         var config = Path.Combine(Folder, "ssh_config." + name);
-        File.WriteAllText(config, $"Host *\n{configLines.TrimEnd()}\n{File.ReadAllText(ConfigFile)}");
+        await File.WriteAllTextAsync(config, $"Host *\n{configLines.TrimEnd()}\n{await File.ReadAllTextAsync(ConfigFile, stop).ConfigureAwait(false)}", stop).ConfigureAwait(false);
         var folder = Directory.CreateDirectory(Path.Combine(Folder, "bin." + name));
         var program = Path.Combine(folder.FullName, "ssh");
-        WriteProgram(program, config);
+        await WriteProgramAsync(program, config, stop).ConfigureAwait(false);
         return program;
     }
 
-    private void WriteProgram(string program, string config)
+    // A child writes it: a file that this process wrote would be open for writing in whatever another thread starts at that moment, and the kernel runs no such
+    // file (ETXTBSY, execve(2)).
+    private async Task WriteProgramAsync(string program, string config, CancellationToken stop)
     {
         var ssh = LabHost.FindProgram("ssh") ?? throw new LabException("ssh is missing; Debian's package openssh-client has it.");
-        File.WriteAllText(program, $"#!/bin/sh\nexec nsenter --net=/run/netns/{NetworkNamespace} -- {ssh} -F {config} \"$@\"\n");
-        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var text = $"#!/bin/sh\nexec nsenter --net=/run/netns/{NetworkNamespace} -- {ssh} -F {config} \"$@\"\n";
+        (await ProcessRun.RunAsync(["install", "-m", "700", "/dev/stdin", program], stop, text).ConfigureAwait(false)).OrThrow();
     }
 
     private void Write()

@@ -66,5 +66,18 @@ internal sealed class TemporaryFolder : IDisposable
 
     internal string this[string name] => System.IO.Path.Combine(Path, name);
 
+    /// <summary>Adds a program of sh. A child writes it: a file that this process wrote would be open for writing in whatever another test starts at that moment,
+    /// and the kernel runs no such file (ETXTBSY, execve(2)).</summary>
+    /// <returns>Its path.</returns>
+    internal async Task<string> AddProgramAsync(string name, string script)
+    {
+        var text = this[name + ".txt"];
+        await File.WriteAllTextAsync(text, "#!/bin/sh\n" + script + "\n");
+        using var install = Process.Start("install", ["-m", "700", text, this[name]]);
+        await install.WaitForExitAsync();
+        Assert.Equal(0, install.ExitCode);
+        return this[name];
+    }
+
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }

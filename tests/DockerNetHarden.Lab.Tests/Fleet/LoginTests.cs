@@ -77,7 +77,7 @@ public sealed class LoginTests(FleetLab lab) : IAsyncLifetime
     [InlineData("all", "    RemoteCommand uptime\n    RequestTTY force\n    LocalForward 127.0.0.1:22222 127.0.0.1:80\n    LogLevel DEBUG1\n    SendEnv *\n    VisualHostKey yes")]
     public async Task A_users_ssh_config_does_not_break_the_conversation(string name, string lines)
     {
-        await using var run = new FleetRun(lab.Fleet, lab.Fleet.Client.Variant(name, lines));
+        await using var run = new FleetRun(lab.Fleet, await lab.Fleet.Client.VariantAsync(name, lines, CancellationToken.None));
         await run.ApplyAsync([run.Open(Host.Name)], new MetadataAccess());
         Assert.Equal(InvocationStatus.Applied, run.Sink.SingleResult().Status);
         Assert.NotEmpty(await HostState.OursAsync(Host));

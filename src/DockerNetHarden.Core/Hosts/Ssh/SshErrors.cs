@@ -24,7 +24,7 @@ internal static class SshErrors
     {
         var said = error.Errors ?? "";
         if (error.Failure == HostFailure.CannotStart)
-            return New(error, HostFailure.CannotStart, $"Host '{target.HostName}': '{executable}' could not be started. Install the OpenSSH client, or put its folder into PATH.");
+            return New(error, HostFailure.CannotStart, $"Host '{target.HostName}': '{executable}' could not be started{(error.InnerException is { } reason ? $" ({reason.Message})" : "")}. Install the OpenSSH client, or put its folder into PATH.");
         // Words of ssh count before the first frame only: later ones could be a program's.
         if (error.Failure is not (HostFailure.NoPosixShell or HostFailure.Unreachable))
             return error;

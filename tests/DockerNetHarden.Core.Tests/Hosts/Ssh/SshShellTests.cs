@@ -82,6 +82,7 @@ public sealed class SshShellTests : IDisposable
         var error = await Assert.ThrowsAsync<HostException>(() => shell.RunAsync(new ShellProgram().Section("only", "true").Build(ShellFacts.Patience), CancellationToken.None));
         Assert.Equal(HostFailure.CannotStart, error.Failure);
         Assert.Contains("OpenSSH", error.Message, StringComparison.Ordinal);
+        Assert.Contains("No such file or directory", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -101,9 +102,7 @@ public sealed class SshShellTests : IDisposable
 
     private async Task<SshShell> OpenAsync(string script, TimeSpan? connectTimeout = null, SshTarget? target = null)
     {
-        await File.WriteAllTextAsync(folder["ssh"], "#!/bin/sh\n" + script + "\n");
-        if (!OperatingSystem.IsWindows())
-            File.SetUnixFileMode(folder["ssh"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        return SshShell.Open(target ?? SshTarget.Parse("root@web1:2222", connectTimeout: connectTimeout), executable: folder["ssh"]);
+        var program = await folder.AddProgramAsync("ssh", script);
+        return SshShell.Open(target ?? SshTarget.Parse("root@web1:2222", connectTimeout: connectTimeout), executable: program);
     }
 }
