@@ -90,7 +90,7 @@ public sealed partial class LabHost
         {
             ["data-root"] = folder.In("data"),
             ["exec-root"] = folder.In("exec"),
-            ["pidfile"] = folder.In("dockerd.pid"),
+            ["pidfile"] = folder.In("docker.pid"),
             ["hosts"] = new JsonArray(DockerHost),
             ["cgroup-parent"] = "/" + LabFolder.Cgroup(Name),
             ["exec-opts"] = new JsonArray("native.cgroupdriver=cgroupfs"),

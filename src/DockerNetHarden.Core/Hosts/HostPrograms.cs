@@ -8,34 +8,47 @@ namespace DockerNetHarden.Hosts;
 /// </summary>
 internal static partial class HostPrograms
 {
-    // Which iptables there are, a family each. A host pays for each program that is called, so no more are called than it takes: the other implementation is
-    // looked at only where it may hold rules. Legacy tables that were ever used are listed; who may not read the list asks iptables-legacy-save.
+    // Which iptables there are, a family each. A host pays for each program that is called, so no more are called than it takes. Which implementation a command is says
+    // the file behind its links: what /usr/sbin/iptables and xtables-nft-multi share is iptables-nft, and the head of its save says its version. The other
+    // implementation is looked at only where it may hold rules. Legacy tables that were ever used are listed; who may not read the list asks iptables-legacy-save.
     // A kernel without IPv6 has no /proc/net/if_inet6: there is nothing to read then, and ip6tables would only complain.
     private const string FindTools = """
+        dnh_tools= dnh_other4= dnh_other6= dnh_path4= dnh_version4=
+        dnh_tool() {
+        dnh_tools="$dnh_tools$1	$2	$3
+        "
+        }
+        dnh_find xtables-nft-multi
+        dnh_multi=$V
         dnh_look() {
-        dnh_version=$("$1" --version 2>&1) || dnh_version=
+        dnh_other=
+        dnh_find "$1"
+        [ -n "$V" ] || return 0
+        dnh_path=$V
+        if [ -n "$dnh_multi" ] && [ "$dnh_path" -ef "$dnh_multi" ]; then dnh_version="$1 (nf_tables)"
+        elif [ -n "$dnh_path4" ] && [ "$dnh_path" -ef "$dnh_path4" ]; then dnh_version=ip6${dnh_version4#ip}
+        else dnh_version=$("$dnh_path" --version 2>&1)
+        fi
+        dnh_tool "$1" "$dnh_path" "$dnh_version"
         case $dnh_version in *nf_tables*) dnh_other=$1-legacy ;; *) dnh_other=$1-nft ;; esac
-        command -v "$dnh_other-save" >/dev/null || dnh_other=
+        dnh_find "$dnh_other-save"
+        [ -n "$V" ] || dnh_other=
         case $dnh_other in *-legacy)
         dnh_tables=
         if ! [ -e "$2" ]; then dnh_other=; elif [ -r "$2" ]; then read -r dnh_tables <"$2"; [ -n "$dnh_tables" ] || dnh_other=; fi
         esac
+        [ -z "$dnh_other" ] || dnh_tool "$dnh_other" "${V%-save}" "$("$dnh_other" --version 2>&1)"
         }
-        dnh_version6= dnh_other6=
-        if [ -e /proc/net/if_inet6 ]; then dnh_look ip6tables /proc/net/ip6_tables_names; dnh_version6=$dnh_version dnh_other6=$dnh_other; fi
         dnh_look iptables /proc/net/ip_tables_names
-        """;
-
-    private const string Tools = """
-        tool() { printf '%s\t%s\t%s\n' "$1" "$(command -v "$1")" "$2"; }
-        tool iptables "$dnh_version"
-        [ -z "$dnh_version6" ] || tool ip6tables "$dnh_version6"
-        for n in $dnh_other $dnh_other6; do tool "$n" "$("$n" --version 2>&1)"; done
+        dnh_path4=$dnh_path dnh_version4=$dnh_version dnh_other4=$dnh_other
+        dnh_path=
+        [ ! -e /proc/net/if_inet6 ] || dnh_look ip6tables /proc/net/ip6_tables_names
+        [ -z "$dnh_path" ] || dnh_other6=$dnh_other
         """;
 
     // dockerd can be told its DNS servers, or another configuration file, on its command line. It is the one of this network namespace: a
-    // machine can run several. Without the right to look at a process's namespace the first one found is taken. Where it says its number is looked first: a
-    // host can have thousands of processes.
+    // machine can run several. Without the right to look at a process's namespace the first one found is taken. Where it says its number is looked first, which is
+    // beside its socket: a host can have thousands of processes.
     private const string FindDockerd = """
         dnh_dockerd= dnh_config=/etc/docker/daemon.json
         dnh_is_dockerd() {
@@ -47,15 +60,40 @@ internal static partial class HostPrograms
         dnh_dockerd=$(tr '\0' '\n' <"$1/cmdline" 2>/dev/null)
         [ -n "$dnh_dockerd" ]
         }
-        p=
-        { read -r p </run/docker.pid; } 2>/dev/null
+        p= c=/run/docker.pid
+        case ${DOCKER_HOST-} in unix://?*.sock) c=${DOCKER_HOST#unix://}; c=${c%.sock}.pid ;; esac
+        { read -r p <"$c"; } 2>/dev/null
         if [ -z "$p" ] || ! dnh_is_dockerd "/proc/$p"; then
         for p in /proc/[0-9]*; do if dnh_is_dockerd "$p"; then break; fi; done
         fi
         case $dnh_dockerd in *--config-file*)
-        c=$(printf '%s\n' "$dnh_dockerd" | sed -n -e 's/^--config-file=//p' -e '/^--config-file$/{n;p;}')
-        [ -z "$c" ] || dnh_config=$c
+        c= IFS='
+        '
+        set -f
+        for a in $dnh_dockerd; do
+        case $c in next) dnh_config=$a ;; esac
+        c=
+        case $a in --config-file=*) dnh_config=${a#*=} ;; --config-file) c=next ;; esac
+        done
+        unset IFS; set +f
         esac
+        """;
+
+    // One process for all files. They are those of the network namespace of whoever opens them; /sys/class/net is not: a shell that entered a network namespace by
+    // nsenter still has the other namespace's /sys. What does not exist is not printed.
+    private const string Files = """grep -s -e '' -- /dev/null /proc/net/dev /etc/resolv.conf /run/systemd/resolve/resolv.conf "$dnh_config" || :""";
+
+    // One process for all that ip knows. busybox's has no -batch and is asked one by one. The client's address is sshd's, but a user can set the variable.
+    private const string Addresses = """
+        c=${SSH_CONNECTION-} q='addr show'
+        c=${c%% *}
+        case $c in ''|*[!0-9A-Fa-f:.]*) c= ;; *) q="$q
+        route get $c" ;; esac
+        V=$(ip -o -batch - 2>/dev/null <<dnh_questions
+        $q
+        dnh_questions
+        )
+        [ -n "$V" ] || V=$(ip -o addr show 2>/dev/null; [ -z "$c" ] || ip -o route get "$c" 2>/dev/null)
         """;
 
     // $1 is the command's prefix; then come pairs of a table and the lines that the plan was made on.
@@ -63,7 +101,7 @@ internal static partial class HostPrograms
     // nothing. Where nothing is ours anywhere, nothing needs to be cut.
     // Exit 1: stale (the table and its lines are printed). Exit 3: not readable.
     private const string Premise = """
-        ours() {
+        dnh_ours() {
         case $1 in
         filter) sed -n '/^\*filter$/,/^COMMIT$/{/DNH-/p;}' ;;
         nat) sed -n '/^\*nat$/,/^COMMIT$/{/DNH-/p;}' ;;
@@ -72,15 +110,18 @@ internal static partial class HostPrograms
         security) sed -n '/^\*security$/,/^COMMIT$/{/DNH-/p;}' ;;
         esac
         }
-        t=$($S "$1-save") || exit 3
+        dnh_premise() {
+        t=$($S "$1-save") || return 3
         shift
         while [ $# -gt 1 ]; do
-        case $1 in filter | nat | mangle | raw | security) ;; *) printf 'no table is called %s\n' "$1" >&2; exit 3 ;; esac
+        case $1 in filter | nat | mangle | raw | security) ;; *) printf 'no table is called %s\n' "$1" >&2; return 3 ;; esac
         l=x
-        case $t in *DNH-*) l=$(printf '%s\n' "$t" | ours "$1"; printf x) ;; esac
-        if [ "$l" != "$2x" ]; then printf '%s\n' "$1"; printf '%s' "${l%x}"; exit 1; fi
+        case $t in *DNH-*) l=$(printf '%s\n' "$t" | dnh_ours "$1"; printf x) ;; esac
+        if [ "$l" != "$2x" ]; then printf '%s\n' "$1"; printf '%s' "${l%x}"; return 1; fi
         shift 2
         done
+        }
+        dnh_premise "$@"
         """;
 
     // Between looking at a table and writing it nobody of us may write: a refill replaces a whole chain, and what another writer had put into it since would be
@@ -93,40 +134,34 @@ internal static partial class HostPrograms
         i=0
         until flock -n 9; do
         i=$((i + 1))
-        if [ "$i" -gt 100 ]; then printf 'another writer holds the lock on /run\n' >&2; exit 1; fi
+        if [ "$i" -gt 100 ]; then printf 'another writer holds the lock on /run\n' >&2; break; fi
         sleep 0.1
         done
+        [ "$i" -le 100 ]
         """;
 
     private const string Go = """[ "$dnh_go" = 1 ]""";
 
     /// <summary>The program that reads all that a snapshot needs, in independent sections; to be built.</summary>
     internal static ShellProgram Read() => new ShellProgram()
-        .Section("id", """printf '%s\n' "$dnh_uid" """)
+        .Note("id", "V=$dnh_uid")
         .Do(FindTools)
-        .Section("tools", Tools)
-        .Section("save4", "$S iptables-save -c", when: "command -v iptables-save >/dev/null")
-        .Section("save6", "$S ip6tables-save -c", when: """[ -n "$dnh_version6" ] && command -v ip6tables-save >/dev/null""")
+        .Note("tools", "V=$dnh_tools")
+        .Section("save4", "$S iptables-save -c", when: """[ -n "$dnh_path4" ] && command -v iptables-save >/dev/null""")
+        .Section("save6", "$S ip6tables-save -c", when: """[ -n "$dnh_path" ] && command -v ip6tables-save >/dev/null""")
         // The legacy save commands read /proc/net/ip_tables_names and create no table; `iptables-legacy -S` would.
-        .Section("save4-nft", "$S iptables-nft-save -c", when: """[ "$dnh_other" = iptables-nft ]""")
+        .Section("save4-nft", "$S iptables-nft-save -c", when: """[ "$dnh_other4" = iptables-nft ]""")
         .Section("save6-nft", "$S ip6tables-nft-save -c", when: """[ "$dnh_other6" = ip6tables-nft ]""")
-        .Section("save4-legacy", "$S iptables-legacy-save -c", when: """[ "$dnh_other" = iptables-legacy ]""")
+        .Section("save4-legacy", "$S iptables-legacy-save -c", when: """[ "$dnh_other4" = iptables-legacy ]""")
         .Section("save6-legacy", "$S ip6tables-legacy-save -c", when: """[ "$dnh_other6" = ip6tables-legacy ]""")
-        .Section("ipv6", "[ -e /proc/net/if_inet6 ]")
-        .Section("addresses", "ip -o addr show", when: "command -v ip >/dev/null")
-        // Not /sys/class/net: a shell that entered a network namespace by nsenter still has the other namespace's /sys.
-        .Section("links", "cat /proc/net/dev")
-        .Section("resolv", "cat /etc/resolv.conf", when: "[ -e /etc/resolv.conf ]")
-        // systemd-resolved's stub cannot be reached from a container: Docker hands out what stands behind it.
-        .Section(
-            "resolv-systemd", "cat /run/systemd/resolve/resolv.conf",
-            when: "[ -e /run/systemd/resolve/resolv.conf ] && grep -q '^[[:space:]]*nameserver[[:space:]][[:space:]]*127\\.0\\.0\\.53' /etc/resolv.conf 2>/dev/null")
+        .Note("ipv6", "V=0; [ ! -e /proc/net/if_inet6 ] || V=1")
+        .Note("addresses", Addresses, when: "command -v ip >/dev/null")
+        .Note("session", """V=$SSH_CONNECTION""", when: """[ -n "${SSH_CONNECTION-}" ]""")
         .Do(FindDockerd)
-        .Section("dockerd", """printf '%s\n' "$dnh_dockerd" """, when: """[ -n "$dnh_dockerd" ]""")
-        .Section("daemon", """cat "$dnh_config" 2>/dev/null || $S cat "$dnh_config" """, when: """[ -e "$dnh_config" ]""")
-        .Section(
-            "session", """printf '%s\n' "$SSH_CONNECTION"; set -f; set -- $SSH_CONNECTION; command -v ip >/dev/null && ip -o route get "$1" || :""",
-            when: """[ -n "$SSH_CONNECTION" ]""");
+        .Note("dockerd", "V=$dnh_dockerd", when: """[ -n "$dnh_dockerd" ]""")
+        .Note("daemon-path", "V=$dnh_config")
+        .Section("files", Files)
+        .Section("daemon", """$S cat "$dnh_config" """, when: """[ -e "$dnh_config" ] && ! [ -r "$dnh_config" ]""");
 
     /// <summary>
     /// The program that writes: compares the premises, creates chains, runs the steps in order; a step that fails is the last one and those
@@ -140,13 +175,13 @@ internal static partial class HostPrograms
             // taken back at the end: then a signal could still come before the last frame. A shell like this ends with its input.
             .Do("trap '' HUP INT QUIT PIPE TERM; dnh_go=1 dnh_failed=0 dnh_done=0 dnh_lock=0 dnh_armed=0 dnh_stuck=0")
             .Do(OpenLock)
-            .Section("premise-lock", Lock, when: """[ "$dnh_lock" = 1 ]""", then: """[ "$dnh_rc" = 0 ] || dnh_go=0""");
+            .Section("premise-lock", Lock, when: """[ "$dnh_lock" = 1 ]""", then: """[ "$dnh_rc" = 0 ] || dnh_go=0""", subshell: false);
         foreach (var family in request.Premises.GroupBy(static premise => premise.Family))
         {
             program.Section(
                 Named("premise", (int)family.Key), Premise,
                 data: [PrefixOf(request, family.Key), .. family.SelectMany(static premise => new[] { premise.Table, premise.Lines })],
-                then: """[ "$dnh_rc" = 0 ] || dnh_go=0""");
+                then: """[ "$dnh_rc" = 0 ] || dnh_go=0""", subshell: false);
         }
         if (request.Rollback is { } rollback)
         {

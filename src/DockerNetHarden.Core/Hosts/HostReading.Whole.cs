@@ -15,7 +15,7 @@ internal sealed partial class HostReading
     /// <summary>Adds to what planning needs all that was read beyond it.</summary>
     internal HostSnapshot Complete(HostSnapshot lean)
     {
-        var filtered = Part("TcFilters", "filters", static section => LinkText.ParseFilters(section.Text), new HashSet<string>(StringComparer.Ordinal), "the host has no command tc: install iproute2.");
+        var filtered = Part("TcFilters", "filters", static section => LinkText.ParseFilters(section.Text), new HashSet<string>(StringComparer.Ordinal), "the host has no command tc: install iproute2 (Debian, Ubuntu) or iproute-tc (Fedora, RHEL).");
         var whole = lean with
         {
             OtherRules = OtherRules(),
@@ -113,11 +113,11 @@ internal sealed partial class HostReading
         // The file alone is not enough: arguments decide as well.
         if (reply.Find("dockerd") is null)
             unread["DaemonSettings"] = "no process dockerd was found in the host's network namespace.";
-        if (reply.Find("daemon") is { ExitCode: not 0 } failed)
-            unread["DaemonSettings"] = $"dockerd's configuration file could not be read ({HostErrors.Line(failed.Errors)}).";
+        if (DaemonFile is null)
+            unread["DaemonSettings"] = $"dockerd's configuration file could not be read ({HostErrors.Line(reply.Find("daemon")!.Errors)}).";
         try
         {
-            return DaemonText.Parse(Text("dockerd"), reply.Find("daemon") is { ExitCode: 0 } ? Text("daemon") : "");
+            return DaemonText.Parse(Text("dockerd"), DaemonFile ?? "");
         }
         catch (FormatException error)
         {

@@ -10,6 +10,7 @@ internal sealed partial class HostReading
     private readonly string host;
     private readonly ShellReply reply;
     private readonly IReadOnlyDictionary<string, InstalledTool> tools;
+    private readonly HostFiles files;
     private readonly List<string> warnings = [];
     private readonly Dictionary<Family, Ruleset> otherRules = [];
     private readonly List<string> unreadCandidates = [];
@@ -19,6 +20,7 @@ internal sealed partial class HostReading
     {
         (this.host, this.reply) = (host, reply);
         tools = InstalledTools.Parse(Text("tools"));
+        files = new HostFiles(Text("files"));
         var four = Choose(Family.IPv4) ?? throw HostErrors.IptablesMissing(host);
         var six = Choose(Family.IPv6);
         var rules = new Dictionary<Family, Ruleset> { [Family.IPv4] = four.Rules };
@@ -26,13 +28,12 @@ internal sealed partial class HostReading
             rules[Family.IPv6] = six.Rules;
         Iptables = new IptablesTool(four.Tool.Backend, four.Tool.Version, four.Tool.Name, six?.Tool.Name);
         Rules = rules;
-        HasIPv6 = reply.Find("ipv6") is not { ExitCode: 1 };
-        Links = HostLinks.ParseLinks(Text("links"));
+        HasIPv6 = Text("ipv6") is not "0";
+        Links = HostLinks.ParseLinks(files["/proc/net/dev"]);
         Addresses = HostLinks.ParseAddresses(Text("addresses"));
-        Session = SessionText.Parse(Text("session"));
+        Session = SessionText.Parse(Text("session") + "\n" + HostLinks.RouteOf(Text("addresses")));
         DaemonDns = [.. ResolverList.ParseArguments(Text("dockerd")), .. ReadDaemon()];
-        // Behind systemd-resolved's stub (a loopback address) Docker hands out what stands in the second file.
-        HostDns = [.. ResolverList.ParseResolvConf(Text("resolv")), .. ResolverList.ParseResolvConf(Text("resolv-systemd"))];
+        HostDns = ResolverList.ParseHost(files["/etc/resolv.conf"], files["/run/systemd/resolve/resolv.conf"]);
         Warnings = warnings;
     }
 
@@ -90,7 +91,7 @@ internal sealed partial class HostReading
                 continue;
             try
             {
-                candidates.Add(new BackendCandidate(tool, RulesOf(host, Text("id").Trim(), family, name + "-save", found)));
+                candidates.Add(new BackendCandidate(tool.WithVersionOf(found.Text), RulesOf(host, Text("id").Trim(), family, name + "-save", found)));
             }
             catch (HostException error)
             {
@@ -122,18 +123,19 @@ internal sealed partial class HostReading
 
     private string Text(string section) => reply.Find(section)?.Text ?? "";
 
+    // Who may not read it asks by sudo. Not there: nothing is in it.
+    private string? DaemonFile => reply.Find("daemon") is { } section ? section.ExitCode == 0 ? section.Text : null : files[Text("daemon-path")];
+
     private IReadOnlyList<Cidr> ReadDaemon()
     {
-        if (reply.Find("daemon") is not { } section)
-            return [];
-        if (section.ExitCode != 0)
+        if (DaemonFile is not { } text)
         {
-            warnings.Add($"dockerd's configuration file could not be read ({HostErrors.Line(section.Errors)}): DNS servers in it are not known.");
+            warnings.Add($"dockerd's configuration file could not be read ({HostErrors.Line(reply.Find("daemon")!.Errors)}): DNS servers in it are not known.");
             return [];
         }
         try
         {
-            return ResolverList.ParseDaemon(section.Text);
+            return ResolverList.ParseDaemon(text);
         }
         catch (FormatException error)
         {

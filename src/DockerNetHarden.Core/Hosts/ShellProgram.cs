@@ -20,23 +20,37 @@ public sealed class ShellProgram
     // sudo's "-n" never asks: a prompt would hang a conversation that nobody sees. $S is split into words on purpose.
     // Daemons and non-interactive ssh sessions often have no sbin in their PATH. An unset PATH must not become ":/sbin", which names the
     // current folder.
-    // The frame that ends a section is held back until the next one begins, and goes out with it: over ssh each write is a packet of its own.
+    // A host pays for each process, so the shell does by itself what it can: its effective user id is the second number behind Uid: (proc(5)).
+    // What is held back goes out with the frame of the next section: over ssh each write is a packet of its own.
     // cat serves for any value and costs a process; a short value of one line is read by the shell itself, byte by byte.
+    // dnh_find puts the path of a command into V without the process that $(command -v) is.
     private const string Preamble = """
         LC_ALL=C
         export LC_ALL
         PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin
         export PATH
         umask 077
-        S=
-        dnh_uid=$(id -u)
+        S= dnh_uid=
+        { while read -r k u v w; do case $k in Uid:) dnh_uid=$v; break ;; esac; done </proc/self/status; } 2>/dev/null
+        [ -n "$dnh_uid" ] || dnh_uid=$(id -u)
         [ "$dnh_uid" = 0 ] || S='sudo -n'
-        dnh_held=
-        dnh_frame() { printf '%s\n@%s %s\n' "$dnh_held" "$dnh_nonce" "$1"; printf '%s\n@%s %s\n' "$dnh_held" "$dnh_nonce" "$1" >&2; dnh_held=; }
-        dnh_hold() { dnh_held="
+        dnh_out= dnh_err=
+        dnh_frame() { printf '%s\n@%s %s\n' "$dnh_out" "$dnh_nonce" "$1"; printf '%s\n@%s %s\n' "$dnh_err" "$dnh_nonce" "$1" >&2; dnh_out= dnh_err=; }
+        dnh_hold() {
+        dnh_out="$dnh_out
         @$dnh_nonce $1
-        "; }
+        "
+        dnh_err="$dnh_err
+        @$dnh_nonce $1
+        "
+        }
         dnh_get() { V=$(cat; printf x); V=${V%?x}; }
+        dnh_find() {
+        V=
+        IFS=:; set -f
+        for d in $PATH; do if [ -f "$d/$1" ] && [ -x "$d/$1" ]; then V=$d/$1; break; fi; done
+        unset IFS; set +f
+        }
 
         """;
 
@@ -65,6 +79,7 @@ public sealed class ShellProgram
     /// <param name="when">A constant condition; where it fails there is no section.</param>
     /// <param name="then">Constant code that runs after the section, outside its subshell; <c>$dnh_rc</c> is the section's exit
     /// code.</param>
+    /// <param name="subshell">Whether the code has a process of its own. Without one it must not exit, and what it sets stays set.</param>
     /// <returns>This program.</returns>
     /// <exception cref="ArgumentException">The name has other characters, or data or input has a NUL or a lone surrogate.</exception>
     public ShellProgram Section(
@@ -73,19 +88,18 @@ public sealed class ShellProgram
         IReadOnlyList<string>? data = null,
         string? input = null,
         [ConstantExpected] string? when = null,
-        [ConstantExpected] string? then = null)
+        [ConstantExpected] string? then = null,
+        bool subshell = true)
     {
-        ArgumentException.ThrowIfNullOrEmpty(name);
+        ThrowIfNoName(name);
         ArgumentException.ThrowIfNullOrEmpty(code);
-        if (name.Any(static c => c is not ((>= 'a' and <= 'z') or (>= '0' and <= '9') or '-')))
-            throw new ArgumentException($"'{name}' is no section name: only lower-case letters, digits and hyphens can stand in a frame.", nameof(name));
 
         Code("set --\n");
         foreach (var value in data ?? [])
             Code(value.Length > 250 || value.Contains('\n', StringComparison.Ordinal) ? "dnh_get " : "IFS= read -r V ").Data(value + "\n").Code("set -- \"$@\" \"$V\"\n");
         if (when is not null)
             Code("if ").Code(when).Code("\nthen\n");
-        Code("dnh_frame 'begin ").Code(name).Code("'\n(\n").Code(code).Code("\n)");
+        Code("dnh_frame 'begin ").Code(name).Code(subshell ? "'\n(\n" : "'\n{\n").Code(code).Code(subshell ? "\n)" : "\n}");
         if (input is null)
             Code("\n");
         else
@@ -93,6 +107,24 @@ public sealed class ShellProgram
         Code("dnh_rc=$?\ndnh_hold \"end ").Code(name).Code(" $dnh_rc\"\n");
         if (then is not null)
             Code(then).Code("\n");
+        if (when is not null)
+            Code("fi\n");
+        return this;
+    }
+
+    /// <summary>Adds a section of what the shell knows by itself: code that puts it into <c>$V</c>, in no process of its own. It goes out with the next frame.</summary>
+    /// <param name="name">The section's name, as in <see cref="Section"/>.</param>
+    /// <param name="code">A constant of this project, in sh; it must not exit, nor write anything.</param>
+    /// <param name="when">A constant condition; where it fails there is no section.</param>
+    /// <returns>This program.</returns>
+    /// <exception cref="ArgumentException">The name has other characters.</exception>
+    public ShellProgram Note(string name, [ConstantExpected] string code, [ConstantExpected] string? when = null)
+    {
+        ThrowIfNoName(name);
+        ArgumentException.ThrowIfNullOrEmpty(code);
+        if (when is not null)
+            Code("if ").Code(when).Code("\nthen\n");
+        Code("V=\n").Code(code).Code("\ndnh_hold 'begin ").Code(name).Code("'\ndnh_out=$dnh_out$V\ndnh_hold 'end ").Code(name).Code(" 0'\n");
         if (when is not null)
             Code("fi\n");
         return this;
@@ -122,6 +154,13 @@ public sealed class ShellProgram
     }
 
     private static string Random() => Convert.ToHexString(RandomNumberGenerator.GetBytes(16)).ToLowerInvariant();
+
+    private static void ThrowIfNoName(string name)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        if (name.Any(static c => c is not ((>= 'a' and <= 'z') or (>= '0' and <= '9') or '-')))
+            throw new ArgumentException($"'{name}' is no section name: only lower-case letters, digits and hyphens can stand in a frame.", nameof(name));
+    }
 
     private ShellProgram Code(string text)
     {

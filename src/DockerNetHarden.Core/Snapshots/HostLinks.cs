@@ -39,4 +39,13 @@ public static class HostLinks
         }
         return addresses;
     }
+
+    /// <summary>The answer to <c>ip -o route get</c> in an output in which <c>ip -o addr show</c> stands too: what has no number of a link before it.</summary>
+    /// <param name="text">The output.</param>
+    /// <returns>The line; empty where there is none.</returns>
+    public static string RouteOf(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return text.Split('\n').FirstOrDefault(static line => line.Split(' ')[0] is var first && first.Length > 0 && !(first.EndsWith(':') && first[..^1].All(char.IsAsciiDigit))) ?? "";
+    }
 }

@@ -6,6 +6,8 @@ namespace DockerNetHarden.Snapshots;
 /// <summary>The DNS servers that containers ask.</summary>
 public static class ResolverList
 {
+    private static readonly Cidr Stub = Cidr.Parse("127.0.0.53");
+
     /// <summary>Reads the <c>nameserver</c> lines of a resolv.conf. Source: resolv.conf(5).</summary>
     /// <param name="text">The file.</param>
     /// <returns>The servers in order; a zone (<c>fe80::1%eth0</c>) is taken off, a server that is no address is left out.</returns>
@@ -20,6 +22,19 @@ public static class ResolverList
                 servers.Add(address);
         }
         return servers;
+    }
+
+    /// <summary>
+    /// The servers that Docker hands out of the host's own: those of its resolv.conf; where that names systemd-resolved's stub, which no container reaches, those
+    /// behind it. Source: Docker's "Networking overview", DNS services; systemd-resolved.service(8).
+    /// </summary>
+    /// <param name="resolvConf"><c>/etc/resolv.conf</c>.</param>
+    /// <param name="behindStub"><c>/run/systemd/resolve/resolv.conf</c>; empty where there is none.</param>
+    /// <returns>The servers in order.</returns>
+    public static IReadOnlyList<Cidr> ParseHost(string resolvConf, string behindStub)
+    {
+        var servers = ParseResolvConf(resolvConf);
+        return servers.Contains(Stub) ? [.. servers, .. ParseResolvConf(behindStub)] : servers;
     }
 
     /// <summary>Reads the key <c>dns</c> of dockerd's configuration file, <c>/etc/docker/daemon.json</c> unless it was told another. Source: dockerd's configuration file reference.</summary>

@@ -10,7 +10,7 @@ mkdir -p "$run/sshd" "$run/lock" "$run/home" "$run/${folder#/run/}"
 mount -n --bind "$folder" "$run/${folder#/run/}"
 # dockerd makes its socket anew at each start: the name is what stays.
 ln -s "$folder/docker.sock" "$run/docker.sock"
-ln -s "$folder/dockerd.pid" "$run/docker.pid"
+ln -s "$folder/docker.pid" "$run/docker.pid"
 # One lock of xtables for the conversations and dockerd.
 if [ -e /run/xtables.lock ]; then
     : >"$run/xtables.lock"

@@ -26,8 +26,8 @@ internal static class DockerProgram
 
     // There are netcats of many makers: what one brought counts if the whole reply is there, from the first line to the body of the last, a ping's.
     private const string ByNetcat = """
-        r=$(nc -U "$dnh_socket"; printf x)
-        case $r in "HTTP/1."*OKx) printf '%s' "${r%x}" ;; *) exit 1 ;; esac
+        r=$(nc -U "$dnh_socket")
+        case $r in "HTTP/1."*OK) printf '%s' "$r" ;; *) false ;; esac
         """;
 
     private const string Asked = """[ "$dnh_rc" != 0 ] || dnh_asked=1""";
@@ -44,7 +44,7 @@ internal static class DockerProgram
         // The end of the input reaches the engine as the end of the client, at which it gives up the request that it works on: that is a
         // ping, whose reply nobody needs.
         var conversation = Encoding.ASCII.GetString(DockerConversation.Write([.. requests, DockerApi.Ping()]));
-        program.Section(Netcat, ByNetcat, input: conversation, when: """[ "$dnh_open" = 1 ] && command -v nc >/dev/null""", then: Asked);
+        program.Section(Netcat, ByNetcat, input: conversation, when: """[ "$dnh_open" = 1 ] && command -v nc >/dev/null""", then: Asked, subshell: false);
         // -i and --raw: the replies as they came, with their headers, one after the other.
         program.Section(
             Curl, """$dnh_docker curl --silent --show-error --http1.1 --include --raw --max-time 60 --unix-socket "$dnh_socket" --config -""",
