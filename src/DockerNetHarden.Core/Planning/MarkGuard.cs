@@ -11,8 +11,12 @@ internal static class MarkGuard
 {
     public static void Check(IReadOnlyList<FirewallRule> desired, HostSnapshot host)
     {
+        var marks = desired.GroupBy(rule => rule.Mark).Where(mark => mark.Key.Control is not "Custom" && !mark.Any(Blocks)).ToList();
+        // Reading the host's chains costs; what has its blocks needs no look.
+        if (marks.Count == 0)
+            return;
         var there = host.Rules.Values.SelectMany(OurChain.ReadAll).SelectMany(chain => chain.Lines).Where(line => line.Rule is not null).ToList();
-        foreach (var mark in desired.GroupBy(rule => rule.Mark).Where(mark => mark.Key.Control is not "Custom" && !mark.Any(Blocks)))
+        foreach (var mark in marks)
         {
             if (there.Exists(line => line.Mark == mark.Key && Blocks(line.Rule!)))
                 throw new PlanException(PlanFailure.NeedsForce, $"What is given for {mark.Key} has exceptions only, and {host.HostName} has blocks under that mark: they would all be removed. Give the whole output of the command that makes the mark, unfiltered; or, if the block is to end, use Remove-FirewallRule first, or -Force.");

@@ -27,7 +27,7 @@ public sealed class Plan
     /// <summary>The transactions, in an order that is safe to stop at: what adds before what only removes.</summary>
     public IReadOnlyList<PlanStep> Steps { get; internal init; } = [];
 
-    /// <summary>What the live tables must still say when they are written.</summary>
+    /// <summary>What the live tables must still say when they are written. A table without anything of ours has none: its step fails where that is no longer so.</summary>
     public IReadOnlyList<PlanPremise> Premises { get; internal init; } = [];
 
     /// <summary>Chains to make first.</summary>
@@ -96,7 +96,7 @@ public sealed class Plan
             MarkGuard.Check(desired, actual);
         var builder = new PlanBuilder(actual, options, warnings);
         var plan = builder.Build(literal, mark => !options.Prune && !marks.Contains(mark), mark => marks.Contains(mark));
-        return plan.IsEmpty ? builder.Make(RulePresence.OfResolved(literal, actual), plan.VanishingControls) : plan;
+        return plan.IsEmpty ? builder.MakeEmpty(literal, plan.VanishingControls) : plan;
     }
 
     /// <summary>The plan to remove what is ours and meant by <paramref name="remove"/>.</summary>

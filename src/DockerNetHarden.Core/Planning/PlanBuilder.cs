@@ -12,6 +12,9 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
     private readonly List<(PlanStep Step, bool Adds)> _steps = [];
     private readonly List<PlanPremise> _premises = [];
     private readonly List<NewChain> _newChains = [];
+
+    // Each line of ours is parsed, so once only; a host can have thousands.
+    private readonly Dictionary<Family, IReadOnlyList<OurChain>> _existing = host.Rules.ToDictionary(rules => rules.Key, rules => (IReadOnlyList<OurChain>)[.. OurChain.ReadAll(rules.Value)]);
     private int _unchanged;
     private bool _removing;
 
@@ -37,8 +40,11 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
         return Make([], Vanishing(literal, keeps, named));
     }
 
+    /// <summary>The plan of a host that is as desired: with what keeps these rules from acting.</summary>
+    public Plan MakeEmpty(IReadOnlyList<FirewallRule> literal, IReadOnlyList<string> vanishing) => Make(RulePresence.OfResolved(literal, host, [.. _existing.Values.SelectMany(chains => chains)]), vanishing);
+
     /// <summary>The plan of all that was found to be done.</summary>
-    public Plan Make(IReadOnlyList<string> problems, IReadOnlyList<string> vanishing) => new(host)
+    private Plan Make(IReadOnlyList<string> problems, IReadOnlyList<string> vanishing) => new(host)
     {
         Added = _added,
         Removed = _removed,
@@ -54,7 +60,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
 
     private void BuildFamily(Ruleset rules, IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<OurLine, bool> keepsLine)
     {
-        var existing = OurChain.ReadAll(rules).ToList();
+        var existing = _existing[rules.Family];
         var places = existing.Select(chain => (chain.Hook, chain.Control)).Concat(literal.Select(rule => (rule.Hook, rule.Control))).ToHashSet();
         // mangle first: the half of a block that Docker never touches stands before the other is looked at.
         foreach (var table in new[] { "mangle", "raw", "filter" })
@@ -62,7 +68,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
             var changes = new TableChange(rules, table);
             foreach (var (hook, control) in places.Where(place => string.Equals(place.Hook.Table, table, StringComparison.Ordinal)).OrderBy(place => place.Hook.ChainOf(place.Control), StringComparer.Ordinal))
             {
-                var before = existing.Find(chain => chain.Hook == hook && string.Equals(chain.Control, control, StringComparison.Ordinal));
+                var before = existing.FirstOrDefault(chain => chain.Hook == hook && string.Equals(chain.Control, control, StringComparison.Ordinal));
                 var empty = new OurChain(rules.Family, hook, control, []);
                 var after = Compose(before ?? empty, [.. literal.Where(rule => rule.Hook == hook && string.Equals(rule.Control, control, StringComparison.Ordinal))], keeps, keepsLine);
                 changes.Add(before, after);
@@ -108,11 +114,10 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
         _removed.AddRange(changes.Removed);
         warnings.AddRange(changes.Warnings);
         _steps.Add((new PlanStep(rules.Family, table, changes.Restore(), changes.Inverse()), changes.Added.Count > 0));
-        _premises.Add(new PlanPremise(rules.Family, table, Premise(rules, table)));
+        // Where nothing is ours, the step itself fails if that is no longer so: the table need not be read once more.
+        if (!changes.IsBare)
+            _premises.Add(new PlanPremise(rules.Family, table, changes.Ours));
     }
-
-    private static string Premise(Ruleset rules, string table) =>
-        string.Concat(rules.Lines(table).Where(line => line.Contains(Hook.Prefix, StringComparison.Ordinal)).Select(line => line + "\n"));
 
     private bool IsNftables => host.Engine?.FirewallBackend?.StartsWith("nftables", StringComparison.Ordinal) == true;
 
@@ -124,7 +129,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
 
     private List<string> Vanishing(IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<RuleMark, bool> named)
     {
-        var marks = host.Rules.Values.SelectMany(OurChain.ReadAll).SelectMany(chain => chain.Lines).Select(line => line.Mark).OfType<RuleMark>().ToHashSet();
+        var marks = _existing.Values.SelectMany(chains => chains).SelectMany(chain => chain.Lines).Select(line => line.Mark).OfType<RuleMark>().ToHashSet();
         return [.. marks.Select(mark => mark.Control).Distinct(StringComparer.Ordinal).Where(control =>
             !literal.Any(rule => string.Equals(rule.Control, control, StringComparison.Ordinal))
             && marks.Where(mark => string.Equals(mark.Control, control, StringComparison.Ordinal)).All(mark => !keeps(mark) && !named(mark)))];

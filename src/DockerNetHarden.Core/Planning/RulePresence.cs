@@ -16,7 +16,7 @@ public static class RulePresence
     {
         ArgumentNullException.ThrowIfNull(rules);
         ArgumentNullException.ThrowIfNull(host);
-        return Problems(rules, host, Chains(host));
+        return Problems(rules, host, [.. host.Rules.Values.SelectMany(OurChain.ReadAll)]);
     }
 
     /// <summary>The same where our chains have been read already; a host can have thousands of rules.</summary>
@@ -24,11 +24,7 @@ public static class RulePresence
         OfResolved([.. rules.SelectMany(new OperandResolver(host, []).Resolve)], host, all);
 
     /// <summary>The same of rules whose operands are resolved already.</summary>
-    internal static IReadOnlyList<string> OfResolved(IReadOnlyList<FirewallRule> literal, HostSnapshot host) => OfResolved(literal, host, Chains(host));
-
-    private static List<OurChain> Chains(HostSnapshot host) => [.. host.Rules.Values.SelectMany(OurChain.ReadAll)];
-
-    private static List<string> OfResolved(IReadOnlyList<FirewallRule> literal, HostSnapshot host, IReadOnlyList<OurChain> all)
+    internal static IReadOnlyList<string> OfResolved(IReadOnlyList<FirewallRule> literal, HostSnapshot host, IReadOnlyList<OurChain> all)
     {
         var problems = new List<string>();
         foreach (var place in literal.GroupBy(rule => (rule.Family, rule.Hook, rule.Control)))

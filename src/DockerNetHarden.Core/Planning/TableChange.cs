@@ -19,6 +19,12 @@ internal sealed class TableChange(Ruleset rules, string table)
 
     public List<string> Warnings { get; } = [];
 
+    /// <summary>The lines of the table in which our prefix stands, each ended by a newline.</summary>
+    public string Ours { get; } = string.Concat(rules.Lines(table).Where(line => line.Contains(Hook.Prefix, StringComparison.Ordinal)).Select(line => line + "\n"));
+
+    /// <summary>Whether nothing in the table is ours, or named like it.</summary>
+    public bool IsBare => Ours.Length == 0;
+
     public bool IsEmpty => !_chains.Exists(chain => IsChanged(chain.Before, chain.After)) && _jumps.TrueForAll(jump => jump.Delete.Count + jump.Insert.Count == 0);
 
     public void Add(OurChain? before, OurChain after)
@@ -55,9 +61,10 @@ internal sealed class TableChange(Ruleset rules, string table)
         var filled = all.Where(chain => chain.To?.Lines.Count > 0).Select(chain => chain.To!).ToList();
         var gone = all.Where(chain => chain.From is not null && chain.To is not { Lines.Count: > 0 }).Select(chain => chain.From!).ToList();
         var text = new StringBuilder().Append('*').Append(table).Append('\n');
-        // A declaration makes a chain, or flushes a live one: the whole refill is one transaction.
+        // A declaration makes a chain, or flushes a live one: the whole refill is one transaction. Where nothing is ours yet, the chain is made by a command that
+        // fails if it is there after all: the transaction then carries its own premise.
         foreach (var chain in filled)
-            text.Append(CultureInfo.InvariantCulture, $":{chain.Name} - [0:0]\n");
+            text.Append(IsBare ? $"-N {chain.Name}\n" : $":{chain.Name} - [0:0]\n");
         foreach (var line in filled.SelectMany(chain => chain.Lines).Select(line => line.Line))
             text.Append(CultureInfo.InvariantCulture, $"[{line.Packets}:{line.Bytes}] -A {line.Chain} {SaveTokenizer.Join(line.Tokens)}\n");
         foreach (var jump in delete)

@@ -68,12 +68,27 @@ public sealed class PlanTests
         var plan = Plan.From(new MetadataAccess().Rules(), Snapshots.Host());
         foreach (var line in plan.Steps.SelectMany(step => step.Restore.Split('\n')))
         {
-            if (line.StartsWith(':'))
-                Assert.StartsWith(":DNH-", line, StringComparison.Ordinal);
+            if (line.StartsWith(':') || line.StartsWith("-N", StringComparison.Ordinal))
+                Assert.Matches("^(:|-N )DNH-", line);
             if (line.StartsWith("-I", StringComparison.Ordinal))
                 Assert.Matches("^-I (DOCKER-USER|POSTROUTING) -m comment --comment DockerNetHarden -j DNH-METADATA$", line);
         }
         Assert.Equal(2, plan.Added.Count(JumpPlan.IsOurs));
+    }
+
+    [Fact]
+    public void Where_nothing_is_ours_the_step_is_its_own_premise_and_elsewhere_the_tables_are_compared()
+    {
+        var bare = Plan.From(new MetadataAccess().Rules(), Snapshots.Host());
+        Assert.Empty(bare.Premises);
+        Assert.All(bare.Steps, step => Assert.Contains("\n-N DNH-METADATA\n", step.Restore, StringComparison.Ordinal));
+        Assert.All(bare.Steps, step => Assert.DoesNotContain("\n:", step.Restore, StringComparison.Ordinal));
+
+        // A second control in the same tables: they hold something of ours, so what was read is compared, and a refill is a declaration.
+        var second = Plan.From(new InternalAccess().Rules(), Apply(Snapshots.Host(), bare));
+        Assert.Equal(second.Steps.Select(step => (step.Family, step.Table)), second.Premises.Select(premise => (premise.Family, premise.Table)));
+        Assert.All(second.Steps, step => Assert.Contains("\n:DNH-INTERNAL - [0:0]\n", step.Restore, StringComparison.Ordinal));
+        Assert.All(second.Steps, step => Assert.DoesNotContain("\n-N ", step.Restore, StringComparison.Ordinal));
     }
 
     [Fact]

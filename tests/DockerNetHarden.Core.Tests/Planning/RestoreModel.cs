@@ -52,6 +52,10 @@ internal static class RestoreModel
                 return rules.WithRules(table, chain, [.. there.Where((_, position) => position != index)]);
             case "-F":
                 return rules.WithRules(table, chain, []);
+            case "-N":
+                Assert.False(rules.HasChain(table, chain), $"Chain already exists: {chain}");
+                declared.Add(chain);
+                return rules.WithRules(table, chain, []);
             case "-X":
                 Assert.Empty(there);
                 Assert.DoesNotContain(rules.AllRules, other => other.Table == table && other.Target == chain);

@@ -6,6 +6,7 @@ using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Hosts.Ssh;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Tests.Fleets;
 
@@ -41,6 +42,8 @@ internal sealed class FleetRun(LabFleet fleet, string? program = null) : IAsyncD
     public Task ApplyAsync(
         IReadOnlyList<FleetHost> hosts, IReadOnlyList<FirewallRule> rules, int throttle = 32, RollbackOptions? rollback = null, PlanOptions? options = null, CancellationToken stop = default) =>
         Fleet.ApplyAsync(hosts, snapshot => Plan.From(rules, snapshot, options), throttle, Sink, stop, rollback);
+
+    public Task ApplyAsync(IReadOnlyList<FleetHost> hosts, Func<HostSnapshot, Plan> planner) => Fleet.ApplyAsync(hosts, planner, 1, Sink, CancellationToken.None);
 
     public async ValueTask DisposeAsync()
     {

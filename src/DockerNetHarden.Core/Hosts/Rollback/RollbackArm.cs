@@ -55,12 +55,12 @@ public sealed record RollbackArm
     private static string Lines(IReadOnlyList<Target> targets) => string.Join('\n', targets.GroupBy(static target => (target.Family, target.Table)).Select(static table =>
         string.Create(CultureInfo.InvariantCulture, $"{(table.Key.Family == Family.IPv4 ? 4 : 6)} {table.Key.Table} {string.Join(' ', table.Select(static target => target.Chain))}")));
 
-    // A chain of ours that a restore text declares, fills, flushes, deletes, or to which it inserts or deletes the jump.
+    // A chain of ours that a restore text declares, makes, flushes, deletes, or to which it inserts or deletes the jump.
     private static IEnumerable<string> ChainsOf(string restore)
     {
         foreach (var line in restore.Split('\n'))
         {
-            var words = line.StartsWith(':') ? [line[1..].Split(' ')[0]] : line.StartsWith("-F ", StringComparison.Ordinal) || line.StartsWith("-X ", StringComparison.Ordinal)
+            var words = line.StartsWith(':') ? [line[1..].Split(' ')[0]] : line.StartsWith("-N ", StringComparison.Ordinal) || line.StartsWith("-F ", StringComparison.Ordinal) || line.StartsWith("-X ", StringComparison.Ordinal)
                 ? [line[3..]]
                 : line.StartsWith("-I ", StringComparison.Ordinal) || line.StartsWith("-D ", StringComparison.Ordinal) ? line.Split(' ')[^1..] : [];
             foreach (var word in words.Where(static word => word.StartsWith("DNH-", StringComparison.Ordinal)))
