@@ -1,4 +1,5 @@
 using System.CommandLine;
+using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Ssh;
 using DockerNetHarden.Policy;
 using DockerNetHarden.Rules;
