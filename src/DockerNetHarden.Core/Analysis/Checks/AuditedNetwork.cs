@@ -70,28 +70,28 @@ internal sealed class AuditedNetwork
         Audit.Host.Containers.Where(container => ContainerState.Runs(container) && container.Addresses.Any(address => string.Equals(address.Network, Name, StringComparison.Ordinal)));
 
     /// <summary>What becomes of packets to the metadata addresses of all clouds.</summary>
-    public Answer Metadata(Family family) => Ask("Metadata", family, () => AskOf(Audit.Walk, MetadataQuery(family)));
+    public Answer Metadata(Family family) => Once("Metadata", family, () => AskOf(Audit.Walk, MetadataQuery(family)));
 
     /// <summary>The same while Docker's jump to DOCKER-USER is away.</summary>
-    public Answer MetadataWithoutJump(Family family) => Ask("MetadataWithoutJump", family, () => AskOf(Audit.WithoutDockerUser, MetadataQuery(family)));
+    public Answer MetadataWithoutJump(Family family) => Once("MetadataWithoutJump", family, () => AskOf(Audit.WithoutDockerUser, MetadataQuery(family)));
 
     /// <summary>What becomes of packets to the host's addresses.</summary>
-    public Answer Host(Family family) => Ask("Host", family, () => AskOf(Audit.Walk, HostQuery(family)));
+    public Answer Host(Family family) => Once("Host", family, () => AskOf(Audit.Walk, HostQuery(family)));
 
     /// <summary>What becomes of packets to internal ranges that leave by another link, and of those to the host that are translated to such a range.</summary>
-    public Answer Internal(Family family) => Ask("Internal", family, () => ToInternal(AskOf(Audit.Walk, InternalQuery(family)), Host(family), family));
+    public Answer Internal(Family family) => Once("Internal", family, () => ToInternal(AskOf(Audit.Walk, InternalQuery(family)), Host(family), family));
 
     /// <summary>The same while Docker's jump to DOCKER-USER is away.</summary>
-    public Answer InternalWithoutJump(Family family) => Ask("InternalWithoutJump", family, () =>
+    public Answer InternalWithoutJump(Family family) => Once("InternalWithoutJump", family, () =>
         ToInternal(AskOf(Audit.WithoutDockerUser, InternalQuery(family)), AskOf(Audit.WithoutDockerUser, HostQuery(family)), family));
 
     /// <summary>What becomes of new connections to mail servers outside; not what is translated to a container's published port.</summary>
-    public Answer Mail(Family family) => Ask("Mail", family, () => Leaving(AskOf(Audit.Walk, Query(family) with { Protocol = "tcp", Ports = PortList.Parse(SmtpRate.DefaultPorts, "Port") }))
+    public Answer Mail(Family family) => Once("Mail", family, () => Leaving(AskOf(Audit.Walk, Query(family) with { Protocol = "tcp", Ports = PortList.Parse(SmtpRate.DefaultPorts, "Port") }))
         .Where(part => part.NewDestination is null)
         .Without(family == Family.IPv4 ? [Loopback] : []));
 
     /// <summary>What becomes of packets from one of its containers to another.</summary>
-    public Answer Neighbours(Family family) => Ask("Neighbours", family, () =>
+    public Answer Neighbours(Family family) => Once("Neighbours", family, () =>
         AskOf(Audit.Walk, Query(family) with { Destinations = [.. Network.Subnets.Where(subnet => subnet.Family == family)] }).Where(part => part.Path is PacketPath.Bridged));
 
     /// <summary>What becomes of packets to any places of one family; asked anew each time.</summary>
@@ -158,9 +158,7 @@ internal sealed class AuditedNetwork
         .Select(number => Cidr.From(place.Family, place.Bits | ((UInt128)(uint)number << (Cidr.Width(place.Family) - place.Length - 4)), place.Length + 4));
 
     /// <summary>An answer that several checks cut from another, cut once.</summary>
-    public Answer Once(string cut, Family family, Func<Answer> make) => Ask(cut, family, make);
-
-    private Answer Ask(string question, Family family, Func<Answer> ask)
+    public Answer Once(string question, Family family, Func<Answer> ask)
     {
         if (!_answers.TryGetValue((question, family), out var answer))
             _answers[(question, family)] = answer = ask();
