@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
@@ -5,12 +6,13 @@ using DockerNetHarden.Lab.Linux;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
+using Xunit.Abstractions;
 
 namespace DockerNetHarden.Lab.Tests.Fleets;
 
 /// <summary>Whatever dies, and whenever: each chain is the old one or the new one, and the next call brings the host to where it should be.</summary>
 [Collection(FleetCollection.Name)]
-public sealed class KilledTests(FleetLab lab) : IAsyncLifetime
+public sealed class KilledTests(FleetLab lab, ITestOutputHelper output) : IAsyncLifetime
 {
     private LabHost Host => lab.Fleet.Hosts[0];
 
@@ -31,9 +33,12 @@ public sealed class KilledTests(FleetLab lab) : IAsyncLifetime
             Ranges = [.. Enumerable.Range(0, 150).Select(number => Cidr.Parse(string.Create(CultureInfo.InvariantCulture, $"10.{generation}.{number}.0/24")))],
         }).Append(null).ToArray();
         var looks = new List<SortedDictionary<string, string>>();
+        var clock = new Stopwatch();
         foreach (var form in forms)
         {
+            clock.Restart();
             await ApplyAsync(form);
+            clock.Stop();
             looks.Add(await HostState.OursAsync(Host));
         }
         Assert.True(looks[0].Count >= 2, "The control writes one table only: nothing could be in between.");
@@ -46,7 +51,7 @@ public sealed class KilledTests(FleetLab lab) : IAsyncLifetime
             await using (var run = new FleetRun(lab.Fleet))
             {
                 var applied = run.ApplyAsync([run.Open(Host.Name, connectTimeout: TimeSpan.FromSeconds(5))], PlannerOf(forms[next]));
-                await StrikeAsync(victim, random, applied);
+                await StrikeAsync(victim, random, (int)clock.ElapsedMilliseconds, applied);
                 await applied;
                 failed += run.Sink.Failures.Count;
                 Assert.All(run.Sink.Failures, failure => Assert.True(failure.Error is HostException, failure.Error.ToString()));
@@ -64,6 +69,7 @@ public sealed class KilledTests(FleetLab lab) : IAsyncLifetime
             Assert.Equal(looks[next], await HostState.OursAsync(Host));
             current = next;
         }
+        output.WriteLine($"{failed} of {FleetLab.Rounds} kills ended a conversation, which takes {clock.ElapsedMilliseconds} ms in peace.");
         // Where nothing ever failed, nothing was hit. A killed iptables-restore is tried again, and may succeed.
         Assert.True(failed > 0 || victim == "restore", "No kill hit a conversation.");
     }
@@ -78,7 +84,7 @@ public sealed class KilledTests(FleetLab lab) : IAsyncLifetime
         Assert.True(run.Sink.SingleResult().Verified);
     }
 
-    private async Task StrikeAsync(string victim, Random random, Task applied)
+    private async Task StrikeAsync(string victim, Random random, int duration, Task applied)
     {
         if (victim == "restore")
         {
@@ -97,10 +103,10 @@ public sealed class KilledTests(FleetLab lab) : IAsyncLifetime
             }
             return;
         }
-        // At any moment of the conversation: it has begun, and takes about half a second.
+        // At any moment of the conversation: it has begun, and takes about as long as one in peace.
         while (!applied.IsCompleted && (victim == "shell" ? Shells() : HostState.SshOf(lab.Fleet.Client)).Count == 0)
             await Task.Delay(5);
-        await Task.WhenAny(applied, Task.Delay(random.Next(0, 600)));
+        await Task.WhenAny(applied, Task.Delay(random.Next(0, duration)));
         switch (victim)
         {
             case "ssh":

@@ -1,0 +1,80 @@
+using System.Diagnostics;
+using DockerNetHarden.Hosts;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Lab.Tests.Hosts;
+
+/// <summary>What is read of a host is the same whatever its sh, its ip and its iptables are.</summary>
+public sealed class ReadingShellTests : IDisposable
+{
+    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("dnh-reading-");
+
+    public void Dispose() => folder.Delete(recursive: true);
+
+    public static TheoryData<string, string> Hosts()
+    {
+        var hosts = new TheoryData<string, string>();
+        foreach (var shell in new[] { "dash", "bash --posix", "busybox sh" })
+        {
+            foreach (var layout in new[] { "Debian", "busybox's ip", "legacy" })
+                hosts.Add(shell, layout);
+            // busybox's sh has an ip of its own.
+            if (shell is not "busybox sh")
+                hosts.Add(shell, "no ip");
+        }
+        return hosts;
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Hosts))]
+    public async Task Every_shell_reads_the_same(string shell, string layout)
+    {
+        using var space = HostNamespace.Make();
+        Skip.IfNot(File.Exists("/bin/" + shell.Split(' ')[0]) && File.Exists("/bin/busybox"), $"needs {shell} and busybox");
+        space.Run("ip", "link", "set", "lo", "up");
+        space.Run("ip", "link", "add", "adm0", "type", "bridge");
+        space.Run("ip", "link", "set", "adm0", "up");
+        space.Run("ip", "address", "add", "192.0.2.5/24", "dev", "adm0");
+        space.Run("ip", "link", "add", "idle0", "type", "bridge");
+        var tool = layout is "legacy" ? "iptables-legacy" : "iptables-nft";
+        space.Restore(tool, "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\nCOMMIT\n");
+        var (names, program) = layout switch
+        {
+            "busybox's ip" => (["ip"], "/bin/busybox"),
+            "legacy" => (["iptables", "iptables-save", "ip6tables", "ip6tables-save"], "/usr/sbin/xtables-legacy-multi"),
+            _ => (Array.Empty<string>(), ""),
+        };
+        foreach (var name in names)
+            File.CreateSymbolicLink(Path.Combine(folder.FullName, name), program);
+        var path = folder.FullName + ":/usr/sbin:/usr/bin:/sbin:/bin";
+        // The program puts /usr/sbin and /sbin behind whatever PATH there is, so ip is hidden behind what is no program.
+        string[] hidden = layout is "no ip" ? ["unshare", "--mount", "sh", "-c", "mount --bind /dev/null /usr/sbin/ip && mount --bind /dev/null /usr/bin/ip && exec \"$@\"", "sh"] : [];
+        await using var opened = new ProcessShell(space.Name, "ip", ["netns", "exec", space.Name, .. hidden, "env", "PATH=" + path, "SSH_CONNECTION=192.0.2.9 50000 192.0.2.5 22", .. shell.Split(' ')]);
+        var snapshot = await new DockerHost(opened).ReadAsync(CancellationToken.None);
+
+        var version = (await Version(tool)).Trim();
+        Assert.Equal(new IptablesTool(layout is "legacy" ? IptablesBackend.Legacy : IptablesBackend.Nft, version, "iptables", "ip6tables"), snapshot.Iptables);
+        Assert.True(snapshot.Rules[Family.IPv4].HasChain("filter", "DOCKER-USER"));
+        Assert.Contains(Family.IPv6, snapshot.Rules.Keys);
+        Assert.True(snapshot.HasIPv6);
+        Assert.Equal(["adm0", "idle0", "lo"], snapshot.Links.Order(StringComparer.Ordinal));
+        Assert.Equal(Cidr.Parse("192.0.2.9"), snapshot.Session!.Client);
+        Assert.Equal(22, snapshot.Session.ServerPort);
+        Assert.Empty(snapshot.Warnings);
+        if (layout is "no ip")
+        {
+            Assert.Empty(snapshot.Addresses);
+            Assert.Null(snapshot.Session.Link);
+            return;
+        }
+        Assert.Contains(new HostAddress("adm0", Cidr.Parse("192.0.2.5")), snapshot.Addresses);
+        Assert.Equal("adm0", snapshot.Session.Link);
+    }
+
+    private static async Task<string> Version(string tool)
+    {
+        using var process = Process.Start(new ProcessStartInfo(tool, ["--version"]) { RedirectStandardOutput = true, UseShellExecute = false })!;
+        return await process.StandardOutput.ReadToEndAsync();
+    }
+}
