@@ -41,7 +41,7 @@ missing_packages() {
         { has firewall-cmd && has dbus-daemon; } || printf ' firewalld dbus-daemon'
     fi
     { has ssh && has ssh-keygen; } || printf ' openssh-client'
-    for program in sudo csh fish zsh; do
+    for program in busybox sudo csh fish zsh; do
         has "$program" || printf ' %s' "$program"
     done
     # Exports are applied by their own engines.
