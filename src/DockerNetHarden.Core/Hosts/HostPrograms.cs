@@ -27,8 +27,10 @@ internal static partial class HostPrograms
         dnh_path=$V
         if [ -n "$dnh_multi" ] && [ "$dnh_path" -ef "$dnh_multi" ]; then dnh_version="$1 (nf_tables)"
         elif [ -n "$dnh_path4" ] && [ "$dnh_path" -ef "$dnh_path4" ]; then dnh_version=ip6${dnh_version4#ip}
-        else dnh_version=$("$dnh_path" --version 2>&1)
+        else dnh_version=$("$dnh_path" --version 2>&1) || dnh_version=
         fi
+        # An ip6tables that does not run is none: the IPv4 half does not need it.
+        if [ -z "$dnh_version" ] && [ "$1" = ip6tables ]; then dnh_path=; return; fi
         dnh_tool "$1" "$dnh_path" "$dnh_version"
         case $dnh_version in *nf_tables*) dnh_other=$1-legacy ;; *) dnh_other=$1-nft ;; esac
         dnh_find "$dnh_other-save"
@@ -81,7 +83,7 @@ internal static partial class HostPrograms
 
     // One process for all files. They are those of the network namespace of whoever opens them; /sys/class/net is not: a shell that entered a network namespace by
     // nsenter still has the other namespace's /sys. What does not exist is not printed.
-    private const string Files = """grep -s -e '' -- /dev/null /proc/net/dev /etc/resolv.conf /run/systemd/resolve/resolv.conf "$dnh_config" || :""";
+    private const string Files = """grep -a -s -e '' -- /dev/null /proc/net/dev /etc/resolv.conf /run/systemd/resolve/resolv.conf "$dnh_config" || :""";
 
     // One process for all that ip knows. busybox's has no -batch and is asked one by one. The client's address is sshd's, but a user can set the variable.
     private const string Addresses = """
@@ -144,7 +146,8 @@ internal static partial class HostPrograms
 
     /// <summary>The program that reads all that a snapshot needs, in independent sections; to be built.</summary>
     internal static ShellProgram Read() => new ShellProgram()
-        .Note("id", "V=$dnh_uid")
+        // Goes out at once: the first frame says that a shell is there.
+        .Section("id", """printf '%s\n' "$dnh_uid" """, subshell: false)
         .Do(FindTools)
         .Note("tools", "V=$dnh_tools")
         .Section("save4", "$S iptables-save -c", when: """[ -n "$dnh_path4" ] && command -v iptables-save >/dev/null""")
@@ -161,7 +164,7 @@ internal static partial class HostPrograms
         .Note("dockerd", "V=$dnh_dockerd", when: """[ -n "$dnh_dockerd" ]""")
         .Note("daemon-path", "V=$dnh_config")
         .Section("files", Files)
-        .Section("daemon", """$S cat "$dnh_config" """, when: """[ -e "$dnh_config" ] && ! [ -r "$dnh_config" ]""");
+        .Section("daemon", """$S cat "$dnh_config" """, when: """[ -e "$dnh_config" ] && ! { [ -f "$dnh_config" ] && { true <"$dnh_config"; } 2>/dev/null; }""");
 
     /// <summary>
     /// The program that writes: compares the premises, creates chains, runs the steps in order; a step that fails is the last one and those

@@ -61,10 +61,11 @@ internal sealed class TableChange(Ruleset rules, string table)
         var filled = all.Where(chain => chain.To?.Lines.Count > 0).Select(chain => chain.To!).ToList();
         var gone = all.Where(chain => chain.From is not null && chain.To is not { Lines.Count: > 0 }).Select(chain => chain.From!).ToList();
         var text = new StringBuilder().Append('*').Append(table).Append('\n');
-        // A declaration makes a chain, or flushes a live one: the whole refill is one transaction. Where nothing is ours yet, the chain is made by a command that
-        // fails if it is there after all: the transaction then carries its own premise.
-        foreach (var chain in filled)
-            text.Append(IsBare ? $"-N {chain.Name}\n" : $":{chain.Name} - [0:0]\n");
+        // A declaration makes a chain, or flushes a live one: the whole refill is one transaction.
+        if (!IsBare)
+            filled.ForEach(chain => text.Append(CultureInfo.InvariantCulture, $":{chain.Name} - [0:0]\n"));
+        else if (filled.Count > 0)
+            MakeOnBareTable(text, [.. filled.Select(chain => chain.Name)]);
         foreach (var line in filled.SelectMany(chain => chain.Lines).Select(line => line.Line))
             text.Append(CultureInfo.InvariantCulture, $"[{line.Packets}:{line.Bytes}] -A {line.Chain} {SaveTokenizer.Join(line.Tokens)}\n");
         foreach (var jump in delete)
@@ -78,6 +79,17 @@ internal sealed class TableChange(Ruleset rules, string table)
                 text.Append(CultureInfo.InvariantCulture, $"-X {chain.Name}\n");
         }
         return text.Append("COMMIT\n").ToString();
+    }
+
+    // Where nothing was ours, the transaction says so itself: -N fails where the chain is there after all, and all of it with that. A chain that this plan does not
+    // need is made and deleted again: another control that came since would want another plan.
+    private void MakeOnBareTable(StringBuilder text, HashSet<string> names)
+    {
+        var ours = Hook.All.Where(hook => string.Equals(hook.Table, table, StringComparison.Ordinal)).SelectMany(hook => RuleMark.Controls.Select(hook.ChainOf)).Distinct(StringComparer.Ordinal);
+        foreach (var name in ours.Where(name => !names.Contains(name)))
+            text.Append(CultureInfo.InvariantCulture, $"-N {name}\n-X {name}\n");
+        foreach (var name in names)
+            text.Append(CultureInfo.InvariantCulture, $"-N {name}\n");
     }
 
     // A chain to which somebody else jumps cannot be deleted.

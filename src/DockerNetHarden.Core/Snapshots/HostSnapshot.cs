@@ -16,7 +16,7 @@ public enum IptablesBackend
 
 /// <summary>The iptables commands to use on a host: absolute or plain names, for example <c>iptables-nft-restore</c>.</summary>
 /// <param name="Backend">The implementation.</param>
-/// <param name="Version">What <c>iptables --version</c> printed, for example <c>iptables v1.8.9 (nf_tables)</c>.</param>
+/// <param name="Version">What <c>iptables --version</c> prints, for example <c>iptables v1.8.9 (nf_tables)</c>; without the number where the host has no table that would say it.</param>
 /// <param name="Prefix4">The IPv4 command without suffix: <c>iptables</c>, <c>iptables-nft</c> or <c>iptables-legacy</c>.</param>
 /// <param name="Prefix6">The IPv6 command without suffix: <c>ip6tables</c>, <c>ip6tables-nft</c> or <c>ip6tables-legacy</c>; null where the host has none.</param>
 public sealed record IptablesTool(IptablesBackend Backend, string Version, string Prefix4, string? Prefix6);

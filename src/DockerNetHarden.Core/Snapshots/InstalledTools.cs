@@ -4,8 +4,8 @@ namespace DockerNetHarden.Snapshots;
 
 /// <summary>A command that a host has.</summary>
 /// <param name="Name">The name that it was looked for by.</param>
-/// <param name="Path">Where it is, as <c>command -v</c> says.</param>
-/// <param name="Version">The first line that <c>--version</c> printed.</param>
+/// <param name="Path">Where it is on PATH.</param>
+/// <param name="Version">What <c>--version</c> prints; without a number where only the implementation is known, for example <c>iptables (nf_tables)</c>.</param>
 public sealed partial record InstalledTool(string Name, string Path, string Version)
 {
     /// <summary>

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Planning;
@@ -28,13 +29,22 @@ public sealed class RollbackTests
         new PlanOptions { Force = true });
 
     [Fact]
+    public void What_a_plan_for_a_bare_host_only_asks_for_is_not_put_back()
+    {
+        var host = Planning.Snapshots.Host();
+        var bare = Plan.From(new MetadataAccess().Rules(), host);
+        Assert.Contains("-N DNH-CUSTOM\n-X DNH-CUSTOM\n", bare.Steps[^1].Restore, StringComparison.Ordinal);
+        Assert.Equal("4 mangle DNH-METADATA\n4 filter DNH-METADATA", RollbackArm.For(bare, new RollbackOptions(TimeSpan.FromSeconds(5))).Targets);
+    }
+
+    [Fact]
     public void It_names_the_chains_that_the_plan_changes()
     {
         var plan = Changes();
         var arm = RollbackArm.For(plan, new RollbackOptions(TimeSpan.FromSeconds(30)));
         Assert.Matches("^[0-9a-f]{32}$", arm.Id);
         Assert.NotEqual(arm.Id, RollbackArm.For(plan, new RollbackOptions(TimeSpan.FromSeconds(30))).Id);
-        var chains = plan.Steps.SelectMany(static step => Regex.Matches(step.Restore, "DNH-[A-Z-]*[A-Z]", RegexOptions.None, TimeSpan.FromSeconds(1)).Select(match => $"{(step.Family == Family.IPv4 ? 4 : 6)} {step.Table} {match.Value}")).Distinct().Order(StringComparer.Ordinal);
+        var chains = plan.Steps.SelectMany(static step => Regex.Matches(step.Restore, "(?<=-A |-I .*|-F )DNH-[A-Z-]*[A-Z]", RegexOptions.None, TimeSpan.FromSeconds(1)).Select(match => $"{(step.Family == Family.IPv4 ? 4 : 6)} {step.Table} {match.Value}")).Distinct().Order(StringComparer.Ordinal);
         Assert.Equal(chains, arm.Targets.Split('\n').SelectMany(static line => line.Split(' ')[2..].Select(chain => string.Join(' ', [.. line.Split(' ')[..2], chain]))).Order(StringComparer.Ordinal));
         Assert.NotEmpty(arm.Targets);
     }

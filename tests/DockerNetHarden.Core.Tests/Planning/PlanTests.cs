@@ -1,4 +1,5 @@
 using DockerNetHarden.Controls;
+using DockerNetHarden.Iptables;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
@@ -83,6 +84,16 @@ public sealed class PlanTests
         Assert.Empty(bare.Premises);
         Assert.All(bare.Steps, step => Assert.Contains("\n-N DNH-METADATA\n", step.Restore, StringComparison.Ordinal));
         Assert.All(bare.Steps, step => Assert.DoesNotContain("\n:", step.Restore, StringComparison.Ordinal));
+
+        // Another control that came since would want another plan, so its chain must not be there either.
+        Assert.Contains(bare.Steps, step => step.Table == "filter" && step.Restore.Contains("\n-N DNH-CUSTOM\n-X DNH-CUSTOM\n", StringComparison.Ordinal));
+        Assert.Equal(15, bare.Steps.Single(step => step.Table == "filter").Restore.Split('\n').Count(line => line.StartsWith("-N ", StringComparison.Ordinal)));
+        // A chain of Docker's is made before any step, so there it is compared first.
+        var without = Snapshots.Host();
+        without = without with { Rules = new Dictionary<Family, Ruleset> { [Family.IPv4] = without.Rules[Family.IPv4].WithRules("filter", "FORWARD", []).WithoutChain("filter", Hook.DockerUser) } };
+        var made = Plan.From([FirewallRule.Parse("-A DOCKER-USER -d 192.0.2.1/32 -j DROP")], without, new PlanOptions { CreateChain = true });
+        Assert.Single(made.NewChains);
+        Assert.Equal("", Assert.Single(made.Premises).Lines);
 
         // A second control in the same tables: they hold something of ours, so what was read is compared, and a refill is a declaration.
         var second = Plan.From(new InternalAccess().Rules(), Apply(Snapshots.Host(), bare));

@@ -17,7 +17,7 @@ public sealed class ReadingShellTests : IDisposable
         var hosts = new TheoryData<string, string>();
         foreach (var shell in new[] { "dash", "bash --posix", "busybox sh" })
         {
-            foreach (var layout in new[] { "Debian", "busybox's ip", "legacy" })
+            foreach (var layout in new[] { "Debian", "busybox's ip", "legacy", "no ip6tables", "odd files" })
                 hosts.Add(shell, layout);
             // busybox's sh has an ip of its own.
             if (shell is not "busybox sh")
@@ -43,25 +43,40 @@ public sealed class ReadingShellTests : IDisposable
         {
             "busybox's ip" => (["ip"], "/bin/busybox"),
             "legacy" => (["iptables", "iptables-save", "ip6tables", "ip6tables-save"], "/usr/sbin/xtables-legacy-multi"),
+            "no ip6tables" => (["ip6tables"], "/bin/false"),
             _ => (Array.Empty<string>(), ""),
         };
         foreach (var name in names)
             File.CreateSymbolicLink(Path.Combine(folder.FullName, name), program);
         var path = folder.FullName + ":/usr/sbin:/usr/bin:/sbin:/bin";
         // The program puts /usr/sbin and /sbin behind whatever PATH there is, so ip is hidden behind what is no program.
-        string[] hidden = layout is "no ip" ? ["unshare", "--mount", "sh", "-c", "mount --bind /dev/null /usr/sbin/ip && mount --bind /dev/null /usr/bin/ip && exec \"$@\"", "sh"] : [];
+        var hide = layout switch
+        {
+            "no ip" => "mount --bind /dev/null /usr/sbin/ip && mount --bind /dev/null /usr/bin/ip",
+            "odd files" => $"cp -a /etc/alternatives {folder.FullName} && mount -t tmpfs none /etc && cp -a {folder.FullName}/alternatives /etc && mkdir -p /etc/docker/daemon.json && printf 'nameserver 192.0.2.53\\n#\\000\\n' >/etc/resolv.conf",
+            _ => "true",
+        };
+        string[] hidden = ["unshare", "--mount", "sh", "-c", hide + " && exec \"$@\"", "sh"];
         await using var opened = new ProcessShell(space.Name, "ip", ["netns", "exec", space.Name, .. hidden, "env", "PATH=" + path, "SSH_CONNECTION=192.0.2.9 50000 192.0.2.5 22", .. shell.Split(' ')]);
         var snapshot = await new DockerHost(opened).ReadAsync(CancellationToken.None);
 
         var version = (await Version(tool)).Trim();
-        Assert.Equal(new IptablesTool(layout is "legacy" ? IptablesBackend.Legacy : IptablesBackend.Nft, version, "iptables", "ip6tables"), snapshot.Iptables);
+        Assert.Equal(new IptablesTool(layout is "legacy" ? IptablesBackend.Legacy : IptablesBackend.Nft, version, "iptables", layout is "no ip6tables" ? null : "ip6tables"), snapshot.Iptables);
         Assert.True(snapshot.Rules[Family.IPv4].HasChain("filter", "DOCKER-USER"));
-        Assert.Contains(Family.IPv6, snapshot.Rules.Keys);
+        Assert.Equal(layout is not "no ip6tables", snapshot.Rules.ContainsKey(Family.IPv6));
         Assert.True(snapshot.HasIPv6);
         Assert.Equal(["adm0", "idle0", "lo"], snapshot.Links.Order(StringComparer.Ordinal));
         Assert.Equal(Cidr.Parse("192.0.2.9"), snapshot.Session!.Client);
         Assert.Equal(22, snapshot.Session.ServerPort);
-        Assert.Empty(snapshot.Warnings);
+        if (layout is "odd files")
+        {
+            Assert.Contains("configuration file could not be read", Assert.Single(snapshot.Warnings), StringComparison.Ordinal);
+            Assert.Equal([Cidr.Parse("192.0.2.53")], snapshot.Resolvers);
+        }
+        else
+        {
+            Assert.Empty(snapshot.Warnings);
+        }
         if (layout is "no ip")
         {
             Assert.Empty(snapshot.Addresses);

@@ -55,16 +55,29 @@ public sealed record RollbackArm
     private static string Lines(IReadOnlyList<Target> targets) => string.Join('\n', targets.GroupBy(static target => (target.Family, target.Table)).Select(static table =>
         string.Create(CultureInfo.InvariantCulture, $"{(table.Key.Family == Family.IPv4 ? 4 : 6)} {table.Key.Table} {string.Join(' ', table.Select(static target => target.Chain))}")));
 
-    // A chain of ours that a restore text declares, makes, flushes, deletes, or to which it inserts or deletes the jump.
+    // A chain of ours that a restore text declares, makes, flushes, deletes, or to which it inserts or deletes the jump. One that is made and deleted at once is only
+    // asked for: it is none of the change's.
     private static IEnumerable<string> ChainsOf(string restore)
     {
-        foreach (var line in restore.Split('\n'))
+        var lines = restore.Split('\n');
+        for (var i = 0; i < lines.Length; i++)
         {
-            var words = line.StartsWith(':') ? [line[1..].Split(' ')[0]] : line.StartsWith("-N ", StringComparison.Ordinal) || line.StartsWith("-F ", StringComparison.Ordinal) || line.StartsWith("-X ", StringComparison.Ordinal)
-                ? [line[3..]]
-                : line.StartsWith("-I ", StringComparison.Ordinal) || line.StartsWith("-D ", StringComparison.Ordinal) ? line.Split(' ')[^1..] : [];
-            foreach (var word in words.Where(static word => word.StartsWith("DNH-", StringComparison.Ordinal)))
-                yield return word;
+            var line = lines[i];
+            if (line.StartsWith("-N ", StringComparison.Ordinal) && i + 1 < lines.Length && string.Equals(lines[i + 1], "-X " + line[3..], StringComparison.Ordinal))
+            {
+                i++;
+                continue;
+            }
+            var words = line.Split(' ');
+            string[] names = words[0] switch
+            {
+                [':', ..] => [words[0][1..]],
+                "-N" or "-F" or "-X" => [words[1]],
+                "-I" or "-D" => [words[^1]],
+                _ => [],
+            };
+            foreach (var name in names.Where(static name => name.StartsWith("DNH-", StringComparison.Ordinal)))
+                yield return name;
         }
     }
 }
