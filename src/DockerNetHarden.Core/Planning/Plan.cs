@@ -27,7 +27,8 @@ public sealed class Plan
     /// <summary>The transactions, in an order that is safe to stop at: what adds before what only removes.</summary>
     public IReadOnlyList<PlanStep> Steps { get; internal init; } = [];
 
-    /// <summary>What the live tables must still say when they are written. A table without anything of ours has none: its step fails where that is no longer so.</summary>
+    /// <summary>What the live tables must still say when they are written. A table without anything of ours needs none, unless Custom rules go in or others out: its step fails where
+    /// a chain that it makes is there after all.</summary>
     public IReadOnlyList<PlanPremise> Premises { get; internal init; } = [];
 
     /// <summary>Chains to make first.</summary>

@@ -114,9 +114,8 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
         _removed.AddRange(changes.Removed);
         warnings.AddRange(changes.Warnings);
         _steps.Add((new PlanStep(rules.Family, table, changes.Restore(), changes.Inverse()), changes.Added.Count > 0));
-        // Where nothing is ours, the step itself fails if that is no longer so: the table need not be read once more. A chain of Docker's is made before any step, so there
-        // it has to be known first.
-        if (!changes.IsBare || _newChains.Count > 0)
+        // What is ours and came since it was looked would be no part of a Prune, and a chain of Docker's is made before any step: there it has to be known first.
+        if (!changes.IsItsOwnPremise || options.Prune || _newChains.Count > 0)
             _premises.Add(new PlanPremise(rules.Family, table, changes.Ours));
     }
 

@@ -25,6 +25,12 @@ internal sealed class TableChange(Ruleset rules, string table)
     /// <summary>Whether nothing in the table is ours, or named like it.</summary>
     public bool IsBare => Ours.Length == 0;
 
+    /// <summary>
+    /// Whether the transaction can go without a premise: no line of ours can be lost, because -N would fail; and whatever other control came since is asked as it should be,
+    /// because a new jump goes to the head of its hook. Only Custom rules, which may ACCEPT, must not get there before another control's.
+    /// </summary>
+    public bool IsItsOwnPremise => IsBare && !Chains.Any(chain => chain.Control is "Custom");
+
     public bool IsEmpty => !_chains.Exists(chain => IsChanged(chain.Before, chain.After)) && _jumps.TrueForAll(jump => jump.Delete.Count + jump.Insert.Count == 0);
 
     public void Add(OurChain? before, OurChain after)
@@ -61,11 +67,10 @@ internal sealed class TableChange(Ruleset rules, string table)
         var filled = all.Where(chain => chain.To?.Lines.Count > 0).Select(chain => chain.To!).ToList();
         var gone = all.Where(chain => chain.From is not null && chain.To is not { Lines.Count: > 0 }).Select(chain => chain.From!).ToList();
         var text = new StringBuilder().Append('*').Append(table).Append('\n');
-        // A declaration makes a chain, or flushes a live one: the whole refill is one transaction.
-        if (!IsBare)
-            filled.ForEach(chain => text.Append(CultureInfo.InvariantCulture, $":{chain.Name} - [0:0]\n"));
-        else if (filled.Count > 0)
-            MakeOnBareTable(text, [.. filled.Select(chain => chain.Name)]);
+        // A declaration makes a chain, or flushes a live one: the whole refill is one transaction. Where nothing was ours -N makes it, which fails where it is there
+        // after all, and all of the transaction with it.
+        foreach (var chain in filled)
+            text.Append(IsBare ? $"-N {chain.Name}\n" : $":{chain.Name} - [0:0]\n");
         foreach (var line in filled.SelectMany(chain => chain.Lines).Select(line => line.Line))
             text.Append(CultureInfo.InvariantCulture, $"[{line.Packets}:{line.Bytes}] -A {line.Chain} {SaveTokenizer.Join(line.Tokens)}\n");
         foreach (var jump in delete)
@@ -79,17 +84,6 @@ internal sealed class TableChange(Ruleset rules, string table)
                 text.Append(CultureInfo.InvariantCulture, $"-X {chain.Name}\n");
         }
         return text.Append("COMMIT\n").ToString();
-    }
-
-    // Where nothing was ours, the transaction says so itself: -N fails where the chain is there after all, and all of it with that. A chain that this plan does not
-    // need is made and deleted again: another control that came since would want another plan.
-    private void MakeOnBareTable(StringBuilder text, HashSet<string> names)
-    {
-        var ours = Hook.All.Where(hook => string.Equals(hook.Table, table, StringComparison.Ordinal)).SelectMany(hook => RuleMark.Controls.Select(hook.ChainOf)).Distinct(StringComparer.Ordinal);
-        foreach (var name in ours.Where(name => !names.Contains(name)))
-            text.Append(CultureInfo.InvariantCulture, $"-N {name}\n-X {name}\n");
-        foreach (var name in names)
-            text.Append(CultureInfo.InvariantCulture, $"-N {name}\n");
     }
 
     // A chain to which somebody else jumps cannot be deleted.

@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Planning;
@@ -27,15 +26,6 @@ public sealed class RollbackTests
             },
         },
         new PlanOptions { Force = true });
-
-    [Fact]
-    public void What_a_plan_for_a_bare_host_only_asks_for_is_not_put_back()
-    {
-        var host = Planning.Snapshots.Host();
-        var bare = Plan.From(new MetadataAccess().Rules(), host);
-        Assert.Contains("-N DNH-CUSTOM\n-X DNH-CUSTOM\n", bare.Steps[^1].Restore, StringComparison.Ordinal);
-        Assert.Equal("4 mangle DNH-METADATA\n4 filter DNH-METADATA", RollbackArm.For(bare, new RollbackOptions(TimeSpan.FromSeconds(5))).Targets);
-    }
 
     [Fact]
     public void It_names_the_chains_that_the_plan_changes()

@@ -55,28 +55,19 @@ public sealed record RollbackArm
     private static string Lines(IReadOnlyList<Target> targets) => string.Join('\n', targets.GroupBy(static target => (target.Family, target.Table)).Select(static table =>
         string.Create(CultureInfo.InvariantCulture, $"{(table.Key.Family == Family.IPv4 ? 4 : 6)} {table.Key.Table} {string.Join(' ', table.Select(static target => target.Chain))}")));
 
-    // A chain of ours that a restore text declares, makes, flushes, deletes, or to which it inserts or deletes the jump. One that is made and deleted at once is only
-    // asked for: it is none of the change's.
+    // A chain of ours that a restore text declares, makes, flushes, deletes, or to which it inserts or deletes the jump.
     private static IEnumerable<string> ChainsOf(string restore)
     {
-        var lines = restore.Split('\n');
-        for (var i = 0; i < lines.Length; i++)
+        foreach (var words in restore.Split('\n').Select(static line => line.Split(' ')))
         {
-            var line = lines[i];
-            if (line.StartsWith("-N ", StringComparison.Ordinal) && i + 1 < lines.Length && string.Equals(lines[i + 1], "-X " + line[3..], StringComparison.Ordinal))
+            var name = words[0] switch
             {
-                i++;
-                continue;
-            }
-            var words = line.Split(' ');
-            string[] names = words[0] switch
-            {
-                [':', ..] => [words[0][1..]],
-                "-N" or "-F" or "-X" => [words[1]],
-                "-I" or "-D" => [words[^1]],
-                _ => [],
+                [':', ..] => words[0][1..],
+                "-N" or "-F" or "-X" => words[1],
+                "-I" or "-D" => words[^1],
+                _ => "",
             };
-            foreach (var name in names.Where(static name => name.StartsWith("DNH-", StringComparison.Ordinal)))
+            if (name.StartsWith("DNH-", StringComparison.Ordinal))
                 yield return name;
         }
     }
