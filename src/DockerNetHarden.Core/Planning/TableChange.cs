@@ -11,6 +11,9 @@ internal sealed class TableChange(Ruleset rules, string table)
     private readonly List<(OurChain? Before, OurChain After)> _chains = [];
     private readonly List<JumpPlan> _jumps = [];
 
+    // Only where something changes: a table can have thousands of lines.
+    private string? _ours;
+
     public IReadOnlyList<OurChain> Chains => [.. _chains.Select(chain => chain.After)];
 
     public List<RuleLine> Added { get; } = [];
@@ -20,7 +23,7 @@ internal sealed class TableChange(Ruleset rules, string table)
     public List<string> Warnings { get; } = [];
 
     /// <summary>The lines of the table in which our prefix stands, each ended by a newline.</summary>
-    public string Ours { get; } = string.Concat(rules.Lines(table).Where(line => line.Contains(Hook.Prefix, StringComparison.Ordinal)).Select(line => line + "\n"));
+    public string Ours => _ours ??= string.Concat(rules.Lines(table).Where(line => line.Contains(Hook.Prefix, StringComparison.Ordinal)).Select(line => line + "\n"));
 
     /// <summary>Whether nothing in the table is ours, or named like it.</summary>
     public bool IsBare => Ours.Length == 0;

@@ -4,6 +4,7 @@ using DockerNetHarden.Hosts;
 
 namespace DockerNetHarden.Core.Tests.Hosts;
 
+[Collection(TimedCollection.Name)]
 public sealed class ProcessShellTests
 {
     public static TheoryData<string> Shells => ShellFacts.Shells();

@@ -59,6 +59,13 @@ internal static class ShellFacts
     }
 }
 
+/// <summary>Tests that measure time run after the others, one by one: beside them a continuation can wait seconds for a thread.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class TimedCollection
+{
+    public const string Name = "timed";
+}
+
 /// <summary>A folder that is gone after the test.</summary>
 internal sealed class TemporaryFolder : IDisposable
 {

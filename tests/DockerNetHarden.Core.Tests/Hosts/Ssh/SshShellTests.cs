@@ -5,6 +5,7 @@ using DockerNetHarden.Hosts.Ssh;
 namespace DockerNetHarden.Core.Tests.Hosts.Ssh;
 
 /// <summary>What is made of ssh's words and ends. A script plays ssh; its words are those that OpenSSH 9.2 was seen to say.</summary>
+[Collection(TimedCollection.Name)]
 public sealed class SshShellTests : IDisposable
 {
     private readonly TemporaryFolder folder = new();
