@@ -13,7 +13,7 @@ internal static partial class HostPrograms
     // implementation is looked at only where it may hold rules. Legacy tables that were ever used are listed; who may not read the list asks iptables-legacy-save.
     // A kernel without IPv6 has no /proc/net/if_inet6: there is nothing to read then, and ip6tables would only complain.
     private const string FindTools = """
-        dnh_tools= dnh_other4= dnh_other6= dnh_path4= dnh_version4=
+        dnh_tools= dnh_path4= dnh_path6= dnh_other6=
         dnh_tool() {
         dnh_tools="$dnh_tools$1	$2	$3
         "
@@ -21,7 +21,7 @@ internal static partial class HostPrograms
         dnh_find xtables-nft-multi
         dnh_multi=$V
         dnh_look() {
-        dnh_other=
+        dnh_path= dnh_other=
         dnh_find "$1"
         [ -n "$V" ] || return 0
         dnh_path=$V
@@ -43,9 +43,7 @@ internal static partial class HostPrograms
         }
         dnh_look iptables /proc/net/ip_tables_names
         dnh_path4=$dnh_path dnh_version4=$dnh_version dnh_other4=$dnh_other
-        dnh_path=
-        [ ! -e /proc/net/if_inet6 ] || dnh_look ip6tables /proc/net/ip6_tables_names
-        [ -z "$dnh_path" ] || dnh_other6=$dnh_other
+        if [ -e /proc/net/if_inet6 ]; then dnh_look ip6tables /proc/net/ip6_tables_names; dnh_path6=$dnh_path dnh_other6=$dnh_other; fi
         """;
 
     // dockerd can be told its DNS servers, or another configuration file, on its command line. It is the one of this network namespace: a
@@ -151,7 +149,7 @@ internal static partial class HostPrograms
         .Do(FindTools)
         .Note("tools", "V=$dnh_tools")
         .Section("save4", "$S iptables-save -c", when: """[ -n "$dnh_path4" ] && command -v iptables-save >/dev/null""")
-        .Section("save6", "$S ip6tables-save -c", when: """[ -n "$dnh_path" ] && command -v ip6tables-save >/dev/null""")
+        .Section("save6", "$S ip6tables-save -c", when: """[ -n "$dnh_path6" ] && command -v ip6tables-save >/dev/null""")
         // The legacy save commands read /proc/net/ip_tables_names and create no table; `iptables-legacy -S` would.
         .Section("save4-nft", "$S iptables-nft-save -c", when: """[ "$dnh_other4" = iptables-nft ]""")
         .Section("save6-nft", "$S ip6tables-nft-save -c", when: """[ "$dnh_other6" = ip6tables-nft ]""")

@@ -14,7 +14,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
     private readonly List<NewChain> _newChains = [];
 
     // Each line of ours is parsed, so once only; a host can have thousands.
-    private readonly Dictionary<Family, IReadOnlyList<OurChain>> _existing = host.Rules.ToDictionary(rules => rules.Key, rules => (IReadOnlyList<OurChain>)[.. OurChain.ReadAll(rules.Value)]);
+    private readonly List<OurChain> _existing = [.. host.Rules.Values.SelectMany(OurChain.ReadAll)];
     private int _unchanged;
     private bool _removing;
 
@@ -41,7 +41,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
     }
 
     /// <summary>The plan of a host that is as desired: with what keeps these rules from acting.</summary>
-    public Plan MakeEmpty(IReadOnlyList<FirewallRule> literal, IReadOnlyList<string> vanishing) => Make(RulePresence.OfResolved(literal, host, [.. _existing.Values.SelectMany(chains => chains)]), vanishing);
+    public Plan MakeEmpty(IReadOnlyList<FirewallRule> literal, IReadOnlyList<string> vanishing) => Make(RulePresence.OfResolved(literal, host, _existing), vanishing);
 
     /// <summary>The plan of all that was found to be done.</summary>
     private Plan Make(IReadOnlyList<string> problems, IReadOnlyList<string> vanishing) => new(host)
@@ -60,7 +60,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
 
     private void BuildFamily(Ruleset rules, IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<OurLine, bool> keepsLine)
     {
-        var existing = _existing[rules.Family];
+        var existing = _existing.FindAll(chain => chain.Family == rules.Family);
         var places = existing.Select(chain => (chain.Hook, chain.Control)).Concat(literal.Select(rule => (rule.Hook, rule.Control))).ToHashSet();
         // mangle first: the half of a block that Docker never touches stands before the other is looked at.
         foreach (var table in new[] { "mangle", "raw", "filter" })
@@ -68,7 +68,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
             var changes = new TableChange(rules, table);
             foreach (var (hook, control) in places.Where(place => string.Equals(place.Hook.Table, table, StringComparison.Ordinal)).OrderBy(place => place.Hook.ChainOf(place.Control), StringComparer.Ordinal))
             {
-                var before = existing.FirstOrDefault(chain => chain.Hook == hook && string.Equals(chain.Control, control, StringComparison.Ordinal));
+                var before = existing.Find(chain => chain.Hook == hook && string.Equals(chain.Control, control, StringComparison.Ordinal));
                 var empty = new OurChain(rules.Family, hook, control, []);
                 var after = Compose(before ?? empty, [.. literal.Where(rule => rule.Hook == hook && string.Equals(rule.Control, control, StringComparison.Ordinal))], keeps, keepsLine);
                 changes.Add(before, after);
@@ -129,7 +129,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
 
     private List<string> Vanishing(IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<RuleMark, bool> named)
     {
-        var marks = _existing.Values.SelectMany(chains => chains).SelectMany(chain => chain.Lines).Select(line => line.Mark).OfType<RuleMark>().ToHashSet();
+        var marks = _existing.SelectMany(chain => chain.Lines).Select(line => line.Mark).OfType<RuleMark>().ToHashSet();
         return [.. marks.Select(mark => mark.Control).Distinct(StringComparer.Ordinal).Where(control =>
             !literal.Any(rule => string.Equals(rule.Control, control, StringComparison.Ordinal))
             && marks.Where(mark => string.Equals(mark.Control, control, StringComparison.Ordinal)).All(mark => !keeps(mark) && !named(mark)))];

@@ -41,9 +41,10 @@ internal sealed class FleetRun(LabFleet fleet, string? program = null) : IAsyncD
 
     public Task ApplyAsync(
         IReadOnlyList<FleetHost> hosts, IReadOnlyList<FirewallRule> rules, int throttle = 32, RollbackOptions? rollback = null, PlanOptions? options = null, CancellationToken stop = default) =>
-        Fleet.ApplyAsync(hosts, snapshot => Plan.From(rules, snapshot, options), throttle, Sink, stop, rollback);
+        ApplyAsync(hosts, snapshot => Plan.From(rules, snapshot, options), throttle, rollback, stop);
 
-    public Task ApplyAsync(IReadOnlyList<FleetHost> hosts, Func<HostSnapshot, Plan> planner) => Fleet.ApplyAsync(hosts, planner, 1, Sink, CancellationToken.None);
+    public Task ApplyAsync(IReadOnlyList<FleetHost> hosts, Func<HostSnapshot, Plan> planner, int throttle = 32, RollbackOptions? rollback = null, CancellationToken stop = default) =>
+        Fleet.ApplyAsync(hosts, planner, throttle, Sink, stop, rollback);
 
     public async ValueTask DisposeAsync()
     {

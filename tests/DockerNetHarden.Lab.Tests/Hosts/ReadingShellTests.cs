@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
@@ -60,7 +59,7 @@ public sealed class ReadingShellTests : IDisposable
         await using var opened = new ProcessShell(space.Name, "ip", ["netns", "exec", space.Name, .. hidden, "env", "PATH=" + path, "SSH_CONNECTION=192.0.2.9 50000 192.0.2.5 22", .. shell.Split(' ')]);
         var snapshot = await new DockerHost(opened).ReadAsync(CancellationToken.None);
 
-        var version = (await Version(tool)).Trim();
+        var version = space.Run(tool, "--version").Trim();
         Assert.Equal(new IptablesTool(layout is "legacy" ? IptablesBackend.Legacy : IptablesBackend.Nft, version, "iptables", layout is "no ip6tables" ? null : "ip6tables"), snapshot.Iptables);
         Assert.True(snapshot.Rules[Family.IPv4].HasChain("filter", "DOCKER-USER"));
         Assert.Equal(layout is not "no ip6tables", snapshot.Rules.ContainsKey(Family.IPv6));
@@ -85,11 +84,5 @@ public sealed class ReadingShellTests : IDisposable
         }
         Assert.Contains(new HostAddress("adm0", Cidr.Parse("192.0.2.5")), snapshot.Addresses);
         Assert.Equal("adm0", snapshot.Session.Link);
-    }
-
-    private static async Task<string> Version(string tool)
-    {
-        using var process = Process.Start(new ProcessStartInfo(tool, ["--version"]) { RedirectStandardOutput = true, UseShellExecute = false })!;
-        return await process.StandardOutput.ReadToEndAsync();
     }
 }
