@@ -1,12 +1,16 @@
 #!/bin/sh
-# Builds, tests and shows DockerNetHarden: ./build.sh [build|test|demo|cli|clean]
+# Builds, tests and shows DockerNetHarden: ./build.sh [build|test|demo|engines|cli|clean]
 # The last line of `test` is always "N passed, N failed, N skipped"; its exit code is 0 only if nothing failed.
 set -eu
 cd "$(dirname "$0")"
+# Debian keeps dockerd, iptables and debootstrap in sbin, which is not on everybody's PATH.
+PATH=$PATH:/usr/sbin:/sbin
 
 configuration=Release
 results=out/test-results
 tools=out/tools
+# Where the lab looks for engines (src/DockerNetHarden.Lab: LabEngine).
+engines=${DNH_LAB_ENGINES:-out/engines}
 
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 POWERSHELL_TELEMETRY_OPTOUT=1 POWERSHELL_UPDATECHECK=Off
 if [ "${CI:-}" = true ]; then
@@ -51,11 +55,9 @@ missing_packages() {
     [ "${CI:-}" != true ] || has cloud-init || printf ' cloud-init'
 }
 
-# As root on Debian and its like the lab's packages are installed; elsewhere its tests skip and say so.
+# As root on Debian and its like the packages named are installed; elsewhere the tests that need them skip and say so.
 install_packages() {
-    # Debian keeps these in sbin, which is not on everybody's PATH.
-    PATH=$PATH:/usr/sbin:/sbin
-    packages=$(missing_packages)
+    packages=$*
     [ -n "$packages" ] || return 0
     if [ "$(id -u)" != 0 ] || ! has apt-get; then
         loud "NOT INSTALLED:$packages. The tests on a real kernel will be skipped. Install them, and run this as root"
@@ -174,7 +176,8 @@ build() {
 
 run_tests() {
     mkdir -p out
-    install_packages
+    # shellcheck disable=SC2046 # The packages are words.
+    install_packages $(missing_packages)
     rm -rf "$results"
     mkdir -p "$results"
     # Without a build there is nothing to test: a failure that is counted like any other.
@@ -183,6 +186,7 @@ run_tests() {
         run_xunit DockerNetHarden.Tests
         run_xunit DockerNetHarden.Cli.Tests
         run_xunit DockerNetHarden.Lab.Tests
+        report_engines
         pwsh=$(find_pwsh)
         if [ -z "$pwsh" ]; then
             loud "THE PESTER SUITE DID NOT RUN: there is no pwsh on the PATH, and 'dotnet tool install PowerShell' failed (see out/pwsh-install.log)"
@@ -199,9 +203,90 @@ run_tests() {
     [ "$failed" -eq 0 ]
 }
 
+# The Debian suites whose engines the lab runs beside this machine's (LabEngine.All), and what each has to have.
+engine_suites='trixie sid'
+engine_packages=docker.io,docker-cli,iptables,nftables,iproute2,ipset,conntrack,netcat-openbsd,curl,busybox-static,openssh-server,sudo,procps,kmod
+
+# The upstream version of package $2 in the engine $1.
+engine_version() {
+    dpkg-query --admindir="$engines/$1/var/lib/dpkg" -W -f '${Version}' "$2" 2>/dev/null | sed 's/^[0-9]*://; s/[-+].*//'
+}
+
+engine_line() {
+    printf '%s: Docker %s, iptables %s, nft %s' "$1" "$(engine_version "$1" docker.io)" "$(engine_version "$1" iptables)" "$(engine_version "$1" nftables)"
+}
+
+# A Debian in a folder, under its name only when it is whole.
+make_engine() {
+    new=$engines/$1.new
+    remove_engine "$1.new"
+    if debootstrap --variant=minbase --include="$engine_packages" "$1" "$new" </dev/null >"$engines/$1.log" 2>&1; then
+        rm -rf "$new"/var/cache/apt/archives/*.deb "$new"/var/lib/apt/lists/*
+        mv "$new" "$engines/$1"
+    else
+        loud "THE ENGINE OF $1 WAS NOT MADE (see $engines/$1.log): $(tail -n 1 "$engines/$1.log"). Its tests will be skipped"
+        remove_engine "$1.new"
+        return 1
+    fi
+}
+
+# debootstrap mounts /proc and /sys while it works, and leaves them if it is cut short.
+remove_engine() {
+    for mounted in proc sys; do
+        umount -l "$engines/$1/$mounted" 2>/dev/null || :
+    done
+    rm -rf --one-file-system "${engines:?}/$1"
+}
+
+# Prepares the engines that are not there yet, side by side. Fails if one could not be made; the others are used all the same.
+prepare_engines() {
+    mkdir -p "$engines"
+    missing=
+    for suite in $engine_suites; do
+        [ -d "$engines/$suite" ] || missing="$missing $suite"
+    done
+    if [ -n "$missing" ]; then
+        has debootstrap || install_packages debootstrap
+        if [ "$(id -u)" != 0 ] || ! has debootstrap; then
+            fail "engines are made with debootstrap, as root: install the package debootstrap, and run this as root."
+        fi
+        say "Preparing the engines of$missing"
+        jobs=
+        for suite in $missing; do
+            make_engine "$suite" &
+            jobs="$jobs $!"
+        done
+        code=0
+        for job in $jobs; do
+            wait "$job" || code=1
+        done
+    fi
+    for suite in $engine_suites; do
+        [ ! -d "$engines/$suite" ] || say "$(engine_line "$suite")"
+    done
+    return "${code:-0}"
+}
+
+# What the lab's tests ran on: the name of such a test ends with its engine in brackets (LabTestCase).
+report_engines() {
+    [ -f "$results/DockerNetHarden.Lab.Tests.trx" ] || return 0
+    for suite in $engine_suites; do
+        if [ -d "$engines/$suite" ]; then
+            say "$(engine_line "$suite")"
+        else
+            loud "THE ENGINE OF $suite WAS NOT TESTED: ./build.sh engines makes it"
+        fi
+    done
+    sed -n 's/.*<UnitTestResult .*testName="[^"]*\[\(Docker [^]]*\)\]".* outcome="\([A-Za-z]*\)".*/\1|\2/p' "$results/DockerNetHarden.Lab.Tests.trx" | sort | uniq -c |
+        while read -r count rest; do
+            say "On ${rest%|*}: $count $(printf %s "${rest##*|}" | tr '[:upper:]' '[:lower:]')"
+        done
+}
+
 demo() {
     mkdir -p out
-    install_packages
+    # shellcheck disable=SC2046 # The packages are words.
+    install_packages $(missing_packages)
     # Without the test projects: somebody is waiting to see it.
     build src/DockerNetHarden src/DockerNetHarden.Lab
     pwsh=$(find_pwsh)
@@ -227,6 +312,10 @@ cli() {
 }
 
 clean() {
+    engines=out/engines
+    for engine in "$engines"/*/; do
+        [ ! -d "$engine" ] || remove_engine "$(basename "$engine")"
+    done
     rm -rf out TestResults src/*/bin src/*/obj tests/*/bin tests/*/obj benchmarks/*/bin benchmarks/*/obj
 }
 
@@ -234,7 +323,8 @@ case "${1:-build}" in
     build) build DockerNetHarden.sln ;;
     test) run_tests ;;
     demo) demo ;;
+    engines) prepare_engines ;;
     cli) cli ;;
     clean) clean ;;
-    *) fail "'$1' is no task; the tasks are build, test, demo, cli and clean." ;;
+    *) fail "'$1' is not a task; the tasks are build, test, demo, engines, cli and clean." ;;
 esac

@@ -14,6 +14,10 @@ internal static class CommandLine
 {
     private static readonly Option<string?> Name = new("--name") { Description = "The lab; may be left out where there is only one." };
     private static readonly Option<LabBackend> Backend = new("--backend") { Description = "Which iptables the lab's Docker writes with.", DefaultValueFactory = _ => LabBackend.Nft };
+    private static readonly Option<string> Engine = new("--engine")
+    {
+        Description = "Which Docker engine the lab has: this machine's, or one that './build.sh engines' made.", DefaultValueFactory = _ => LabEngine.Machine.Name,
+    };
     private static readonly Option<bool> Json = new("--json") { Description = "Print JSON." };
 
     public static RootCommand Build() => new("A throwaway Docker host in network namespaces: raised in about a second, asked with real packets, gone without a trace.")
@@ -25,14 +29,17 @@ internal static class CommandLine
     {
         var netfilter = new Option<string?>("--br-netfilter") { Description = "Whether packets between containers of one bridge pass iptables; the kernel's default where it is left out." };
         netfilter.AcceptOnlyFromAmong("on", "off");
+        var ipv6 = new Option<bool>("--ipv6") { Description = "Services outside and the host's uplink have IPv6 too." };
         var owner = new Option<int?>("--owner") { Description = "The process that the lab belongs to: when it is gone, the next lab to be raised takes this one down. 0 is nobody. Default: the process that called this one." };
-        var command = new Command("up", "Raises a lab and says how to reach it.") { Name, Backend, netfilter, owner, Json };
+        var command = new Command("up", "Raises a lab and says how to reach it.") { Name, Engine, Backend, netfilter, ipv6, owner, Json };
         command.SetAction(async (arguments, stop) =>
         {
             var lab = await LabHost.RaiseAsync(new LabOptions
             {
                 Name = arguments.GetValue(Name),
+                Engine = LabEngine.Parse(arguments.GetValue(Engine)!),
                 Backend = arguments.GetValue(Backend),
+                Ipv6 = arguments.GetValue(ipv6),
                 BridgeNetfilter = arguments.GetValue(netfilter) is { } set ? set == "on" : null,
                 Owner = arguments.GetValue(owner) ?? Native.ParentProcess(),
             }, stop).ConfigureAwait(false);
@@ -184,7 +191,8 @@ internal static class CommandLine
         var host = new Option<string>("--host") { Required = true };
         var outside = new Option<string>("--outside") { Required = true };
         var control = new Option<string>("--control") { Required = true };
-        var command = new Command("serve", "The lab's services; started by up.") { host, outside, control };
+        var ipv6 = new Option<bool>("--ipv6");
+        var command = new Command("serve", "The lab's services; started by up.") { host, outside, control, ipv6 };
         command.Hidden = true;
         command.SetAction(async (arguments, stop) =>
         {
@@ -194,7 +202,7 @@ internal static class CommandLine
                 context.Cancel = true;
                 ending.Cancel();
             });
-            await new ServiceProcess(arguments.GetRequiredValue(host), arguments.GetRequiredValue(outside), arguments.GetRequiredValue(control)).RunAsync(ending.Token).ConfigureAwait(false);
+            await new ServiceProcess(arguments.GetRequiredValue(host), arguments.GetRequiredValue(outside), arguments.GetRequiredValue(control), arguments.GetValue(ipv6)).RunAsync(ending.Token).ConfigureAwait(false);
             return 0;
         });
         return command;

@@ -13,7 +13,7 @@ public sealed partial class LabHost
     }
 
     internal async Task<LabDescription> DescribeAsync(CancellationToken stop) => new(
-        Name, Backend, Iptables, Folder, new LabNamespaces(HostNamespace, OutsideNamespace), DockerSocket, DockerHost, new LabPids(state.Dockerd.Pid, state.Services.Pid),
+        Name, Engine.Name, Backend, Iptables, Folder, new LabNamespaces(HostNamespace, OutsideNamespace), DockerSocket, DockerHost, new LabPids(state.Dockerd.Pid, state.Services.Pid),
         Shell, Image, await HostAddressesAsync(stop).ConfigureAwait(false), await ContainersAsync(stop).ConfigureAwait(false), LabAddresses.Services,
         RaisedIn.TotalMilliseconds);
 }

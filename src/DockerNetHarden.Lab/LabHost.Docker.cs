@@ -18,7 +18,7 @@ public sealed partial class LabHost
     {
         ArgumentNullException.ThrowIfNull(options);
         List<string> arguments = ["run", "--detach", "--name", options.Name, "--hostname", options.Name, "--network", options.Network];
-        arguments.AddRange(MountedFolders.Where(Directory.Exists).SelectMany(path => (string[])["--volume", $"{path}:{path}:ro"]));
+        arguments.AddRange(MountedFolders.Where(path => Directory.Exists(OnHost(path))).SelectMany(path => (string[])["--volume", $"{path}:{path}:ro"]));
         arguments.AddRange(options.Publish.SelectMany(port => (string[])["--publish", port]));
         arguments.AddRange(options.Dns.SelectMany(server => (string[])["--dns", server]));
         arguments.AddRange(options.AddCapabilities.SelectMany(capability => (string[])["--cap-add", capability]));
@@ -37,6 +37,9 @@ public sealed partial class LabHost
         DockerAsync(["network", "create", .. bridge is null ? (string[])[] : ["--opt", "com.docker.network.bridge.name=" + bridge], .. arguments ?? [], name], stop);
 
     public Task RemoveNetworkAsync(string name, CancellationToken stop = default) => DockerAsync(["network", "rm", name], stop);
+
+    /// <summary>Makes the outside know the way to a subnet behind the host, as the network around a host with routed containers does.</summary>
+    public Task RouteAsync(string subnet, CancellationToken stop = default) => LabNetwork.RouteAsync(Name, subnet, stop);
 
     public async Task<LabContainer> ContainerAsync(string name, CancellationToken stop = default) =>
         (await InspectAsync([name], stop).ConfigureAwait(false))[0];
@@ -68,7 +71,7 @@ public sealed partial class LabHost
     /// <summary>Starts dockerd and waits until it answers.</summary>
     public async Task StartDockerAsync(CancellationToken stop = default)
     {
-        string[] arguments = [.. Shell, "dockerd", "--config-file", folder.In("daemon.json"),
+        string[] arguments = ["dockerd", "--config-file", folder.In("daemon.json"),
             "--containerd-namespace", "dnh-" + Name, "--containerd-plugins-namespace", "dnh-" + Name + "-plugins"];
         // dockerd looks iptables up on its PATH; the host's own keeps what the distribution chose.
         Dictionary<string, string> environment = new(StringComparer.Ordinal);
@@ -76,12 +79,18 @@ public sealed partial class LabHost
             environment["DBUS_SYSTEM_BUS_ADDRESS"] = SystemBus;
         if (Backend == LabBackend.Legacy)
             environment["PATH"] = LegacyPrograms() + ":" + System.Environment.GetEnvironmentVariable("PATH");
-        Save(state with { Dockerd = await ProcessRun.StartDetachedAsync(arguments, folder.DockerLog, environment, stop).ConfigureAwait(false) });
+        Save(state with { Dockerd = await StartOnHostAsync(arguments, folder.DockerLog, environment, stop).ConfigureAwait(false) });
         await WaitAsync("dockerd", token => DockerPing.AnswersAsync(DockerSocket, token), folder.DockerLog, () => state.Dockerd, stop).ConfigureAwait(false);
     }
 
     private async Task<string> DockerAsync(IReadOnlyList<string> arguments, CancellationToken stop) =>
-        (await ProcessRun.RunAsync(["docker", "-H", DockerHost, .. arguments], stop).ConfigureAwait(false)).OrThrow().Trim();
+        (await ProcessRun.RunAsync([.. DockerCommand, .. arguments], stop).ConfigureAwait(false)).OrThrow().Trim();
+
+    // The docker command of the engine's own release knows what its engine knows.
+    private IReadOnlyList<string> DockerCommand => state.Init == ProcessMark.Nobody ? ["docker", "-H", DockerHost] : [.. Shell, "docker", "-H", DockerHost];
+
+    /// <summary>Where this machine sees a file of the host.</summary>
+    private string OnHost(string path) => (Engine.Root ?? "") + path;
 
     private async Task ConfigureDockerAsync(LabOptions options, CancellationToken stop)
     {
@@ -102,7 +111,7 @@ public sealed partial class LabHost
         if (options.AddressPools.Count > 0)
             settings["default-address-pools"] = new JsonArray([.. options.AddressPools.Select(pool => new JsonObject { ["base"] = pool, ["size"] = 24 })]);
         // Engines to 23 keep a key in /etc/docker unless told otherwise; later ones have none and refuse the setting.
-        var version = (await ProcessRun.RunAsync(["dockerd", "--version"], stop).ConfigureAwait(false)).OrThrow();
+        var version = (await ExecAsync(["dockerd", "--version"], stop: stop).ConfigureAwait(false)).OrThrow();
         if (DockerVersion().Match(version) is { Success: true } match && int.Parse(match.Groups["major"].ValueSpan, CultureInfo.InvariantCulture) <= 23)
             settings["deprecated-key-path"] = folder.In("key.json");
         await File.WriteAllTextAsync(folder.In("daemon.json"), settings.ToJsonString(), stop).ConfigureAwait(false);
@@ -117,7 +126,7 @@ public sealed partial class LabHost
         foreach (var name in (string[])["iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore"])
         {
             var legacy = name.Replace("tables", "tables-legacy", StringComparison.Ordinal);
-            File.CreateSymbolicLink(Path.Combine(programs, name), FindProgram(legacy) ?? throw new LabException($"{legacy} is missing; Debian's package iptables has it."));
+            File.CreateSymbolicLink(Path.Combine(programs, name), FindProgram(legacy, Engine.Root) ?? throw new LabException($"{legacy} is missing; Debian's package iptables has it."));
         }
         return programs;
     }
@@ -154,6 +163,9 @@ public sealed partial class LabHost
     [GeneratedRegex("version (?<major>[0-9]+)\\.", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex DockerVersion();
 
+    // Docker says a number of the host's own PID namespace.
+    private int OnMachine(int pid) => pid == 0 || state.Init == ProcessMark.Nobody ? pid : ProcessMark.Inside(state.Init, pid)?.Pid ?? 0;
+
     private async Task<IReadOnlyList<LabContainer>> InspectAsync(IReadOnlyList<string> names, CancellationToken stop)
     {
         const string Format = "{{.Name}} {{.State.Pid}}{{range $name, $network := .NetworkSettings.Networks}} {{$name}},{{$network.IPAddress}},{{$network.Gateway}}{{end}}";
@@ -161,7 +173,7 @@ public sealed partial class LabHost
         return [.. lines.Select(line => line.Split(' ')).Select(parts =>
         {
             var network = parts.Length > 2 ? parts[2].Split(',') : ["none", "", ""];
-            return new LabContainer(parts[0].TrimStart('/'), int.Parse(parts[1], CultureInfo.InvariantCulture), network[0], network[1], network[2]);
+            return new LabContainer(parts[0].TrimStart('/'), OnMachine(int.Parse(parts[1], CultureInfo.InvariantCulture)), network[0], network[1], network[2]);
         })];
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using DockerNetHarden.Lab.Linux;
@@ -12,6 +13,8 @@ namespace DockerNetHarden.Lab;
 /// </summary>
 public sealed partial class LabHost : IAsyncDisposable
 {
+    private static readonly Dictionary<string, string> NoVariables = new(StringComparer.Ordinal);
+
     private readonly LabFolder folder;
     private readonly bool owned;
     private LabState state;
@@ -40,8 +43,13 @@ public sealed partial class LabHost : IAsyncDisposable
     /// <summary>The value of DOCKER_HOST for this lab.</summary>
     public string DockerHost => folder.DockerHost;
 
-    /// <summary>The arguments that enter the host's namespace; a command's arguments follow.</summary>
-    public IReadOnlyList<string> Shell => ["nsenter", "--net=/run/netns/" + HostNamespace, "--"];
+    /// <summary>The engine of the host, and with it its userland.</summary>
+    public LabEngine Engine => LabEngine.Parse(state.Engine);
+
+    /// <summary>The arguments that enter the host: its network namespace and, where it has a userland of its own, that; a command's arguments follow.</summary>
+    public IReadOnlyList<string> Shell => state.Init == ProcessMark.Nobody
+        ? ["nsenter", "--net=/run/netns/" + HostNamespace, "--"]
+        : ["nsenter", "--net=/run/netns/" + HostNamespace, "--target", state.Init.Pid.ToString(CultureInfo.InvariantCulture), "--mount", "--uts", "--pid", "--"];
 
     /// <summary>How long the lab took to be raised; zero where it was raised by another process.</summary>
     public TimeSpan RaisedIn { get; private set; }
@@ -60,7 +68,7 @@ public sealed partial class LabHost : IAsyncDisposable
     public static async Task<LabHost> RaiseAsync(LabOptions options, CancellationToken stop = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (WhyUnavailable() is { } reason)
+        if ((WhyUnavailable() ?? options.Engine.WhyUnavailable()) is { } reason)
             throw new LabException($"A lab cannot be raised here: it {reason}. Run as root on Linux with Debian's docker.io, iptables, iproute2 and util-linux, or their like.");
         var clock = Stopwatch.StartNew();
         var lab = new LabHost(await ClaimAsync(options, stop).ConfigureAwait(false), owned: true) { SystemBus = options.SystemBus };
@@ -127,7 +135,7 @@ public sealed partial class LabHost : IAsyncDisposable
         var claimed = new LabFolder(name);
         if (Directory.Exists(claimed.Path))
             throw new LabException($"There is a lab '{name}' already. Take it down (dnh-lab down --name {name}), or give this one another name.");
-        var initial = new LabState(name, options.Backend, owner, ProcessMark.Nobody, ProcessMark.Nobody, options.LiveRestore, Directory.Exists("/run/docker"));
+        var initial = new LabState(name, options.Backend, options.Engine.Name, owner, ProcessMark.Nobody, ProcessMark.Nobody, ProcessMark.Nobody, options.LiveRestore, Directory.Exists("/run/docker"));
         claimed.Create();
         claimed.Write(initial);
         return initial;
@@ -135,10 +143,11 @@ public sealed partial class LabHost : IAsyncDisposable
 
     private async Task BuildAsync(LabOptions options, CancellationToken stop)
     {
-        var configured = ConfigureDockerAsync(options, stop);
-        await LabNetwork.RaiseAsync(Name, options.BridgeNetfilter, stop).ConfigureAwait(false);
-        await configured.ConfigureAwait(false);
-        await StartServicesAsync(stop).ConfigureAwait(false);
+        await LabNetwork.RaiseAsync(Name, options, stop).ConfigureAwait(false);
+        if (Engine.Root is { } root)
+            await StartUserlandAsync(root, stop).ConfigureAwait(false);
+        await ConfigureDockerAsync(options, stop).ConfigureAwait(false);
+        await StartServicesAsync(options.Ipv6, stop).ConfigureAwait(false);
         if (options.Docker)
         {
             await StartDockerAsync(stop).ConfigureAwait(false);
@@ -149,9 +158,35 @@ public sealed partial class LabHost : IAsyncDisposable
         await WaitAsync("the lab's services", new ServiceClient(folder.ServiceSocket).IsReadyAsync, folder.ServiceLog, () => state.Services, stop).ConfigureAwait(false);
     }
 
-    private async Task StartServicesAsync(CancellationToken stop)
+    // A mount, a PID and a UTS namespace, and in them the engine's Debian as the root. What the lab knows by path (its folder) is there under the same path.
+    private async Task StartUserlandAsync(string root, CancellationToken stop)
     {
-        string[] arguments = [.. OwnProgram(), "serve", "--host", HostNamespace, "--outside", OutsideNamespace, "--control", folder.ServiceSocket];
+        var script = folder.In("engine.sh");
+        await WriteResourceAsync("engine.sh", script, stop).ConfigureAwait(false);
+        var log = folder.In("engine.log");
+        string[] arguments = ["nsenter", "--net=/run/netns/" + HostNamespace, "--", "unshare", "--mount", "--pid", "--uts", "--fork", "--kill-child", "--", "/bin/sh", script, Folder, root, Name];
+        var started = await ProcessRun.StartDetachedAsync(arguments, log, NoVariables, stop).ConfigureAwait(false);
+        if (await started.ChildAsync(stop).ConfigureAwait(false) is { } init)
+            Save(state with { Init = init });
+        await WaitAsync("the host's userland", _ => Task.FromResult(File.Exists(folder.In("root.ready"))), log, () => started, stop).ConfigureAwait(false);
+    }
+
+    // A daemon of the host, by its own number: nsenter stays as its parent where it enters a PID namespace, and passes no signal on.
+    private async Task<ProcessMark> StartOnHostAsync(IReadOnlyList<string> arguments, string log, Dictionary<string, string> environment, CancellationToken stop)
+    {
+        var started = await ProcessRun.StartDetachedAsync([.. Shell, .. arguments], log, environment, stop).ConfigureAwait(false);
+        return state.Init == ProcessMark.Nobody ? started : await started.ChildAsync(stop).ConfigureAwait(false) ?? started;
+    }
+
+    private static async Task WriteResourceAsync(string name, string file, CancellationToken stop)
+    {
+        using var reader = new StreamReader(typeof(LabHost).Assembly.GetManifestResourceStream(name)!);
+        await File.WriteAllTextAsync(file, await reader.ReadToEndAsync(stop).ConfigureAwait(false), stop).ConfigureAwait(false);
+    }
+
+    private async Task StartServicesAsync(bool ipv6, CancellationToken stop)
+    {
+        string[] arguments = [.. OwnProgram(), "serve", "--host", HostNamespace, "--outside", OutsideNamespace, "--control", folder.ServiceSocket, .. ipv6 ? (string[])["--ipv6"] : []];
         Dictionary<string, string> environment = new(StringComparer.Ordinal) { ["DOTNET_gcServer"] = "0" };
         Save(state with { Services = await ProcessRun.StartDetachedAsync(arguments, folder.ServiceLog, environment, stop).ConfigureAwait(false) });
     }
@@ -192,8 +227,9 @@ public sealed partial class LabHost : IAsyncDisposable
         ? name
         : throw new LabException($"'{name}' is no name for a lab: 1 to 20 of the characters a to z, 0 to 9 and '-', a letter first.");
 
-    internal static string? FindProgram(string name) =>
-        (System.Environment.GetEnvironmentVariable("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin").Split(':').Select(part => Path.Combine(part, name)).FirstOrDefault(File.Exists);
+    /// <summary>Where a program stands, on this machine or in the root of an engine; null where it has none.</summary>
+    internal static string? FindProgram(string name, string? root = null) =>
+        (System.Environment.GetEnvironmentVariable("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin").Split(':').Select(part => Path.Combine(part, name)).FirstOrDefault(path => File.Exists(root + path));
 
     [GeneratedRegex("^[a-z][a-z0-9-]{0,19}$", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex NameForm();

@@ -6,7 +6,7 @@ namespace DockerNetHarden.Lab;
 /// <summary>The lab's two namespaces and the one cable between them. No route leads out of them, so no packet leaves.</summary>
 internal static class LabNetwork
 {
-    public static async Task RaiseAsync(string name, bool? bridgeNetfilter, CancellationToken stop)
+    public static async Task RaiseAsync(string name, LabOptions options, CancellationToken stop)
     {
         var host = LabFolder.HostNamespace(name);
         var outside = LabFolder.OutsideNamespace(name);
@@ -40,9 +40,32 @@ internal static class LabNetwork
             // A new bridge's link-local address is usable at once instead of after the seconds of duplicate address detection (RFC 4862, 5.4).
             inside.Write($"/proc/sys/net/ipv6/conf/{which}/accept_dad", "0");
         }
-        if (bridgeNetfilter is { } on)
+        if (options.Ipv6)
+            await RaiseIpv6Async(host, outside, stop).ConfigureAwait(false);
+        if (options.BridgeNetfilter is { } on)
             SetBridgeNetfilter(name, on);
     }
+
+    private static async Task RaiseIpv6Async(string host, string outside, CancellationToken stop)
+    {
+        var far = LabAddresses.ServicesV6.Select(service => service.Address).Distinct(StringComparer.Ordinal).Where(address => address is not LabAddresses.NeighbourV6);
+        // nodad: the addresses are usable at once, as above.
+        await IpAsync(["-n", outside, "-batch", "-"], $"""
+            addr add {LabAddresses.GatewayV6}/64 dev in0 nodad
+            addr add {LabAddresses.NeighbourV6}/64 dev in0 nodad
+            {string.Join('\n', far.Select(address => $"addr add {address}/128 dev lo nodad"))}
+            """, stop).ConfigureAwait(false);
+        await IpAsync(["-n", host, "-batch", "-"], $"""
+            addr add {LabAddresses.HostV6}/64 dev up0 nodad
+            route add default via {LabAddresses.GatewayV6}
+            """, stop).ConfigureAwait(false);
+        // A host with IPv6 networks routes; engines before 27 leave it to the admin to turn that on.
+        NetNamespace.Named(host).Write("/proc/sys/net/ipv6/conf/all/forwarding", "1");
+    }
+
+    /// <summary>Makes the outside know the way to a subnet behind the host, as the network around a host with routed containers does.</summary>
+    public static Task RouteAsync(string name, string subnet, CancellationToken stop) =>
+        IpAsync(["-n", LabFolder.OutsideNamespace(name), "route", "replace", subnet, "via", subnet.Contains(':', StringComparison.Ordinal) ? LabAddresses.HostV6 : LabAddresses.Host], null, stop);
 
     public static void SetBridgeNetfilter(string name, bool on)
     {

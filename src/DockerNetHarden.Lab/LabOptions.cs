@@ -19,6 +19,9 @@ public sealed record LabOptions
     /// <summary>Its name; one is made up where none is given.</summary>
     public string? Name { get; init; }
 
+    /// <summary>Which Docker engine the host has, and with it which iptables, nft and shell.</summary>
+    public LabEngine Engine { get; init; } = LabEngine.Machine;
+
     public LabBackend Backend { get; init; }
 
     /// <summary>Whether packets between containers of one bridge pass iptables (net.bridge.bridge-nf-call-iptables); null leaves the kernel's default.</summary>
@@ -32,6 +35,9 @@ public sealed record LabOptions
 
     /// <summary>The daemon's resolvers: the host's own by default.</summary>
     public IReadOnlyList<string> Dns { get; init; } = [Services.LabAddresses.Host];
+
+    /// <summary>Whether the host is reached and reaches out over IPv6 too: then the outside has <see cref="Services.LabAddresses.ServicesV6"/>.</summary>
+    public bool Ipv6 { get; init; }
 
     /// <summary>The process that the lab belongs to: when it is gone, the next lab to be raised takes this one down. 0 is nobody; null the calling process.</summary>
     public int? Owner { get; init; }
@@ -74,5 +80,5 @@ public sealed record LabContainerOptions(string Name)
     public bool LinkLocal { get; init; } = true;
 }
 
-/// <summary>A running container.</summary>
+/// <summary>A running container; <paramref name="Pid"/> is its process as this machine numbers it.</summary>
 public sealed record LabContainer(string Name, int Pid, string Network, string Address, string Gateway);

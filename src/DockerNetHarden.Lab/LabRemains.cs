@@ -26,6 +26,8 @@ internal static class LabRemains
         await RemoveContainersAsync(folder).ConfigureAwait(false);
         if (state is not null)
             await state.Dockerd.StopAsync(Patience).ConfigureAwait(false);
+        // The kernel ends a PID namespace with its first process, and its mounts with the last one.
+        state?.Init.Signal(Native.SigKill);
         await StopLeftoversAsync(name).ConfigureAwait(false);
         Unmount(folder.Path);
         RemoveCgroups(LabFolder.Cgroup(name));

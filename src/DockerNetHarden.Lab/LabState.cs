@@ -9,7 +9,7 @@ namespace DockerNetHarden.Lab;
 
 // What is kept in a lab's folder: enough for another process to ask it, and to take it down after a crash of the one that raised it.
 internal sealed record LabState(
-    string Name, LabBackend Backend, ProcessMark Owner, ProcessMark Dockerd, ProcessMark Services, bool LiveRestore, bool RunDockerWasThere);
+    string Name, LabBackend Backend, string Engine, ProcessMark Owner, ProcessMark Init, ProcessMark Dockerd, ProcessMark Services, bool LiveRestore, bool RunDockerWasThere);
 
 internal sealed record LabNamespaces(string Host, string Outside);
 
@@ -17,7 +17,7 @@ internal sealed record LabPids(int Dockerd, int Services);
 
 // What `up --json` prints.
 internal sealed record LabDescription(
-    string Name, LabBackend Backend, string Iptables, string Folder, LabNamespaces Namespaces, string DockerSocket, string DockerHost, LabPids Pids,
+    string Name, string Engine, LabBackend Backend, string Iptables, string Folder, LabNamespaces Namespaces, string DockerSocket, string DockerHost, LabPids Pids,
     IReadOnlyList<string> Shell, string Image, IReadOnlyList<string> HostAddresses, IReadOnlyList<LabContainer> Containers, IReadOnlyList<LabService> Services,
     double RaisedInMilliseconds);
 

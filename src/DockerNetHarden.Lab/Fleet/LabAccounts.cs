@@ -4,7 +4,7 @@ using System.Text;
 namespace DockerNetHarden.Lab;
 
 /// <summary>The files of a host's accounts (passwd(5), shadow(5), group(5), sudoers(5)) and homes whose rc files make noise.</summary>
-internal sealed class LabAccounts(IReadOnlyList<LabUser> users, string folder)
+internal sealed class LabAccounts(IReadOnlyList<LabUser> users, string folder, string? root)
 {
     // What a person's rc files print into every conversation: on both streams, without a last newline, with what looks like a frame and what looks like rules.
     private const string Noise = """
@@ -17,8 +17,8 @@ internal sealed class LabAccounts(IReadOnlyList<LabUser> users, string folder)
 
     public async Task WriteAsync(string hostName, string publicKey, CancellationToken stop)
     {
-        var machine = await File.ReadAllLinesAsync("/etc/passwd", stop).ConfigureAwait(false);
-        var groups = await File.ReadAllLinesAsync("/etc/group", stop).ConfigureAwait(false);
+        var machine = await File.ReadAllLinesAsync(root + "/etc/passwd", stop).ConfigureAwait(false);
+        var groups = await File.ReadAllLinesAsync(root + "/etc/group", stop).ConfigureAwait(false);
         var ours = users.Select(user => user.Name).ToHashSet(StringComparer.Ordinal);
         await TextAsync("passwd", users.Select(user => string.Create(CultureInfo.InvariantCulture, $"{user.Name}:x:{user.Uid}:{user.Uid}:{user.Name}:/run/home/{user.Name}:{user.Shell}"))
             .Concat(machine.Where(line => !ours.Contains(line.Split(':')[0]))), stop).ConfigureAwait(false);

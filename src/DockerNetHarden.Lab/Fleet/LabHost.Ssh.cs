@@ -1,5 +1,4 @@
 using System.Globalization;
-using DockerNetHarden.Lab.Linux;
 using DockerNetHarden.Lab.Services;
 
 namespace DockerNetHarden.Lab;
@@ -21,18 +20,17 @@ public sealed partial class LabHost
         var client = options.Client ?? await LabSshClient.MakeAsync(folder.In("client"), OutsideNamespace, stop).ConfigureAwait(false);
         var hostKey = Path.Combine(files, "host_ed25519");
         await LabSshClient.KeygenAsync(hostKey, stop).ConfigureAwait(false);
-        await new LabAccounts(options.Users, files).WriteAsync(alias, client.PublicKey, stop).ConfigureAwait(false);
+        await new LabAccounts(options.Users, files, Engine.Root).WriteAsync(alias, client.PublicKey, stop).ConfigureAwait(false);
 
         var pid = Path.Combine(files, "sshd.pid");
         File.Delete(pid);
         var config = Path.Combine(files, "sshd_config");
         await File.WriteAllTextAsync(config, Configuration(options, hostKey, pid), stop).ConfigureAwait(false);
         var script = Path.Combine(files, "sshd.sh");
-        using (var reader = new StreamReader(typeof(LabHost).Assembly.GetManifestResourceStream("sshd.sh")!))
-            await File.WriteAllTextAsync(script, await reader.ReadToEndAsync(stop).ConfigureAwait(false), stop).ConfigureAwait(false);
+        await WriteResourceAsync("sshd.sh", script, stop).ConfigureAwait(false);
         var log = folder.In("sshd.log");
-        string[] arguments = [.. Shell, "unshare", "--mount", "--uts", "--", "/bin/sh", script, Folder, alias, config];
-        var daemon = await ProcessRun.StartDetachedAsync(arguments, log, new Dictionary<string, string>(StringComparer.Ordinal), stop).ConfigureAwait(false);
+        string[] arguments = ["unshare", "--mount", "--uts", "--", "/bin/sh", script, Folder, alias, config];
+        var daemon = await StartOnHostAsync(arguments, log, NoVariables, stop).ConfigureAwait(false);
         // sshd writes its number when it listens.
         await WaitAsync("sshd", _ => Task.FromResult(File.Exists(pid)), log, () => daemon, stop).ConfigureAwait(false);
         client.Add(alias, address, options.Port, string.Join(' ', (await File.ReadAllTextAsync(hostKey + ".pub", stop).ConfigureAwait(false)).Split(' ').Take(2)));

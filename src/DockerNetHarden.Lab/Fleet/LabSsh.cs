@@ -1,3 +1,4 @@
+using System.Globalization;
 using DockerNetHarden.Lab.Linux;
 
 namespace DockerNetHarden.Lab;
@@ -47,6 +48,26 @@ public sealed class LabSsh
 
     /// <summary>The processor time of the listener and of the conversations that ended, with all that ran in them.</summary>
     public TimeSpan ProcessorTime() => daemon.ProcessorTime();
+
+    /// <summary>Takes programs away from whoever logs in, or gives them back: an empty file that nobody may run stands in their place.</summary>
+    /// <param name="programs">Their names; those that the host does not have are passed over.</param>
+    /// <param name="hidden">Whether they are taken away.</param>
+    public async Task HideAsync(IReadOnlyList<string> programs, bool hidden)
+    {
+        // The mounts are those of sshd's own mount namespace.
+        const string Code = """
+            hidden=$1
+            shift
+            for program; do
+                path=$(PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin command -v "$program") || [ "$hidden" = 0 ] || continue
+                for place in ${path:-/usr/bin/$program /bin/$program}; do
+                    if [ "$hidden" = 1 ]; then mount -n --bind /dev/null "$place"; else umount -n "$place" 2>/dev/null || :; fi
+                done
+            done
+            """;
+        string[] enter = ["nsenter", "--target", daemon.Pid.ToString(CultureInfo.InvariantCulture), "--mount", "--", "/bin/sh", "-c", Code, "sh"];
+        (await ProcessRun.RunAsync([.. enter, hidden ? "1" : "0", .. programs], CancellationToken.None).ConfigureAwait(false)).OrThrow();
+    }
 
     /// <summary>Ends the listening; conversations that are open go on, as they do on a real host.</summary>
     public Task StopAsync() => daemon.StopAsync(TimeSpan.FromSeconds(5));

@@ -43,6 +43,60 @@ public sealed record ProcessMark(int Pid, long StartTicks)
     /// </summary>
     public TimeSpan ProcessorTime() => Stat(Pid) is { } stat && stat.Start == StartTicks ? TimeSpan.FromMilliseconds(10 * stat.Ticks) : TimeSpan.Zero;
 
+    /// <summary>
+    /// The process that this one started and waits for: what nsenter(1) and unshare(1) run where they enter or make a PID namespace. Null where this one ended first.
+    /// </summary>
+    public async Task<ProcessMark?> ChildAsync(CancellationToken stop)
+    {
+        while (IsAlive())
+        {
+            foreach (var (pid, stat) in All())
+            {
+                if (stat.Parent == Pid)
+                    return new ProcessMark(pid, stat.Start);
+            }
+            await Task.Delay(5, stop).ConfigureAwait(false);
+        }
+        return null;
+    }
+
+    /// <summary>The process that has a number inside the PID namespace of <paramref name="init"/>, its first process: what Docker says of a container on such a host.</summary>
+    public static ProcessMark? Inside(ProcessMark init, int pid)
+    {
+        // The first process's root shows the namespace's own /proc. A start time is the same in every view, so the two together name one process.
+        if (Stat(string.Create(CultureInfo.InvariantCulture, $"/proc/{init.Pid}/root/proc/{pid}")) is not { } inside)
+            return null;
+        foreach (var (outer, stat) in All())
+        {
+            if (stat.Start == inside.Start && NumbersOf(outer) is { Length: > 1 } numbers && numbers[1] == pid)
+                return new ProcessMark(outer, stat.Start);
+        }
+        return null;
+    }
+
+    // NSpid of /proc/PID/status (proc(5)): the number in this namespace, then in each namespace below it.
+    private static int[] NumbersOf(int pid)
+    {
+        try
+        {
+            var line = File.ReadLines(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/status")).FirstOrDefault(line => line.StartsWith("NSpid:", StringComparison.Ordinal));
+            return line is null ? [] : [.. line[6..].Split('\t', StringSplitOptions.RemoveEmptyEntries).Select(number => int.Parse(number, CultureInfo.InvariantCulture))];
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    private static IEnumerable<(int Pid, (char State, int Parent, long Ticks, long Start) Stat)> All()
+    {
+        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(directory.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture, out var pid) && Stat(directory) is { } stat)
+                yield return (pid, stat);
+        }
+    }
+
     /// <summary>Asks the process to end, waits, and ends it.</summary>
     public async Task StopAsync(TimeSpan patience)
     {
@@ -53,11 +107,13 @@ public sealed record ProcessMark(int Pid, long StartTicks)
         await WaitAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(false);
     }
 
-    internal static (char State, int Parent, long Ticks, long Start)? Stat(int pid)
+    internal static (char State, int Parent, long Ticks, long Start)? Stat(int pid) => Stat(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}"));
+
+    private static (char State, int Parent, long Ticks, long Start)? Stat(string directory)
     {
         try
         {
-            var text = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/stat"));
+            var text = File.ReadAllText(directory + "/stat");
             // The name stands in brackets and may hold brackets and spaces itself: count from the last one.
             var fields = text[(text.LastIndexOf(')') + 2)..].Split(' ');
             return (fields[0][0], int.Parse(fields[1], CultureInfo.InvariantCulture), fields[11..15].Sum(ticks => long.Parse(ticks, CultureInfo.InvariantCulture)),

@@ -59,6 +59,16 @@ public static class LabAddresses
     public const string Web = "203.0.113.25";
     public const string WebSecond = "198.51.100.7";
 
+    // Documentation prefixes (RFC 3849) stand for the internet, a unique local address (RFC 4193) for what is internal.
+    public const string HostV6 = "2001:db8:31::4";
+    public const string NeighbourV6 = "2001:db8:31::9";
+    public const string GatewayV6 = "2001:db8:31::1";
+
+    /// <summary>AWS's metadata service over IPv6.</summary>
+    public const string MetadataV6 = "fd00:ec2::254";
+    public const string InternalV6 = "fd00:10::5";
+    public const string WebV6 = "2001:db8:203::25";
+
     /// <summary>The port of the host's own HTTP service, on every address of both families.</summary>
     public const int HostHttpPort = 8080;
 
@@ -90,5 +100,15 @@ public static class LabAddresses
         new("host-echo", ServicePlace.Host, "0.0.0.0", HostEchoPort, ServiceKind.Echo),
         // Bound to the address that it answers from: an answer from another address is no answer to a resolver.
         new("host-dns", ServicePlace.Host, Host, 53, ServiceKind.Dns),
+    ];
+
+    /// <summary>What answers over IPv6 as well in a lab that has it.</summary>
+    public static IReadOnlyList<LabService> ServicesV6 { get; } =
+    [
+        new("metadata-v6", ServicePlace.Outside, MetadataV6, 80, ServiceKind.Http),
+        new("internal-v6", ServicePlace.Outside, InternalV6, 80, ServiceKind.Http),
+        new("neighbour-v6", ServicePlace.Outside, NeighbourV6, 80, ServiceKind.Http),
+        new("web-v6", ServicePlace.Outside, WebV6, 80, ServiceKind.Http),
+        new("mail-v6", ServicePlace.Outside, WebV6, 25, ServiceKind.Mail),
     ];
 }

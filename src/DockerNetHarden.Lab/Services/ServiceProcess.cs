@@ -9,7 +9,7 @@ namespace DockerNetHarden.Lab.Services;
 /// The process behind the hidden verb <c>serve</c>: every service of one lab, inside both namespaces and inside containers, and a control socket that is
 /// asked for the counters. It outlives the command that raised the lab.
 /// </summary>
-internal sealed class ServiceProcess(string hostNamespace, string outsideNamespace, string controlSocket)
+internal sealed class ServiceProcess(string hostNamespace, string outsideNamespace, string controlSocket, bool ipv6)
 {
     private readonly ServiceCounters counters = new();
     private readonly ConcurrentBag<Listener> listeners = [];
@@ -18,7 +18,7 @@ internal sealed class ServiceProcess(string hostNamespace, string outsideNamespa
     {
         var host = NetNamespace.Named(hostNamespace);
         var outside = NetNamespace.Named(outsideNamespace);
-        foreach (var service in LabAddresses.Services)
+        foreach (var service in ipv6 ? [.. LabAddresses.Services, .. LabAddresses.ServicesV6] : LabAddresses.Services)
         {
             var place = service.Place == ServicePlace.Host ? host : outside;
             listeners.Add(Listener.Open(place, service.Name, LabAddress.Parse(service.Address), service.Port, service.Kind, counters, stop));
