@@ -3,19 +3,31 @@ using System.Text;
 namespace DockerNetHarden.Lab.Tests;
 
 /// <summary>One lab for all tests of a collection. A test that writes rules takes them away with <see cref="ResetRulesAsync"/> or leaves none.</summary>
-public abstract class LabFixture(LabBackend backend) : IAsyncLifetime
+public abstract class LabFixture(TestedEngine engine) : IAsyncLifetime
 {
     private LabHost? lab;
+    private Task<LabSsh>? ssh;
 
-    public LabHost Lab => lab ?? throw new InvalidOperationException("The lab was not raised: " + LabHost.WhyUnavailable());
+    public LabHost Lab => lab ?? throw new InvalidOperationException("The lab was not raised: " + engine.WhyUnavailable());
 
-    public LabBackend Backend => backend;
+    public TestedEngine Engine => engine;
+
+    /// <summary>The host's sshd, started when it is first asked for.</summary>
+    public Task<LabSsh> SshAsync() => ssh ??= Lab.StartSshAsync();
 
     public async Task InitializeAsync()
     {
-        if (LabHost.WhyUnavailable() is null)
-            lab = await LabHost.RaiseAsync(new LabOptions { Backend = backend });
+        if (engine.WhyUnavailable() is not null)
+            return;
+        lab = await LabHost.RaiseAsync(Options);
+        await PrepareAsync(lab);
     }
+
+    /// <summary>What the lab is to be like.</summary>
+    protected virtual LabOptions Options => engine.Options;
+
+    /// <summary>What every test of the lab finds in it.</summary>
+    protected virtual Task PrepareAsync(LabHost raised) => Task.CompletedTask;
 
     public async Task DisposeAsync()
     {
@@ -55,11 +67,52 @@ public abstract class LabFixture(LabBackend backend) : IAsyncLifetime
     }
 }
 
-public sealed class NftLab() : LabFixture(LabBackend.Nft);
+/// <summary>An engine and the iptables that its Docker writes with: what a collection of tests runs on.</summary>
+public sealed record TestedEngine(LabEngine Engine, LabBackend Backend)
+{
+    public LabOptions Options => new() { Engine = Engine, Backend = Backend };
 
-public sealed class LegacyLab() : LabFixture(LabBackend.Legacy);
+    /// <summary>Why nothing can be tested on it here; null where it can.</summary>
+    public string? WhyUnavailable() => LabHost.WhyUnavailable() ?? Engine.WhyUnavailable();
 
-/// <summary>Tests with the lab whose Docker writes with iptables-nft: <c>[Collection(NftCollection.Name)]</c>.</summary>
+    /// <summary>What the names of its tests end with.</summary>
+    public string Describe() => $"Docker {Engine.Version("docker.io") ?? "of this machine"}, {(Backend == LabBackend.Nft ? "iptables-nft" : "iptables-legacy")}";
+}
+
+/// <summary>The collections whose tests share one lab, and what each lab runs on.</summary>
+internal static class LabCollections
+{
+    public static TestedEngine Nft { get; } = new(LabEngine.Machine, LabBackend.Nft);
+
+    public static TestedEngine Legacy { get; } = new(LabEngine.Machine, LabBackend.Legacy);
+
+    public static TestedEngine Trixie { get; } = new(LabEngine.Trixie, LabBackend.Nft);
+
+    public static TestedEngine Sid { get; } = new(LabEngine.Sid, LabBackend.Nft);
+
+    public static TestedEngine? Find(string collection) => collection switch
+    {
+        NftCollection.Name => Nft,
+        LegacyCollection.Name => Legacy,
+        TrixieCollection.Name => Trixie,
+        SidCollection.Name => Sid,
+        Engines.RichNftCollection.Name => Nft,
+        Engines.RichLegacyCollection.Name => Legacy,
+        Engines.RichTrixieCollection.Name => Trixie,
+        Engines.RichSidCollection.Name => Sid,
+        _ => null,
+    };
+}
+
+public sealed class NftLab() : LabFixture(LabCollections.Nft);
+
+public sealed class LegacyLab() : LabFixture(LabCollections.Legacy);
+
+public sealed class TrixieLab() : LabFixture(LabCollections.Trixie);
+
+public sealed class SidLab() : LabFixture(LabCollections.Sid);
+
+/// <summary>Tests with the lab whose Docker is this machine's and writes with iptables-nft: <c>[Collection(NftCollection.Name)]</c>.</summary>
 [CollectionDefinition(Name)]
 public sealed class NftCollection : ICollectionFixture<NftLab>
 {
@@ -71,4 +124,18 @@ public sealed class NftCollection : ICollectionFixture<NftLab>
 public sealed class LegacyCollection : ICollectionFixture<LegacyLab>
 {
     public const string Name = "lab-legacy";
+}
+
+/// <summary>The engine of Debian 13.</summary>
+[CollectionDefinition(Name)]
+public sealed class TrixieCollection : ICollectionFixture<TrixieLab>
+{
+    public const string Name = "lab-trixie";
+}
+
+/// <summary>The engine of Debian's unstable suite.</summary>
+[CollectionDefinition(Name)]
+public sealed class SidCollection : ICollectionFixture<SidLab>
+{
+    public const string Name = "lab-sid";
 }

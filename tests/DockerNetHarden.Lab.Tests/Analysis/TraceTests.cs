@@ -12,6 +12,12 @@ public sealed class TraceOnNft(NftLab lab) : TraceTests(lab);
 [Collection(LegacyCollection.Name)]
 public sealed class TraceOnLegacy(LegacyLab lab) : TraceTests(lab);
 
+[Collection(TrixieCollection.Name)]
+public sealed class TraceOnTrixie(TrixieLab lab) : TraceTests(lab);
+
+[Collection(SidCollection.Name)]
+public sealed class TraceOnSid(SidLab lab) : TraceTests(lab);
+
 /// <summary>What is computed of a hardened host, beside what real connections to real services meet.</summary>
 public abstract class TraceTests(LabFixture fixture)
 {

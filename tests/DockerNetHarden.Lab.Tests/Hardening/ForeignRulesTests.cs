@@ -13,6 +13,12 @@ public sealed class ForeignRulesOnNft(NftLab lab) : ForeignRulesTests(lab);
 [Collection(LegacyCollection.Name)]
 public sealed class ForeignRulesOnLegacy(LegacyLab lab) : ForeignRulesTests(lab);
 
+[Collection(TrixieCollection.Name)]
+public sealed class ForeignRulesOnTrixie(TrixieLab lab) : ForeignRulesTests(lab);
+
+[Collection(SidCollection.Name)]
+public sealed class ForeignRulesOnSid(SidLab lab) : ForeignRulesTests(lab);
+
 /// <summary>Nothing of the host's other rules is ever lost, moved or without effect.</summary>
 public abstract class ForeignRulesTests(LabFixture fixture)
 {

@@ -12,6 +12,12 @@ public sealed class HostAccessOnNft(NftLab lab) : HostAccessTests(lab);
 [Collection(LegacyCollection.Name)]
 public sealed class HostAccessOnLegacy(LegacyLab lab) : HostAccessTests(lab);
 
+[Collection(TrixieCollection.Name)]
+public sealed class HostAccessOnTrixie(TrixieLab lab) : HostAccessTests(lab);
+
+[Collection(SidCollection.Name)]
+public sealed class HostAccessOnSid(SidLab lab) : HostAccessTests(lab);
+
 public abstract class HostAccessTests(LabFixture fixture)
 {
     private LabHost Lab => fixture.Lab;

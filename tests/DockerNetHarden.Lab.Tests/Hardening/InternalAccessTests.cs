@@ -11,6 +11,12 @@ public sealed class InternalAccessOnNft(NftLab lab) : InternalAccessTests(lab);
 [Collection(LegacyCollection.Name)]
 public sealed class InternalAccessOnLegacy(LegacyLab lab) : InternalAccessTests(lab);
 
+[Collection(TrixieCollection.Name)]
+public sealed class InternalAccessOnTrixie(TrixieLab lab) : InternalAccessTests(lab);
+
+[Collection(SidCollection.Name)]
+public sealed class InternalAccessOnSid(SidLab lab) : InternalAccessTests(lab);
+
 public abstract class InternalAccessTests(LabFixture fixture)
 {
     private static readonly string[] Internals = [LabAddresses.Internal, LabAddresses.NeighbourSecond, LabAddresses.Neighbour];

@@ -11,6 +11,12 @@ public sealed class KernelRoundTripOnNft(NftLab lab) : KernelRoundTripTests(lab)
 [Collection(LegacyCollection.Name)]
 public sealed class KernelRoundTripOnLegacy(LegacyLab lab) : KernelRoundTripTests(lab);
 
+[Collection(TrixieCollection.Name)]
+public sealed class KernelRoundTripOnTrixie(TrixieLab lab) : KernelRoundTripTests(lab);
+
+[Collection(SidCollection.Name)]
+public sealed class KernelRoundTripOnSid(SidLab lab) : KernelRoundTripTests(lab);
+
 /// <summary>What the kernel keeps of a rule is what was asked for: random rules over the whole vocabulary go in, come back, and nothing is left to do.</summary>
 public abstract class KernelRoundTripTests(LabFixture fixture)
 {

@@ -11,6 +11,12 @@ public sealed class MetadataOnNft(NftLab lab) : MetadataTests(lab);
 [Collection(LegacyCollection.Name)]
 public sealed class MetadataOnLegacy(LegacyLab lab) : MetadataTests(lab);
 
+[Collection(TrixieCollection.Name)]
+public sealed class MetadataOnTrixie(TrixieLab lab) : MetadataTests(lab);
+
+[Collection(SidCollection.Name)]
+public sealed class MetadataOnSid(SidLab lab) : MetadataTests(lab);
+
 public abstract class MetadataTests(LabFixture fixture)
 {
     private LabHost Lab => fixture.Lab;

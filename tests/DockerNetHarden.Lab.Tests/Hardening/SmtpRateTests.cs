@@ -10,6 +10,12 @@ public sealed class SmtpRateOnNft(NftLab lab) : SmtpRateTests(lab);
 [Collection(LegacyCollection.Name)]
 public sealed class SmtpRateOnLegacy(LegacyLab lab) : SmtpRateTests(lab);
 
+[Collection(TrixieCollection.Name)]
+public sealed class SmtpRateOnTrixie(TrixieLab lab) : SmtpRateTests(lab);
+
+[Collection(SidCollection.Name)]
+public sealed class SmtpRateOnSid(SidLab lab) : SmtpRateTests(lab);
+
 public abstract class SmtpRateTests(LabFixture fixture)
 {
     private LabHost Lab => fixture.Lab;

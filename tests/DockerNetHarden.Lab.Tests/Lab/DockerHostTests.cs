@@ -17,7 +17,7 @@ public abstract class DockerHostTests(LabFixture fixture)
     [LabFact]
     public async Task Docker_writes_with_the_backend_that_was_asked_for_and_with_no_other()
     {
-        var other = fixture.Backend == LabBackend.Nft ? "iptables-legacy-save" : "iptables-nft-save";
+        var other = fixture.Engine.Backend == LabBackend.Nft ? "iptables-legacy-save" : "iptables-nft-save";
         Assert.Contains("-A FORWARD -j DOCKER-USER", (await Lab.ExecAsync([Lab.Iptables + "-save"])).OrThrow(), StringComparison.Ordinal);
         Assert.DoesNotContain("DOCKER", (await Lab.ExecAsync([other])).Output, StringComparison.Ordinal);
     }

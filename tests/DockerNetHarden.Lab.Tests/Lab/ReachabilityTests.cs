@@ -9,6 +9,12 @@ public sealed class ReachabilityOnNft(NftLab lab) : ReachabilityTests(lab);
 [Collection(LegacyCollection.Name)]
 public sealed class ReachabilityOnLegacy(LegacyLab lab) : ReachabilityTests(lab);
 
+[Collection(TrixieCollection.Name)]
+public sealed class ReachabilityOnTrixie(TrixieLab lab) : ReachabilityTests(lab);
+
+[Collection(SidCollection.Name)]
+public sealed class ReachabilityOnSid(SidLab lab) : ReachabilityTests(lab);
+
 /// <summary>The lab itself: without rules everything is reached, and a rule's effect is seen for what it is. Else no test of a block proves anything.</summary>
 public abstract class ReachabilityTests(LabFixture fixture)
 {

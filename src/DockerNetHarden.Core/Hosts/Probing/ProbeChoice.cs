@@ -24,7 +24,10 @@ public static class ProbeChoice
             && container.Addresses is [var only] && string.Equals(only.Network, question.Network, StringComparison.Ordinal))];
     }
 
-    /// <summary>An attempt whose first packet is in the part; null where none is (no TCP, or other sources than the containers').</summary>
+    /// <summary>
+    /// An attempt whose first packet is in the part; null where none is (no TCP, or other sources than the containers'). What a container sends to its own address never
+    /// leaves it, so it is never an attempt.
+    /// </summary>
     /// <param name="containers">The containers to ask from.</param>
     /// <param name="question">The question.</param>
     /// <param name="part">The part of its answer.</param>
@@ -40,8 +43,8 @@ public static class ProbeChoice
             from container in containers
             let address = Address(container, question.Query.Family)
             where address is not null
-            let packets = PacketSet.Of(question.Query with { Sources = [address.Value], Protocol = "tcp", Ports = PortList.Parse(ports, "Port"), SourcePorts = null })
-            let packet = packets.Intersect(part.Packets).Sample()
+            let packets = question.Query with { Sources = [address.Value], Protocol = "tcp", Ports = PortList.Parse(ports, "Port"), SourcePorts = null }
+            let packet = PacketSet.Of(packets).Subtract(PacketSet.Of(packets with { Destinations = [address.Value] })).Intersect(part.Packets).Sample()
             where packet is not null
             select new ConnectionProbe(container.Id, container.Pid, packet.Destination, packet.DestinationPort);
         return attempts.FirstOrDefault();
