@@ -58,8 +58,7 @@ public static class DockerErrors
 
     private static string Clean(string text)
     {
-        text = string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
-        var clean = string.Concat(text.Where(letter => !char.IsControl(letter))).TrimEnd('.');
+        var clean = FarText.OneLine(string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))).TrimEnd('.');
         return clean.Length <= 1000 ? clean : clean[..1000] + "...";
     }
 }
