@@ -17,8 +17,11 @@ public static class DockerErrors
 
         var said = Message(response.Body);
         // A refusal by an authorization plugin is a 403 too, and no conflict: https://docs.docker.com/engine/extend/plugins_authorization/.
+        // Engines to 26 say 404 to it, later ones 400.
+        var exhausted = said.Contains("address pool", StringComparison.OrdinalIgnoreCase);
         var failure = said.StartsWith("authorization denied", StringComparison.OrdinalIgnoreCase)
             ? DockerFailure.NoPermission
+            : exhausted ? DockerFailure.Conflict
             : response.Status switch
             {
                 404 => DockerFailure.NotFound,
@@ -27,8 +30,12 @@ public static class DockerErrors
                 >= 500 => DockerFailure.EngineError,
                 _ => DockerFailure.BadReply,
             };
-        throw new DockerException(failure, $"Docker could not {request.Purpose}: {(said.Length > 0 ? said : "it gave no reason")} (HTTP {response.Status}). {WayOut(failure)}", endpoint, response.Status);
+        throw new DockerException(failure, $"Docker could not {request.Purpose}: {(said.Length > 0 ? said : "it gave no reason")} (HTTP {response.Status}). {(exhausted ? NoPool : WayOut(failure))}", endpoint, response.Status);
     }
+
+    private static string NoPool =>
+        $"The engine has no free subnet left in its pools, or no pool for IPv6. Choose the subnets yourself, one of each family that the network is to have: -Subnet 10.77.1.0/24, {UniqueLocal.Subnet()} "
+        + "(the IPv6 one is unique local and was drawn at random). Or remove networks that nobody uses (docker network prune), or add pools to default-address-pools in daemon.json.";
 
     private static string WayOut(DockerFailure failure) => failure switch
     {
@@ -58,8 +65,7 @@ public static class DockerErrors
 
     private static string Clean(string text)
     {
-        text = string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
-        var clean = string.Concat(text.Where(letter => !char.IsControl(letter))).TrimEnd('.');
+        var clean = FarText.OneLine(string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))).TrimEnd('.');
         return clean.Length <= 1000 ? clean : clean[..1000] + "...";
     }
 }

@@ -40,9 +40,9 @@ public enum DockerFailure
     Timeout,
 }
 
-/// <summary>An engine that could not be asked, or that refused: the reason as data, the message with the way out.</summary>
+/// <summary>An engine that could not be asked, or that refused: the reason as data, the message with the way out. It has no control characters, whatever the engine said.</summary>
 public sealed class DockerException(DockerFailure failure, string message, string? endpoint = null, int? status = null, Exception? inner = null)
-    : Exception(message, inner)
+    : Exception(FarText.OneLine(message), inner)
 {
     /// <summary>The reason.</summary>
     public DockerFailure Failure { get; } = failure;

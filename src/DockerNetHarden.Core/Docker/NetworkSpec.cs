@@ -8,6 +8,10 @@ namespace DockerNetHarden.Docker;
 /// </summary>
 public sealed record NetworkSpec
 {
+    // Docker 27.0: from there on an engine has an IPv6 pool of its own, made of its id, unless daemon.json names IPv6 pools. Source: https://github.com/moby/moby/pull/47853,
+    // https://docs.docker.com/reference/api/engine/version-history/. Before, it says "could not find an available, non-overlapping IPv6 address pool".
+    private static ApiVersion OwnIPv6Pool => new(1, 46);
+
     /// <summary>A network as it is asked for.</summary>
     /// <param name="name">The name.</param>
     /// <param name="bridgeName">The bridge's interface name, 1 to 15 characters; null for the engine's choice.</param>
@@ -91,6 +95,17 @@ public sealed record NetworkSpec
 
     /// <summary>The driver options that it must have.</summary>
     public IReadOnlyDictionary<string, string> Options { get; }
+
+    /// <summary>Whether an engine would look in vain for an IPv6 subnet for this network: it is asked for IPv6 without a subnet, and the engine has no pool to take one from.</summary>
+    /// <param name="api">The version that is spoken.</param>
+    /// <param name="pools">The engine's address pools.</param>
+    internal bool LacksIPv6Subnet(ApiVersion api, IReadOnlyList<Cidr> pools) => LacksIPv6Subnet(api) && !pools.Any(static pool => pool.Family == Family.IPv6);
+
+    /// <summary>The same, as far as it can be told without the engine's pools.</summary>
+    internal bool LacksIPv6Subnet(ApiVersion api) => EnableIPv6 == true && api < OwnIPv6Pool && !Subnets.Any(static subnet => subnet.Family == Family.IPv6);
+
+    /// <summary>The network with an IPv6 subnet that nobody else has.</summary>
+    internal NetworkSpec WithUniqueLocalSubnet() => new(Name, BridgeName, [.. Subnets, UniqueLocal.Subnet()], Gateways, Internal, EnableIPv6, Icc, Labels, Options);
 
     /// <summary>
     /// How a network differs from what is asked for, a sentence each for a person; empty where it is as asked for. Only what was asked for

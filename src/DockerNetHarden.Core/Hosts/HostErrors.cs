@@ -1,3 +1,4 @@
+using DockerNetHarden.Docker;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Hosts;
@@ -59,16 +60,13 @@ internal static class HostErrors
             HostFailure.RollbackFailed, host, $"Host '{host}': the rollback could not be armed ({Line(section.Errors)}), so nothing was written. Correct that, or apply without a rollback.", section.ExitCode, section.Errors),
     };
 
-    /// <summary>What came outside the frames, of both streams: its end, printable.</summary>
+    /// <summary>What came outside the frames, of both streams: its end, in one line each.</summary>
     internal static string Seen(params string?[] streams) => string.Join(" | ", streams
-        .Where(static text => !string.IsNullOrWhiteSpace(text)).Select(static text => Printable(text!.Trim())).Select(static text => text.Length > 600 ? "..." + text[^600..] : text));
-
-    // What a host prints must not move a terminal's cursor.
-    private static string Printable(string text) => string.Concat(text.Select(static letter => char.IsControl(letter) && letter is not ('\n' or '\t') ? '\uFFFD' : letter));
+        .Where(static text => !string.IsNullOrWhiteSpace(text)).Select(static text => FarText.OneLine(text!.Trim())).Select(static text => text.Length > 600 ? "..." + text[^600..] : text));
 
     internal static string Line(string text)
     {
-        var line = string.Join("; ", Printable(text).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+        var line = FarText.OneLine(text.Trim());
         return line.Length == 0 ? "it printed no reason" : line.Length > 500 ? line[..500] + "..." : line;
     }
 }

@@ -1,3 +1,5 @@
+using DockerNetHarden.Docker;
+
 namespace DockerNetHarden.Hosts;
 
 /// <summary>Why a host could not be read or written.</summary>
@@ -85,10 +87,12 @@ public enum HostFailure
     SaveFailed,
 }
 
-/// <summary>A failure of one host: the reason as data, the message with cause and way out.</summary>
+/// <summary>A failure of one host: the reason as data, the message with cause and way out. The message is one line without control characters, whatever the host printed.</summary>
 public sealed class HostException(HostFailure failure, string host, string message, int? exitCode = null, string? errors = null, Exception? inner = null)
-    : Exception(message, inner)
+    : Exception(FarText.OneLine(message), inner)
 {
+    private readonly string? _output;
+
     /// <summary>The reason.</summary>
     public HostFailure Failure { get; } = failure;
 
@@ -98,9 +102,9 @@ public sealed class HostException(HostFailure failure, string host, string messa
     /// <summary>The exit code of the command that failed.</summary>
     public int? ExitCode { get; } = exitCode;
 
-    /// <summary>What the command wrote to standard error.</summary>
-    public string? Errors { get; } = errors;
+    /// <summary>What the command wrote to standard error, as lines without other control characters.</summary>
+    public string? Errors { get; } = errors is null ? null : FarText.Lines(errors);
 
-    /// <summary>What came on standard output outside the program's frames, its end at most; null where that is not known.</summary>
-    public string? Output { get; init; }
+    /// <summary>What came on standard output outside the program's frames, its end at most, as lines without other control characters; null where that is not known.</summary>
+    public string? Output { get => _output; init => _output = value is null ? null : FarText.Lines(value); }
 }

@@ -190,7 +190,7 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
 
     // iptables-restore names lines by number; a person wants to see them.
     private static string Refused(WriteOutcome outcome, Plan plan) =>
-        string.Concat(RefusedLines(outcome, plan).Take(5).Select(line => $"\n  line {line.Number}: {line.Text}"));
+        string.Concat(RefusedLines(outcome, plan).Take(5).Select(line => $"; line {line.Number}: {line.Text}"));
 
     private static IEnumerable<(int Number, string Text)> RefusedLines(WriteOutcome outcome, Plan plan)
     {
@@ -222,7 +222,7 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
             { UndoFailed: true } => new HostException(HostFailure.UndoFailed, name, $"{name}: iptables-restore refused a table (exit code {outcome.ExitCode}: {outcome.Errors.Trim()}), and what had been written before could not be taken back. The host is in between: look at it with Get-FirewallRule, then apply again or Remove-FirewallRule -All.", outcome.ExitCode, outcome.Errors),
             { Status: WriteStatus.Stale } => new HostException(HostFailure.Contended, name, $"{name}: somebody else changed our chains each of the {MaxAttempts} times between reading and writing; nothing of this call was left. Find out who applies rules there, and try again."),
             { Status: WriteStatus.Written } => new HostException(HostFailure.NotVerified, name, $"{name}: what was read back is not what was written. Look with Get-FirewallRule whether another tool changes our chains."),
-            _ => new HostException(HostFailure.RestoreFailed, name, $"{name}: iptables-restore refused the rules for {Where(outcome, plan)} (exit code {outcome.ExitCode}): {outcome.Errors.Trim()}{Refused(outcome, plan)} {TakenBack(outcome, plan)}", outcome.ExitCode, outcome.Errors),
+            _ => new HostException(HostFailure.RestoreFailed, name, $"{name}: iptables-restore refused the rules for {Where(outcome, plan)} (exit code {outcome.ExitCode}): {outcome.Errors.Trim().TrimEnd('.')}{Refused(outcome, plan)}. {TakenBack(outcome, plan)}", outcome.ExitCode, outcome.Errors),
         };
     }
 }

@@ -136,6 +136,9 @@ public sealed class DockerApiTests
     [InlineData(404, """{"message":"network nope\nnot found"}""", DockerFailure.NotFound, "network nope not found")]
     [InlineData(409, """{"message":"network with name web already exists"}""", DockerFailure.Conflict, "already exists")]
     [InlineData(500, """{"message":"numerical result out of range"}""", DockerFailure.EngineError, "out of range")]
+    // Engines 26.1.5 and 28.5.2, each with all pools in use.
+    [InlineData(404, """{"message":"could not find an available, non-overlapping IPv6 address pool among the defaults to assign to the network"}""", DockerFailure.Conflict, "-Subnet 10.77.1.0/24, fd")]
+    [InlineData(400, """{"message":"all predefined address pools have been fully subnetted"}""", DockerFailure.Conflict, "docker network prune")]
     [InlineData(503, "", DockerFailure.EngineError, "no reason")]
     [InlineData(302, "", DockerFailure.BadReply, "HTTP 302")]
     public void An_error_reply_is_a_typed_error_in_the_engines_words(int status, string body, DockerFailure failure, string words)

@@ -10,7 +10,7 @@ public sealed class ConversationDockerNetworks(IShell shell, bool sudo = false)
     /// <summary>How long creating a network may take; one minute unless set.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>Creates a network.</summary>
+    /// <summary>Creates a network. Where it is asked for IPv6 without a subnet and the engine has no IPv6 pool, it gets a unique local subnet.</summary>
     /// <param name="engine">The engine as it was read; it says which API to speak.</param>
     /// <param name="spec">The network.</param>
     /// <param name="stop">Looked at before the program begins: a request that was sent is waited for.</param>
@@ -22,7 +22,8 @@ public sealed class ConversationDockerNetworks(IShell shell, bool sudo = false)
     {
         ArgumentNullException.ThrowIfNull(engine);
         ArgumentNullException.ThrowIfNull(spec);
-        var request = DockerApi.CreateNetwork(ApiVersion.Parse(engine.ApiVersion), spec);
+        var api = ApiVersion.Parse(engine.ApiVersion);
+        var request = DockerApi.CreateNetwork(api, spec.LacksIPv6Subnet(api, engine.AddressPools) ? spec.WithUniqueLocalSubnet() : spec);
         var program = new ShellProgram();
         DockerProgram.AddChangeTo(program, request, sudo);
         stop.ThrowIfCancellationRequested();

@@ -102,12 +102,14 @@ public sealed class DockerClient : IAsyncDisposable
         }
     }
 
-    /// <summary>Creates a network and reads it back.</summary>
+    /// <summary>Creates a network and reads it back. Where it is asked for IPv6 without a subnet and the engine has no IPv6 pool, it gets a unique local subnet.</summary>
     /// <exception cref="DockerException"><see cref="DockerFailure.Conflict"/> where the name, the bridge or the subnet is taken; or the engine could not be asked.</exception>
     public async Task<DockerNetwork> CreateNetworkAsync(NetworkSpec spec, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(spec);
         var (_, api) = await NegotiateAsync(stop).ConfigureAwait(false);
+        if (spec.LacksIPv6Subnet(api) && spec.LacksIPv6Subnet(api, (await GetEngineAsync(stop).ConfigureAwait(false)).AddressPools))
+            spec = spec.WithUniqueLocalSubnet();
         var id = NetworkReader.ReadCreatedId((await SendAsync(DockerApi.CreateNetwork(api, spec), stop).ConfigureAwait(false)).Body);
         return NetworkReader.Read((await SendAsync(DockerApi.InspectNetwork(api, id), stop).ConfigureAwait(false)).Body);
     }

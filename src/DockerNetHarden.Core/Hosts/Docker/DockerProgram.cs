@@ -10,8 +10,12 @@ internal static class DockerProgram
     private const string Curl = "docker-curl";
     private const string Netcat = "docker-nc";
 
+    // Of dnh_ask.
+    private const int Waited = 124;
+
     // $dnh_docker before a command is "sudo -n" where the socket is closed to the user and sudo was asked for. It is split into words on
     // purpose. A DOCKER_HOST that is no socket is for the docker command to understand.
+    // The nc of Fedora and RHEL is ncat: it half-closes, goes on after the server has closed, and costs more than curl, so it is not used.
     private const string Find = """
         dnh_socket=/var/run/docker.sock dnh_docker= dnh_open=1 dnh_dial=0 dnh_curl=0 dnh_asked=0
         case ${DOCKER_HOST-} in
@@ -19,16 +23,43 @@ internal static class DockerProgram
         ?*) dnh_open=0 ;;
         esac
         [ -S "$dnh_socket" ] && [ -w "$dnh_socket" ] || dnh_open=0
+        dnh_find nc
+        dnh_nc=$V
+        dnh_find ncat
+        if [ -n "$V" ] && [ "$dnh_nc" -ef "$V" ]; then dnh_nc=; fi
         if command -v docker >/dev/null; then dnh_dial=1; elif command -v curl >/dev/null; then dnh_curl=1; fi
+        """;
+
+    // Runs a command that passes bytes between its input and a socket. When its input ends, most of them half-close, and engines from 26 on take that for the end of
+    // the client: they give up the request that they work on and answer null or 499. So the input stays open until the command has ended, which it does when the
+    // engine closes behind the reply to the last request. A pipe stays open while anybody has it open for writing: sleep has, and whoever reads the pipe opens it for
+    // that through /proc, so no fifo and no folder for one are needed. A command that waits for the end of its input gets it when sleep ends; exit code 124 says so
+    // (as timeout's does), and what the command printed may then be the answer to a request that was given up. KILL: TERM may be ignored (see HostPrograms.Write).
+    private const string Ask = """
+        dnh_ask() {
+        cat 2>/dev/null | (
+        sleep "$1" </dev/null >/dev/null 2>&1 &
+        exec 3>&-
+        shift
+        "$@"
+        r=$?
+        if { kill -KILL "$!"; wait "$!"; } 2>/dev/null; then r=124; fi
+        exit "$r"
+        ) 3>/proc/self/fd/0
+        }
         """;
 
     private const string BySudo = """[ "$dnh_uid" = 0 ] || [ -w "$dnh_socket" ] || dnh_docker='sudo -n'""";
 
-    // There are netcats of many makers: what one brought counts if the whole reply is there, from the first line to the body of the last, a ping's.
+    // There are netcats of many makers: what one brought counts if the whole reply is there, from the first line to the body of the last, a ping's, and if it ended
+    // by itself. Ten seconds, because curl or the docker command can ask again.
     private const string ByNetcat = """
-        r=$(nc -U "$dnh_socket")
-        case $r in "HTTP/1."*OK) printf '%s' "$r" ;; *) false ;; esac
+        r=$(dnh_ask 10 "$dnh_nc" -U "$dnh_socket")
+        [ $? != 124 ] && case $r in "HTTP/1."*OK) printf '%s' "$r" ;; *) false ;; esac
         """;
+
+    // Less than the minute that a program has, so that a command which waits for the end of its input still brings its reply.
+    private const string ByDial = "dnh_ask 50 $dnh_docker docker system dial-stdio";
 
     private const string Asked = """[ "$dnh_rc" != 0 ] || dnh_asked=1""";
 
@@ -38,37 +69,37 @@ internal static class DockerProgram
     /// </summary>
     internal static void AddTo(ShellProgram program, IReadOnlyList<DockerRequest> requests, bool sudo)
     {
-        program.Do(Find);
+        program.Do(Find).Do(Ask);
         if (sudo)
             program.Do(BySudo);
-        // The end of the input reaches the engine as the end of the client, at which it gives up the request that it works on: that is a
-        // ping, whose reply nobody needs.
+        // The last one asks the engine to close the connection. It is a ping: by its reply one sees that all have come.
         var conversation = Encoding.ASCII.GetString(DockerConversation.Write([.. requests, DockerApi.Ping()]));
-        program.Section(Netcat, ByNetcat, input: conversation, when: """[ "$dnh_open" = 1 ] && command -v nc >/dev/null""", then: Asked, subshell: false);
+        program.Section(Netcat, ByNetcat, input: conversation, when: """[ "$dnh_open" = 1 ] && [ -n "$dnh_nc" ]""", then: Asked, subshell: false);
         // -i and --raw: the replies as they came, with their headers, one after the other.
         program.Section(
             Curl, """$dnh_docker curl --silent --show-error --http1.1 --include --raw --max-time 60 --unix-socket "$dnh_socket" --config -""",
             input: string.Concat(requests.Select(static request => $"url = \"http://docker{request.Path}\"\n")),
             when: """[ "$dnh_asked" = 0 ] && { [ "$dnh_curl" = 1 ] || { [ "$dnh_open" = 1 ] && command -v curl >/dev/null; }; }""", then: Asked);
-        program.Section(Dial, "$dnh_docker docker system dial-stdio", input: conversation, when: """[ "$dnh_asked$dnh_dial" = 01 ]""");
+        program.Section(Dial, ByDial, input: conversation, when: """[ "$dnh_asked$dnh_dial" = 01 ]""");
     }
 
-    /// <summary>Adds one request that changes something. The ping behind it is why the engine does not take the end of the input for the client's end.</summary>
+    /// <summary>Adds one request that changes something.</summary>
     internal static void AddChangeTo(ShellProgram program, DockerRequest request, bool sudo)
     {
-        program.Do(Find);
+        program.Do(Find).Do(Ask);
         if (sudo)
             program.Do(BySudo);
+        // A section's input ends with a newline, and what comes behind a request is the next one. So the newline is a part of the body, where JSON does not mind it.
+        var body = request.Body is { } json ? [.. json.Span, (byte)'\n'] : Array.Empty<byte>();
         using var bytes = new MemoryStream();
-        request.WriteTo(bytes, "docker", close: false);
-        DockerApi.Ping().WriteTo(bytes, "docker", close: true);
-        program.Section(Dial, "$dnh_docker docker system dial-stdio", input: Encoding.UTF8.GetString(bytes.ToArray()), when: """[ "$dnh_dial" = 1 ]""");
+        (request.Body is null ? request : new DockerRequest(request.Method, request.Path, request.Purpose, body)).WriteTo(bytes, "docker", close: true);
+        program.Section(Dial, ByDial, input: Encoding.UTF8.GetString(bytes.ToArray()), when: """[ "$dnh_dial" = 1 ]""");
         program.Section(
             Curl, """
             $dnh_docker curl --silent --show-error --http1.1 --include --raw --max-time 60 --unix-socket "$dnh_socket" \
                 --request "$1" --header 'Content-Type: application/json' --header 'Expect:' --data-binary @- "http://docker$2"
             """,
-            data: [request.Method, request.Path], input: Encoding.UTF8.GetString((request.Body ?? ReadOnlyMemory<byte>.Empty).Span), when: """[ "$dnh_curl" = 1 ]""");
+            data: [request.Method, request.Path], input: Encoding.UTF8.GetString(body), when: """[ "$dnh_curl" = 1 ]""");
     }
 
     /// <summary>The replies, one a request, whatever their status.</summary>
@@ -99,6 +130,7 @@ internal static class DockerProgram
             var text when Has(text, "permission denied", "Permission denied") => (DockerFailure.NoPermission, "The user may not open Docker's socket: add the user to the group docker, or ask by sudo with -Sudo."),
             var text when Has(text, "no such file or directory", "No such file or directory") => (DockerFailure.NotInstalled, "Docker's socket does not exist there: install Docker, or start it: systemctl start docker."),
             var text when Has(text, "Cannot connect to the Docker daemon", "connection refused", "Connection refused", "Couldn't connect", "Failed to connect") => (DockerFailure.DaemonDown, "Start Docker there: systemctl start docker."),
+            _ when section.ExitCode == Waited => (DockerFailure.Timeout, "The docker command there did not end by itself, though the engine was asked to close the connection. See there with systemctl status docker whether the engine hangs."),
             var text when Has(text, "timed out") => (DockerFailure.Timeout, "See there with systemctl status docker whether the engine hangs."),
             _ => (DockerFailure.BadReply, error.Message),
         };

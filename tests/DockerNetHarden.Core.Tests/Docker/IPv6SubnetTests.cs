@@ -1,0 +1,69 @@
+using System.Text.RegularExpressions;
+using DockerNetHarden.Docker;
+using DockerNetHarden.Hosts;
+using DockerNetHarden.Hosts.Docker;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Core.Tests.Docker;
+
+public sealed class IPv6SubnetTests
+{
+    // 26.1.5 answers 404 to IPv6 without a subnet, 28.5.2 chooses one; an older engine does where daemon.json names a pool.
+    [Theory]
+    [InlineData("1.45", false, true)]
+    [InlineData("1.45", true, false)]
+    [InlineData("1.41", false, true)]
+    [InlineData("1.46", false, false)]
+    public async Task IPv6_without_a_subnet_gets_a_unique_local_one_where_the_engine_has_no_pool(string api, bool pool, bool chosen)
+    {
+        var info = pool ? DockerReplies.Info28 : DockerReplies.Info2010;
+        await using var engine = new FakeEngine(request =>
+            request is "GET /version" ? FakeEngine.Reply(200, $$"""{"Version":"26.1.5","ApiVersion":"{{api}}","MinAPIVersion":"1.24"}""")
+            : request.EndsWith("/info", StringComparison.Ordinal) ? FakeEngine.Reply(200, info)
+            : request.StartsWith("POST ", StringComparison.Ordinal) ? FakeEngine.Reply(201, $$"""{"Id":"{{DockerReplies.WebId}}","Warning":""}""")
+            : FakeEngine.Reply(200, DockerReplies.Network29));
+        await using var client = new DockerClient(engine.Endpoint);
+        var asked = new NetworkSpec("web", subnets: [Cidr.Parse("10.77.4.0/24")], enableIPv6: true);
+        await client.CreateNetworkAsync(asked, CancellationToken.None);
+        await using var shell = new RecordingShell();
+        var read = await client.GetEngineAsync(CancellationToken.None);
+        await Assert.ThrowsAsync<IOException>(() => new ConversationDockerNetworks(shell).CreateAsync(read, asked, CancellationToken.None));
+
+        foreach (var sent in new[] { engine.Requests.Single(static request => request.StartsWith("POST ", StringComparison.Ordinal)), shell.Program! })
+        {
+            Assert.Contains("""{"Subnet":"10.77.4.0/24"}""", sent, StringComparison.Ordinal);
+            Assert.Equal(chosen, Regex.IsMatch(sent, """\{"Subnet":"fd[0-9a-f]{2}:[0-9a-f:]*:/64"\}""", RegexOptions.None, TimeSpan.FromSeconds(1)));
+        }
+
+        // Where a subnet is given, or no IPv6 asked for, none is chosen, and the engine is not asked for its pools.
+        engine.Requests.Clear();
+        await client.CreateNetworkAsync(new NetworkSpec("web", subnets: [Cidr.Parse("fd00:9::/64")]), CancellationToken.None);
+        await client.CreateNetworkAsync(new NetworkSpec("web"), CancellationToken.None);
+        Assert.DoesNotContain(engine.Requests, static request => request.EndsWith("/info", StringComparison.Ordinal));
+        Assert.Single(engine.Requests, static request => request.Contains("\"fd", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Unique_local_subnets_are_valid_and_never_the_same()
+    {
+        var drawn = Enumerable.Range(0, 2000).Select(static _ => UniqueLocal.Subnet()).ToList();
+        Assert.All(drawn, static subnet => Assert.True(Cidr.Parse("fd00::/8").Contains(subnet) && subnet.ToString().EndsWith("::/64", StringComparison.Ordinal), subnet.ToString()));
+        Assert.Equal(drawn.Count, drawn.Distinct().Count());
+    }
+
+    /// <summary>Keeps the program that it was given; nobody runs it.</summary>
+    private sealed class RecordingShell : IShell
+    {
+        public string? Program { get; private set; }
+
+        public string HostName => "far";
+
+        public Task<ShellReply> RunAsync(ShellScript script, CancellationToken stop)
+        {
+            Program = script.Text;
+            return Task.FromException<ShellReply>(new IOException());
+        }
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}
