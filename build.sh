@@ -11,6 +11,8 @@ results=out/test-results
 tools=out/tools
 # Where the lab looks for engines (src/DockerNetHarden.Lab: LabEngine).
 engines=${DNH_LAB_ENGINES:-out/engines}
+pwsh_version=7.6.9
+pester_version=6.2.0
 
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 POWERSHELL_TELEMETRY_OPTOUT=1 POWERSHELL_UPDATECHECK=Off
 if [ "${CI:-}" = true ]; then
@@ -81,29 +83,47 @@ install_packages() {
     trap - EXIT INT TERM
 }
 
-# pwsh from the PATH, else as a .NET tool; empty where neither works (no network, for example).
+# What starts a .NET tool looks for dotnet where packages install it; on the PATH it may be elsewhere.
+set_dotnet_root() {
+    [ -z "${DOTNET_ROOT:-}" ] && has dotnet || return 0
+    root=$(dirname "$(readlink -f "$(command -v dotnet)")")
+    [ ! -d "$root/host/fxr" ] || export DOTNET_ROOT="$root"
+}
+
+# pwsh from the PATH, else as a .NET tool; empty where neither works (no network, for example). Without a version the installer takes one that it cannot install.
 find_pwsh() {
     if has pwsh; then
         command -v pwsh
         return 0
     fi
-    [ -x "$tools/pwsh" ] || dotnet tool install PowerShell --tool-path "$tools" </dev/null >out/pwsh-install.log 2>&1 || :
+    if [ ! -d "$tools/.store/powershell/$pwsh_version" ]; then
+        # Another version would be left as it is.
+        rm -rf "$tools/.store" "$tools/pwsh"
+        dotnet tool install PowerShell --version "$pwsh_version" --tool-path "$tools" </dev/null >out/pwsh-install.log 2>&1 || :
+    fi
     if [ -x "$tools/pwsh" ] && "$tools/pwsh" -NoLogo -NoProfile -NonInteractive -Command 'exit 0' </dev/null >/dev/null 2>&1; then
         printf '%s\n' "$PWD/$tools/pwsh"
     fi
 }
 
-# Pester 5 where pwsh finds it, else saved into out/tools/Modules; false where neither works.
+# A Pester that pwsh ($1) finds, else one from NuGet in out/tools/Modules; false where neither works. The package has the module in its folder tools.
 find_pester() {
-    PSModulePath=$PWD/$tools/Modules${PSModulePath:+:$PSModulePath}
+    # Last, so that it is not taken before an installed one.
+    PSModulePath=${PSModulePath:+$PSModulePath:}$PWD/$tools/Modules
     export PSModulePath
-    DNH_MODULES=$PWD/$tools/Modules "$1" -NoLogo -NoProfile -NonInteractive -Command '
-        $ErrorActionPreference = "Stop"
-        function Find { Get-Module Pester -ListAvailable | Where-Object { $_.Version.Major -eq 5 -and $_.Version -ge "5.5.0" } }
-        if (Find) { exit 0 }
-        $null = New-Item -ItemType Directory -Force $env:DNH_MODULES
-        Save-PSResource Pester -Version "[5.5.0,6.0.0)" -Path $env:DNH_MODULES -TrustRepository
-        exit [int](-not (Find))' </dev/null >out/pester-install.log 2>&1
+    ! has_pester "$1" || return 0
+    packages=$tools/packages module=$tools/Modules/Pester/$pester_version
+    dotnet package download "Pester@$pester_version" --output "$packages" </dev/null >out/pester-install.log 2>&1 || return 1
+    rm -rf "$module"
+    mkdir -p "$tools/Modules/Pester"
+    mv "$packages/pester/$pester_version/tools" "$module"
+    rm -rf "$packages"
+    has_pester "$1"
+}
+
+has_pester() {
+    "$1" -NoLogo -NoProfile -NonInteractive -Command '
+        exit [int](-not (Get-Module Pester -ListAvailable | Where-Object Version -GE 5.5.0))' </dev/null >/dev/null 2>&1
 }
 
 # Reads attribute $2 of the <Counters> line $1 of a trx file; 0 where it is not there.
@@ -187,11 +207,12 @@ run_tests() {
         run_xunit DockerNetHarden.Cli.Tests
         run_xunit DockerNetHarden.Lab.Tests
         report_engines
+        set_dotnet_root
         pwsh=$(find_pwsh)
         if [ -z "$pwsh" ]; then
             loud "THE PESTER SUITE DID NOT RUN: there is no pwsh on the PATH, and 'dotnet tool install PowerShell' failed (see out/pwsh-install.log)"
         elif ! find_pester "$pwsh"; then
-            loud "THE PESTER SUITE DID NOT RUN: pwsh has no Pester 5, and 'Save-PSResource Pester' failed (see out/pester-install.log)"
+            loud "THE PESTER SUITE DID NOT RUN: pwsh has no Pester 5.5 or later, and 'dotnet package download Pester' failed (see out/pester-install.log)"
         else
             run_pester "$pwsh"
         fi
@@ -289,6 +310,7 @@ demo() {
     install_packages $(missing_packages)
     # Without the test projects: somebody is waiting to see it.
     build src/DockerNetHarden src/DockerNetHarden.Lab
+    set_dotnet_root
     pwsh=$(find_pwsh)
     if [ -n "$pwsh" ]; then
         PATH=$(dirname "$pwsh"):$PATH

@@ -11,6 +11,24 @@ function Get-StagedModule {
     Join-Path $newest.FullName 'DockerNetHarden.psd1'
 }
 
+# The words with which this pwsh is started again. Installed as a .NET tool it has no program of its own: the process is dotnet's, and the tool's own starter
+# would put a second process between.
+function Get-PwshCommand {
+    [Environment]::ProcessPath
+    if ((Split-Path ([Environment]::ProcessPath) -LeafBase) -eq 'dotnet') { Join-Path $PSHOME 'pwsh.dll' }
+}
+
+# Runs a script in a pwsh of its own; its input is nobody's.
+function Invoke-Pwsh([string] $Script) {
+    $program, $more = Get-PwshCommand
+    $null | & $program @($more) -NoProfile -NonInteractive -Command $Script
+}
+
+# Those that this process has started and that run; one that ends while it is looked at has no parent to be asked for.
+function Get-SshChild {
+    [Diagnostics.Process]::GetProcessesByName('ssh') | Where-Object { try { $_.Parent.Id -eq $PID } catch { $false } }
+}
+
 function Get-LabTool {
     if ($env:DNH_LAB_TOOL) { return $env:DNH_LAB_TOOL }
     foreach ($configuration in 'Release', 'Debug') {

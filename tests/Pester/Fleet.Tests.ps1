@@ -11,7 +11,6 @@ Describe "A fleet$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         function Invoke-OnHost([int] $Number, [string[]] $Command) { & nsenter "--net=/run/netns/$($fleet.hosts[$Number - 1].namespace)" $Command[0] @($Command | Select-Object -Skip 1) }
         # Rules and jumps of ours on a host, without counters.
         function Get-OurLine([int] $Number) { @(Invoke-OnHost $Number iptables-save; Invoke-OnHost $Number ip6tables-save) | Where-Object { $_ -like '*DNH-*' } }
-        function Get-SshChild { [Diagnostics.Process]::GetProcessesByName('ssh') | Where-Object { $_.Parent?.Id -eq $PID } }
     }
 
     AfterAll { Remove-TestFleet $fleet }
@@ -86,7 +85,7 @@ Describe "A fleet$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
 
     It 'prints each host''s own lines under -WhatIf and changes none' {
         $before = 1..3 | ForEach-Object { @(Invoke-OnHost $_ iptables-save) -notmatch '^#' -replace '\[\d+:\d+\]' }
-        $printed = & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command "Import-Module '$(Get-StagedModule)'; Block-ContainerHostAccess | Invoke-FirewallRule -HostName $($all -join ',') -WhatIf | ForEach-Object Status"
+        $printed = Invoke-Pwsh "Import-Module '$(Get-StagedModule)'; Block-ContainerHostAccess | Invoke-FirewallRule -HostName $($all -join ',') -WhatIf | ForEach-Object Status"
         1..3 | ForEach-Object { @(Invoke-OnHost $_ iptables-save) -notmatch '^#' -replace '\[\d+:\d+\]' } | Should -Be $before
         @($printed -match '^What if: ').Count | Should -Be 3
         @($printed -eq 'Planned').Count | Should -Be 3

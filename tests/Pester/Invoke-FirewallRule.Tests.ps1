@@ -136,7 +136,7 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         $planned = $rules | Invoke-FirewallRule -WhatIf
         $planned.Status, $planned.Verified | Should -Be @('Planned', $false)
         Get-TableText | Should -BeExactly $before
-        $printed = & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command "Import-Module '$(Get-StagedModule)'; Block-ContainerMetadataAccess aws | Invoke-FirewallRule -WhatIf | Out-Null"
+        $printed = Invoke-Pwsh "Import-Module '$(Get-StagedModule)'; Block-ContainerMetadataAccess aws | Invoke-FirewallRule -WhatIf | Out-Null"
         $printed -join "`n" | Should -Match '^What if: '
         foreach ($line in $planned.Added) { $printed | Should -Contain "+ $line" }
         ($rules | Invoke-FirewallRule).Added | Should -Be $planned.Added
@@ -155,7 +155,7 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
     }
 
     It 'does not hang where nobody can be asked' {
-        $output = $null | & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command "Import-Module '$(Get-StagedModule)'; Set-SmtpRateLimit | Invoke-FirewallRule -Confirm -ErrorVariable e 2>`$null; `$e.FullyQualifiedErrorId"
+        $output = Invoke-Pwsh "Import-Module '$(Get-StagedModule)'; Set-SmtpRateLimit | Invoke-FirewallRule -Confirm -ErrorVariable e 2>`$null; `$e.FullyQualifiedErrorId"
         $output | Should -Contain 'CannotAsk,DockerNetHarden.Commands.InvokeFirewallRuleCommand'
         Get-TableText | Should -BeExactly $before
     }
@@ -227,7 +227,7 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         ip netns add "$env:DNH_LAB-bare"
         try {
             $script = "Import-Module '$(Get-StagedModule)'; `$r = New-FirewallRule -Action Drop -RemoteAddress 10.0.0.5; `$r | Invoke-FirewallRule -ErrorVariable e 2>`$null; `$e.FullyQualifiedErrorId; (`$r | Invoke-FirewallRule -CreateChain 3>`$null) | ForEach-Object { `$_.Status; `$_.Verified }"
-            $output = nsenter "--net=/run/netns/$env:DNH_LAB-bare" (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command $script
+            $output = nsenter "--net=/run/netns/$env:DNH_LAB-bare" @(Get-PwshCommand) -NoProfile -NonInteractive -Command $script
             $output | Should -Be @('ChainMissing,DockerNetHarden.Commands.InvokeFirewallRuleCommand', 'Applied', 'False')
         }
         finally { ip netns delete "$env:DNH_LAB-bare" }

@@ -53,8 +53,7 @@ try {
     $env:DNH_LAB = $name
     $env:DNH_LAB_TOOL = $tool
     $env:DNH_MODULE = Get-StagedModule
-    $pwsh = (Get-Process -Id $PID).Path
-    dotnet $tool exec --name $name -- $pwsh -NoProfile -NonInteractive -File $PSCommandPath -Here -Path ($Path -join ',')
+    dotnet $tool exec --name $name -- @(Get-PwshCommand) -NoProfile -NonInteractive -File $PSCommandPath -Here -Path ($Path -join ',')
     $code = $LASTEXITCODE
 }
 finally {

@@ -39,7 +39,7 @@ Describe "Rollback on this machine$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
 
     It 'keeps what another shell confirms' {
         $result = Set-SmtpRateLimit 7 | Invoke-FirewallRule -RollbackAfter 20
-        $output = & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command "Import-Module '$(Get-StagedModule)'; (Confirm-FirewallChange -Id $($result.RollbackId) -Confirm:`$false).Status"
+        $output = Invoke-Pwsh "Import-Module '$(Get-StagedModule)'; (Confirm-FirewallChange -Id $($result.RollbackId) -Confirm:`$false).Status"
         $output | Should -Be 'Confirmed'
     }
 

@@ -35,8 +35,9 @@ Describe "Save-FirewallRule on a Docker host$(Get-LabReason)$ownFiles" -Skip:(-n
             $code = 'mount -t tmpfs tmpfs "$1" && mkdir "$1/up" "$1/work" && mount -t overlay overlay -o "lowerdir=/etc,upperdir=$1/up,workdir=$1/work" /etc || exit 97
                 if [ -d /run/systemd ]; then mount -t tmpfs tmpfs /run/systemd; fi
                 rm -rf /etc/docker-net-harden
-                exec "$2" -NoProfile -NonInteractive -File "$3"'
-            $output = unshare --mount --propagation private sh -c $code sh $folder (Get-Process -Id $PID).Path $file
+                shift
+                exec "$@"'
+            $output = unshare --mount --propagation private sh -c $code sh $folder @(Get-PwshCommand) -NoProfile -NonInteractive -File $file
             $exit = $LASTEXITCODE
             # What -WhatIf says goes to the console, so what the script gives back has a file of its own.
             $back = Get-Content "$file.json" -ErrorAction Ignore | ConvertFrom-Json

@@ -6,7 +6,6 @@ Describe "Hosts in sessions$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
     BeforeAll {
         . $PSScriptRoot/Common.ps1
         Import-Module (Get-StagedModule) -Force
-        $pwsh = (Get-Process -Id $PID).Path
         $far = @{}
         $opened = [Collections.Generic.List[Management.Automation.Runspaces.PSSession]]::new()
 
@@ -17,7 +16,7 @@ Describe "Hosts in sessions$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
                 ip netns add $space
                 ip -n $space link set lo up
                 $far[$Name] = Start-Process nsenter -PassThru -RedirectStandardOutput TestDrive:/$Name.out -RedirectStandardError TestDrive:/$Name.err -ArgumentList @(
-                    "--net=/run/netns/$space", $pwsh, '-NoProfile', '-NonInteractive', '-Command', 'while ($true) { Start-Sleep 1 }')
+                    "--net=/run/netns/$space"; Get-PwshCommand; '-NoProfile', '-NonInteractive', '-Command', 'while ($true) { Start-Sleep 1 }')
                 for ($i = 0; $i -lt 200 -and -not (Test-Path "/tmp/CoreFxPipe_PSHost.*.$($far[$Name].Id).None.*"); $i++) { Start-Sleep -Milliseconds 50 }
             }
             $runspace = [runspacefactory]::CreateRunspace([Management.Automation.Runspaces.NamedPipeConnectionInfo]::new($far[$Name].Id))
@@ -112,7 +111,7 @@ Describe "Sessions over ssh$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
     BeforeAll {
         . $PSScriptRoot/Common.ps1
         Import-Module (Get-StagedModule) -Force
-        $fleet = New-TestFleet 2 -More '--pwsh', (Get-Process -Id $PID).Path
+        $fleet = New-TestFleet 2 -More @(Get-PwshCommand | ForEach-Object { '--pwsh', $_ })
         $all = $fleet.hosts.name
         function Get-FarLine([int] $Number) { & nsenter "--net=/run/netns/$($fleet.hosts[$Number - 1].namespace)" iptables-save | Where-Object { $_ -like '*DNH-*' } }
     }

@@ -89,7 +89,6 @@ Describe "Hosts that do not answer$noSsh" -Skip:($noSsh -ne '') {
         $silent = [Net.Sockets.TcpListener]::new([Net.IPAddress]::Loopback, 0)
         $silent.Start(100)
         $port = $silent.LocalEndpoint.Port
-        function Get-SshChild { [Diagnostics.Process]::GetProcessesByName('ssh') | Where-Object { $_.Parent?.Id -eq $PID } }
     }
 
     AfterAll { $silent.Stop() }

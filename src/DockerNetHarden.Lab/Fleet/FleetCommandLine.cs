@@ -14,7 +14,10 @@ internal static class FleetCommandLine
     private static Command Up()
     {
         var hosts = new Option<int>("--hosts") { DefaultValueFactory = _ => 3, Description = "How many." };
-        var pwsh = new Option<string?>("--pwsh") { Description = "A pwsh for New-PSSession over SSH: each sshd gets the subsystem 'powershell'." };
+        var pwsh = new Option<string[]>("--pwsh")
+        {
+            Description = "A pwsh for New-PSSession over SSH: each sshd gets the subsystem 'powershell'. One that runs as a .NET tool is two words, --pwsh dotnet's path --pwsh pwsh.dll's.",
+        };
         var owner = new Option<int?>("--owner") { Description = "The process that the fleet belongs to, as for up. 0 is nobody. Default: the process that called this one." };
         var json = new Option<bool>("--json") { Description = "Print JSON." };
         var command = new Command("up", "Raises a fleet and says how to reach it.") { Name, hosts, pwsh, owner, json };
@@ -24,7 +27,7 @@ internal static class FleetCommandLine
             var fleet = await LabFleet.RaiseAsync(arguments.GetValue(hosts), new LabFleetOptions
             {
                 Name = arguments.GetValue(Name),
-                PowerShell = arguments.GetValue(pwsh),
+                PowerShell = arguments.GetValue(pwsh) ?? [],
                 Owner = arguments.GetValue(owner) ?? Native.ParentProcess(),
             }, stop).ConfigureAwait(false);
             var description = fleet.Describe();

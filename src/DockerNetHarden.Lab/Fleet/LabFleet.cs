@@ -18,7 +18,7 @@ public sealed record LabFleetOptions
     public int? Owner { get; init; }
 
     /// <summary>As for <see cref="LabSshOptions.PowerShell"/>.</summary>
-    public string? PowerShell { get; init; }
+    public IReadOnlyList<string> PowerShell { get; init; } = [];
 
     /// <summary>Who may log in to every host.</summary>
     public IReadOnlyList<LabUser> Users { get; init; } = LabUser.Usual;

@@ -29,13 +29,19 @@ public sealed partial class LabHost
         var script = Path.Combine(files, "sshd.sh");
         await WriteResourceAsync("sshd.sh", script, stop).ConfigureAwait(false);
         var log = folder.In("sshd.log");
-        string[] arguments = ["unshare", "--mount", "--uts", "--", "/bin/sh", script, Folder, alias, config];
+        string[] arguments = ["unshare", "--mount", "--uts", "--", "/bin/sh", script, Folder, alias, config, .. options.PowerShell];
         var daemon = await StartOnHostAsync(arguments, log, NoVariables, stop).ConfigureAwait(false);
         // sshd writes its number when it listens.
         await WaitAsync("sshd", _ => Task.FromResult(File.Exists(pid)), log, () => daemon, stop).ConfigureAwait(false);
         client.Add(alias, address, options.Port, string.Join(' ', (await File.ReadAllTextAsync(hostKey + ".pub", stop).ConfigureAwait(false)).Split(' ').Take(2)));
         return new LabSsh(alias, address, options, client, daemon);
     }
+
+    // As sshd.sh mounts them. A login over SSH has next to no environment: nothing here is found by PATH or DOTNET_ROOT.
+    private static string PowerShell(IReadOnlyList<string> words) =>
+        string.Join(' ', words.Select((word, number) => string.Create(CultureInfo.InvariantCulture, $"/run/pwsh/{number}/{Path.GetFileName(Target(word))}")));
+
+    private static string Target(string path) => File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
 
     private static string Configuration(LabSshOptions options, string hostKey, string pid) => string.Create(CultureInfo.InvariantCulture, $"""
         Port {options.Port}
@@ -52,6 +58,6 @@ public sealed partial class LabHost
         MaxStartups 200
         LogLevel VERBOSE
         Subsystem sftp internal-sftp
-        {(options.PowerShell is { } pwsh ? $"Subsystem powershell {pwsh} -sshs -NoLogo" : "")}
+        {(options.PowerShell.Count > 0 ? $"Subsystem powershell {PowerShell(options.PowerShell)} -sshs -NoLogo" : "")}
         """).ReplaceLineEndings("\n") + "\n";
 }

@@ -20,8 +20,10 @@ public sealed record LabSshOptions
     /// <summary>Who asks; one of its own in the outside namespace is made where null.</summary>
     public LabSshClient? Client { get; init; }
 
-    /// <summary>A pwsh for sessions over SSH (the subsystem <c>powershell</c>); none where null.</summary>
-    public string? PowerShell { get; init; }
+    /// <summary>
+    /// A pwsh for sessions over SSH (the subsystem <c>powershell</c>): its program, or dotnet and the pwsh.dll of one that runs as a .NET tool; none where empty.
+    /// </summary>
+    public IReadOnlyList<string> PowerShell { get; init; } = [];
 }
 
 /// <summary>The sshd of a lab's host.</summary>

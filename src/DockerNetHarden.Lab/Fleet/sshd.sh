@@ -1,6 +1,7 @@
 # Run in a mount and a UTS namespace of its own: accounts, sudoers, hosts and /run as this lab's host has them. The machine's files stay as they are.
 set -eu
 folder=$1 name=$2 config=$3
+shift 3
 files=$folder/ssh
 printf %s "$name" >/proc/sys/kernel/hostname
 run=$files/run
@@ -25,6 +26,13 @@ while IFS=: read -r user _ uid gid _ home _; do
             ;;
     esac
 done <"$files/passwd"
+# A pwsh may lie in a home that only its owner can enter, and so may dotnet: users reach their folders by another way.
+number=0
+for program; do
+    mkdir -p "$run/pwsh/$number"
+    mount -n --bind "$(dirname "$(readlink -f "$program")")" "$run/pwsh/$number"
+    number=$((number + 1))
+done
 mount -n --move "$run" /run
 for file in passwd shadow group hosts resolv.conf sudoers; do
     # A link (resolv.conf often is one) is not mounted over but what it leads to, which may lie in the /run that is hidden now.
