@@ -66,6 +66,13 @@ public sealed record DockerNetwork
     /// <summary>The names of the containers on it, where the network was inspected.</summary>
     public IReadOnlyList<string> Containers { get; init; } = [];
 
+    /// <summary>
+    /// The families in which its containers have addresses. From engine 28 on a network may be without IPv4 (<c>--ipv4=false</c>). One whose subnets are not known, as those
+    /// of a DHCP server outside, has IPv4.
+    /// </summary>
+    public IEnumerable<Family> Families =>
+        Enum.GetValues<Family>().Where(family => Subnets.Any(subnet => subnet.Family == family) || (family == Family.IPv6 ? EnableIPv6 : Subnets.Count == 0));
+
     /// <summary>The label in which a hardened network's profile is kept.</summary>
     public const string ProfileLabel = "io.dockernetharden.profile";
 

@@ -9,7 +9,7 @@ namespace DockerNetHarden.Core.Tests.Analysis;
 /// <summary>What a finding offers as its remedy mends it, and turns nothing else from Pass to Fail; each on the fixtures, applied in memory.</summary>
 public sealed class AuditRemedyTests
 {
-    public static TheoryData<string> Hosts => ["20.10", "20.10 with IPv6", "20.10 with profiles", "20.10 with exceptions", "28", "29"];
+    public static TheoryData<string> Hosts => ["20.10", "20.10 with IPv6", "20.10 with profiles", "20.10 with exceptions", "28", "28 with IPv6 only", "29"];
 
     [Theory]
     [MemberData(nameof(Hosts))]
@@ -90,6 +90,7 @@ public sealed class AuditRemedyTests
             .. new MetadataAccess { ExceptNetworks = ["quiet"] }.Rules(),
             .. new HostAccess { AllowPorts = PortSpec.ParseAll(["3128/tcp"]) }.Rules(),
         ]),
+        "28 with IPv6 only" => FixtureHost.Docker28.WithIPv6Only(),
         _ => FixtureHost.ByName(name),
     };
 

@@ -103,6 +103,16 @@ public sealed class TraceQuestionsTests
     }
 
     [Fact]
+    public void A_network_without_IPv4_is_asked_about_in_IPv6()
+    {
+        var host = FixtureHost.Docker28.WithIPv6Only();
+        var questions = TraceQuestions.Of(new TraceRequest { Networks = ["plain"] }, host).All;
+        Assert.NotEmpty(questions);
+        Assert.All(questions, question => Assert.Equal(Family.IPv6, question.Query.Family));
+        Assert.All(TraceQuestions.Of(new TraceRequest { Containers = ["web"] }, host).All, question => Assert.Equal(Family.IPv6, question.Query.Family));
+    }
+
+    [Fact]
     public void Each_icmp_is_asked_about_in_its_family()
     {
         var both = new TraceRequest { Networks = ["apps"] }.To("1.2.3.4", "2001:db8::1");

@@ -55,7 +55,7 @@ internal sealed class ShadowCheck : ICheck
     private static IEnumerable<Answer> Asked(AuditedNetwork network, Family family)
     {
         yield return network.Host(family);
-        if (family == Family.IPv6 && !network.HasIPv6)
+        if (!network.Families.Contains(family))
             yield break;
         yield return network.Metadata(family);
         yield return network.Internal(family);
