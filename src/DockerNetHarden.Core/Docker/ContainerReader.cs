@@ -31,7 +31,7 @@ public static class ContainerReader
             State = root.Text("State"),
             NetworkMode = Mode(root.Member("HostConfig")?.Text("NetworkMode")),
             Addresses = Addresses(root),
-            Ports = [.. root.Items("Ports").Select(Port).OfType<PublishedPort>().Distinct()],
+            Ports = Joined(root.Items("Ports").Select(Port).OfType<PublishedPort>()),
         };
     }
 
@@ -47,7 +47,7 @@ public static class ContainerReader
             State = state.Text("Status"),
             NetworkMode = Mode(root.Member("HostConfig")?.Text("NetworkMode")),
             Addresses = Addresses(root),
-            Ports = [.. (root.Member("NetworkSettings")?.Pairs("Ports") ?? []).SelectMany(Ports).Distinct()],
+            Ports = Joined((root.Member("NetworkSettings")?.Pairs("Ports") ?? []).SelectMany(Ports)),
             // The API lets anything stand here; what is no address is skipped by every resolver too (resolv.conf(5)).
             Dns = [.. (root.Member("HostConfig")?.Items("Dns") ?? []).Select(item => JsonShape.TryAddress(item.Text(), out var server) ? server : (Cidr?)null).OfType<Cidr>().Distinct()],
             Pid = state.Number("Pid"),
@@ -97,8 +97,17 @@ public static class ContainerReader
     private static bool TryPort(ReadOnlySpan<char> text, out int port) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port is > 0 and <= 65535;
 
-    // 0.0.0.0 and :: are all of the host's addresses.
-    private static Cidr? Everywhere(Cidr? address) => address is { } given && given.Bits == UInt128.Zero ? null : address;
+    // 0.0.0.0 and :: are all of the host's addresses of their family: docker-proxy listens for each on its own.
+    private static Cidr? Everywhere(Cidr? address) => address is { } given && given.Bits == UInt128.Zero ? Cidr.From(given.Family, UInt128.Zero, 0) : address;
+
+    // What is published on all addresses of both families is one port.
+    private static PublishedPort[] Joined(IEnumerable<PublishedPort> ports)
+    {
+        var all = ports.ToHashSet();
+        return [.. all.Select(port => Array.TrueForAll(Everything, address => all.Contains(port with { HostAddress = address })) && port.IsEverywhere ? port with { HostAddress = null } : port).Distinct()];
+    }
+
+    private static readonly Cidr?[] Everything = [Cidr.From(Family.IPv4, UInt128.Zero, 0), Cidr.From(Family.IPv6, UInt128.Zero, 0)];
 
     private static string Short(string id) => id[..Math.Min(12, id.Length)];
 }

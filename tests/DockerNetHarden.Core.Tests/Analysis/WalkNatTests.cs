@@ -159,6 +159,20 @@ public sealed class WalkNatTests
         Assert.Null(direct.AskOne("10.0.0.5", "tcp", "8080").Proxied);
     }
 
+    [Theory]
+    [InlineData("0.0.0.0/0", "web", null)]
+    [InlineData("::/0", null, "web")]
+    [InlineData("10.0.0.5", "web", null)]
+    public void A_port_published_in_one_family_is_the_containers_in_that_family_only(string address, string? four, string? six)
+    {
+        var host = WalkHost.Of($"{Open}COMMIT\n") with
+        {
+            Containers = [new DockerContainer { Id = "1", Name = "web", State = "running", Ports = [new PublishedPort(Cidr.Parse(address), 8080, 80, "tcp")] }],
+        };
+        Assert.Equal(four, host.AskOne("10.0.0.5", "tcp", "8080").Proxied);
+        Assert.Equal(six, (host with { Rules = WalkHost.Of($"{Open}COMMIT\n", family: Family.IPv6).Rules }).AskOne("fd10::5", "tcp", "8080", source: "fd17::2").Proxied);
+    }
+
     [Fact]
     public void Programs_on_links_decide_before_and_behind_all_rules()
     {
