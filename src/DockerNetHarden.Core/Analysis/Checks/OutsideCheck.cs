@@ -1,5 +1,6 @@
 using System.Globalization;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Analysis.Checks;
 
@@ -10,6 +11,8 @@ namespace DockerNetHarden.Analysis.Checks;
 internal static class OutsideCheck
 {
     private static readonly CheckInfo Info = new("NAT-UNPROTECTED", "Ports that are not published cannot be reached from outside", Severity.Medium);
+
+    private static readonly Cidr[] LinkLocal = [Cidr.Parse("fe80::/10"), Cidr.Parse("169.254.0.0/16")];
 
     private static readonly string[] Modes = ["com.docker.network.bridge.gateway_mode_ipv4", "com.docker.network.bridge.gateway_mode_ipv6"];
 
@@ -39,10 +42,16 @@ internal static class OutsideCheck
     // Links with an address of their own that are no network of Docker's and no port of a bridge.
     private static IEnumerable<string> Links(AuditedHost audit)
     {
-        var inside = audit.Host.Networks.Select(network => network.Bridge).Concat(audit.Host.LinkDetails.Where(link => link.Master is not null || link.Kind is "veth").Select(link => link.Name))
-            .Append("lo").ToHashSet(StringComparer.Ordinal);
-        return audit.Host.Addresses.Select(address => address.Link).Where(link => !inside.Contains(link)).Distinct(StringComparer.Ordinal);
+        var inside = audit.Host.Networks.Select(network => network.Bridge).Append("lo").ToHashSet(StringComparer.Ordinal);
+        var ports = audit.Host.LinkDetails.Where(link => link.Master is not null || link.Kind is "veth").Select(link => link.Name).ToHashSet(StringComparer.Ordinal);
+        return audit.Host.Routes.Where(LeadsAway).SelectMany(route => route.Links)
+            .Concat(audit.Host.Addresses.Select(address => address.Link).Where(link => !ports.Contains(link)))
+            .Where(link => !inside.Contains(link)).Distinct(StringComparer.Ordinal);
     }
+
+    // Every link has a route to link-local addresses (RFC 4291, 2.5.6), and a veth of another tool's container one to that container.
+    private static bool LeadsAway(HostRoute route) =>
+        route.Type is "unicast" && route.Destination.Length < Cidr.Width(route.Family) && !LinkLocal.Any(range => range.Contains(route.Destination));
 
     private static Answer FromOutside(AuditedNetwork network, string link, Family family)
     {
