@@ -73,9 +73,10 @@ public static class ContainerReader
         [.. (root.Member("NetworkSettings")?.Pairs("Networks") ?? []).Select(pair =>
             new ContainerAddress(pair.Key, pair.Value.Address("IPAddress"), pair.Value.Address("GlobalIPv6Address")))];
 
-    // A port that is exposed and not published has no PublicPort.
+    // A port that is exposed and not published has neither PublicPort nor IP; one that is published without a port of the host (gateway mode routed) has an IP.
     private static PublishedPort? Port(JsonShape root) =>
-        root.Number("PublicPort") is > 0 and var port ? new PublishedPort(Everywhere(root.Address("IP")), port, root.Number("PrivatePort"), root.Text("Type")) : null;
+        root.Number("PublicPort") is > 0 || root.Text("IP").Length > 0
+            ? new PublishedPort(Everywhere(root.Address("IP")), root.Number("PublicPort"), root.Number("PrivatePort"), root.Text("Type")) : null;
 
     // "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}]; null where the port is only exposed.
     private static IEnumerable<PublishedPort> Ports(KeyValuePair<string, JsonShape> pair)
@@ -85,10 +86,14 @@ public static class ContainerReader
             throw pair.Value.Bad($"a port such as 80/tcp instead of '{DockerNames.Printable(pair.Key)}'");
         foreach (var binding in pair.Value.Items())
         {
-            // An empty or zero host port is one that is not bound (yet).
+            // An empty or zero host port is one that is not bound (yet), or with an address none at all (gateway mode routed).
+            var outside = 0;
             if (binding.Text("HostPort") is not { Length: > 0 } text || string.Equals(text, "0", StringComparison.Ordinal))
-                continue;
-            if (!TryPort(text, out var outside))
+            {
+                if (binding.Text("HostIp").Length == 0)
+                    continue;
+            }
+            else if (!TryPort(text, out outside))
                 throw binding.Needed("HostPort").Bad("a port from 1 to 65535");
             yield return new PublishedPort(Everywhere(binding.Address("HostIp")), outside, inside, pair.Key[(slash + 1)..]);
         }

@@ -115,6 +115,16 @@ public sealed class DockerReaderTests
         Assert.Equal([new PublishedPort(address is null ? null : Cidr.Parse(address), 8085, 80, "tcp")], container.Ports);
     }
 
+    // Seen on engine 28.5.2, gateway mode routed: the port is open at the container's own address.
+    [Fact]
+    public void A_port_is_published_without_one_of_the_host()
+    {
+        const string List = """[{"Id":"a","Ports":[{"IP":"0.0.0.0","PrivatePort":80,"Type":"tcp"},{"IP":"::","PrivatePort":80,"Type":"tcp"},{"PrivatePort":81,"Type":"tcp"}]}]""";
+        const string Inspected = """{"Id":"a","State":{"Status":"running"},"NetworkSettings":{"Ports":{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":""},{"HostIp":"::","HostPort":""}],"81/tcp":[{"HostIp":"","HostPort":""}]}}}""";
+        Assert.Equal([new PublishedPort(null, 0, 80, "tcp")], Assert.Single(ContainerReader.ReadList(Bytes(List))).Ports);
+        Assert.Equal([new PublishedPort(null, 0, 80, "tcp")], ContainerReader.Read(Bytes(Inspected)).Ports);
+    }
+
     [Fact]
     public void An_inspected_container_has_its_resolvers_and_its_process()
     {
