@@ -118,7 +118,7 @@ internal sealed class NativeReader(RuleContext context, NftRuleset ruleset, Func
             or "ct helper" or "ct timeout" or "ct expectation" or "dup" or "flow" or "secmark" or "" => null,
         "accept" => new CompiledAction(ActionKind.Accept),
         "drop" => new CompiledAction(ActionKind.Drop),
-        "reject" => new CompiledAction(ActionKind.Reject),
+        "reject" => new CompiledAction(ActionKind.Reject) { IsReset = NativeValues.Text(NativeValues.Member(body, "type")) == "tcp reset" },
         "return" => new CompiledAction(ActionKind.Return),
         "snat" or "masquerade" => new CompiledAction(ActionKind.Accept),
         "notrack" => new CompiledAction(ActionKind.Untrack),
