@@ -79,6 +79,10 @@ public sealed partial class PacketSet
     public IReadOnlyList<Cidr> Destinations =>
         Root is null ? [] : Prefixes.Of(Family, Root.InOrder().Select(static span => (span.First, span.Last)));
 
+    /// <summary>The sources of its packets, as few prefixes as say it.</summary>
+    public IReadOnlyList<Cidr> Sources => Root is null ? [] : Prefixes.Of(Family, Root.InOrder().Select(static span => span.Inner).Distinct(ReferenceEqualityComparer.Instance)
+        .Cast<SourceLayer>().SelectMany(static sources => sources.InOrder().Select(static span => (span.First, span.Last))));
+
     internal static PacketSet From(Family family, DestinationLayer? root) => new(family, root);
 
     /// <summary>All packets of these protocols between these addresses; null for every address.</summary>

@@ -74,7 +74,26 @@ public sealed record TraceRequest
 /// <param name="Target">The destination as it was asked for.</param>
 /// <param name="Query">The packets in words.</param>
 /// <param name="Packets">The packets: those of the query; where no source was named, without the host's own addresses, which no container can send from.</param>
-public sealed record TraceQuestion(string Network, string? Container, string Target, AccessQuery Query, PacketSet Packets);
+public sealed record TraceQuestion(string Network, string? Container, string Target, AccessQuery Query, PacketSet Packets)
+{
+    /// <summary>
+    /// The sources of a part of the answer, in the words of the question where the part has all of one that are asked about; parts with different ends that hold to the same
+    /// destinations never have the same.
+    /// </summary>
+    /// <param name="part">The part.</param>
+    public IReadOnlyList<Cidr> SourcesOf(AccessPart part)
+    {
+        ArgumentNullException.ThrowIfNull(part);
+        if (Query.Sources.Count == 0)
+            return part.Packets.Sources;
+        return [.. Query.Sources.SelectMany(source =>
+        {
+            var from = PacketSet.Of(new AccessQuery { Family = Query.Family, InInterface = Query.InInterface, Sources = [source] });
+            var (asked, has) = (Packets.Intersect(from).Sources, part.Packets.Intersect(from).Sources);
+            return has.Count > 0 && has.SequenceEqual(asked) ? [source] : has;
+        })];
+    }
+}
 
 /// <summary>Why a part of a request cannot be asked on a host.</summary>
 public enum TraceProblemKind

@@ -31,7 +31,7 @@ public static class ContainerReader
             State = root.Text("State"),
             NetworkMode = Mode(root.Member("HostConfig")?.Text("NetworkMode")),
             Addresses = Addresses(root),
-            Ports = [.. root.Items("Ports").Select(Port).OfType<PublishedPort>().Distinct()],
+            Ports = Joined(root.Items("Ports").Select(Port).OfType<PublishedPort>()),
         };
     }
 
@@ -47,7 +47,7 @@ public static class ContainerReader
             State = state.Text("Status"),
             NetworkMode = Mode(root.Member("HostConfig")?.Text("NetworkMode")),
             Addresses = Addresses(root),
-            Ports = [.. (root.Member("NetworkSettings")?.Pairs("Ports") ?? []).SelectMany(Ports).Distinct()],
+            Ports = Joined((root.Member("NetworkSettings")?.Pairs("Ports") ?? []).SelectMany(Ports)),
             // The API lets anything stand here; what is no address is skipped by every resolver too (resolv.conf(5)).
             Dns = [.. (root.Member("HostConfig")?.Items("Dns") ?? []).Select(item => JsonShape.TryAddress(item.Text(), out var server) ? server : (Cidr?)null).OfType<Cidr>().Distinct()],
             Pid = state.Number("Pid"),
@@ -73,9 +73,10 @@ public static class ContainerReader
         [.. (root.Member("NetworkSettings")?.Pairs("Networks") ?? []).Select(pair =>
             new ContainerAddress(pair.Key, pair.Value.Address("IPAddress"), pair.Value.Address("GlobalIPv6Address")))];
 
-    // A port that is exposed and not published has no PublicPort.
+    // A port that is exposed and not published has neither PublicPort nor IP; one that is published without a port of the host (gateway mode routed) has an IP.
     private static PublishedPort? Port(JsonShape root) =>
-        root.Number("PublicPort") is > 0 and var port ? new PublishedPort(Everywhere(root.Address("IP")), port, root.Number("PrivatePort"), root.Text("Type")) : null;
+        root.Number("PublicPort") is > 0 || root.Text("IP").Length > 0
+            ? new PublishedPort(Everywhere(root.Address("IP")), root.Number("PublicPort"), root.Number("PrivatePort"), root.Text("Type")) : null;
 
     // "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}]; null where the port is only exposed.
     private static IEnumerable<PublishedPort> Ports(KeyValuePair<string, JsonShape> pair)
@@ -85,10 +86,14 @@ public static class ContainerReader
             throw pair.Value.Bad($"a port such as 80/tcp instead of '{DockerNames.Printable(pair.Key)}'");
         foreach (var binding in pair.Value.Items())
         {
-            // An empty or zero host port is one that is not bound (yet).
+            // An empty or zero host port is one that is not bound (yet), or with an address none at all (gateway mode routed).
+            var outside = 0;
             if (binding.Text("HostPort") is not { Length: > 0 } text || string.Equals(text, "0", StringComparison.Ordinal))
-                continue;
-            if (!TryPort(text, out var outside))
+            {
+                if (binding.Text("HostIp").Length == 0)
+                    continue;
+            }
+            else if (!TryPort(text, out outside))
                 throw binding.Needed("HostPort").Bad("a port from 1 to 65535");
             yield return new PublishedPort(Everywhere(binding.Address("HostIp")), outside, inside, pair.Key[(slash + 1)..]);
         }
@@ -97,8 +102,17 @@ public static class ContainerReader
     private static bool TryPort(ReadOnlySpan<char> text, out int port) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port is > 0 and <= 65535;
 
-    // 0.0.0.0 and :: are all of the host's addresses.
-    private static Cidr? Everywhere(Cidr? address) => address is { } given && given.Bits == UInt128.Zero ? null : address;
+    // 0.0.0.0 and :: are all of the host's addresses of their family: docker-proxy listens for each on its own.
+    private static Cidr? Everywhere(Cidr? address) => address is { } given && given.Bits == UInt128.Zero ? Cidr.From(given.Family, UInt128.Zero, 0) : address;
+
+    // What is published on all addresses of both families is one port.
+    private static PublishedPort[] Joined(IEnumerable<PublishedPort> ports)
+    {
+        var all = ports.ToHashSet();
+        return [.. all.Select(port => Array.TrueForAll(Everything, address => all.Contains(port with { HostAddress = address })) && port.IsEverywhere ? port with { HostAddress = null } : port).Distinct()];
+    }
+
+    private static readonly Cidr?[] Everything = [Cidr.From(Family.IPv4, UInt128.Zero, 0), Cidr.From(Family.IPv6, UInt128.Zero, 0)];
 
     private static string Short(string id) => id[..Math.Min(12, id.Length)];
 }

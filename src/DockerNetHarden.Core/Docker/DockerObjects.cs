@@ -66,6 +66,13 @@ public sealed record DockerNetwork
     /// <summary>The names of the containers on it, where the network was inspected.</summary>
     public IReadOnlyList<string> Containers { get; init; } = [];
 
+    /// <summary>
+    /// The families in which its containers have addresses. From engine 28 on a network may be without IPv4 (<c>--ipv4=false</c>). One whose subnets are not known, as those
+    /// of a DHCP server outside, has IPv4.
+    /// </summary>
+    public IEnumerable<Family> Families =>
+        Enum.GetValues<Family>().Where(family => Subnets.Any(subnet => subnet.Family == family) || (family == Family.IPv6 ? EnableIPv6 : Subnets.Count == 0));
+
     /// <summary>The label in which a hardened network's profile is kept.</summary>
     public const string ProfileLabel = "io.dockernetharden.profile";
 
@@ -74,11 +81,18 @@ public sealed record DockerNetwork
 }
 
 /// <summary>A port of a container that is published on the host.</summary>
-/// <param name="HostAddress">The host's address; null for all of them.</param>
-/// <param name="HostPort">The host's port.</param>
+/// <param name="HostAddress">The host's address; <c>0.0.0.0/0</c> or <c>::/0</c> for all of one family; null for all of them.</param>
+/// <param name="HostPort">The host's port; 0 where none is taken: the port is open at the container's own address (gateway mode routed).</param>
 /// <param name="ContainerPort">The container's port.</param>
 /// <param name="Protocol"><c>tcp</c>, <c>udp</c> or <c>sctp</c>.</param>
-public sealed record PublishedPort(Cidr? HostAddress, int HostPort, int ContainerPort, string Protocol);
+public sealed record PublishedPort(Cidr? HostAddress, int HostPort, int ContainerPort, string Protocol)
+{
+    /// <summary>Whether all addresses of the host are meant, of the families in which it is published.</summary>
+    public bool IsEverywhere => HostAddress is not { Length: > 0 };
+
+    /// <summary>Whether it is published on addresses of a family.</summary>
+    public bool IsOf(Family family) => HostAddress is not { } address || address.Family == family;
+}
 
 /// <summary>A container's place on a network.</summary>
 /// <param name="Network">The network's name.</param>

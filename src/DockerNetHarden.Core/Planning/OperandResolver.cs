@@ -100,9 +100,9 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
     {
         Engine(new Operand.Docker(DockerSymbol.Published));
         var ports = host.Containers.SelectMany(container => container.Ports)
-            .Where(port => port.HostPort > 0 && (port.HostAddress is not { } address || address.Family == rule.Family))
-            .Where(port => rule.Destination is null || port.HostAddress is null);
-        foreach (var group in ports.GroupBy(port => (port.Protocol, port.HostAddress)).OrderBy(group => group.Key.Protocol, StringComparer.Ordinal).ThenBy(group => group.Key.HostAddress?.ToString(), StringComparer.Ordinal))
+            .Where(port => port.HostPort > 0 && port.IsOf(rule.Family))
+            .Where(port => rule.Destination is null || port.IsEverywhere);
+        foreach (var group in ports.GroupBy(port => (port.Protocol, HostAddress: port.IsEverywhere ? null : port.HostAddress)).OrderBy(group => group.Key.Protocol, StringComparer.Ordinal).ThenBy(group => group.Key.HostAddress?.ToString(), StringComparer.Ordinal))
         {
             foreach (var chunk in group.Select(port => port.HostPort).Distinct().Order().Chunk(15))
             {

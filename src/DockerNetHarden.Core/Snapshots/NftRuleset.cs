@@ -28,6 +28,13 @@ public sealed record NftRule(string Family, string Table, string Chain, long Han
 /// <param name="Elements">The elements, each a pair of key and value as libnftables-json(5) writes them.</param>
 public sealed record NftMap(string Family, string Table, string Name, IReadOnlyList<JsonElement> Elements);
 
+/// <summary>A named limit of nf_tables.</summary>
+/// <param name="Family">The family of its table.</param>
+/// <param name="Table">The table.</param>
+/// <param name="Name">The name, by which rules use it.</param>
+/// <param name="IsOver">Whether it matches what is above the rate (<c>over</c>), and not what is within.</param>
+public sealed record NftLimit(string Family, string Table, string Name, bool IsOver);
+
 /// <summary>A table of nf_tables that has flags. Source: nft(8), "Tables".</summary>
 /// <param name="Family">The family.</param>
 /// <param name="Name">The name.</param>
@@ -42,6 +49,9 @@ public sealed record NftRuleset(IReadOnlyList<NftChain> Chains, IReadOnlyList<Nf
 {
     /// <summary>The named maps; Docker's nftables find the chains of a bridge by them.</summary>
     public IReadOnlyList<NftMap> Maps { get; init; } = [];
+
+    /// <summary>The named limits.</summary>
+    public IReadOnlyList<NftLimit> Limits { get; init; } = [];
 
     /// <summary>The tables that have flags; one without is in the names of its chains only.</summary>
     public IReadOnlyList<NftTable> FlaggedTables { get; init; } = [];

@@ -7,7 +7,7 @@ public static class NftText
 {
     /// <summary>Reads the output.</summary>
     /// <param name="json">The output, UTF-8; empty is an empty rule set (nft before 1.0 printed nothing for none).</param>
-    /// <returns>Chains, rules, maps, flowtables, tables with flags; other tables, sets and objects are left out, rules that use them name them.</returns>
+    /// <returns>Chains, rules, maps, limits, flowtables, tables with flags; other tables, sets and objects are left out, rules that use them name them.</returns>
     /// <exception cref="FormatException">It is no such output.</exception>
     public static NftRuleset Parse(ReadOnlyMemory<byte> json)
     {
@@ -33,6 +33,7 @@ public static class NftText
         List<NftChain> chains = [];
         List<NftRule> rules = [];
         List<NftMap> maps = [];
+        List<NftLimit> limits = [];
         List<NftTable> tables = [];
         List<string> flowtables = [];
         foreach (var item in items.EnumerateArray())
@@ -55,13 +56,17 @@ public static class NftText
                     case "map":
                         maps.Add(Map(member.Value));
                         break;
+                    case "limit":
+                        limits.Add(new NftLimit(
+                            Text(member.Value, "family"), Text(member.Value, "table"), Text(member.Value, "name"), Find(member.Value, "inv") is { ValueKind: JsonValueKind.True }));
+                        break;
                     case "flowtable":
                         flowtables.Add($"{Text(member.Value, "family")} {Text(member.Value, "table")} {Text(member.Value, "name")}");
                         break;
                 }
             }
         }
-        return new NftRuleset(chains, rules, flowtables) { Maps = maps, FlaggedTables = tables };
+        return new NftRuleset(chains, rules, flowtables) { Maps = maps, Limits = limits, FlaggedTables = tables };
     }
 
     private static NftChain Chain(JsonElement chain)

@@ -77,6 +77,8 @@ internal static partial class SnapshotWriter
             Write(json, rule);
         foreach (var map in ruleset.Maps)
             Write(json, map);
+        foreach (var limit in ruleset.Limits)
+            Write(json, limit);
         foreach (var flowtable in ruleset.Flowtables)
             WriteFlowtable(json, flowtable);
         json.WriteEndArray();
@@ -130,6 +132,17 @@ internal static partial class SnapshotWriter
         json.WriteString("table", map.Table);
         json.WriteString("name", map.Name);
         json.List("elem", map.Elements, static (writer, element) => element.WriteTo(writer));
+        json.EndNftObject();
+    }
+
+    private static void Write(Utf8JsonWriter json, NftLimit limit)
+    {
+        json.StartNftObject("limit");
+        json.WriteString("family", limit.Family);
+        json.WriteString("table", limit.Table);
+        json.WriteString("name", limit.Name);
+        if (limit.IsOver)
+            json.WriteBoolean("inv", true);
         json.EndNftObject();
     }
 

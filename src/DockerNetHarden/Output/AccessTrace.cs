@@ -24,7 +24,7 @@ public sealed record AccessTrace
 
     public required Family Family { get; init; }
 
-    /// <summary>The sources that were asked about.</summary>
+    /// <summary>The sources of this part: those that were asked about, or what of them it has.</summary>
     public required string Source { get; init; }
 
     /// <summary>The destinations of this part, before any DNAT.</summary>
@@ -90,7 +90,7 @@ public sealed record AccessTrace
         Container = question.Container,
         Target = question.Target,
         Family = question.Query.Family,
-        Source = Text(question.Query.Sources),
+        Source = Text(question.SourcesOf(part)),
         Destination = Text(part.Packets.Destinations),
         Protocol = question.Query.Protocol,
         Port = question.Query.Ports?.ToString(),

@@ -190,6 +190,38 @@ public sealed class AuditHoleTests
         Assert.Equal(status == FindingStatus.Fail, finding.Remedy is not null);
     }
 
+    // LXC's containers, and hosts in namespaces, have a veth for an uplink.
+    [Theory]
+    [InlineData(null)]
+    [InlineData("veth")]
+    [InlineData("macvlan")]
+    [InlineData("wireguard")]
+    public void A_link_with_a_route_leads_outside_whatever_its_kind(string? kind)
+    {
+        var host = FixtureHost.Docker20.WithIPv4Only();
+        host = host with
+        {
+            LinkDetails = [.. host.LinkDetails.Where(link => link.Name != "eth0"), new HostLink("eth0", kind, null, HasXdp: false, HasTcFilter: false)],
+            Rules = new Dictionary<Family, Ruleset> { [Family.IPv4] = FixtureHost.Rules(host.Rules[Family.IPv4].ToString()!.Replace(":FORWARD DROP", ":FORWARD ACCEPT", StringComparison.Ordinal)) },
+        };
+        Assert.Equal(FindingStatus.Fail, Find(HardeningAudit.Of(host), "NAT-UNPROTECTED", "plain").Status);
+    }
+
+    [Fact]
+    public void The_veth_of_a_container_of_another_tool_does_not_lead_outside()
+    {
+        var host = FixtureHost.Docker20.WithIPv4Only();
+        host = host with
+        {
+            // As Calico has it: a route to the one address of the container, and a link-local address.
+            LinkDetails = [new HostLink("cali1", "veth", null, HasXdp: false, HasTcFilter: false), .. host.LinkDetails.Where(link => link.Name != "eth0")],
+            Addresses = [.. host.Addresses.Where(address => address.Link != "eth0"), new HostAddress("cali1", Cidr.Parse("169.254.1.1"))],
+            Routes = [.. host.Routes.Where(route => !route.Links.Contains("eth0")), new HostRoute(Family.IPv4, "main", "unicast", Cidr.Parse("10.244.0.7"), ["cali1"])],
+        };
+        var finding = Find(HardeningAudit.Of(host), "NAT-UNPROTECTED", "plain");
+        Assert.Equal((FindingStatus.Pass, "No link of the host leads outside."), (finding.Status, Assert.Single(finding.Evidence)));
+    }
+
     [Fact]
     public void A_remedy_in_words_says_what_else_it_does()
     {

@@ -9,7 +9,11 @@ namespace DockerNetHarden.Core.Tests.Analysis;
 /// <summary>What a finding offers as its remedy mends it, and turns nothing else from Pass to Fail; each on the fixtures, applied in memory.</summary>
 public sealed class AuditRemedyTests
 {
-    public static TheoryData<string> Hosts => ["20.10", "20.10 with IPv6", "20.10 with profiles", "20.10 with exceptions", "28", "29"];
+    private static readonly string[] FixtureNames = ["20.10", "20.10 with IPv6", "20.10 with profiles", "20.10 with exceptions", "28", "28 with IPv6 only", "29", "29 with profiles"];
+
+    public static TheoryData<string> Hosts => [.. FixtureNames];
+
+    public static TheoryData<string> AllHosts => [.. FixtureNames, .. RecordedHost.Probed.Select(name => "recorded " + name)];
 
     [Theory]
     [MemberData(nameof(Hosts))]
@@ -28,7 +32,7 @@ public sealed class AuditRemedyTests
     }
 
     [Theory]
-    [MemberData(nameof(Hosts))]
+    [MemberData(nameof(AllHosts))]
     public void All_remedies_together_leave_nothing_that_rules_could_mend(string name)
     {
         var host = Host(name);
@@ -90,13 +94,19 @@ public sealed class AuditRemedyTests
             .. new MetadataAccess { ExceptNetworks = ["quiet"] }.Rules(),
             .. new HostAccess { AllowPorts = PortSpec.ParseAll(["3128/tcp"]) }.Rules(),
         ]),
+        "28 with IPv6 only" => FixtureHost.Docker28.WithIPv6Only(),
+        "29 with profiles" => FixtureHost.Docker29
+            .WithNetwork("plain", network => network.WithProfile("ExternalOnly"))
+            .WithNetwork("inner", network => network.WithProfile("Isolated"))
+            .WithNetwork("quiet", network => network.WithProfile("MetadataAccess")),
+        _ when name.StartsWith("recorded ", StringComparison.Ordinal) => RecordedHost.Of(name["recorded ".Length..]).OnLegacy(),
         _ => FixtureHost.ByName(name),
     };
 
     private static IEnumerable<string> Broken(IReadOnlyList<HardeningFinding> before, IReadOnlyList<HardeningFinding> after)
     {
-        var passed = before.Where(finding => finding.Status == FindingStatus.Pass).Select(Key).ToHashSet(StringComparer.Ordinal);
-        return after.Where(finding => finding.Status is FindingStatus.Fail or FindingStatus.Error && passed.Contains(Key(finding)))
+        var bad = before.Where(finding => finding.Status is FindingStatus.Fail or FindingStatus.Error or FindingStatus.Warning).Select(Key).ToHashSet(StringComparer.Ordinal);
+        return after.Where(finding => finding.Status is FindingStatus.Fail or FindingStatus.Error && !bad.Contains(Key(finding)))
             .Select(finding => $"{Key(finding)}: {string.Join("; ", finding.Evidence)}");
     }
 

@@ -92,6 +92,17 @@ internal static class FixtureHost
         ],
     };
 
+    /// <summary>The plain network without IPv4, as engines from 28 on make it with <c>--ipv4=false --ipv6</c>.</summary>
+    public static HostSnapshot WithIPv6Only(this HostSnapshot host) => host.WithIPv6().WithNetwork("plain", network => network with { Subnets = [Cidr.Parse("fd18::/64")] }) is var six
+        ? six with
+        {
+            Addresses = [.. six.Addresses.Where(address => address is not { Link: "plain0", Address.Family: Family.IPv4 })],
+            Routes = [.. six.Routes.Where(route => route.Family == Family.IPv6 || !route.Links.Contains("plain0"))],
+            Containers = [.. six.Containers.Select(container => container.Name != "web" ? container
+                : container with { Addresses = [new ContainerAddress("plain", null, Cidr.Parse("fd18::2"))], Ports = [new PublishedPort(Cidr.Parse("::/0"), 8080, 80, "tcp")] })],
+        }
+        : host;
+
     /// <summary>The host after rules were applied: the plan's transactions, in memory.</summary>
     public static HostSnapshot Applied(this HostSnapshot host, IReadOnlyList<FirewallRule> rules) =>
         Planning.Snapshots.After(host, Plan.From(rules, host).Steps.Select(step => (step.Family, step.Restore)));

@@ -103,6 +103,32 @@ public sealed class TraceQuestionsTests
     }
 
     [Fact]
+    public void A_network_without_IPv4_is_asked_about_in_IPv6()
+    {
+        var host = FixtureHost.Docker28.WithIPv6Only();
+        var questions = TraceQuestions.Of(new TraceRequest { Networks = ["plain"] }, host).All;
+        Assert.NotEmpty(questions);
+        Assert.All(questions, question => Assert.Equal(Family.IPv6, question.Query.Family));
+        Assert.All(TraceQuestions.Of(new TraceRequest { Containers = ["web"] }, host).All, question => Assert.Equal(Family.IPv6, question.Query.Family));
+    }
+
+    [Fact]
+    public void A_part_has_the_sources_that_meet_its_end()
+    {
+        var host = FixtureHost.Docker20.WithIPv6().Ip6tables("-A INPUT -s fe80::/10 -i plain0 -j DROP", "-A INPUT -s fd18::/65 -i plain0 -p udp -j DROP");
+        var question = Assert.Single(TraceQuestions.Of(new TraceRequest { Networks = ["plain"] }.To("fd18::1").With("22", "tcp"), host).All);
+        Assert.Equal(
+            ["Accept fd18::/64", "Drop fe80::/10"],
+            new PacketWalk(host).Ask(question.Packets, "plain0").Select(part => $"{part.Verdict} {string.Join(' ', question.SourcesOf(part))}").Order(StringComparer.Ordinal));
+        var udp = Assert.Single(TraceQuestions.Of(new TraceRequest { Networks = ["plain"] }.To("fd18::1").With("22", "udp"), host).All);
+        // The bridge's own address is no container's: what is left of the lower half of the subnet is many prefixes, and never the whole.
+        var parts = new PacketWalk(host).Ask(udp.Packets, "plain0").ToDictionary(part => $"{part.Verdict} {part.Position}", udp.SourcesOf);
+        Assert.Equal(["Accept 0", "Drop 1", "Drop 2"], parts.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["fd18::8000:0:0:0/65"], parts["Accept 0"].Select(source => source.ToString()));
+        Assert.DoesNotContain(parts["Drop 2"], source => source.Length <= 65 || parts["Accept 0"][0].Contains(source));
+    }
+
+    [Fact]
     public void Each_icmp_is_asked_about_in_its_family()
     {
         var both = new TraceRequest { Networks = ["apps"] }.To("1.2.3.4", "2001:db8::1");

@@ -159,6 +159,35 @@ public sealed class WalkNatTests
         Assert.Null(direct.AskOne("10.0.0.5", "tcp", "8080").Proxied);
     }
 
+    [Theory]
+    [InlineData("0.0.0.0/0", "web", null)]
+    [InlineData("::/0", null, "web")]
+    [InlineData("10.0.0.5", "web", null)]
+    public void A_port_published_in_one_family_is_the_containers_in_that_family_only(string address, string? four, string? six)
+    {
+        var host = WalkHost.Of($"{Open}COMMIT\n") with
+        {
+            Containers = [new DockerContainer { Id = "1", Name = "web", State = "running", Ports = [new PublishedPort(Cidr.Parse(address), 8080, 80, "tcp")] }],
+        };
+        Assert.Equal(four, host.AskOne("10.0.0.5", "tcp", "8080").Proxied);
+        Assert.Equal(six, (host with { Rules = WalkHost.Of($"{Open}COMMIT\n", family: Family.IPv6).Rules }).AskOne("fd10::5", "tcp", "8080", source: "fd17::2").Proxied);
+    }
+
+    // Measured on Linux 6.18 in namespaces, with iptables-legacy and nft: behind a bridge, with br_netfilter, the reset of a redirected connection comes from the new address and is not taken.
+    [Theory]
+    [InlineData("1", "tcp-reset", Verdict.Drop)]
+    [InlineData("1", "icmp-port-unreachable", Verdict.Reject)]
+    [InlineData("0", "tcp-reset", Verdict.Reject)]
+    public void A_reset_of_a_redirected_connection_does_not_arrive_behind_a_bridge_with_br_netfilter(string sysctl, string with, Verdict verdict)
+    {
+        const string Dnat = "-d 10.0.0.5/32 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.18.0.9:80";
+        var host = Nat(Dnat, $"-A FORWARD -p tcp -j REJECT --reject-with {with}\n").With("net.bridge.bridge-nf-call-iptables", sysctl);
+        Assert.Equal(verdict, host.AskOne("10.0.0.5", "tcp", "8080").Verdict);
+        Assert.Equal(Verdict.Reject, host.AskOne("172.18.0.9", "tcp", "80").Verdict);
+        Assert.Contains("rejected by filter FORWARD rule 1", host.AskOne("10.0.0.5", "tcp", "8080").Reason, StringComparison.Ordinal);
+        Assert.Equal(Verdict.Reject, host.AskOne("10.0.0.5", "tcp", "8080", link: "eth0", source: "10.0.0.9").Verdict);
+    }
+
     [Fact]
     public void Programs_on_links_decide_before_and_behind_all_rules()
     {

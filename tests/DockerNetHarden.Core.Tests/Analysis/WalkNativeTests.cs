@@ -1,5 +1,6 @@
 using System.Text;
 using DockerNetHarden.Analysis;
+using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
@@ -21,6 +22,8 @@ public sealed class WalkNativeTests
             {"nftables":[{"chain":{"family":"{{{family}}}","table":"own","name":"c","handle":1,{{{chain}}},"policy":"{{{policy}}}"}},
             {"chain":{"family":"{{{family}}}","table":"own","name":"sub","handle":2}},
             {"map":{"family":"{{{family}}}","name":"jumps","table":"own","type":"ifname","handle":31,"map":"verdict","elem":[["apps0",{"drop":null}],["docker0",{"jump":{"target":"sub"}}]]}},
+            {"limit":{"family":"{{{family}}}","name":"within","table":"own","handle":32,"rate":5,"per":"minute","burst":5}},
+            {"limit":{"family":"{{{family}}}","name":"beyond","table":"own","handle":33,"rate":5,"per":"minute","inv":true,"burst":5}},
             {"rule":{"family":"{{{family}}}","table":"own","chain":"sub","handle":3,"expr":[{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":25}},{"drop":null}]}}
             {{{string.Concat(lines)}}}]}
             """;
@@ -67,6 +70,96 @@ public sealed class WalkNativeTests
         { "{\"jump\":{\"target\":\"sub\"}}", Verdict.Drop },
         { "{\"jump\":{\"target\":\"gone\"}}", Verdict.Unknown },
     };
+
+    private const string Status = "{\"ct\":{\"key\":\"status\"}}";
+    private const string State = "{\"ct\":{\"key\":\"state\"}}";
+    private const string TcpFlags = "{\"payload\":{\"protocol\":\"tcp\",\"field\":\"flags\"}}";
+
+    // As nft 1.0.6, 1.1.3 and 1.1.7 list what is in the comment. The packet opens a connection, and nothing has been translated.
+    public static TheoryData<string, Verdict> Bits => new()
+    {
+        // ct status & dnat == 0; ct status ! dnat
+        { Match(Status, "\"dnat\"", "!") + Drop, Verdict.Drop },
+        // ct status & (snat | dnat) == 0
+        { Match(Status, "[\"snat\",\"dnat\"]", "!") + Drop, Verdict.Drop },
+        // ct status dnat; ct status & dnat != 0
+        { Match(Status, "\"dnat\"", "in") + Drop, Verdict.Accept },
+        { Match(Status, "[\"snat\",\"dnat\"]", "in") + Drop, Verdict.Accept },
+        // ct status & (snat | dnat) == dnat, and before 1.1 without the bar.
+        { Match("{\"&\":[" + Status + ",{\"|\":[\"snat\",\"dnat\"]}]}", "\"dnat\"") + Drop, Verdict.Accept },
+        { Match("{\"&\":[" + Status + ",[\"snat\",\"dnat\"]]}", "\"dnat\"", "!=") + Drop, Verdict.Drop },
+        { Match("{\"&\":[" + Status + ",\"dnat\"]}", "0") + Drop, Verdict.Drop },
+        { Match("{\"&\":[" + Status + ",\"dnat\"]}", "0", "!=") + Drop, Verdict.Accept },
+        // A status has many bits, and ct status == dnat asks for one and no other.
+        { Match(Status, "\"dnat\"") + Drop, Verdict.Unknown },
+        { Match(Status, "\"assured\"", "!") + Drop, Verdict.Unknown },
+        // ct state ! established,related; ct state & (established | related) == 0
+        { Match(State, "[\"established\",\"related\"]", "!") + Drop, Verdict.Drop },
+        { Match(State, "\"new\"", "!") + Drop, Verdict.Accept },
+        { Match(State, "{\"set\":[\"established\",\"related\"]}", "!=") + Drop, Verdict.Drop },
+        // ct state == (established | new): no packet is in two states.
+        { Match(State, "[\"established\",\"new\"]") + Drop, Verdict.Unknown },
+        // ct state & new == new
+        { Match("{\"&\":[" + State + ",\"new\"]}", "\"new\"") + Drop, Verdict.Drop },
+        { Match("{\"ct\":{\"key\":\"direction\"}}", "\"reply\"", "!=") + Drop, Verdict.Drop },
+        // tcp flags syn; tcp flags & (syn | ack) != 0
+        { Match(TcpFlags, "\"syn\"", "in") + Drop, Verdict.Drop },
+        { Match(TcpFlags, "[\"rst\",\"ack\"]", "in") + Drop, Verdict.Accept },
+        // tcp flags & (rst | ack) == 0
+        { Match(TcpFlags, "[\"rst\",\"ack\"]", "!") + Drop, Verdict.Drop },
+        { Match(TcpFlags, "\"syn\"", "!") + Drop, Verdict.Accept },
+        // Two flags more, for congestion, are not known here.
+        { Match(TcpFlags, "\"syn\"") + Drop, Verdict.Unknown },
+        { Match("{\"&\":[" + TcpFlags + ",{\"|\":[\"fin\",\"syn\"]}]}", "{\"set\":[\"fin\",\"syn\"]}") + Drop, Verdict.Drop },
+        // meta l4proto tcp ct original proto-dst 20-30
+        { Match("{\"meta\":{\"key\":\"l4proto\"}}", "\"tcp\"") + "," + Match("{\"ct\":{\"key\":\"proto-dst\",\"dir\":\"original\"}}", "{\"range\":[20,30]}") + Drop, Verdict.Drop },
+        { Match("{\"meta\":{\"key\":\"l4proto\"}}", "\"tcp\"") + "," + Match("{\"ct\":{\"key\":\"proto-dst\",\"dir\":\"original\"}}", "{\"set\":[80,25]}", "!=") + Drop, Verdict.Accept },
+        { Match("{\"fib\":{\"result\":\"type\",\"flags\":[\"daddr\"]}}", "{\"set\":[\"local\",\"broadcast\"]}", "!=") + Drop, Verdict.Drop },
+        // A named limit, of the table that the rule is in.
+        { "{\"limit\":\"beyond\"}" + Drop, Verdict.RateLimited },
+        { "{\"limit\":\"within\"},{\"return\":null}\n{\"drop\":null}", Verdict.RateLimited },
+        { "{\"limit\":\"gone\"}" + Drop, Verdict.Unknown },
+        // update @buckets { ip saddr limit rate over 5/minute burst 5 packets } drop
+        { Bucket("ip", "saddr", isOver: true) + Drop, Verdict.RateLimited },
+        { Bucket("ip", "saddr", isOver: false) + ",{\"return\":null}\n{\"drop\":null}", Verdict.RateLimited },
+        // Without what the key is made of the rule ends.
+        { Bucket("udp", "dport", isOver: true) + Drop, Verdict.Accept },
+        { Bucket("ip6", "saddr", isOver: true) + Drop, Verdict.Accept },
+        { Bucket("ether", "saddr", isOver: true) + Drop, Verdict.Unknown },
+    };
+
+    private static string Bucket(string protocol, string field, bool isOver) =>
+        $$$"""{"set":{"op":"update","elem":{"payload":{"protocol":"{{{protocol}}}","field":"{{{field}}}"}},"set":"@buckets","stmt":[{"limit":{"rate":5,"burst":5,"per":"minute"{{{(isOver ? ",\"inv\":true" : "")}}}}}]}}""";
+
+    [Theory]
+    [MemberData(nameof(Bits))]
+    public void A_native_rule_about_bits_rates_and_lists_does_what_it_says(string rules, Verdict verdict) =>
+        Assert.Equal(verdict, Host(rules).AskOne("203.0.113.9", "tcp", "25").Verdict);
+
+    [Theory]
+    [InlineData("!", Verdict.Accept)]
+    [InlineData("in", Verdict.Drop)]
+    public void What_was_redirected_has_the_status_of_it(string op, Verdict verdict)
+    {
+        const string Dnat = "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d 203.0.113.9/32 -j DNAT --to-destination 198.51.100.7\nCOMMIT\n";
+        Assert.Equal(verdict, Host(Match(Status, "\"dnat\"", op) + Drop, save: Dnat + Open).AskOne("203.0.113.9", "tcp", "25").Verdict);
+    }
+
+    // Names of codes are printed by nft 1.0.6, numbers by 1.1.
+    [Theory]
+    [InlineData("\"echo-request\"", "\"net-unreachable\"", Verdict.Drop)]
+    [InlineData("\"echo-request\"", "0", Verdict.Drop)]
+    [InlineData("\"echo-request\"", "4", Verdict.Accept)]
+    [InlineData("{\"set\":[\"info-request\",\"echo-request\"]}", "{\"set\":[0,4]}", Verdict.Drop)]
+    [InlineData("\"echo-request\"", "\"what\"", Verdict.Unknown)]
+    public void A_native_rule_names_an_ICMP_type_and_a_code(string type, string code, Verdict verdict)
+    {
+        var host = Host(Match("{\"payload\":{\"protocol\":\"icmp\",\"field\":\"type\"}}", type) + "," + Match("{\"payload\":{\"protocol\":\"icmp\",\"field\":\"code\"}}", code) + Drop);
+        var query = new AccessQuery { Family = Family.IPv4, InInterface = "docker0", Sources = [Cidr.Parse("172.17.0.2")], Destinations = [Cidr.Parse("203.0.113.9")], Protocol = "icmp" };
+        // A ping, type 8 and code 0; whoever sends one chooses its identifier.
+        var ping = new Packet(query.Family, query.Sources[0], query.Destinations[0], 1, 7, 8 << 8);
+        Assert.Equal(verdict, Assert.Single(new PacketWalk(host).Ask(query), part => part.Packets.Contains(ping)).Verdict);
+    }
 
     [Theory]
     [MemberData(nameof(Rules))]

@@ -103,6 +103,28 @@ public sealed class DockerReaderTests
         Assert.Empty(containers[1].Addresses);
     }
 
+    // docker-proxy listens for each family on its own. Seen on engine 28.5.2: -p [::]:8085:80 on a network without IPv4, and -p 0.0.0.0:8086:80.
+    [Theory]
+    [InlineData("""[{"IP":"::","PrivatePort":80,"PublicPort":8085,"Type":"tcp"}]""", "::/0")]
+    [InlineData("""[{"IP":"0.0.0.0","PrivatePort":80,"PublicPort":8085,"Type":"tcp"}]""", "0.0.0.0/0")]
+    [InlineData("""[{"IP":"0.0.0.0","PrivatePort":80,"PublicPort":8085,"Type":"tcp"},{"IP":"::","PrivatePort":80,"PublicPort":8085,"Type":"tcp"}]""", null)]
+    [InlineData("""[{"PrivatePort":80,"PublicPort":8085,"Type":"tcp"},{"PrivatePort":81,"Type":"tcp"}]""", null)]
+    public void A_port_is_published_in_the_families_that_are_named(string ports, string? address)
+    {
+        var container = Assert.Single(ContainerReader.ReadList(Bytes($$"""[{"Id":"a","Names":["/a"],"Ports":{{ports}}}]""")));
+        Assert.Equal([new PublishedPort(address is null ? null : Cidr.Parse(address), 8085, 80, "tcp")], container.Ports);
+    }
+
+    // Seen on engine 28.5.2, gateway mode routed: the port is open at the container's own address.
+    [Fact]
+    public void A_port_is_published_without_one_of_the_host()
+    {
+        const string List = """[{"Id":"a","Ports":[{"IP":"0.0.0.0","PrivatePort":80,"Type":"tcp"},{"IP":"::","PrivatePort":80,"Type":"tcp"},{"PrivatePort":81,"Type":"tcp"}]}]""";
+        const string Inspected = """{"Id":"a","State":{"Status":"running"},"NetworkSettings":{"Ports":{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":""},{"HostIp":"::","HostPort":""}],"81/tcp":[{"HostIp":"","HostPort":""}]}}}""";
+        Assert.Equal([new PublishedPort(null, 0, 80, "tcp")], Assert.Single(ContainerReader.ReadList(Bytes(List))).Ports);
+        Assert.Equal([new PublishedPort(null, 0, 80, "tcp")], ContainerReader.Read(Bytes(Inspected)).Ports);
+    }
+
     [Fact]
     public void An_inspected_container_has_its_resolvers_and_its_process()
     {

@@ -45,7 +45,7 @@ public sealed class SnapshotFileTests
         Nft = NftText.Parse("""
             {"nftables":[{"table":{"family":"netdev","name":"n","flags":["owner","persist"]}},{"chain":{"family":"netdev","table":"n","name":"i","type":"filter","hook":"ingress","prio":-150,"policy":"drop","dev":["br0","br1"]}},
              {"rule":{"family":"netdev","table":"n","chain":"i","handle":3,"expr":[{"match":{"op":"==","left":{"meta":{"key":"mark"}},"right":1}},{"drop":null}]}},{"flowtable":{"family":"ip","table":"x","name":"f g"}},
-             {"map":{"family":"ip","table":"x","name":"jumps","type":"ifname","map":"verdict","elem":[["web0",{"jump":{"target":"c"}}]]}}]}
+             {"map":{"family":"ip","table":"x","name":"jumps","type":"ifname","map":"verdict","elem":[["web0",{"jump":{"target":"c"}}]]}},{"limit":{"family":"ip","table":"x","name":"l","handle":4,"rate":5,"per":"minute","inv":true}}]}
             """u8.ToArray()),
         Routes = [new HostRoute(Family.IPv4, "main", "unicast", Cidr.Parse("0.0.0.0/0"), ["eth0"], 4_294_967_295, IsModelled: false)],
         RoutingRules = [new RoutingRule(Family.IPv6, 5, Cidr.Parse("fd00::/8"), Cidr.Parse("fd01::/16"), "web0", "7", IsModelled: true, "5: from ...")],

@@ -33,7 +33,7 @@ internal sealed class AuditedNetwork
         Network = network;
         Bridge = network.Bridge!;
         Target = new ControlTarget(network.Name, Bridge, network.Subnets);
-        HasIPv6 = audit.Host.HasIPv6 && (network.EnableIPv6 || network.Subnets.Any(subnet => subnet.Family == Family.IPv6));
+        Families = [.. network.Families.Where(family => family == Family.IPv4 || audit.Host.HasIPv6)];
     }
 
     public AuditedHost Audit { get; }
@@ -46,16 +46,22 @@ internal sealed class AuditedNetwork
 
     public ControlTarget Target { get; }
 
-    /// <summary>Whether its containers have IPv6 addresses that are routed.</summary>
-    public bool HasIPv6 { get; }
+    /// <summary>The families in which its containers have addresses: in no other are their packets forwarded, or asked about.</summary>
+    public IReadOnlyList<Family> Families { get; }
 
-    /// <summary>The families in which its containers' packets are forwarded.</summary>
-    public IEnumerable<Family> Families => HasIPv6 ? [Family.IPv4, Family.IPv6] : [Family.IPv4];
+    /// <summary>Whether its containers have IPv4 addresses.</summary>
+    public bool HasIPv4 => Families.Contains(Family.IPv4);
+
+    /// <summary>Whether its containers have IPv6 addresses that are routed.</summary>
+    public bool HasIPv6 => Families.Contains(Family.IPv6);
+
+    /// <summary>The family by which networks are compared: IPv4, unless it has none.</summary>
+    public Family FirstFamily => Families.Count > 0 ? Families[0] : Family.IPv4;
 
     /// <summary>
     /// The families in which the host can be reached: IPv6 wherever the kernel has it, for the bridge has a link-local address and services listen on ::.
     /// </summary>
-    public IEnumerable<Family> HostFamilies => Audit.Host.HasIPv6 ? [Family.IPv4, Family.IPv6] : [Family.IPv4];
+    public IEnumerable<Family> HostFamilies => Audit.Host.HasIPv6 ? Families.Append(Family.IPv6).Distinct() : Families;
 
     /// <summary>The profile in its label; null where it has none that is known.</summary>
     public NetworkProfile? Profile => Enum.TryParse<NetworkProfile>(Network.Profile, out var profile) && Enum.IsDefined(profile) ? profile : null;
@@ -138,7 +144,8 @@ internal sealed class AuditedNetwork
     private Answer Leaving(Answer answer) => answer.Where(part =>
         part.Path is not (PacketPath.Local or PacketPath.Bridged) && !string.Equals(part.OutInterface, Bridge, StringComparison.Ordinal));
 
-    private Answer AskOf(PacketWalk walk, AccessQuery? query) => query is null ? Answer.Nothing
+    // No source means every source: what a network without addresses in a family would be asked about is nothing.
+    private Answer AskOf(PacketWalk walk, AccessQuery? query) => query is null || (query.Sources.Count == 0 && !Families.Contains(query.Family)) ? Answer.Nothing
         : Answer.Of(Pieces(query).SelectMany(piece => walk.Ask(piece)), Audit.NoContainers);
 
     // Long lists of destinations cut a wide question into as many pieces, and each rule is held against each piece: sixteen questions of a sixteenth are

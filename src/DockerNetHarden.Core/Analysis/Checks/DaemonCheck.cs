@@ -24,7 +24,7 @@ internal sealed class DaemonCheck : ICheck
             : Iptables.Found(audit, FindingStatus.Pass);
         yield return InIPv6(audit);
         yield return UserlandProxy(audit);
-        foreach (var network in audit.Networks.Where(network => AccessTargets.RoutesLoopback(audit.Host, network.Bridge)))
+        foreach (var network in audit.Networks.Where(network => network.HasIPv4 && AccessTargets.RoutesLoopback(audit.Host, network.Bridge)))
             yield return RoutesLoopback(network);
     }
 

@@ -47,12 +47,11 @@ internal sealed class HostCheck : ICheck
     private static HardeningFinding ProxyFinding(AuditedNetwork network, Answer host)
     {
         var way = host.Where(part => part.Proxied is not null);
-        var closed = network.Internal(Family.IPv4);
         if (!way.IsOpen)
             return Proxy.Found(network, FindingStatus.Pass, "No port that docker-proxy serves is open to it.");
-        if (!network.ForbidsInternal && InternalCheck.Of(network, Family.IPv4).IsOpen)
+        if (!network.ForbidsInternal && InternalCheck.Of(network, network.FirstFamily).IsOpen)
             return Proxy.Found(network, FindingStatus.NotApplicable, "Internal ranges are open to it anyway.");
-        return closed.Parts.Count == 0 ? Proxy.Found(network, FindingStatus.NotApplicable, "It has no IPv4.")
+        return network.Internal(network.FirstFamily).IsEmpty ? Proxy.Found(network, FindingStatus.NotApplicable, "No packet of its containers goes to internal ranges.")
             : Mend(Proxy.Found(network, FindingStatus.Fail, [.. Evidence.Of(way.Open), .. way.Open.Select(part => $"docker-proxy leads to {part.Proxied}.").Distinct(StringComparer.Ordinal)]), network);
     }
 

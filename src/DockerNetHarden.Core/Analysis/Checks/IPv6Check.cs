@@ -13,6 +13,8 @@ internal sealed class IPv6Check : ICheck
     {
         if (!network.Audit.Host.HasIPv6)
             return Info.Found(network, FindingStatus.NotApplicable, "The kernel has no IPv6.");
+        if (!network.HasIPv4)
+            return Info.Found(network, FindingStatus.NotApplicable, "The network has no IPv4 to compare with.");
         var open = new List<string>();
         var unknown = new List<string>();
         var rules = new List<FirewallRule>();

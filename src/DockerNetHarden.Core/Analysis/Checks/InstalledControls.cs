@@ -28,13 +28,25 @@ internal sealed class InstalledControls
     public IEnumerable<FirewallRule> For(string control, Family family, string bridge) =>
         _byInterface[(control, family, bridge)].Concat(_byInterface[(control, family, "")]).Concat(NewBridges(control, family, bridge));
 
-    /// <summary>What a control's own exceptions leave open to a bridge, as sets; only what they leave open for certain.</summary>
-    public IEnumerable<PacketSet> Exceptions(string control, Family family, string bridge) =>
-        For(control, family, bridge)
-            .Where(rule => rule is { Phase: Phase.Exception, Table: "filter" })
-            .Select(rule => RulePackets.Of(rule, bridge))
-            .OfType<AccessQuery>()
-            .Select(PacketSet.Of);
+    /// <summary>
+    /// What a control's own exceptions leave open to a bridge, as sets; only what they leave open for certain: those in filter, or where the control has nothing there (Docker with
+    /// nftables), those of its half in mangle.
+    /// </summary>
+    public IEnumerable<PacketSet> Exceptions(string control, Family family, string bridge)
+    {
+        var rules = For(control, family, bridge).ToList();
+        return Exceptions(rules.Exists(rule => rule.Table is "filter") ? rules.Where(rule => rule.Table is "filter") : rules, bridge);
+    }
+
+    /// <summary>What exceptions of a block's own control let pass it: those of its chain.</summary>
+    public IEnumerable<PacketSet> Exceptions(FirewallRule block, string bridge) =>
+        Exceptions(For(block.Control, block.Family, bridge).Where(rule => rule.Hook == block.Hook), bridge);
+
+    private static IEnumerable<PacketSet> Exceptions(IEnumerable<FirewallRule> rules, string bridge) => rules
+        .Where(rule => rule.Phase is Phase.Exception)
+        .Select(rule => RulePackets.Of(rule, bridge))
+        .OfType<AccessQuery>()
+        .Select(PacketSet.Of);
 
     // What is written for networks made later: br-+ (iptables(8): a name that ends in '+' is the beginning of names).
     private IEnumerable<FirewallRule> NewBridges(string control, Family family, string bridge) =>

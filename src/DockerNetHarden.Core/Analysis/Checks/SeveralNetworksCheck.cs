@@ -1,5 +1,4 @@
 using DockerNetHarden.Docker;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Analysis.Checks;
 
@@ -10,9 +9,9 @@ internal sealed class SeveralNetworksCheck : ICheck
 
     private static readonly (string What, Func<AuditedNetwork, Answer> Ask)[] Questions =
     [
-        ("metadata", network => MetadataAccessOf.Unexcepted(network, Family.IPv4)),
-        ("the host", network => HostCheck.Of(network, Family.IPv4)),
-        ("internal ranges", network => InternalCheck.Of(network, Family.IPv4)),
+        ("metadata", network => MetadataAccessOf.Unexcepted(network, network.FirstFamily)),
+        ("the host", network => HostCheck.Of(network, network.FirstFamily)),
+        ("internal ranges", network => InternalCheck.Of(network, network.FirstFamily)),
     ];
 
     public IEnumerable<HardeningFinding> Run(AuditedHost audit)

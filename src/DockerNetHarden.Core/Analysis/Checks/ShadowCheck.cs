@@ -25,9 +25,10 @@ internal sealed class ShadowCheck : ICheck
                 .Where(rule => rule.Action is RuleAction.Drop or RuleAction.Reject && rule.Chain is not "OUTPUT")
                 .Where(rule => RulePackets.Of(rule, network.Bridge) is not null)
                 .ToList();
-            var through = blocks.Count == 0 ? open : open.Without(network.Audit.Controls.Exceptions(control, family, network.Bridge));
             var custom = control is "Custom" ? Unasked(network, family, blocks) : Answer.Nothing;
-            var bad = blocks.Select(rule => (Rule: rule, Through: Through(rule, through.And(custom), network.Bridge)))
+            var through = blocks.Select(rule => rule.Hook).Distinct().ToDictionary(hook => hook, hook =>
+                open.Without(network.Audit.Controls.Exceptions(blocks.First(rule => rule.Hook == hook), network.Bridge)).And(custom));
+            var bad = blocks.Select(rule => (Rule: rule, Through: Through(rule, through[rule.Hook], network.Bridge)))
                 .Where(pair => pair.Through.IsOpen)
                 .DistinctBy(pair => pair.Rule.ToString(), StringComparer.Ordinal)
                 .ToList();
@@ -55,7 +56,7 @@ internal sealed class ShadowCheck : ICheck
     private static IEnumerable<Answer> Asked(AuditedNetwork network, Family family)
     {
         yield return network.Host(family);
-        if (family == Family.IPv6 && !network.HasIPv6)
+        if (!network.Families.Contains(family))
             yield break;
         yield return network.Metadata(family);
         yield return network.Internal(family);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using DockerNetHarden.Analysis.Sets;
 using DockerNetHarden.Analysis.Walking;
@@ -8,18 +9,57 @@ namespace DockerNetHarden.Analysis.Native;
 /// <summary>Reads one match of a native nftables rule. Source: libnftables-json(5), nft(8).</summary>
 internal sealed class NativeMatch(MatchBuilder match, RuleContext context, bool namesProtocol)
 {
+    // Bits, not values: "in" asks for one of them, "!" for none (nft(8), bitmask types).
+    private const string AnyBit = "in";
+    private const string NoBit = "!";
+
+    private readonly NativeConntrack _conntrack = new(match, context);
+
     /// <summary>Adds what <c>left op right</c> says; what is not understood makes the match uncertain.</summary>
     internal void Add(JsonElement left, string? op, JsonElement right)
     {
         var negated = op == "!=";
-        var isRead = op is "==" or "!=" or "in" && (
-            NativeValues.Member(left, "meta") is { } meta ? Meta(NativeValues.Text(NativeValues.Member(meta, "key")), right, negated)
-            : NativeValues.Member(left, "payload") is { } payload ? Payload(payload, right, negated)
-            : NativeValues.Member(left, "ct") is { } ct ? Conntrack(ct, op, right, negated)
-            : NativeValues.Member(left, "fib") is { } fib ? Fib(fib, right, negated)
-            : NativeValues.Member(left, "&") is { } masked && Masked(masked, right, negated));
+        var isRead = op switch
+        {
+            "==" or "!=" => NativeValues.Member(left, "meta") is { } meta ? Meta(NativeValues.Text(NativeValues.Member(meta, "key")), right, negated)
+                : NativeValues.Member(left, "payload") is { } payload ? Payload(payload, right, negated)
+                : NativeValues.Member(left, "ct") is { } ct ? _conntrack.Is(ct, right, negated)
+                : NativeValues.Member(left, "fib") is { } fib ? Fib(fib, right, negated)
+                : NativeValues.Member(left, "&") is { } masked && Masked(masked, right, negated),
+            AnyBit or NoBit => Bits(left, right, op == AnyBit),
+            _ => false,
+        };
         if (!isRead)
             match.NotModelled($"the match {left.GetRawText()} {op} {right.GetRawText()} is not modelled");
+    }
+
+    /// <summary>Adds that a packet has what a key is made of, as an element of a set that it is put into: without it the rule ends.</summary>
+    internal void Has(JsonElement key)
+    {
+        if (NativeValues.Member(key, "concat") is { ValueKind: JsonValueKind.Array } parts)
+        {
+            foreach (var part in parts.EnumerateArray())
+                Has(part);
+            return;
+        }
+        var protocol = NativeValues.Text(NativeValues.Member(NativeValues.Member(key, "payload"), "protocol"));
+        if (protocol is "ip" or "ip6")
+            match.Only(IsOurs(protocol) ? Layers.AnyProtocol : null);
+        else if (protocol is "tcp" or "udp" or "sctp" or "dccp" or "udplite")
+            match.Only(Transport.Protocol(Protocols.NumberOf(protocol)!.Value));
+        else
+            match.NotModelled($"the key {key.GetRawText()} is not modelled");
+    }
+
+    private bool Bits(JsonElement left, JsonElement right, bool any)
+    {
+        if (NativeValues.Text(NativeValues.Member(NativeValues.Member(left, "ct"), "key")) is { } key)
+            return NativeValues.Bits(right) is { } words && _conntrack.HasBits(key, words, any);
+        if (!IsTcpFlags(left) || Flags(right) is not { } asked)
+            return false;
+        match.Only(Transport.Protocol(Protocols.Tcp));
+        match.Only(Transport.WithFlags(asked, 0), negated: any);
+        return true;
     }
 
     private bool Meta(string? key, JsonElement right, bool negated)
@@ -65,6 +105,8 @@ internal sealed class NativeMatch(MatchBuilder match, RuleContext context, bool 
                 return true;
             case ("icmp" or "icmpv6", "type") when NativeValues.Texts(right) is { } types:
                 return IcmpTypes(protocol == "icmp" ? Family.IPv4 : Family.IPv6, types, negated);
+            case ("icmp" or "icmpv6", "code") when NativeValues.Texts(right) is { } codes:
+                return IcmpCodes(protocol == "icmp" ? Family.IPv4 : Family.IPv6, codes, negated);
             default:
                 return false;
         }
@@ -110,9 +152,42 @@ internal sealed class NativeMatch(MatchBuilder match, RuleContext context, bool 
         return true;
     }
 
-    // nft's names of ICMPv6 types that iptables spells out.
+    // Of whatever type: that is asked for by a match of its own.
+    private bool IcmpCodes(Family family, IReadOnlyList<string> codes, bool negated)
+    {
+        var numbers = codes.Select(code => IcmpCode(code, family)).ToList();
+        if (numbers.Contains(null))
+            return false;
+        match.Only(Transport.Protocol(family == Family.IPv4 ? Protocols.Icmp : Protocols.IcmpV6));
+        match.Only(Transport.ToPorts(numbers.SelectMany(static code => Enumerable.Range(0, 256).Select(type => ((UInt128)((type << 8) | code!.Value), (UInt128)((type << 8) | code.Value))))), negated);
+        return true;
+    }
+
+    // nft before 1.1 prints names, whatever the type is that they belong to. Source: the tables of names in src/datatype.c of nftables.
+    private static int? IcmpCode(string code, Family family) => (family, code) switch
+    {
+        (Family.IPv4, "net-unreachable") or (Family.IPv6, "no-route") => 0,
+        (Family.IPv4, "host-unreachable") or (Family.IPv6, "admin-prohibited") => 1,
+        (Family.IPv4, "prot-unreachable") => 2,
+        (Family.IPv4, "port-unreachable") or (Family.IPv6, "addr-unreachable") => 3,
+        (Family.IPv4, "frag-needed") or (Family.IPv6, "port-unreachable") => 4,
+        (Family.IPv6, "policy-fail") => 5,
+        (Family.IPv6, "reject-route") => 6,
+        (Family.IPv4, "net-prohibited") => 9,
+        (Family.IPv4, "host-prohibited") => 10,
+        (Family.IPv4, "admin-prohibited") => 13,
+        _ => byte.TryParse(code, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null,
+    };
+
+    // nft's names of ICMP types that iptables spells out, or has no name for.
     private static string Named(string type) => type switch
     {
+        "info-request" => "15",
+        "info-reply" => "16",
+        "mld-listener-query" => "130",
+        "mld-listener-report" => "131",
+        "mld-listener-done" or "mld-listener-reduction" => "132",
+        "mld2-listener-report" => "143",
         "nd-router-solicit" => "router-solicitation",
         "nd-router-advert" => "router-advertisement",
         "nd-neighbor-solicit" => "neighbour-solicitation",
@@ -121,51 +196,25 @@ internal sealed class NativeMatch(MatchBuilder match, RuleContext context, bool 
         _ => type,
     };
 
-    private bool Conntrack(JsonElement ct, string op, JsonElement right, bool negated)
-    {
-        var reader = new ConntrackReader(match);
-        var (key, direction) = (NativeValues.Text(NativeValues.Member(ct, "key")), NativeValues.Text(NativeValues.Member(ct, "dir")));
-        var words = NativeValues.Texts(right);
-        var isRead = (key, direction, words) switch
-        {
-            ("state", null, { } states) => reader.Read("--ctstate", string.Join(',', states).ToUpperInvariant(), negated),
-            ("status", null, ["dnat"]) when op == "in" => reader.Read("--ctstate", "DNAT", negated: false),
-            ("direction", null, [var way]) when !negated => reader.Read("--ctdir", way.ToUpperInvariant(), negated: false),
-            ("ip daddr" or "ip6 daddr" or "daddr", "original", _) => Original(right, negated, isSource: false),
-            ("ip saddr" or "ip6 saddr" or "saddr", "original", _) => Original(right, negated, isSource: true),
-            ("proto-dst", "original", [var port]) => reader.Read("--ctorigdstport", port, negated),
-            ("proto-src", "original", [var port]) => reader.Read("--ctorigsrcport", port, negated),
-            _ => false,
-        };
-        reader.End();
-        return isRead;
-    }
-
-    private bool Original(JsonElement right, bool negated, bool isSource)
-    {
-        if (NativeValues.Addresses(right, context.Family) is not { } spans)
-            return false;
-        match.OnlyOriginally(isSource
-            ? PacketSet.From(context.Family, Layers.AnyProtocol, spans, null)
-            : PacketSet.From(context.Family, Layers.AnyProtocol, null, spans), negated);
-        match.Only(Transport.InStates(ConntrackReader.Tracked));
-        return true;
-    }
-
     private bool Fib(JsonElement fib, JsonElement right, bool negated)
     {
         var flags = NativeValues.Member(fib, "flags") is { } found ? NativeValues.Texts(found) : null;
-        if (NativeValues.Text(NativeValues.Member(fib, "result")) != "type" || flags is not [("saddr" or "daddr") and var address] || NativeValues.Texts(right) is not [var type])
+        if (NativeValues.Text(NativeValues.Member(fib, "result")) != "type" || flags is not [("saddr" or "daddr") and var address] || NativeValues.Texts(right) is not { } types)
             return false;
-        // Of IPv6 the kernel looks at routes for all other types.
-        if (context.Family == Family.IPv6 && type != "local")
-            return false;
-        var named = context.AddressTypes.Named(type.ToUpperInvariant(), spans => address == "saddr"
+        var all = PacketSet.None(context.Family);
+        foreach (var type in types)
+        {
+            // Of IPv6 the kernel looks at routes for all other types.
+            if ((context.Family == Family.IPv6 && type != "local") || context.AddressTypes.Named(type.ToUpperInvariant(), Packets) is not { } named)
+                return false;
+            all = all.Union(named);
+        }
+        match.Only(all, negated);
+        return true;
+
+        PacketSet Packets(IReadOnlyList<(UInt128 First, UInt128 Last)> spans) => address == "saddr"
             ? PacketSet.From(context.Family, Layers.AnyProtocol, spans, null)
-            : PacketSet.From(context.Family, Layers.AnyProtocol, null, spans));
-        if (named is not null)
-            match.Only(named, negated);
-        return named is not null;
+            : PacketSet.From(context.Family, Layers.AnyProtocol, null, spans);
     }
 
     private bool Masked(JsonElement masked, JsonElement right, bool negated)
@@ -177,12 +226,25 @@ internal sealed class NativeMatch(MatchBuilder match, RuleContext context, bool 
             match.Mark(mark, bits, negated);
             return true;
         }
-        var payload = NativeValues.Member(left, "payload");
-        if (NativeValues.Text(NativeValues.Member(payload, "field")) != "flags" || NativeValues.Text(NativeValues.Member(payload, "protocol")) != "tcp"
-            || Flags(mask) is not { } asked || Flags(right) is not { } compared)
+        return NativeValues.Text(NativeValues.Member(NativeValues.Member(left, "ct"), "key")) is { } key
+            ? _conntrack.IsMasked(key, mask, right, negated)
+            : IsTcpFlags(left) && MaskedFlags(mask, right, negated);
+    }
+
+    private static bool IsTcpFlags(JsonElement left) => NativeValues.Member(left, "payload") is { } payload
+        && NativeValues.Text(NativeValues.Member(payload, "field")) == "flags" && NativeValues.Text(NativeValues.Member(payload, "protocol")) == "tcp";
+
+    private bool MaskedFlags(JsonElement mask, JsonElement right, bool negated)
+    {
+        if (Flags(mask) is not { } asked)
             return false;
+        // A set holds several values, each of them a sum of flags.
+        var values = NativeValues.Member(right, "set") is { ValueKind: JsonValueKind.Array } set ? set.EnumerateArray().Select(Flags).ToList() : [Flags(right)];
+        if (values.Count == 0 || values.Contains(null))
+            return false;
+        var layers = values.Select(value => Transport.WithFlags(asked, value!.Value)).OfType<ProtocolLayer>().ToList();
         match.Only(Transport.Protocol(Protocols.Tcp));
-        match.Only(Transport.WithFlags(asked, compared), negated);
+        match.Only(layers.Count == 0 ? null : layers.Aggregate(static (one, other) => one.Union(other)), negated);
         return true;
     }
 

@@ -9,7 +9,7 @@ namespace DockerNetHarden.Analysis.Native;
 /// Makes walkable rules of a native nftables rule: one for each of its statements that does something, for each element of a verdict map one.
 /// Source: libnftables-json(5), nft(8).
 /// </summary>
-internal sealed class NativeReader(RuleContext context, IReadOnlyList<NftMap> maps, Func<NftRule, string, CompiledChain?> chainNamed)
+internal sealed class NativeReader(RuleContext context, NftRuleset ruleset, Func<NftRule, string, CompiledChain?> chainNamed)
 {
     internal IEnumerable<CompiledRule> Read(NftRule rule, Place place)
     {
@@ -52,9 +52,13 @@ internal sealed class NativeReader(RuleContext context, IReadOnlyList<NftMap> ma
                 case "match" when NativeValues.Member(body, "left") is { } left && NativeValues.Member(body, "right") is { } right:
                     native.Add(left, NativeValues.Text(NativeValues.Member(body, "op")), right);
                     break;
-                case "limit" when NativeValues.Member(body, "rate") is not null:
-                    var isOver = NativeValues.Member(body, "inv") is { ValueKind: JsonValueKind.True };
+                case "limit" when Exceeds(rule, body) is { } isOver:
                     match.May(isOver ? Chance.AboveRate : Chance.WithinRate, "a limit counts a rate");
+                    break;
+                // A set of buckets, each with its rate.
+                case "set" when NativeValues.Member(body, "stmt") is { } inner && Limit(inner) is { } limit && Exceeds(rule, limit) is { } isOver && NativeValues.Member(body, "elem") is { } element:
+                    native.Has(NativeValues.Member(NativeValues.Member(element, "elem"), "val") ?? element);
+                    match.May(isOver ? Chance.AboveRate : Chance.WithinRate, "the limits of a set count rates");
                     break;
                 case "xt" when NativeValues.Text(NativeValues.Member(body, "type")) != "target":
                     match.NotModelled($"the match {NativeValues.Text(NativeValues.Member(body, "name"))} of iptables, which nft does not print");
@@ -66,6 +70,18 @@ internal sealed class NativeReader(RuleContext context, IReadOnlyList<NftMap> ma
         }
         return match;
     }
+
+    // Whether a limit matches what is above its rate: one of the rule's own, or one of the table's by its name; null for what is no limit that is known.
+    private bool? Exceeds(NftRule rule, JsonElement limit)
+    {
+        if (NativeValues.Text(limit) is { } name)
+            return ruleset.Limits.FirstOrDefault(each => each.Family == rule.Family && each.Table == rule.Table && each.Name == name)?.IsOver;
+        return NativeValues.Member(limit, "rate") is null ? null : NativeValues.Member(limit, "inv") is { ValueKind: JsonValueKind.True };
+    }
+
+    // The one statement of an element that counts.
+    private static JsonElement? Limit(JsonElement statements) =>
+        statements.ValueKind == JsonValueKind.Array && statements.EnumerateArray().ToList() is [var only] ? NativeValues.Member(only, "limit") : null;
 
     private IEnumerable<CompiledRule> VerdictMap(NftRule rule, JsonElement body, Place place, int at)
     {
@@ -91,7 +107,7 @@ internal sealed class NativeReader(RuleContext context, IReadOnlyList<NftMap> ma
     {
         var data = NativeValues.Member(body, "data");
         if (NativeValues.Text(data) is { } name)
-            return maps.FirstOrDefault(map => map.Family == rule.Family && map.Table == rule.Table && name == "@" + map.Name)?.Elements;
+            return ruleset.Maps.FirstOrDefault(map => map.Family == rule.Family && map.Table == rule.Table && name == "@" + map.Name)?.Elements;
         return data is { } set ? NativeValues.Items(set) : null;
     }
 
@@ -102,7 +118,7 @@ internal sealed class NativeReader(RuleContext context, IReadOnlyList<NftMap> ma
             or "ct helper" or "ct timeout" or "ct expectation" or "dup" or "flow" or "secmark" or "" => null,
         "accept" => new CompiledAction(ActionKind.Accept),
         "drop" => new CompiledAction(ActionKind.Drop),
-        "reject" => new CompiledAction(ActionKind.Reject),
+        "reject" => new CompiledAction(ActionKind.Reject) { IsReset = NativeValues.Text(NativeValues.Member(body, "type")) == "tcp reset" },
         "return" => new CompiledAction(ActionKind.Return),
         "snat" or "masquerade" => new CompiledAction(ActionKind.Accept),
         "notrack" => new CompiledAction(ActionKind.Untrack),

@@ -45,7 +45,7 @@ internal sealed class NativeRuleset
         }
         foreach (var chain in nft.Chains.Where(IsOfFamily))
             _chains[(chain.Family, chain.Table, chain.Name)] = new CompiledChain(Shows(chain.Family, chain.Table) ? $"{chain.Table} {chain.Name}" : $"{chain.Family} {chain.Table} {chain.Name}");
-        var reader = new NativeReader(context, nft.Maps, (rule, name) => _chains.GetValueOrDefault((rule.Family, rule.Table, name)));
+        var reader = new NativeReader(context, nft, (rule, name) => _chains.GetValueOrDefault((rule.Family, rule.Table, name)));
         foreach (var (key, chain) in _chains)
             chain.Fill(_rules.GetValueOrDefault(key, []).SelectMany((rule, i) => reader.Read(rule, PlaceOf(rule, i))));
     }
@@ -77,7 +77,7 @@ internal sealed class NativeRuleset
         var rules = _rules.GetValueOrDefault((_family == Family.IPv4 ? "ip" : "ip6", line.Table, line.Chain));
         if (rules is null || line.Position < 1 || line.Position > rules.Count || rules[line.Position - 1].Expressions.All(expression => IsPrinted(Raw(expression), line)))
             return null;
-        var reader = new NativeReader(_context, _nft.Maps, static (_, _) => null);
+        var reader = new NativeReader(_context, _nft, static (_, _) => null);
         return reader.Read(rules[line.Position - 1], new Place(null, line.Table, line.Chain, line.Position, line)).LastOrDefault()?.Match;
     }
 

@@ -29,6 +29,18 @@ internal static class NativeValues
         _ => null,
     });
 
+    /// <summary>The names of bits: <c>"dnat"</c>, <c>["snat", "dnat"]</c>, <c>{"|": ["snat", "dnat"]}</c>, nested as nft likes.</summary>
+    internal static IReadOnlyList<string>? Bits(JsonElement value)
+    {
+        if (Text(value) is { } word)
+            return word.StartsWith('@') ? null : [word];
+        var list = Member(value, "|") ?? value;
+        if (list.ValueKind != JsonValueKind.Array)
+            return null;
+        var words = list.EnumerateArray().Select(Bits).ToList();
+        return words.Contains(null) ? null : [.. words.SelectMany(static each => each!)];
+    }
+
     internal static IReadOnlyList<(UInt128 First, UInt128 Last)>? Addresses(JsonElement value, Family family)
     {
         if (Items(value) is not { } items)

@@ -18,7 +18,7 @@ internal static class ActionReader
         "DROP" => new CompiledAction(ActionKind.Drop),
         "RETURN" => new CompiledAction(ActionKind.Return),
         _ when chainNamed(target) is { } chain => new CompiledAction(isGoto ? ActionKind.Goto : ActionKind.Jump) { Target = chain },
-        "REJECT" => new CompiledAction(ActionKind.Reject),
+        "REJECT" => new CompiledAction(ActionKind.Reject) { IsReset = options.Contains("tcp-reset", StringComparer.Ordinal) },
         "LOG" or "NFLOG" or "ULOG" or "TRACE" or "TCPMSS" or "CLASSIFY" or "TOS" or "DSCP" or "ECN" or "TTL" or "HL" or "CHECKSUM" or "AUDIT"
             or "CONNSECMARK" or "SECMARK" or "IDLETIMER" or "LED" or "RATEEST" or "TCPOPTSTRIP" or "SET" => s_continue,
         // They rewrite the source, and nobody asks about sources behind them.

@@ -22,6 +22,14 @@ internal sealed class Bridging(HostSnapshot host, Family family, AddressTypes ty
         }
     }
 
+    /// <summary>
+    /// Whether a TCP reset does not arrive that answers redirected packets which came in by this link: br_netfilter has it sent by the port of the bridge, past the translation back, and
+    /// whoever asked does not know the address that it comes from (nf_send_reset in net/ipv4/netfilter/nf_reject_ipv4.c). An ICMP error goes the way of all packets.
+    /// </summary>
+    internal bool LosesResets(string inLink) => IsSeen != false && IsBridge(inLink);
+
+    private bool IsBridge(string link) => host.Networks.Any(network => network.Bridge == link) || host.LinkDetails.Any(each => each.Name == link && each.Kind == "bridge");
+
     /// <summary>The packets that a container on this link sends straight to a neighbour.</summary>
     internal PacketSet Stay(string inLink)
     {
@@ -33,8 +41,7 @@ internal sealed class Bridging(HostSnapshot host, Family family, AddressTypes ty
     private PacketSet Make(string inLink)
     {
         var subnets = host.Networks.Where(network => network.Bridge == inLink).SelectMany(static network => network.Subnets).Where(subnet => subnet.Family == family).ToList();
-        var isBridge = host.Networks.Any(network => network.Bridge == inLink) || host.LinkDetails.Any(link => link.Name == inLink && link.Kind == "bridge");
-        if (!isBridge)
+        if (!IsBridge(inLink))
             return PacketSet.None(family);
         if (subnets.Count == 0)
             subnets.AddRange(host.Routes.Where(route => route.Family == family && route is { Type: "unicast", Destination.Length: > 0, Table: "main", Links: [var link] } && link == inLink).Select(static route => route.Destination));

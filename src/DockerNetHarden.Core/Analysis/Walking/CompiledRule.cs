@@ -41,6 +41,9 @@ internal sealed record CompiledAction(ActionKind Kind)
     /// <summary>The new port of a redirection; null where it stays.</summary>
     internal int? Port { get; init; }
 
+    /// <summary>Whether what is refused is answered with a TCP reset.</summary>
+    internal bool IsReset { get; init; }
+
     /// <summary>The mark's new value and the bits that are replaced; null where the new mark is not known.</summary>
     internal (uint Value, uint Mask)? Mark { get; init; }
 

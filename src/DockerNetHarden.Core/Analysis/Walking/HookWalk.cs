@@ -6,8 +6,10 @@ namespace DockerNetHarden.Analysis.Walking;
 /// Takes packets through the chains of one hook. Sets of packets are split by certain matches only; where a match is not certain the packets stay together
 /// and carry on what may have happened (<see cref="Pending"/>, <see cref="Doubt"/>), so that the work grows with the rules and not with the ways through them.
 /// </summary>
-internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkAddress, Bounds bounds)
+internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkAddress, bool losesResets, Bounds bounds)
 {
+    private const string LostReset = "but its reset does not arrive: br_netfilter sends it from the address to which the packets were redirected";
+
     // The kernel refuses loops, and nft more than 16 levels; a chain this deep is no firewall but a mistake.
     private const int DeepestJump = 100;
 
@@ -121,7 +123,7 @@ internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr
                 Block(rule, flow, doubt, MayBe.Dropped, next, done);
                 break;
             case ActionKind.Reject:
-                Block(rule, flow, doubt, MayBe.Rejected, next, done);
+                Block(rule, flow, doubt, IsLost(rule, flow) ? MayBe.Dropped : MayBe.Rejected, next, done);
                 break;
             case ActionKind.Obscure:
                 Block(rule, flow, doubt ?? new Uncertainty(Chance.NotKnown, rule.Action.Why!), MayBe.Anything, next, done);
@@ -167,7 +169,7 @@ internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr
     {
         if (flow.State.Doubts is null && (doubt is null || (end == MayBe.Anything && rule.Match.Doubt(flow.State) is null)))
         {
-            outcome.Ended(flow, end, rule.Place, rule.Action.Why);
+            outcome.Ended(flow, end, rule.Place, IsLost(rule, flow) ? LostReset : rule.Action.Why);
             return;
         }
         var perhaps = Perhaps(flow, end, doubt is null ? null : (doubt, rule.Place), rule.Place);
@@ -176,6 +178,8 @@ internal sealed partial class HookWalk(Outcome outcome, string inLink, Func<Cidr
         else
             done.Add((flow.State.Doubts!.Level, perhaps.In(flow.State.Doubts.Outer)));
     }
+
+    private bool IsLost(CompiledRule rule, Flow flow) => losesResets && rule.Action.IsReset && flow.State.Rewriting.IsRedirected;
 
     private void Enter(CompiledRule rule, Flow flow, Uncertainty? doubt, int depth, List<Flow> next, List<(int Level, Flow Flow)> done)
     {

@@ -16,7 +16,7 @@ internal static class PublishedPorts
         [
             .. from container in host.Containers
                where container.State is "" or "running"
-               let packets = container.Ports.Select(port => Packets(port.HostAddress, port.HostPort, port.Protocol, family))
+               let packets = container.Ports.Where(static port => port.HostPort > 0).Select(port => Packets(port.HostAddress, port.HostPort, port.Protocol, family))
                    .Aggregate(PacketSet.None(family), static (all, one) => all.Union(one))
                where !packets.IsEmpty
                select (container.Name, packets),

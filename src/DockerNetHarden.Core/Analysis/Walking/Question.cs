@@ -226,5 +226,5 @@ internal sealed class Question
             yield return flow with { Packets = rest };
     }
 
-    private HookWalk Walker(Outcome outcome) => new(outcome, _inLink, () => _host.AddressOf(_inLink), _bounds);
+    private HookWalk Walker(Outcome outcome) => new(outcome, _inLink, () => _host.AddressOf(_inLink), _host.Bridging.LosesResets(_inLink), _bounds);
 }

@@ -15,7 +15,7 @@ internal static class Reasons
 
     internal static string Blocked(Verdict verdict, Place? place, string? why, Pending? pending)
     {
-        var sentence = place?.Sentence(verdict) ?? why ?? "";
+        var sentence = place is null ? why ?? "" : why is null ? place.Sentence(verdict) : $"{place.Sentence(Verdict.Reject)}, {why}";
         return pending?.Block is { } before ? $"{sentence}, if not already blocked by {before}" : sentence;
     }
 

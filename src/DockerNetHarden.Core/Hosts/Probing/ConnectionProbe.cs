@@ -15,8 +15,11 @@ public enum ProbeOutcome
     /// <summary>Nothing came back within <see cref="ProbeProgram.Patience"/>.</summary>
     TimedOut,
 
-    /// <summary>Another ICMP error came back, or the container has no route there.</summary>
+    /// <summary>Another ICMP error came back.</summary>
     Unreachable,
+
+    /// <summary>The container has no route there (an internal network, an isolated gateway, a family without an address): nothing was sent.</summary>
+    NoRoute,
 
     /// <summary>No running container is there to ask from.</summary>
     NoContainer,
@@ -38,13 +41,13 @@ public sealed record ConnectionProbe(string ContainerId, int Pid, Cidr Address, 
 public sealed record ProbeResult(ProbeOutcome Outcome, string? Detail = null)
 {
     /// <summary>
-    /// Whether the outcome is what a verdict lets expect; null where it proves neither. A packet that is let through may still find nobody: only a connection
+    /// Whether the outcome is what a verdict lets expect; null where it proves neither, or nothing was sent. A packet that is let through may still find nobody: only a connection
     /// proves it. What is refused may answer slowly, as ICMP errors are rate-limited (icmp(7), icmp_ratelimit), and one attempt shows no rate.
     /// </summary>
     /// <param name="verdict">What was computed of the packet.</param>
     public bool? Confirms(Verdict verdict) => (verdict, Outcome) switch
     {
-        (_, ProbeOutcome.NoContainer or ProbeOutcome.Failed) => null,
+        (_, ProbeOutcome.NoRoute or ProbeOutcome.NoContainer or ProbeOutcome.Failed) => null,
         (Verdict.Accept, ProbeOutcome.Connected) => true,
         (Verdict.Drop, var outcome) => outcome == ProbeOutcome.TimedOut,
         (Verdict.Reject, ProbeOutcome.Connected) => false,

@@ -17,7 +17,8 @@ public static class ProbeProgram
     private const int NoTool = 3;
 
     // The arguments are fours: id, pid, address, port. A line a probe comes back: its number, the tool, the exit code, the errors. Sixteen at once, so that a
-    // batch takes as long as its slowest attempt. The pid may be another process's by now: its cgroup names the container (proc_pid_cgroup(5)).
+    // batch takes as long as its slowest attempt. The pid may be another process's by now: its cgroup names the container (proc_pid_cgroup(5)). What a tool says
+    // of a missing route it also says of an ICMP error that came back, so the container's routes are asked (ip-route(8), get).
     private const string Code = """
         if ! command -v nsenter >/dev/null; then printf 'nsenter (util-linux)'; exit 3; fi
         if command -v bash >/dev/null && command -v timeout >/dev/null; then t=bash
@@ -35,6 +36,11 @@ public static class ProbeProgram
         e=$($S nsenter -t "$3" -n curl -q -sS --noproxy '*' --connect-timeout 2 --max-time 2 -o /dev/null -w ' connected=%{time_connect}' "telnet://$a" 2>&1) ;;
         esac
         r=$?
+        if [ $r != 0 ] && command -v ip >/dev/null; then
+        case $(LC_ALL=C $S nsenter -t "$3" -n ip route get "$4" 2>&1) in
+        *RTNETLINK*unreachable*|*RTNETLINK*'No route to host'*) printf '%s noroute %s \n' "$1" "$r"; return ;;
+        esac
+        fi
         e=$(printf '%s' "$e" | tr '\n\r' '  ' | cut -c1-300)
         printf '%s %s %s %s\n' "$1" "$t" "$r" "$e"
         }
@@ -95,6 +101,8 @@ public static class ProbeProgram
         bool Says(string text) => said.Contains(text, StringComparison.OrdinalIgnoreCase);
         if (tool is "gone")
             return new ProbeResult(ProbeOutcome.NoContainer, "The container ended, or was started anew, since the host was read.");
+        if (tool is "noroute")
+            return new ProbeResult(ProbeOutcome.NoRoute, "The container has no route there.");
         if (tool is "curl")
             return JudgeCurl(exit, said);
         if (HostErrors.IsNoRight(said))

@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using System.Text;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Hosts;
@@ -27,6 +28,7 @@ public sealed class ProbeProgramTests
     [InlineData("0 curl 28 curl: (28) Connection timed out after 2001 milliseconds connected=0.000000", ProbeOutcome.TimedOut)]
     [InlineData("0 curl 7 curl: (7) Failed to connect connected=0.000000", ProbeOutcome.Refused)]
     [InlineData("0 curl 1 curl: (1) Protocol telnet not supported connected=0.000000", ProbeOutcome.Failed)]
+    [InlineData("0 noroute 1 ", ProbeOutcome.NoRoute)]
     [InlineData("0 gone 0 ", ProbeOutcome.NoContainer)]
     [InlineData("", ProbeOutcome.Failed)]
     [InlineData("1 bash 0 ", ProbeOutcome.Failed)]
@@ -58,6 +60,9 @@ public sealed class ProbeProgramTests
     [InlineData(Verdict.Reject, ProbeOutcome.Connected, false)]
     [InlineData(Verdict.RateLimited, ProbeOutcome.Connected, null)]
     [InlineData(Verdict.Unknown, ProbeOutcome.Connected, null)]
+    [InlineData(Verdict.Drop, ProbeOutcome.Unreachable, false)]
+    [InlineData(Verdict.Drop, ProbeOutcome.NoRoute, null)]
+    [InlineData(Verdict.Reject, ProbeOutcome.NoRoute, null)]
     [InlineData(Verdict.Drop, ProbeOutcome.NoContainer, null)]
     [InlineData(Verdict.Drop, ProbeOutcome.Failed, null)]
     public void An_outcome_confirms_or_refutes_a_verdict_or_says_nothing(Verdict verdict, ProbeOutcome outcome, bool? confirms) =>
@@ -70,6 +75,38 @@ public sealed class ProbeProgramTests
         var id = new string('a', 64);
         var result = Assert.Single(await ProbeProgram.RunAsync(shell, [new ConnectionProbe(id, Environment.ProcessId, Somewhere, 80)], CancellationToken.None));
         Assert.Equal(ProbeOutcome.NoContainer, result.Outcome);
+    }
+
+    // Every tool says the same of a missing route and of an ICMP error; the container's own routes say which it was.
+    [Theory]
+    [InlineData("RTNETLINK answers: Network is unreachable", 2, ProbeOutcome.NoRoute)]
+    [InlineData("192.0.2.7 via 172.18.0.1 dev eth0 src 172.18.0.2", 0, ProbeOutcome.Unreachable)]
+    [UnsupportedOSPlatform("windows")]
+    public async Task A_container_without_a_route_sends_nothing(string route, int exit, ProbeOutcome outcome)
+    {
+        var tools = Directory.CreateTempSubdirectory("dnh-probe").FullName;
+        try
+        {
+            // In the place of nsenter: no namespace is entered, and what would be tried there is answered.
+            Stub(tools, "nsenter", $"case \"$*\" in *' ip route get '*) echo '{route}'; exit {exit} ;; *) echo 'connect: Network is unreachable' >&2; exit 1 ;; esac");
+            Stub(tools, "ip", "exit 0");
+            await using var shell = new ProcessShell("tested", "/usr/bin/env", [$"PATH={tools}:{Environment.GetEnvironmentVariable("PATH")}", "/bin/sh"]);
+            // A colon stands in every process's cgroup.
+            var result = Assert.Single(await ProbeProgram.RunAsync(shell, [new ConnectionProbe(":", Environment.ProcessId, Somewhere, 80)], CancellationToken.None));
+            Assert.Equal(outcome, result.Outcome);
+        }
+        finally
+        {
+            Directory.Delete(tools, recursive: true);
+        }
+    }
+
+    [UnsupportedOSPlatform("windows")]
+    private static void Stub(string folder, string name, string code)
+    {
+        var path = Path.Combine(folder, name);
+        File.WriteAllText(path, $"#!/bin/sh\n{code}\n");
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.UserWrite);
     }
 
     [Fact]
