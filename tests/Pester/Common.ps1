@@ -42,29 +42,58 @@ function Get-LabReason {
     if ($env:DNH_LAB) { '' } else { ' (skipped: needs the lab; run tests/Pester/Invoke-Tests.ps1 as root with Docker installed)' }
 }
 
-function Invoke-Lab {
+function Invoke-LabTool {
     $output = dotnet $env:DNH_LAB_TOOL @args
     if ($LASTEXITCODE -ne 0) { throw "dnh-lab $args failed: $output" }
     $output
 }
 
-# Docker hosts with sshd in namespaces; the ssh of a client that reaches them is first on PATH until the fleet is taken down.
-function New-TestFleet([int] $Hosts, [string[]] $More) {
-    $fleet = Invoke-Lab fleet up --name "pf$PID" --hosts $Hosts --owner $PID --json @More | ConvertFrom-Json
+# The lab that this process runs in, by its own classes: a dnh-lab for each probe would start a runtime each time. They are loaded apart, with an engine of their own,
+# for the module must find no assembly there but those that it brings.
+function Get-Lab {
+    if (-not (Test-Path Variable:/Global:DnhTestLab)) {
+        $apart = [Runtime.Loader.AssemblyLoadContext]::new('dnh-lab')
+        $null = $apart.LoadFromAssemblyPath((Join-Path (Split-Path $env:DNH_LAB_TOOL) 'DockerNetHarden.Core.dll'))
+        $assembly = $apart.LoadFromAssemblyPath($env:DNH_LAB_TOOL)
+        $global:DnhTestLab = $assembly.GetType('DockerNetHarden.Lab.LabHost')::Open($env:DNH_LAB)
+    }
+    $global:DnhTestLab
+}
+
+# What became of a real packet: Open, Refused, TimedOut ...
+function Get-Reach([string] $From, [string] $To, [int] $Port, [string] $Protocol = 'Http') {
+    "$((Get-Lab).AskAsync($From, $To, $Port, $Protocol, [NullString]::Value, [timespan]::FromSeconds(1.5), [Threading.CancellationToken]::None).GetAwaiter().GetResult().Result)"
+}
+
+# One more container of the lab's.
+function Start-LabContainer([string] $Name, [string] $Network) {
+    $lab = Get-Lab
+    $options = $lab.GetType().Assembly.GetType('DockerNetHarden.Lab.LabContainerOptions')::new($Name)
+    $options.GetType().GetProperty('Network').SetValue($options, $Network)
+    $null = $lab.RunContainerAsync($options, [Threading.CancellationToken]::None).GetAwaiter().GetResult()
+}
+
+# Docker hosts with sshd in namespaces, the first $Hosts of them; until they are left, the ssh of a client that reaches them is first on PATH. The files share one fleet
+# and leave it as they found it: it is raised by the first of them and taken down at the end of the run, or, where that is missed, when the next lab is raised.
+function Enter-TestFleet([int] $Hosts) {
+    if (-not (Test-Path Variable:/Global:DnhTestFleet)) {
+        $pwsh = Get-PwshCommand | ForEach-Object { '--pwsh', $_ }
+        $global:DnhTestFleet = Invoke-LabTool fleet up --name "pf$PID" --hosts 3 --owner $PID --json @pwsh
+    }
+    $fleet = $global:DnhTestFleet | ConvertFrom-Json
+    $fleet.hosts = @($fleet.hosts | Select-Object -First $Hosts)
     $fleet | Add-Member PathBefore $env:PATH
     $env:PATH = "$($fleet.programs):$env:PATH"
     $fleet
 }
 
-function Remove-TestFleet($Fleet) {
-    if (-not $Fleet) { return }
-    $env:PATH = $Fleet.PathBefore
-    Invoke-Lab fleet down --name $Fleet.name | Out-Null
-}
+function Exit-TestFleet($Fleet) { if ($Fleet) { $env:PATH = $Fleet.PathBefore } }
 
-# What became of a real packet: Open, Refused, TimedOut ...
-function Get-Reach([string] $From, [string] $To, [int] $Port, [string] $Protocol = 'Http') {
-    (Invoke-Lab ask --name $env:DNH_LAB --from $From --to $To --port $Port --protocol $Protocol --timeout 1500 --json | ConvertFrom-Json).result
+function Remove-TestFleet {
+    if (-not (Test-Path Variable:/Global:DnhTestFleet)) { return }
+    $name = ($global:DnhTestFleet | ConvertFrom-Json).name
+    Remove-Variable DnhTestFleet -Scope Global
+    Invoke-LabTool fleet down --name $name | Out-Null
 }
 
 # All tables of both families without counters and time: what must not change where nothing is to be changed. A table that holds no rule and whose

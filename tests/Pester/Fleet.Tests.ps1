@@ -6,14 +6,14 @@ Describe "A fleet$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
     BeforeAll {
         . $PSScriptRoot/Common.ps1
         Import-Module (Get-StagedModule) -Force
-        $fleet = New-TestFleet 3
+        $fleet = Enter-TestFleet 3
         $all = $fleet.hosts.name
         function Invoke-OnHost([int] $Number, [string[]] $Command) { & nsenter "--net=/run/netns/$($fleet.hosts[$Number - 1].namespace)" $Command[0] @($Command | Select-Object -Skip 1) }
         # Rules and jumps of ours on a host, without counters.
         function Get-OurLine([int] $Number) { @(Invoke-OnHost $Number iptables-save; Invoke-OnHost $Number ip6tables-save) | Where-Object { $_ -like '*DNH-*' } }
     }
 
-    AfterAll { Remove-TestFleet $fleet }
+    AfterAll { Exit-TestFleet $fleet }
 
     AfterEach { Remove-FirewallRule -All -HostName $all | Out-Null }
 

@@ -38,8 +38,10 @@ Describe 'The help of <Name>' -ForEach $cmdlets {
 
     It 'describes each parameter' {
         $common = [Management.Automation.PSCmdlet]::CommonParameters
+        # All in one call: each reads the whole help file.
+        $described = Get-Help $Name -Parameter *
         foreach ($parameter in (Get-Command $Name).Parameters.Keys | Where-Object { $_ -notin $common }) {
-            (Get-Help $Name -Parameter $parameter).description.Text -join ' ' | Should -Not -BeNullOrEmpty -Because "-$parameter needs words"
+            ($described | Where-Object Name -EQ $parameter).description.Text -join ' ' | Should -Not -BeNullOrEmpty -Because "-$parameter needs words"
         }
     }
 

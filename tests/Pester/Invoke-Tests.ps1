@@ -3,23 +3,33 @@
 .SYNOPSIS
 Runs the Pester suite on the staged module and prints one line: Pester: N passed, N failed, N skipped.
 .DESCRIPTION
-As root, and where the lab has been built, the suite runs on a throwaway Docker host in network namespaces; else the tests that need one are skipped,
-with the reason in their names. Exit code 1: a test failed, or none ran.
+As root, and where the lab has been built, the suite runs on throwaway Docker hosts in network namespaces; else the tests that need one are skipped,
+with the reason in their names. The files that need a fleet and all others run side by side, each half on a host of its own. Exit code 1: a test failed, or none ran.
 .PARAMETER Path
 The test files; all of this folder where none is named.
 .PARAMETER Here
 Run in this process, on this host: what the script itself does inside the lab.
+.PARAMETER Name
+What the file with the results is called.
 #>
 [CmdletBinding()]
 param(
     [string[]] $Path = $PSScriptRoot,
-    [switch] $Here
+    [switch] $Here,
+    [string] $Name = 'pester'
 )
 Set-StrictMode -Version 3
 $ErrorActionPreference = 'Stop'
 # pwsh -File hands a list over as one text.
 $Path = @($Path -split ',')
 . (Join-Path $PSScriptRoot 'Common.ps1')
+
+$results = Join-Path (Get-ProjectRoot) 'out/TestResults'
+
+function Write-Total([int] $Passed, [int] $Failed, [int] $Skipped) {
+    Write-Host "Pester: $Passed passed, $Failed failed, $Skipped skipped"
+    if ($Failed -gt 0 -or $Passed -eq 0) { 1 } else { 0 }
+}
 
 function Invoke-Suite {
     Import-Module Pester -MinimumVersion 5.5
@@ -28,13 +38,38 @@ function Invoke-Suite {
     $configuration.Run.PassThru = $true
     $configuration.Output.Verbosity = 'Normal'
     $configuration.TestResult.Enabled = $true
-    $configuration.TestResult.OutputPath = Join-Path (Get-ProjectRoot) 'out/TestResults/pester.xml'
-    $null = New-Item -ItemType Directory -Force (Split-Path $configuration.TestResult.OutputPath.Value)
-    $result = Invoke-Pester -Configuration $configuration
+    $configuration.TestResult.OutputPath = Join-Path $results "$Name.xml"
+    $null = New-Item -ItemType Directory -Force $results
+    try { $result = Invoke-Pester -Configuration $configuration }
+    finally { Remove-TestFleet }
     # A file that cannot be discovered, or a BeforeAll that fails, counts as a failure even where no test of it is counted.
     $failed = [Math]::Max($result.FailedCount, $result.FailedCount + $result.FailedContainersCount + $result.FailedBlocksCount)
-    Write-Host "Pester: $($result.PassedCount) passed, $failed failed, $($result.SkippedCount + $result.NotRunCount) skipped"
-    if ($failed -gt 0 -or $result.PassedCount -eq 0) { 1 } else { 0 }
+    Write-Total $result.PassedCount $failed ($result.SkippedCount + $result.NotRunCount)
+}
+
+# Starts files on a lab of their own in a pwsh of their own, with all that they print in a file: of two that run side by side, nobody could read the lines as they come.
+function Start-Part($Part) {
+    $start = [Diagnostics.ProcessStartInfo]::new('/bin/sh', [string[]] @(
+            '-c', 'exec "$@" >"$0" 2>&1 </dev/null', $Part.Log, 'dotnet', $tool, 'exec', '--name', $Part.Lab, '--'; Get-PwshCommand
+            '-NoProfile', '-NonInteractive', '-File', $PSCommandPath, '-Here', '-Name', $Part.Name, '-Path', ($Part.Files -join ',')))
+    $start.Environment['DNH_LAB'] = $Part.Lab
+    $start.Environment['DNH_LAB_TOOL'] = $tool
+    $start.Environment['DNH_MODULE'] = Get-StagedModule
+    $Part.Process = [Diagnostics.Process]::Start($start)
+}
+
+# Waits for a part, prints what it printed, and gives back its counts. One that ends without a closing line, or as a failure without one, is a failure.
+function Complete-Part($Part) {
+    $Part.Process.WaitForExit()
+    $lines = @(Get-Content $Part.Log)
+    Write-Host ($lines -join "`n")
+    $total = [regex]::Match($lines -join "`n", '(?m)^Pester: (\d+) passed, (\d+) failed, (\d+) skipped$', 'RightToLeft')
+    $passed, $failed, $skipped = 1..3 | ForEach-Object { if ($total.Success) { [int] $total.Groups[$_].Value } else { 0 } }
+    if ($failed -eq 0 -and ($Part.Process.ExitCode -ne 0 -or -not $total.Success)) {
+        Write-Host "$($Part.Name) ended with exit code $($Part.Process.ExitCode) though no test of it failed"
+        $failed = 1
+    }
+    $passed, $failed, $skipped
 }
 
 $null = Get-StagedModule
@@ -43,21 +78,33 @@ if ($Here) { exit (Invoke-Suite) }
 $tool = Get-LabTool
 if (-not $tool -or -not $IsLinux -or (id -u) -ne 0) { exit (Invoke-Suite) }
 
-$name = "pester$PID"
-$up = dotnet $tool up --name $name --json
-if ($LASTEXITCODE -ne 0) {
-    Write-Warning "No lab could be raised; what needs a Docker host is skipped."
-    exit (Invoke-Suite)
-}
+$null = New-Item -ItemType Directory -Force $results
+$files = @(Get-ChildItem $Path -Filter *.Tests.ps1 | ForEach-Object FullName)
+$fleet = @(Select-String 'Enter-TestFleet' $files -List | ForEach-Object Path)
+$parts = @(
+    # The longer one first.
+    @{ Name = 'pester-fleet'; Files = $fleet }, @{ Name = 'pester'; Files = @($files | Where-Object { $_ -notin $fleet }) } | Where-Object { $_.Files } |
+        ForEach-Object { [pscustomobject]@{ Name = $_.Name; Files = $_.Files; Lab = "$($_.Name)$PID"; Log = Join-Path $results "$($_.Name).log"; Raised = $false; Process = $null } })
 try {
-    $env:DNH_LAB = $name
-    $env:DNH_LAB_TOOL = $tool
-    $env:DNH_MODULE = Get-StagedModule
-    dotnet $tool exec --name $name -- @(Get-PwshCommand) -NoProfile -NonInteractive -File $PSCommandPath -Here -Path ($Path -join ',')
-    $code = $LASTEXITCODE
+    foreach ($part in $parts) {
+        $null = dotnet $tool up --name $part.Lab --owner $PID --json
+        $part.Raised = $LASTEXITCODE -eq 0
+    }
+    if ($parts.Raised -contains $false) {
+        Write-Warning 'No lab could be raised; what needs a Docker host is skipped.'
+        $code = Invoke-Suite
+    }
+    else {
+        foreach ($part in $parts) { Start-Part $part }
+        $counts = @(foreach ($part in $parts) { , (Complete-Part $part) })
+        $sums = 0..2 | ForEach-Object { $column = $_; ($counts | ForEach-Object { $_[$column] } | Measure-Object -Sum).Sum }
+        $code = Write-Total @sums
+    }
 }
 finally {
-    $env:DNH_LAB = $null
-    dotnet $tool down --name $name | Out-Null
+    foreach ($part in $parts) {
+        if ($part.Process -and -not $part.Process.HasExited) { $part.Process.Kill($true) }
+        if ($part.Raised) { dotnet $tool down --name $part.Lab | Out-Null }
+    }
 }
 exit $code

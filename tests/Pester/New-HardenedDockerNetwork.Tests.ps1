@@ -119,7 +119,7 @@ Describe "New-HardenedDockerNetwork on a Docker host$(Get-LabReason)" -Skip:(-no
         $network | Export-Clixml TestDrive:/network.xml
         (Import-Clixml TestDrive:/network.xml | Invoke-FirewallRule).Status | Should -Be 'Unchanged'
         $network | Test-FirewallRule | Should -BeTrue
-        Invoke-Lab run --name $env:DNH_LAB --container w1 --network web | Out-Null
+        Start-LabContainer w1 web
         Get-Reach w1 169.254.169.254 80 | Should -Be $Metadata
         Get-Reach w1 172.31.5.4 8080 | Should -Be $TheHost
         Get-Reach w1 10.0.0.5 80 | Should -Be $Internal

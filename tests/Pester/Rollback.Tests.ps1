@@ -76,11 +76,11 @@ Describe "Rollback over ssh$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
     BeforeAll {
         . $PSScriptRoot/Common.ps1
         Import-Module (Get-StagedModule) -Force
-        $fleet = New-TestFleet 2
+        $fleet = Enter-TestFleet 2
         $all = $fleet.hosts.name
     }
 
-    AfterAll { Remove-TestFleet $fleet }
+    AfterAll { Exit-TestFleet $fleet }
 
     It 'confirms what does not cut the way in, by a new connection' {
         $results = Block-ContainerMetadataAccess | Invoke-FirewallRule -HostName $all -RollbackAfter 20

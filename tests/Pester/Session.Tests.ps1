@@ -111,12 +111,12 @@ Describe "Sessions over ssh$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
     BeforeAll {
         . $PSScriptRoot/Common.ps1
         Import-Module (Get-StagedModule) -Force
-        $fleet = New-TestFleet 2 -More @(Get-PwshCommand | ForEach-Object { '--pwsh', $_ })
+        $fleet = Enter-TestFleet 2
         $all = $fleet.hosts.name
         function Get-FarLine([int] $Number) { & nsenter "--net=/run/netns/$($fleet.hosts[$Number - 1].namespace)" iptables-save | Where-Object { $_ -like '*DNH-*' } }
     }
 
-    AfterAll { Remove-TestFleet $fleet }
+    AfterAll { Exit-TestFleet $fleet }
 
     # The one user whose login shell reads no rc file: PowerShell's own transport takes what such files print for its protocol. Its rights come by sudo.
     BeforeEach {
