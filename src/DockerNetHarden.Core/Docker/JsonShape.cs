@@ -101,12 +101,16 @@ internal readonly struct JsonShape(JsonElement element, string place)
         return texts;
     }
 
-    /// <summary>A member as a single address; null where it is missing or empty, as Docker writes "none".</summary>
+    /// <summary>
+    /// A member as a single address; null where it is missing or empty, as Docker writes "none". A prefix length behind it is taken off: engines to 26 give the gateway of
+    /// an IPv6 subnet from a pool as <c>fd00:9::1/64</c>.
+    /// </summary>
     public Cidr? Address(string name)
     {
         if (Member(name) is not { } member || member.Text() is not { Length: > 0 } text)
             return null;
-        return TryAddress(text, out var address) ? address : throw member.Bad("an address");
+        var slash = text.IndexOf('/', StringComparison.Ordinal);
+        return TryAddress(slash < 0 ? text : text[..slash], out var address) && (slash < 0 || IsLength(text.AsSpan(slash + 1), address)) ? address : throw member.Bad("an address");
     }
 
     /// <summary>
@@ -119,11 +123,15 @@ internal readonly struct JsonShape(JsonElement element, string place)
             return null;
         var slash = text.IndexOf('/', StringComparison.Ordinal);
         if (slash > 0 && Cidr.TryParse(text[..slash], out var address)
-            && int.TryParse(text.AsSpan(slash + 1), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var length)
-            && length <= address.Length)
+            && IsLength(text.AsSpan(slash + 1), address, out var length))
             return address.Truncate(length);
         throw member.Bad("a prefix in CIDR notation");
     }
+
+    private static bool IsLength(ReadOnlySpan<char> text, Cidr address) => IsLength(text, address, out _);
+
+    private static bool IsLength(ReadOnlySpan<char> text, Cidr address, out int length) =>
+        int.TryParse(text, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out length) && length <= address.Length;
 
     /// <summary>An address without its zone: fe80::1%eth0 is fe80::1 in a rule, whose interface is matched apart.</summary>
     public static bool TryAddress(string text, out Cidr address)

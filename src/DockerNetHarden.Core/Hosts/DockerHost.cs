@@ -69,7 +69,7 @@ public sealed class DockerHost(IShell shell, IDockerSource? docker = null, TimeP
     public async Task<WriteOutcome> ApplyAsync(WriteRequest request, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var script = HostPrograms.Write(request, ReadTimeout + (StepTimeout * ((2 * request.Steps.Count) + request.NewChains.Count)));
+        var script = HostPrograms.Write(request, ReadTimeout + (StepTimeout * ((2 * request.Steps.Count) + request.NewChains.Count + (2 * request.NewTables.Count) + request.EmptiedTables.Count)));
         stop.ThrowIfCancellationRequested();
         return WriteReading.Read(shell.HostName, request, await shell.RunAsync(script, CancellationToken.None).ConfigureAwait(false));
     }

@@ -196,6 +196,7 @@ internal static partial class HostPrograms
                 ],
                 when: Go, then: """case $dnh_rc in 0) dnh_armed=1 ;; 10) ;; *) dnh_go=0 ;; esac""");
         }
+        AddMarks(program, request);
         for (var i = 0; i < request.NewChains.Count; i++)
         {
             // It fails where the chain exists, which is as good; any other reason fails the step that needs the chain, with its own
@@ -221,6 +222,7 @@ internal static partial class HostPrograms
         }
         if (request.Rollback is { } armed)
             program.Section("disarm", RollbackProgram.Disarm, data: [armed.Id], when: """[ "$dnh_armed$dnh_failed$dnh_stuck" = 110 ]""");
+        AddTakings(program, request);
         program.Section("save4", """$S "$1-save" -c""", data: [request.Tool.Prefix4]);
         if (request.Tool.Prefix6 is { } prefix6)
             program.Section("save6", """$S "$1-save" -c""", data: [prefix6]);

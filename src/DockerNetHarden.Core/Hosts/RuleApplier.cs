@@ -119,6 +119,8 @@ internal sealed partial class RuleApplier(DockerHost host, Func<HostSnapshot, Pl
         Steps = plan.Steps,
         Premises = plan.Premises,
         NewChains = plan.NewChains,
+        NewTables = plan.NewTables,
+        EmptiedTables = plan.EmptiedTables,
     };
 
     private void Tell(HostSnapshot before)

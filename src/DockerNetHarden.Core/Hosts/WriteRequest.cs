@@ -22,6 +22,12 @@ public sealed record WriteRequest
     /// </summary>
     public IReadOnlyList<NewChain> NewChains { get; init; } = [];
 
+    /// <summary>Tables that the write makes: they are marked, and go again where the write is taken back.</summary>
+    public IReadOnlyList<PlanTable> NewTables { get; init; } = [];
+
+    /// <summary>Tables with that mark that may be empty after the write, and then go.</summary>
+    public IReadOnlyList<PlanTable> EmptiedTables { get; init; } = [];
+
     /// <summary>The rollback to arm first; null where the change stands at once. One that is armed already is left as it is.</summary>
     public RollbackArm? Rollback { get; init; }
 }

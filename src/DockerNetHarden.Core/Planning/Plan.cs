@@ -34,6 +34,16 @@ public sealed class Plan
     /// <summary>Chains to make first.</summary>
     public IReadOnlyList<NewChain> NewChains { get; internal init; } = [];
 
+    /// <summary>Tables that come to be by the plan: iptables-nft makes a table when it first writes there, and a host whose Docker writes with nftables may have none.</summary>
+    public IReadOnlyList<PlanTable> NewTables => Before.Iptables.Backend != IptablesBackend.Nft ? []
+        : [.. Steps.Select(static step => new PlanTable(step.Family, step.Table)).Concat(NewChains.Select(static chain => new PlanTable(chain.Family, chain.Table)))
+            .Distinct().Where(table => !Before.Rules[table.Family].Tables.Contains(table.Table, StringComparer.Ordinal))];
+
+    /// <summary>Tables that an earlier write made and into which nothing goes by this plan: they may be empty afterwards.</summary>
+    public IReadOnlyList<PlanTable> EmptiedTables =>
+        [.. Steps.Select(static step => new PlanTable(step.Family, step.Table)).Where(table => Before.Rules[table.Family].HasChain(table.Table, PlanTable.Made)
+            && !Added.Any(line => line.Family == table.Family && string.Equals(line.Table, table.Table, StringComparison.Ordinal)))];
+
     /// <summary>What a person should know; nothing that stops the plan.</summary>
     public IReadOnlyList<string> Warnings { get; internal init; } = [];
 

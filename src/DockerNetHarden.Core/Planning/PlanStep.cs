@@ -27,6 +27,15 @@ public sealed record PlanPremise(Family Family, string Table, string Lines);
 /// <param name="Chain">The chain, for example <c>DOCKER-USER</c>.</param>
 public sealed record NewChain(Family Family, string Table, string Chain);
 
+/// <summary>A table of a family.</summary>
+/// <param name="Family">The family.</param>
+/// <param name="Table">The table, for example <c>mangle</c>.</param>
+public sealed record PlanTable(Family Family, string Table)
+{
+    /// <summary>An empty chain that nobody jumps to, in a table that a write of ours made: when the last rule goes, the table may go too.</summary>
+    internal const string Made = "DockerNetHarden-made";
+}
+
 /// <summary>How a plan is made.</summary>
 public sealed record PlanOptions
 {

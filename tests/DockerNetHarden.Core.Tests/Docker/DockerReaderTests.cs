@@ -87,6 +87,22 @@ public sealed class DockerReaderTests
         Assert.Equal([Cidr.Parse("172.20.0.1"), Cidr.Parse("fd00:29::1")], now.Gateways);
     }
 
+    // As 26.1.5 gave it back, of a network whose IPv6 subnet came from a pool in daemon.json.
+    [Theory]
+    [InlineData("fd00:9::1/64", true)]
+    [InlineData("fd00:9::1", true)]
+    [InlineData("fd00:9::1/129", false)]
+    [InlineData("fd00:9::1/", false)]
+    [InlineData("/64", false)]
+    public void A_gateway_may_have_a_prefix_length(string gateway, bool read)
+    {
+        var body = Bytes($$"""{"Name":"s1","Id":"{{DockerReplies.WebId}}","Driver":"bridge","IPAM":{"Driver":"default","Options":null,"Config":[{"Subnet":"10.1.1.0/24"},{"Subnet":"fd00:9::/64","Gateway":"{{gateway}}"} ] } }""");
+        if (read)
+            Assert.Equal([Cidr.Parse("fd00:9::1")], NetworkReader.Read(body).Gateways);
+        else
+            Assert.Equal(DockerFailure.BadReply, Assert.Throws<DockerException>(() => NetworkReader.Read(body)).Failure);
+    }
+
     [Fact]
     public void A_container_list_is_read()
     {

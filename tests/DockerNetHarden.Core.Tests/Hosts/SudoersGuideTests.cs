@@ -35,17 +35,23 @@ public sealed class SudoersGuideTests
         var tool = new IptablesTool(IptablesBackend.Nft, "iptables v1.8.9 (nf_tables)", "iptables", "ip6tables");
         var step = new PlanStep(Family.IPv4, "filter", "*filter\n-F DNH-X\nCOMMIT\n", "*filter\nCOMMIT\n");
         var write = HostPrograms.Write(
-            new WriteRequest { Tool = tool, Steps = [step, step], Premises = [new PlanPremise(Family.IPv4, "filter", "")], NewChains = [new NewChain(Family.IPv4, "filter", "DOCKER-USER")] }, TimeSpan.FromSeconds(1));
+            new WriteRequest { Tool = tool, Steps = [step, step], Premises = [new PlanPremise(Family.IPv4, "filter", "")], NewChains = [new NewChain(Family.IPv4, "filter", "DOCKER-USER")], NewTables = [new PlanTable(Family.IPv4, "filter")] }, TimeSpan.FromSeconds(1));
         var code = HostPrograms.ReadWhole().Build(TimeSpan.FromSeconds(1)).Text + write.Text + RollbackProgram.Arm + RollbackProgram.Disarm + RollbackProgram.Ask + RollbackTimer.Code;
         var used = Regex.Matches(code, @"(?<=(^|[ (])\$S )\S[^<>)|&\n]*", RegexOptions.Multiline | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))
             .Select(static match => Regex.Replace(match.Value, "( 2| \\|\\|.*)$", "", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)).Trim())
             .Where(static form => !form.StartsWith('='))
             .ToHashSet(StringComparer.Ordinal);
-        var expected = used.SelectMany(form => form is "cat \"$1\"" ? SavedFiles : Forms.TryGetValue(form, out var line)
+        var expected = used.SelectMany(form => form is "cat \"$1\"" ? SavedFiles : form.StartsWith("nft ", StringComparison.Ordinal) && form.Contains("$2", StringComparison.Ordinal) ? Tables(form) : Forms.TryGetValue(form, out var line)
             ? Prefixes.Select(prefix => string.Format(System.Globalization.CultureInfo.InvariantCulture, line, prefix))
             : [$"/usr/sbin/{form}"]);
         Assert.Equal(expected.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal), Allowed().Order(StringComparer.Ordinal));
     }
+
+    // A form of nft's, for each table in which we write.
+    private static IEnumerable<string> Tables(string form) =>
+        from family in new[] { "ip", "ip6" }
+        from table in Hook.Tables
+        select "/usr/sbin/" + form.Replace("\"", "", StringComparison.Ordinal).Replace("$2", family, StringComparison.Ordinal).Replace("$3", table, StringComparison.Ordinal);
 
     private static IEnumerable<string> Allowed()
     {

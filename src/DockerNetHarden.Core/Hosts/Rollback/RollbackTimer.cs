@@ -1,3 +1,5 @@
+using DockerNetHarden.Planning;
+
 namespace DockerNetHarden.Hosts;
 
 /// <summary>
@@ -9,7 +11,7 @@ internal static class RollbackTimer
 {
     // $1 id, $2 "sudo -n" or nothing, $3 seconds, $4 and $5 the iptables commands, $6 lines of family, table and chains. The current folder is
     // the state's. $S and $chains are split into words on purpose.
-    internal const string Code = """
+    internal const string Code = $$"""
         trap '' HUP INT QUIT TERM PIPE
         saved4=$(cat saved4) && saved6=$(cat saved6) && printf '%s\n' "$$" >pid || exit 1
         # Out of the login session's control group, which systemd-logind may kill with the session (KillUserProcesses=). Only root can.
@@ -108,8 +110,13 @@ internal static class RollbackTimer
         now=$($S "$p-save" -c </dev/null) || return 1
         live=$(printf '%s\n' "$now" | table_of "$table")
         saved=$(printf '%s\n' "$all" | table_of "$table")
-        said=$(text | $S "$p-restore" --noflush --counters --wait 10 2>&1)
+        said=$(text | $S "$p-restore" --noflush --counters --wait 10 2>&1) || return 1
+        has_chain "$live" {{PlanTable.Made}} && ! has_chain "$saved" {{PlanTable.Made}} || return 0
+        case $1 in 4*) take_table "$p" ip "$table" ;; *) take_table "$p" ip6 "$table" ;; esac </dev/null
         }
+        take_table() (
+        {{HostPrograms.TakeTable}}
+        )
         # The lock of writers, as the writing program holds it; but a writer that hangs behind the change must not keep it from going.
         if command -v flock && [ -d /run ] && [ -r /run ]; then
         exec 9</run
