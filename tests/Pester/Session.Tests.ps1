@@ -94,6 +94,8 @@ Describe "Hosts in sessions$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         $folder = New-Item -ItemType Directory TestDrive:/hangs
         Set-Content "$folder/iptables-save" '#!/bin/sh', 'exec sleep 60'
         chmod +x "$folder/iptables-save"
+        # What the clock measures is the limit, not a far PowerShell that runs the program for the first time.
+        Get-FirewallRule -Session $session | Should -BeNullOrEmpty
         Invoke-Command $session { param($folder) $env:PATH = "${folder}:$env:PATH" } -ArgumentList "$folder"
         # The one that the far end itself sees first: after the other it may be busy for a moment.
         foreach ($limit in 'IdleTimeout', 'CommandTimeout') {
