@@ -93,7 +93,7 @@ lock() {
     fi
 }
 
-# One table of one family, in a subshell.
+# One table of one family, in a subshell. Its exit code is 3 where something was written.
 settle() {
     text=$(todo)
     [ -n "$text" ] || exit 0
@@ -111,6 +111,7 @@ settle() {
     case $text in *DOCKER-USER*) "$prefix" -w 10 -t filter -N DOCKER-USER 2>/dev/null || : ;; esac
     printf '*%s\n%s\nCOMMIT\n' "$table" "$text" | "$prefix-restore" --noflush --wait 10 || exit 1
     say "$mode: $prefix $table, $(printf '%s\n' "$text" | wc -l) lines written"
+    exit 3
 }
 
 # Sets that are missing. One that is there may hold more by now than was saved: it is left alone.
@@ -127,7 +128,7 @@ make_sets() {
 
 # The whole, of both families. mangle first: the half of a block that Docker never touches.
 round() {
-    failed=0
+    failed=0 wrote=0
     read_commands
     for pass in plain sets; do
         if [ "$pass" = sets ]; then
@@ -139,7 +140,12 @@ round() {
             [ -n "$prefix" ] || continue
             now=$("$prefix-save") || { failed=1; continue; }
             for table in mangle raw filter; do
-                (settle) || failed=1
+                (settle)
+                case $? in
+                0) ;;
+                3) wrote=1 ;;
+                *) failed=1 ;;
+                esac
             done
         done
     done
@@ -154,12 +160,14 @@ print_of() {
 }
 
 guard() {
-    mode=keep good= said=
+    mode=keep good=unknown said=
     read_commands
     while :; do
         print=$(print_of)
         if [ "$print" != "$good" ]; then
-            if what=$(round 2>&1); then good=$(print_of); else good=; fi
+            # Good is what looked the same before and after a round that had nothing to do. After any other, somebody may have flushed all again before this looks.
+            good=unknown
+            if what=$(round 2>&1; [ "$failed$wrote" = 00 ]) && [ "$(print_of)" = "$print" ]; then good=$print; fi
             # A failure that repeats itself every second is told once.
             if [ -n "$what" ] && [ "$what" != "$said" ]; then printf '%s\n' "$what" >&2; fi
             said=$what

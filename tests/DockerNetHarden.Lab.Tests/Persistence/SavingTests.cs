@@ -57,6 +57,40 @@ public sealed class SavingTests
         Assert.Equal(PersistenceStatus.Unchanged, (await saver.RemoveAsync((_, _) => Task.FromResult(true), CancellationToken.None)).Status);
     }
 
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_guard_puts_all_back_where_no_table_is_left_when_it_starts_or_right_after_it_wrote(bool again)
+    {
+        using var space = HostNamespace.Make();
+        using var files = PrivateFiles.Of(space.Name);
+        Skip.IfNot(files.RunFor("nft", "--version").Code == 0, "needs nft");
+        await using var shell = files.Open();
+        space.Restore("iptables-nft", Docker);
+        await ApplyAsync(shell, Rules);
+        await SaveAsync(new RuleSaver(shell), PersistenceMethod.Systemd);
+        var applied = Ours(space, "iptables-nft");
+        // What nftables.service does: the tables go too, and iptables-save prints nothing at all.
+        space.Run("nft", "flush", "ruleset");
+        Assert.Equal("", space.Run("iptables-nft-save"));
+        if (again)
+        {
+            // A flush behind the last table that the guard writes, before it looks at its work.
+            files.Shell("""
+                mkdir /etc/first
+                for name in ip6tables-restore ip6tables-nft-restore; do
+                printf '#!/bin/sh\n%s "$@"; code=$?; mkdir /etc/first/flushed 2>/dev/null && nft flush ruleset; exit $code\n' "$(command -v "$name")" >"/etc/first/$name"
+                chmod 755 "/etc/first/$name"
+                done
+                """);
+        }
+        files.Background(["env", "PATH=/etc/first:/usr/sbin:/usr/bin:/sbin:/bin", .. files.CommandOf("docker-net-harden-guard.service")]);
+        for (var i = 0; i < 100 && (Ours(space, "iptables-nft") != applied || (again && files.RunFor("ls", "/etc/first/flushed").Code != 0)); i++)
+            await Task.Delay(100);
+        Assert.Equal(applied, Ours(space, "iptables-nft"));
+        Assert.Equal(again, files.RunFor("ls", "/etc/first/flushed").Code == 0);
+    }
+
     [SkippableFact]
     public async Task Systemd_accepts_the_units()
     {
