@@ -254,7 +254,7 @@ run_tests() {
 
 # The Debian suites whose engines the lab runs beside this machine's (LabEngine.All), and what each has to have.
 engine_suites='trixie sid'
-engine_packages=docker.io,docker-cli,iptables,nftables,iproute2,ipset,conntrack,netcat-openbsd,curl,busybox-static,openssh-server,sudo,procps,kmod
+engine_packages=systemd,systemd-sysv,dbus,docker.io,docker-cli,iptables,nftables,iproute2,ipset,conntrack,netcat-openbsd,curl,busybox-static,openssh-server,sudo,procps,kmod
 
 # The upstream version of package $2 in the engine $1.
 engine_version() {

@@ -12,7 +12,7 @@ public sealed partial class LabHost
     public const string Image = "dnh-lab";
 
     // As with `docker run --volume`: a symbolic link (/bin) is mounted as the folder that it leads to.
-    private static readonly string[] MountedFolders = ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc"];
+    internal static readonly string[] MountedFolders = ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc"];
 
     public async Task<LabContainer> RunContainerAsync(LabContainerOptions options, CancellationToken stop = default)
     {

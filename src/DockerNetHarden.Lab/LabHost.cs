@@ -178,7 +178,7 @@ public sealed partial class LabHost : IAsyncDisposable
         return state.Init == ProcessMark.Nobody ? started : await started.ChildAsync(stop).ConfigureAwait(false) ?? started;
     }
 
-    private static async Task WriteResourceAsync(string name, string file, CancellationToken stop)
+    internal static async Task WriteResourceAsync(string name, string file, CancellationToken stop)
     {
         using var reader = new StreamReader(typeof(LabHost).Assembly.GetManifestResourceStream(name)!);
         await File.WriteAllTextAsync(file, await reader.ReadToEndAsync(stop).ConfigureAwait(false), stop).ConfigureAwait(false);

@@ -21,9 +21,6 @@ public sealed class BootedHost : IAsyncDisposable
     // A busy machine takes a while for what takes three seconds on an idle one. Shutting down, Docker gives a container ten seconds to end.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
-    // As with `docker run --volume`: a symbolic link (/bin) is mounted as the folder that it leads to.
-    private static readonly string[] MountedFolders = ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc"];
-
     private readonly string folder;
     private readonly string root;
     private ProcessMark started = ProcessMark.Nobody;
@@ -51,9 +48,7 @@ public sealed class BootedHost : IAsyncDisposable
         : throw new LabException($"The host '{Lab.Name}' is switched off.");
 
     /// <summary>The names of the Debian roots here that can boot: folders of <c>out/engines</c> with systemd and Docker.</summary>
-    public static IReadOnlyList<string> Roots => Engines() is { } engines && Directory.Exists(engines)
-        ? [.. Directory.GetDirectories(engines).Where(CanBoot).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)]
-        : [];
+    public static IReadOnlyList<string> Roots => [.. LabEngine.All.Where(engine => engine.Root is { } root && engine.WhyUnavailable() is null && CanBoot(root)).Select(engine => engine.Name)];
 
     /// <summary>Why no host can be booted on this machine; null where one can.</summary>
     public static string? WhyUnavailable()
@@ -77,14 +72,13 @@ public sealed class BootedHost : IAsyncDisposable
         if (!Roots.Contains(name, StringComparer.Ordinal))
             throw new LabException($"'{name}' is not a root that can boot; there are {string.Join(", ", Roots)}.");
         var lab = await LabHost.RaiseAsync(new LabOptions { Docker = false, Containers = false }, stop).ConfigureAwait(false);
-        var host = new BootedHost(lab, Path.Combine(Engines()!, name));
+        var host = new BootedHost(lab, LabEngine.Parse(name).Root!);
         try
         {
             var etc = Path.Combine(host.folder, "disk", "upper", "etc");
             Directory.CreateDirectory(etc);
             await File.WriteAllTextAsync(Path.Combine(etc, "hostname"), lab.Name + "\n", stop).ConfigureAwait(false);
-            using var reader = new StreamReader(typeof(BootedHost).Assembly.GetManifestResourceStream("boot.sh")!);
-            await File.WriteAllTextAsync(host.Script, await reader.ReadToEndAsync(stop).ConfigureAwait(false), stop).ConfigureAwait(false);
+            await LabHost.WriteResourceAsync("boot.sh", host.Script, stop).ConfigureAwait(false);
             return host;
         }
         catch
@@ -150,8 +144,8 @@ public sealed class BootedHost : IAsyncDisposable
             tar -c . | docker import - "$image"
             rm -rf "$folder"
             """;
-        (await ExecAsync(["/bin/sh", "-euc", Import, "sh", LabHost.Image, .. MountedFolders], stop: stop).ConfigureAwait(false)).OrThrow();
-        string[] mounts = [.. MountedFolders.SelectMany(path => (string[])["--volume", $"{path}:{path}:ro"])];
+        (await ExecAsync(["/bin/sh", "-euc", Import, "sh", LabHost.Image, .. LabHost.MountedFolders], stop: stop).ConfigureAwait(false)).OrThrow();
+        string[] mounts = [.. LabHost.MountedFolders.SelectMany(path => (string[])["--volume", $"{path}:{path}:ro"])];
         (await ExecAsync(["docker", "run", "--detach", "--name", name, .. mounts, .. options, LabHost.Image, .. command], stop: stop).ConfigureAwait(false)).OrThrow();
     }
 
@@ -169,19 +163,6 @@ public sealed class BootedHost : IAsyncDisposable
     private string Log => Path.Combine(folder, "boot.log");
 
     private string Number => Path.Combine(folder, "pid");
-
-    // As a lab's engines: DNH_LAB_ENGINES, or out/engines of the checkout that this runs in.
-    private static string? Engines()
-    {
-        if (Environment.GetEnvironmentVariable("DNH_LAB_ENGINES") is { Length: > 0 } set)
-            return Path.GetFullPath(set);
-        for (var path = AppContext.BaseDirectory; path is not null; path = Path.GetDirectoryName(path))
-        {
-            if (File.Exists(Path.Combine(path, "DockerNetHarden.sln")))
-                return Path.Combine(path, "out", "engines");
-        }
-        return null;
-    }
 
     private static bool CanBoot(string path) => Array.TrueForAll(["usr/lib/systemd/systemd", "usr/sbin/dockerd", "usr/bin/docker"], program => File.Exists(Path.Combine(path, program)));
 
