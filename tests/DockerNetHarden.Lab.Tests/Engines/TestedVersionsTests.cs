@@ -15,7 +15,7 @@ public sealed partial class TestedVersionsTests
         Assert.Equal(LabEngine.All.Select(engine => engine.Name), rows);
         foreach (var engine in LabEngine.All.Where(engine => engine.Series is not null))
             Assert.Equal(engine.Series, Row(engine).Groups["docker"].Value);
-        var suites = Regex.Match(ProjectRoot.Read("build.sh"), "^engine_suites='(?<names>[^']*)'", RegexOptions.Multiline | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
+        var suites = Regex.Match(ProjectRoot.Read("src", "DockerNetHarden.Lab", "Engines", "engines.sh"), "^engine_suites='(?<names>[^']*)'", RegexOptions.Multiline | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
         Assert.Equal(string.Join(' ', LabEngine.All.Where(engine => engine != LabEngine.Machine).Select(engine => engine.Name)), suites.Groups["names"].Value);
     }
 
