@@ -47,6 +47,16 @@ public sealed partial class LayeringTests
         Assert.Empty(wrong);
     }
 
+    [Fact]
+    public void The_table_in_the_architecture_says_the_same()
+    {
+        var rows = ProjectRoot.Read("docs", "architecture.md").Split('\n').Select(line => TableRow().Match(line)).Where(row => row.Success && MayUse.ContainsKey(row.Groups["folder"].Value));
+        var told = rows.ToDictionary(row => row.Groups["folder"].Value, row => row.Groups["uses"].Value, StringComparer.Ordinal);
+        Assert.Equal(
+            MayUse.Select(folder => $"{folder.Key}: {(folder.Value.Length == 0 ? "nothing" : string.Join(", ", folder.Value))}").Order(StringComparer.Ordinal),
+            told.Select(row => $"{row.Key}: {row.Value}").Order(StringComparer.Ordinal));
+    }
+
     [Theory]
     [MemberData(nameof(CoreFolders))]
     public void A_folder_of_the_engine_is_its_namespace(string folder)
@@ -147,6 +157,9 @@ public sealed partial class LayeringTests
             .Where(file => !Path.GetRelativePath(Root, file).Split(Path.DirectorySeparatorChar).Intersect(NotOurs, StringComparer.Ordinal).Any());
 
     private static string WithoutTexts(string code) => TextOrComment().Replace(code, match => match.Value[0] == '/' ? "" : "\"\"");
+
+    [GeneratedRegex(@"^\| `(?<folder>\w+)` \|.*\| (?<uses>[^|]+) \|$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, Patience)]
+    private static partial Regex TableRow();
 
     [GeneratedRegex("""(?<![.\w])(?<root>DockerNetHarden\.)?(?<layer>Rules|Controls|Iptables|Docker|Snapshots|Planning|Persistence|Nftables|Export|Analysis|Policy|Hosts)(?:\.(?<member>[A-Z]\w*)|;)""", RegexOptions.ExplicitCapture, Patience)]
     private static partial Regex LayerUse();

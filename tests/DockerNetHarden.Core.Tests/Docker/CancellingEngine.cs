@@ -9,51 +9,19 @@ namespace DockerNetHarden.Core.Tests.Docker;
 /// Docker's socket as engines from 26 on serve it: a client that half-closes has gone, and the request in work is given up. What they then say is what 26.1.5 and
 /// 28.5.2 said: 200 with the body <c>null</c> to GET /info, 499 to what changes something.
 /// </summary>
-internal sealed class CancellingEngine : IAsyncDisposable
+internal sealed class CancellingEngine : SocketServer
 {
     private static readonly TimeSpan Work = TimeSpan.FromMilliseconds(100);
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("dnh-engine-").FullName;
-    private readonly CancellationTokenSource _stop = new();
-    private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-    private readonly Task _loop;
-
     public CancellingEngine()
     {
-        _listener.Bind(new UnixDomainSocketEndPoint(SocketPath));
-        _listener.Listen(16);
-        _loop = AcceptAsync();
+        Listen();
     }
-
-    public string SocketPath => Path.Combine(_folder, "docker.sock");
 
     /// <summary>The requests that were answered, as method and path, with the body of those that have one.</summary>
     public ConcurrentQueue<string> Answered { get; } = new();
 
-    public async ValueTask DisposeAsync()
-    {
-        await _stop.CancelAsync();
-        _listener.Dispose();
-        await _loop;
-        _stop.Dispose();
-        Directory.Delete(_folder, recursive: true);
-    }
-
-    private async Task AcceptAsync()
-    {
-        var conversations = new List<Task>();
-        try
-        {
-            while (true)
-                conversations.Add(ConverseAsync(await _listener.AcceptAsync(_stop.Token)));
-        }
-        catch (Exception error) when (error is OperationCanceledException or SocketException or ObjectDisposedException)
-        {
-            await Task.WhenAll(conversations);
-        }
-    }
-
-    private async Task ConverseAsync(Socket socket)
+    protected override async Task ConverseAsync(Socket socket)
     {
         using var owned = socket;
         using var come = new SemaphoreSlim(0);
@@ -65,7 +33,7 @@ internal sealed class CancellingEngine : IAsyncDisposable
             {
                 var ping = request.Contains(" /_ping ", StringComparison.Ordinal);
                 if (!ping)
-                    await Task.WhenAny(pump, Task.Delay(Work, _stop.Token));
+                    await Task.WhenAny(pump, Task.Delay(Work, Over));
                 var gone = pump.IsCompleted && !ping;
                 // The docker command asks by itself first, on a connection of its own.
                 if (!gone && !request.StartsWith("HEAD ", StringComparison.Ordinal))
@@ -80,7 +48,7 @@ internal sealed class CancellingEngine : IAsyncDisposable
                     _ => (200, "[]"),
                 };
                 var reply = string.Create(CultureInfo.InvariantCulture, $"HTTP/1.1 {status} x\r\nApi-Version: 1.48\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}");
-                await socket.SendAsync(Encoding.UTF8.GetBytes(request.StartsWith("HEAD ", StringComparison.Ordinal) ? reply[..^body.Length] : reply), _stop.Token);
+                await socket.SendAsync(Encoding.UTF8.GetBytes(request.StartsWith("HEAD ", StringComparison.Ordinal) ? reply[..^body.Length] : reply), Over);
                 if (request.Contains("Connection: close", StringComparison.Ordinal))
                     break;
             }
@@ -97,7 +65,7 @@ internal sealed class CancellingEngine : IAsyncDisposable
             var buffer = new byte[4096];
             try
             {
-                while (await socket.ReceiveAsync(buffer, _stop.Token) is > 0 and var count)
+                while (await socket.ReceiveAsync(buffer, Over) is > 0 and var count)
                 {
                     lock (received)
                         received.Append(Encoding.Latin1.GetString(buffer, 0, count));
@@ -130,7 +98,7 @@ internal sealed class CancellingEngine : IAsyncDisposable
                 }
                 if (pump.IsCompleted && come.CurrentCount == 0)
                     return null;
-                await come.WaitAsync(_stop.Token);
+                await come.WaitAsync(Over);
             }
         }
     }

@@ -7,25 +7,17 @@ using DockerNetHarden.Hosts.Docker;
 namespace DockerNetHarden.Core.Tests.Docker;
 
 /// <summary>Something on a unix socket in a temporary folder that answers as a test says. A null answer hangs; bytes are sent as they are.</summary>
-internal sealed class FakeEngine : IAsyncDisposable
+internal sealed class FakeEngine : SocketServer
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("dnh-engine-").FullName;
-    private readonly CancellationTokenSource _stop = new();
-    private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private readonly Func<string, byte[]?> _answer;
-    private readonly Task _loop;
     private int _busy;
     private int _mostBusy;
 
     public FakeEngine(Func<string, byte[]?> answer)
     {
         _answer = answer;
-        _listener.Bind(new UnixDomainSocketEndPoint(SocketPath));
-        _listener.Listen(64);
-        _loop = AcceptAsync();
+        Listen();
     }
-
-    public string SocketPath => Path.Combine(_folder, "docker.sock");
 
     public DockerEndpoint Endpoint => DockerEndpoint.Parse("unix://" + SocketPath);
 
@@ -38,39 +30,16 @@ internal sealed class FakeEngine : IAsyncDisposable
     public static byte[] Reply(int status, string body) =>
         Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}"));
 
-    public async ValueTask DisposeAsync()
-    {
-        await _stop.CancelAsync();
-        _listener.Dispose();
-        await _loop;
-        _stop.Dispose();
-        Directory.Delete(_folder, recursive: true);
-    }
-
-    private async Task AcceptAsync()
-    {
-        var conversations = new List<Task>();
-        try
-        {
-            while (true)
-                conversations.Add(ConverseAsync(await _listener.AcceptAsync(_stop.Token)));
-        }
-        catch (Exception error) when (error is OperationCanceledException or SocketException or ObjectDisposedException)
-        {
-            await Task.WhenAll(conversations);
-        }
-    }
-
-    private async Task ConverseAsync(Socket socket)
+    protected override async Task ConverseAsync(Socket socket)
     {
         await using var stream = new NetworkStream(socket, ownsSocket: true);
         using var reader = new StreamReader(stream, Encoding.Latin1);
         try
         {
-            while (await reader.ReadLineAsync(_stop.Token) is { Length: > 0 } first)
+            while (await reader.ReadLineAsync(Over) is { Length: > 0 } first)
             {
                 var length = 0;
-                while (await reader.ReadLineAsync(_stop.Token) is { Length: > 0 } header)
+                while (await reader.ReadLineAsync(Over) is { Length: > 0 } header)
                 {
                     if (header.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase))
                         length = int.Parse(header.AsSpan(15), CultureInfo.InvariantCulture);
@@ -78,7 +47,7 @@ internal sealed class FakeEngine : IAsyncDisposable
                 var body = new char[length];
                 // Without a body not even zero characters are asked for: the reader would wait for the next request.
                 if (length > 0)
-                    await reader.ReadBlockAsync(body, _stop.Token);
+                    await reader.ReadBlockAsync(body, Over);
                 var request = first.Replace(" HTTP/1.1", "", StringComparison.Ordinal) + (length > 0 ? " " + new string(body) : "");
                 Requests.Enqueue(request);
 
@@ -86,12 +55,12 @@ internal sealed class FakeEngine : IAsyncDisposable
                 for (var most = _mostBusy; busy > most && Interlocked.CompareExchange(ref _mostBusy, busy, most) != most; most = _mostBusy) { }
                 if (_answer(request) is not { } reply)
                 {
-                    await Task.Delay(Timeout.Infinite, _stop.Token);
+                    await Task.Delay(Timeout.Infinite, Over);
                     return;
                 }
-                await Task.Delay(5, _stop.Token);
+                await Task.Delay(5, Over);
                 Interlocked.Decrement(ref _busy);
-                await stream.WriteAsync(reply, _stop.Token);
+                await stream.WriteAsync(reply, Over);
                 if (reply is not [.., (byte)'}' or (byte)']'])
                     return;
             }

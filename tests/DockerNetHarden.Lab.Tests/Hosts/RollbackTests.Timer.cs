@@ -57,11 +57,11 @@ public sealed partial class RollbackTests
         await using var shell = space.Open();
         var result = await ApplyAsync(new FleetHost(new DockerHost(shell)), New, 2);
         var changed = Ours(space, IptablesBackend.Nft);
-        // The timer itself does not hold it, or this would wait.
-        using var writer = Process.Start(new ProcessStartInfo("flock", ["-n", "/run", "sleep", held.ToString(System.Globalization.CultureInfo.InvariantCulture)]) { UseShellExecute = false })!;
+        // The timer itself does not hold it, or this would wait longer. Hosts of other tests have the same /run, and write for some hundredths of a second.
+        using var writer = Process.Start(new ProcessStartInfo("flock", ["-w", "1", "/run", "sleep", held.ToString(System.Globalization.CultureInfo.InvariantCulture)]) { UseShellExecute = false })!;
         try
         {
-            await Task.Delay(300);
+            await Task.Delay(1200);
             Assert.False(writer.HasExited, "The lock was not free while the timer waited.");
             var left = result.RollbackAt!.Value.AddSeconds(1.3) - DateTimeOffset.UtcNow;
             await Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero);
