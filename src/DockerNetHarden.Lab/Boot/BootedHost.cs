@@ -164,7 +164,7 @@ public sealed class BootedHost : IAsyncDisposable
 
     private string Number => Path.Combine(folder, "pid");
 
-    private static bool CanBoot(string path) => Array.TrueForAll(["usr/lib/systemd/systemd", "usr/sbin/dockerd", "usr/bin/docker"], program => File.Exists(Path.Combine(path, program)));
+    private static bool CanBoot(string path) => Array.TrueForAll(["usr/lib/systemd/systemd", "usr/sbin/init", "usr/sbin/dockerd", "usr/bin/docker"], program => File.Exists(Path.Combine(path, program)));
 
     private async Task<string> StateAsync(CancellationToken stop) => IsOn ? (await ExecAsync(["systemctl", "is-system-running"], stop: stop).ConfigureAwait(false)).Output.Trim() : "";
 
