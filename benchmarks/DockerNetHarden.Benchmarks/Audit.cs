@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Iptables;

@@ -1,7 +1,7 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab;
 using DockerNetHarden.Planning;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Benchmarks;
 

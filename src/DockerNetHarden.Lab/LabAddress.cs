@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Lab.Linux;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Lab;
 

@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using DockerNetHarden.Rules;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Tests;
 
@@ -12,18 +12,19 @@ public sealed partial class LayeringTests
     // A folder of Core and the folders that it may use, besides itself.
     private static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
     {
-        ["Rules"] = [],
-        ["Controls"] = ["Rules"],
-        ["Iptables"] = ["Rules"],
-        ["Docker"] = ["Rules"],
-        ["Snapshots"] = ["Rules", "Iptables", "Docker"],
-        ["Planning"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots"],
-        ["Persistence"] = ["Rules", "Iptables", "Docker", "Snapshots", "Planning"],
-        ["Nftables"] = ["Rules"],
-        ["Export"] = ["Rules", "Iptables", "Docker", "Snapshots", "Planning", "Persistence", "Nftables"],
-        ["Analysis"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots", "Planning", "Persistence"],
-        ["Policy"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots", "Planning"],
-        ["Hosts"] = ["Rules", "Controls", "Iptables", "Docker", "Snapshots", "Planning", "Persistence", "Analysis"],
+        ["Addresses"] = [],
+        ["Iptables"] = ["Addresses"],
+        ["Docker"] = ["Addresses"],
+        ["Rules"] = ["Addresses", "Iptables"],
+        ["Controls"] = ["Addresses", "Rules"],
+        ["Snapshots"] = ["Addresses", "Iptables", "Docker"],
+        ["Planning"] = ["Addresses", "Iptables", "Docker", "Rules", "Snapshots"],
+        ["Persistence"] = ["Addresses", "Iptables", "Rules", "Snapshots", "Planning"],
+        ["Nftables"] = ["Addresses", "Iptables", "Rules"],
+        ["Export"] = ["Addresses", "Iptables", "Rules", "Snapshots", "Planning", "Persistence", "Nftables"],
+        ["Policy"] = ["Addresses", "Docker", "Rules", "Controls", "Snapshots", "Planning"],
+        ["Analysis"] = ["Addresses", "Iptables", "Docker", "Rules", "Controls", "Snapshots", "Planning", "Persistence"],
+        ["Hosts"] = ["Addresses", "Iptables", "Docker", "Snapshots", "Planning", "Persistence", "Analysis"],
     };
 
     private static readonly string[] CodeFiles = [".cs", ".ps1", ".psm1", ".psd1", ".sh"];
@@ -135,7 +136,7 @@ public sealed partial class LayeringTests
     [InlineData("see C:\\Us" + "ers\\somebody")]
     public void The_scan_sees_what_no_file_may_hold(string text) => Assert.Matches(Forbidden(), text);
 
-    // Rules.Cidr is a use of the layer Rules; snapshot.Rules and Rules.Count, of a property, are none.
+    // Addresses.Cidr is a use of the layer Addresses; snapshot.Rules and Rules.Count, of a property, are none.
     private static IEnumerable<string> UsesOfLayers(string code) => LayerUse().Matches(code)
         .Where(match => match.Groups["root"].Success || TypesOf(match.Groups["layer"].Value).Contains(match.Groups["member"].Value, StringComparer.Ordinal))
         .Select(match => match.Groups["layer"].Value)
@@ -161,7 +162,7 @@ public sealed partial class LayeringTests
     [GeneratedRegex(@"^\| `(?<folder>\w+)` \|.*\| (?<uses>[^|]+) \|$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, Patience)]
     private static partial Regex TableRow();
 
-    [GeneratedRegex("""(?<![.\w])(?<root>DockerNetHarden\.)?(?<layer>Rules|Controls|Iptables|Docker|Snapshots|Planning|Persistence|Nftables|Export|Analysis|Policy|Hosts)(?:\.(?<member>[A-Z]\w*)|;)""", RegexOptions.ExplicitCapture, Patience)]
+    [GeneratedRegex("""(?<![.\w])(?<root>DockerNetHarden\.)?(?<layer>Addresses|Rules|Controls|Iptables|Docker|Snapshots|Planning|Persistence|Nftables|Export|Analysis|Policy|Hosts)(?:\.(?<member>[A-Z]\w*)|;)""", RegexOptions.ExplicitCapture, Patience)]
     private static partial Regex LayerUse();
 
     [GeneratedRegex("""\b(?:class|record|struct|interface|enum) (?<type>[A-Z]\w*)""", RegexOptions.ExplicitCapture, Patience)]

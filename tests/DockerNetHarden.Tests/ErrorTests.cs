@@ -1,10 +1,10 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Commands;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Planning;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Tests;
 
@@ -57,7 +57,7 @@ public sealed class ErrorTests
     [InlineData("Provider", "UnknownProvider")]
     [InlineData("Rule", "InvalidRule")]
     public void A_value_that_cannot_be_has_the_id_of_its_kind(string part, string id) =>
-        Assert.Equal(id, ErrorRecords.Classify(new RuleException(part, "x", "why.")).Id);
+        Assert.Equal(id, ErrorRecords.Classify(new RefusedValueException(part, "x", "why.")).Id);
 
     [Fact]
     public void What_nobody_foresaw_is_said_to_be_our_fault() =>

@@ -1,3 +1,4 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
@@ -70,7 +71,7 @@ public sealed class RulePresenceTests
     {
         Assert.Equal("mine", Rules[0].Named("mine").Subject);
         Assert.Equal("10.0.0.5/32", Rules[0].Named("mine").Destination);
-        Assert.Throws<RuleException>(() => FirewallRule.Parse("-A DOCKER-USER -m comment --comment DockerNetHarden:SmtpRate -j DROP").Named("mine"));
+        Assert.Throws<RefusedValueException>(() => FirewallRule.Parse("-A DOCKER-USER -m comment --comment DockerNetHarden:SmtpRate -j DROP").Named("mine"));
     }
 
     private static HostSnapshot Host(params string[] lines) => new()

@@ -1,8 +1,8 @@
 using System.CommandLine;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Ssh;
 using DockerNetHarden.Policy;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Cli.Commands;
 
@@ -45,7 +45,7 @@ internal abstract class PolicyCommand(string name, string meaning)
             report.Error(null, "Stopped.");
             return ExitCodes.Failed;
         }
-        catch (Exception error) when (error is PolicyException or RuleException or SshTargetException or ArgumentException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is PolicyException or RefusedValueException or SshTargetException or ArgumentException or IOException or UnauthorizedAccessException)
         {
             report.Error(null, error.Message);
             return ExitCodes.Failed;

@@ -1,6 +1,6 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis.Walking;
 using DockerNetHarden.Iptables;
-using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Analysis;

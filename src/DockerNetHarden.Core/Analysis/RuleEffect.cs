@@ -1,3 +1,4 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis.Checks;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;

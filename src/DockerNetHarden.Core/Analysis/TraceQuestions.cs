@@ -1,6 +1,6 @@
 using System.Globalization;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
-using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Analysis;

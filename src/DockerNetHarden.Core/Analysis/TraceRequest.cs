@@ -1,4 +1,5 @@
-using DockerNetHarden.Rules;
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Iptables;
 
 namespace DockerNetHarden.Analysis;
 
@@ -26,23 +27,23 @@ public sealed record TraceRequest
     public string? Protocol { get; private init; }
 
     /// <summary>The same with these destinations.</summary>
-    /// <exception cref="RuleException">One is neither an address nor a prefix nor a word.</exception>
+    /// <exception cref="RefusedValueException">One is neither an address nor a prefix nor a word.</exception>
     public TraceRequest To(params IReadOnlyList<string> destinations)
     {
         ArgumentNullException.ThrowIfNull(destinations);
         var wrong = destinations.FirstOrDefault(text => !AccessTargets.Words.Contains(text, StringComparer.OrdinalIgnoreCase) && !Cidr.TryParse(text, out _));
         return wrong is null
             ? this with { Destinations = destinations }
-            : throw new RuleException("Destination", wrong, $"a destination is an address, a prefix, or one of the words {string.Join(", ", AccessTargets.Words)}; names are not looked up: what a container's resolver answers is its own.");
+            : throw new RefusedValueException("Destination", wrong, $"a destination is an address, a prefix, or one of the words {string.Join(", ", AccessTargets.Words)}; names are not looked up: what a container's resolver answers is its own.");
     }
 
     /// <summary>The same with these ports of this protocol only. Ports without a protocol are tcp's.</summary>
-    /// <exception cref="RuleException">A port is none, the protocol is unknown, or has no ports.</exception>
+    /// <exception cref="RefusedValueException">A port is none, the protocol is unknown, or has no ports.</exception>
     public TraceRequest With(string? ports, string? protocol)
     {
         var known = protocol is null ? null : Known(protocol);
         if (ports is not null && known is not null && !WithPorts.Contains(known, StringComparer.Ordinal))
-            throw new RuleException("Protocol", protocol, $"the ports {ports} need a protocol that has ports: {string.Join(", ", WithPorts)}.");
+            throw new RefusedValueException("Protocol", protocol, $"the ports {ports} need a protocol that has ports: {string.Join(", ", WithPorts)}.");
         return this with
         {
             Ports = ports is null ? null : PortList.Parse(ports, "Port"),

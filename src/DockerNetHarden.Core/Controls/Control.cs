@@ -1,3 +1,4 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Controls;
@@ -20,13 +21,13 @@ public abstract record Control
     internal IReadOnlyList<string?> BackstopSources => Target is null ? [null] : [.. Target.Sources(Family.IPv4)];
 
     /// <summary>The rules, complete for their marks.</summary>
-    /// <exception cref="RuleException">A parameter cannot be.</exception>
+    /// <exception cref="RefusedValueException">A parameter cannot be.</exception>
     public abstract IReadOnlyList<FirewallRule> Rules();
 
     internal void CheckAction()
     {
         if (Action is not (RuleAction.Drop or RuleAction.Reject))
-            throw new RuleException("Action", Action.ToString(), "a control drops or rejects.");
+            throw new RefusedValueException("Action", Action.ToString(), "a control drops or rejects.");
     }
 }
 

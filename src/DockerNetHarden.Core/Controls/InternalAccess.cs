@@ -1,3 +1,4 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Controls;
@@ -52,7 +53,7 @@ public sealed record InternalAccess : Control
     private void Block(RuleList list, Cidr range)
     {
         if (range.Family == Family.IPv6)
-            throw new RuleException("Range", range.ToString(), "internal ranges are IPv4 ranges; leave the IPv6 range out.");
+            throw new RefusedValueException("Range", range.ToString(), "internal ranges are IPv4 ranges; leave the IPv6 range out.");
         foreach (var place in Target is null ? ["docker:bridges", "docker:new-bridges"] : new[] { Target.Interface })
             list.Block(Match(range, place) with { InInterface = place }, Action, Log);
         // Networks made later have no backstop: in POSTROUTING only a source could tell them, and the pools' addresses can be real clients' too.

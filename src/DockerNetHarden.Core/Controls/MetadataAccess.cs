@@ -1,3 +1,4 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Controls;
@@ -40,7 +41,7 @@ public sealed record MetadataAccess : Control
         foreach (var endpoint in endpoints)
         {
             if (Permit)
-                Pass(list, Target ?? throw new RuleException("Network", null, "metadata is permitted to a network; name it."), endpoint.Address.ToString());
+                Pass(list, Target ?? throw new RefusedValueException("Network", null, "metadata is permitted to a network; name it."), endpoint.Address.ToString());
             else
                 Block(list, endpoint);
         }

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using DockerNetHarden.Rules;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Controls;
 
@@ -39,10 +39,10 @@ public static class MetadataEndpoints
     public static IReadOnlyList<MetadataProvider> Providers => Data.Value;
 
     /// <summary>The provider of that short name, whatever its case.</summary>
-    /// <exception cref="RuleException">There is none.</exception>
+    /// <exception cref="RefusedValueException">There is none.</exception>
     public static MetadataProvider Find(string id) =>
         Providers.FirstOrDefault(provider => string.Equals(provider.Id, id, StringComparison.OrdinalIgnoreCase))
-        ?? throw new RuleException("Provider", id, $"the providers are {string.Join(", ", Providers.Select(provider => provider.Id))}; leave the provider out to block the endpoints of all of them.");
+        ?? throw new RefusedValueException("Provider", id, $"the providers are {string.Join(", ", Providers.Select(provider => provider.Id))}; leave the provider out to block the endpoints of all of them.");
 
     /// <summary>The endpoints of some providers, an address and port set once; what one of them keeps open is kept.</summary>
     public static IReadOnlyList<MetadataEndpoint> Merge(IEnumerable<MetadataProvider> providers)

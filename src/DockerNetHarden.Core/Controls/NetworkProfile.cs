@@ -1,3 +1,4 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Controls;
@@ -29,7 +30,7 @@ public static class NetworkProfiles
             [new MetadataAccess { Target = network, Permit = true }, new HostAccess { Target = network }, MetadataBehindInternal(network)],
         NetworkProfile.ExternalOnly or NetworkProfile.Isolated =>
             [new MetadataAccess { Target = network }, new HostAccess { Target = network }, new InternalAccess { Target = network }],
-        _ => throw new RuleException("Profile", profile.ToString(), $"the profiles are {string.Join(", ", Enum.GetNames<NetworkProfile>())}."),
+        _ => throw new RefusedValueException("Profile", profile.ToString(), $"the profiles are {string.Join(", ", Enum.GetNames<NetworkProfile>())}."),
     };
 
     // Controls combine by AND: where internal ranges are closed for the whole host, link-local and shared addresses are closed with them, metadata too.

@@ -1,4 +1,5 @@
-using DockerNetHarden.Rules;
+using DockerNetHarden.Addresses;
+
 
 namespace DockerNetHarden.Controls;
 
@@ -14,19 +15,19 @@ public sealed record PortSpec
     public string Protocol { get; }
 
     /// <summary>Reads one.</summary>
-    /// <exception cref="RuleException">It is no port with a protocol.</exception>
+    /// <exception cref="RefusedValueException">It is no port with a protocol.</exception>
     public static PortSpec Parse(string text, string part = "Port")
     {
         ArgumentNullException.ThrowIfNull(text);
         var slash = text.IndexOf('/', StringComparison.Ordinal);
         var protocol = slash < 0 ? "tcp" : text[(slash + 1)..].Trim().ToLowerInvariant();
         if (protocol is not ("tcp" or "udp" or "sctp"))
-            throw new RuleException(part, text, "the protocol of a port is tcp, udp or sctp; for example 53/udp.");
+            throw new RefusedValueException(part, text, "the protocol of a port is tcp, udp or sctp; for example 53/udp.");
         return new PortSpec(PortList.Parse(slash < 0 ? text : text[..slash], part).ToString(), protocol);
     }
 
     /// <summary>Reads several; an element may hold several with commas between them.</summary>
-    /// <exception cref="RuleException">One of them is no port with a protocol.</exception>
+    /// <exception cref="RefusedValueException">One of them is no port with a protocol.</exception>
     public static IReadOnlyList<PortSpec> ParseAll(IEnumerable<string> texts, string part = "Port")
     {
         ArgumentNullException.ThrowIfNull(texts);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Controls;
@@ -36,7 +37,7 @@ public sealed record SmtpRate : Control
         CheckAction();
         var ports = PortList.Parse(Ports, "Port").ToString();
         if (PerMinute < 1)
-            throw new RuleException("PerMinute", PerMinute.ToString(CultureInfo.InvariantCulture), "at least one connection a minute; to let none out, block the ports with New-FirewallRule.");
+            throw new RefusedValueException("PerMinute", PerMinute.ToString(CultureInfo.InvariantCulture), "at least one connection a minute; to let none out, block the ports with New-FirewallRule.");
         var list = new RuleList(nameof(SmtpRate), ports.Replace(':', '-'), Target?.Network);
         foreach (var network in ExceptNetworks)
             list.Except(new RuleSpec { InInterface = "network:" + network });

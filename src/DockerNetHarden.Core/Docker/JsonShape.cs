@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using DockerNetHarden.Rules;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Docker;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using DockerNetHarden.Rules;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Docker;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Export;

@@ -62,5 +62,5 @@ internal static partial class HostPrograms
     }
 
     private static string[] TableData(WriteRequest request, PlanTable table) =>
-        [PrefixOf(request, table.Family), table.Family == Rules.Family.IPv4 ? "ip" : "ip6", table.Table];
+        [PrefixOf(request, table.Family), table.Family == DockerNetHarden.Addresses.Family.IPv4 ? "ip" : "ip6", table.Table];
 }

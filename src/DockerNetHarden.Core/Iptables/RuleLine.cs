@@ -1,4 +1,5 @@
-using DockerNetHarden.Rules;
+using DockerNetHarden.Addresses;
+
 
 namespace DockerNetHarden.Iptables;
 

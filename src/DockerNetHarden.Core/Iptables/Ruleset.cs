@@ -1,5 +1,5 @@
 using System.Collections.ObjectModel;
-using DockerNetHarden.Rules;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Iptables;
 

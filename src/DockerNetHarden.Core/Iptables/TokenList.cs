@@ -1,5 +1,4 @@
 using System.Collections;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Iptables;
 

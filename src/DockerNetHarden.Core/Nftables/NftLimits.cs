@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Iptables;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Nftables;

@@ -1,3 +1,5 @@
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Iptables;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Nftables;

@@ -1,6 +1,6 @@
 using System.Text;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
-using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Persistence;

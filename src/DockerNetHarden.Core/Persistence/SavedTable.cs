@@ -1,4 +1,5 @@
 using System.Text;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Persistence;

@@ -1,3 +1,4 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;

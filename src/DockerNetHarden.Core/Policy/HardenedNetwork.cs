@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Rules;

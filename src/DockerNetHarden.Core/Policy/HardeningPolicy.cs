@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Planning;
@@ -28,11 +29,11 @@ public sealed record HardeningPolicy
     public IReadOnlyList<FirewallRule> SingleRules { get; init; } = [];
 
     /// <summary>All rules that it means, complete for their marks, for a host that was not read.</summary>
-    /// <exception cref="RuleException">A parameter cannot be.</exception>
+    /// <exception cref="RefusedValueException">A parameter cannot be.</exception>
     public IReadOnlyList<FirewallRule> Rules() => Rules(network => network.Rules());
 
     /// <summary>All rules that it means on a host that was read; networks that are not there yet have theirs as far as they can be known.</summary>
-    /// <exception cref="RuleException">A parameter cannot be.</exception>
+    /// <exception cref="RefusedValueException">A parameter cannot be.</exception>
     public IReadOnlyList<FirewallRule> RulesOn(IReadOnlyList<DockerNetwork> networks) =>
         Rules(network => network.RulesOn(networks.FirstOrDefault(found => string.Equals(found.Name, network.Name, StringComparison.Ordinal))));
 

@@ -1,3 +1,4 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Rules;
 
@@ -68,7 +69,7 @@ internal sealed class PolicyReader
         {
             Claim(control.Rules(), value);
         }
-        catch (RuleException error)
+        catch (RefusedValueException error)
         {
             throw value.Refuse(error.Message, error);
         }
@@ -81,7 +82,7 @@ internal sealed class PolicyReader
         {
             return FirewallRule.Parse(value.Expect(PolicyKind.Text, "a rule as text").Text);
         }
-        catch (RuleException error)
+        catch (RefusedValueException error)
         {
             throw value.Refuse(error.Message, error);
         }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Rules;
 
@@ -7,7 +8,7 @@ public sealed partial class FirewallRule
 {
     /// <summary>Makes a rule of properties, by the names of this class; what is null or empty counts as not given. Case does not matter.</summary>
     /// <param name="values">The properties. Numbers and enums may come as numbers or as text.</param>
-    /// <exception cref="RuleException">A property is unknown, or the rule cannot be.</exception>
+    /// <exception cref="RefusedValueException">A property is unknown, or the rule cannot be.</exception>
     public static FirewallRule FromProperties(IReadOnlyDictionary<string, object?> values)
     {
         ArgumentNullException.ThrowIfNull(values);
@@ -24,7 +25,7 @@ public sealed partial class FirewallRule
         }
         var rule = new FirewallRule(spec);
         if (phase is not null && phase != rule.Phase)
-            throw new RuleException(nameof(Phase), phase.ToString(), $"the phase follows from control and action and is {rule.Phase} here; leave it out.");
+            throw new RefusedValueException(nameof(Phase), phase.ToString(), $"the phase follows from control and action and is {rule.Phase} here; leave it out.");
         return rule;
 
         static void Set(RuleSpec spec, string name, object value) => Setter(name)(spec, value);
@@ -71,7 +72,7 @@ public sealed partial class FirewallRule
         "REJECTWITH" => (spec, value) => spec.RejectWith = Text(name, value),
         "LOGPREFIX" => (spec, value) => spec.LogPrefix = Text(name, value),
         "JUMPTARGET" => (spec, value) => spec.JumpTarget = Text(name, value),
-        _ => throw new RuleException("Property", name, "a firewall rule has no such property; compare with the output of Block-ContainerMetadataAccess | ConvertTo-Json."),
+        _ => throw new RefusedValueException("Property", name, "a firewall rule has no such property; compare with the output of Block-ContainerMetadataAccess | ConvertTo-Json."),
     };
 
     private static string Text(string name, object value) => value switch
@@ -79,13 +80,13 @@ public sealed partial class FirewallRule
         string text => text,
         // A port typed as a number in a hashtable: @{ DestinationPort = 80 }.
         int or long or short or ushort or uint or byte => Convert.ToString(value, CultureInfo.InvariantCulture)!,
-        _ => throw new RuleException(name, value.ToString(), $"it is a {value.GetType().Name}, a text is expected."),
+        _ => throw new RefusedValueException(name, value.ToString(), $"it is a {value.GetType().Name}, a text is expected."),
     };
 
     private static int Number(string name, object value) =>
         int.TryParse(Convert.ToString(value, CultureInfo.InvariantCulture), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             ? number
-            : throw new RuleException(name, value.ToString(), "a whole number is expected.");
+            : throw new RefusedValueException(name, value.ToString(), "a whole number is expected.");
 
     private static T AsEnum<T>(string name, object value)
         where T : struct, Enum
@@ -93,6 +94,6 @@ public sealed partial class FirewallRule
         var text = Convert.ToString(value, CultureInfo.InvariantCulture);
         return Enum.TryParse<T>(text, ignoreCase: true, out var result) && Enum.IsDefined(result)
             ? result
-            : throw new RuleException(name, text, $"it is none of {string.Join(", ", Enum.GetNames<T>())}.");
+            : throw new RefusedValueException(name, text, $"it is none of {string.Join(", ", Enum.GetNames<T>())}.");
     }
 }

@@ -1,3 +1,5 @@
+using DockerNetHarden.Addresses;
+
 namespace DockerNetHarden.Rules;
 
 /// <summary>
@@ -139,7 +141,7 @@ public sealed partial class FirewallRule : IEquatable<FirewallRule>
     /// Reads a rule from text, in iptables' own words: <c>-A DOCKER-USER -d 10.0.0.5/32 -j DROP</c>. In front may stand <c>iptables</c>, <c>ip6tables</c>,
     /// <c>-6</c> and <c>-t TABLE</c>.
     /// </summary>
-    /// <exception cref="RuleException">The text is no rule, or one that cannot be.</exception>
+    /// <exception cref="RefusedValueException">The text is no rule, or one that cannot be.</exception>
     public static FirewallRule Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -148,10 +150,10 @@ public sealed partial class FirewallRule : IEquatable<FirewallRule>
 
     /// <summary>The same rule under the mark <c>Custom/NAME</c>, so that it is replaced and removed by itself.</summary>
     /// <param name="name">The subject of the mark.</param>
-    /// <exception cref="RuleException">The rule belongs to another control, or the name cannot stand in a mark.</exception>
+    /// <exception cref="RefusedValueException">The rule belongs to another control, or the name cannot stand in a mark.</exception>
     public FirewallRule Named(string name) => string.Equals(Control, "Custom", StringComparison.Ordinal)
         ? With(spec => spec.Subject = name)
-        : throw new RuleException("Name", name, $"the rule belongs to {Mark}; only a rule of the control Custom can be given a name.");
+        : throw new RefusedValueException("Name", name, $"the rule belongs to {Mark}; only a rule of the control Custom can be given a name.");
 
     /// <summary>The rule in canonical text; it holds everything.</summary>
     public override string ToString() => _text.Value;

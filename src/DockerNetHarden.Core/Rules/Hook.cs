@@ -1,3 +1,5 @@
+using DockerNetHarden.Addresses;
+
 namespace DockerNetHarden.Rules;
 
 /// <summary>
@@ -72,17 +74,17 @@ public sealed record Hook(string Table, string Chain)
     }
 
     /// <summary>Checks that rules can be put there.</summary>
-    /// <exception cref="RuleException">They cannot; the reason names the hook to use.</exception>
+    /// <exception cref="RefusedValueException">They cannot; the reason names the hook to use.</exception>
     public static Hook Check(string table, string chain)
     {
         var hook = new Hook(table, chain);
         if (Array.Exists(Known, known => known.Hook == hook))
             return hook;
         if (hook == new Hook("filter", "FORWARD"))
-            throw new RuleException("Chain", chain, "Docker puts its own jumps before a rule in FORWARD whenever a network is made; use DOCKER-USER, or mangle POSTROUTING for IPv6.");
+            throw new RefusedValueException("Chain", chain, "Docker puts its own jumps before a rule in FORWARD whenever a network is made; use DOCKER-USER, or mangle POSTROUTING for IPv6.");
         if (!Tables.Contains(table, StringComparer.Ordinal))
-            throw new RuleException("Table", table, $"rules are put into {string.Join(", ", Tables)}; nat decides where packets go, not whether they may.");
+            throw new RefusedValueException("Table", table, $"rules are put into {string.Join(", ", Tables)}; nat decides where packets go, not whether they may.");
         var chains = Known.Where(known => string.Equals(known.Hook.Table, table, StringComparison.Ordinal)).Select(known => known.Hook.Chain);
-        throw new RuleException("Chain", chain, $"rules of table {table} are put on {string.Join(", ", chains)}.");
+        throw new RefusedValueException("Chain", chain, $"rules of table {table} are put on {string.Join(", ", chains)}.");
     }
 }

@@ -1,3 +1,5 @@
+using DockerNetHarden.Addresses;
+
 namespace DockerNetHarden.Rules;
 
 /// <summary>Names of network interfaces, checked as the kernel does. Source: dev_valid_name() of Linux, IFNAMSIZ (netdevice(7)).</summary>
@@ -10,12 +12,12 @@ public static class InterfaceName
     /// <param name="name">The name.</param>
     /// <param name="part">What it is meant for, for the error's text.</param>
     /// <param name="allowWildcard">Whether a <c>+</c> at the end may stand for any rest, as in iptables(8).</param>
-    /// <exception cref="RuleException">It is no name that an interface can have.</exception>
+    /// <exception cref="RefusedValueException">It is no name that an interface can have.</exception>
     public static string Check(string name, string part, bool allowWildcard = false)
     {
         ArgumentNullException.ThrowIfNull(name);
         if (Problem(name, allowWildcard) is { } reason)
-            throw new RuleException(part, name, reason);
+            throw new RefusedValueException(part, name, reason);
         return name;
     }
 

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Rules;
 
@@ -39,7 +40,7 @@ public abstract partial record Operand
     private static readonly string[] Symbols = ["docker:bridges", "docker:new-bridges", "docker:pools", "docker:resolvers", "docker:published"];
 
     /// <summary>Reads an operand; its <c>ToString()</c> is the inverse.</summary>
-    /// <exception cref="RuleException">The text looks symbolic and is no known symbol, or names no possible network.</exception>
+    /// <exception cref="RefusedValueException">The text looks symbolic and is no known symbol, or names no possible network.</exception>
     public static Operand Parse(string text, string part)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -50,17 +51,17 @@ public abstract partial record Operand
         var index = Array.IndexOf(Symbols, text);
         return index >= 0
             ? new Docker((DockerSymbol)index)
-            : throw new RuleException(part, text, $"the symbols are {string.Join(", ", Symbols)} and network:NAME.");
+            : throw new RefusedValueException(part, text, $"the symbols are {string.Join(", ", Symbols)} and network:NAME.");
     }
 
     /// <summary>Checks a Docker network's name. Source: Docker's own pattern for names.</summary>
-    /// <exception cref="RuleException">No network can have that name.</exception>
+    /// <exception cref="RefusedValueException">No network can have that name.</exception>
     public static string CheckNetworkName(string name, string part)
     {
         ArgumentNullException.ThrowIfNull(name);
         return NamePattern().IsMatch(name)
             ? name
-            : throw new RuleException(part, name, "a Docker network's name begins with a letter or a digit and goes on with letters, digits, '_', '.' and '-', at most 128 characters.");
+            : throw new RefusedValueException(part, name, "a Docker network's name begins with a letter or a digit and goes on with letters, digits, '_', '.' and '-', at most 128 characters.");
     }
 
     [GeneratedRegex(@"\A[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 1000)]

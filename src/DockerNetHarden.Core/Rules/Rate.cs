@@ -1,4 +1,5 @@
 using System.Globalization;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Rules;
 
@@ -20,11 +21,11 @@ public sealed record Rate
     public long Scale { get; }
 
     /// <summary>Reads a rate of the limit match: <c>5/min</c>, <c>5/minute</c>, <c>1/s</c>.</summary>
-    /// <exception cref="RuleException">It is no rate, is 0, or does not survive the kernel's arithmetic.</exception>
+    /// <exception cref="RefusedValueException">It is no rate, is 0, or does not survive the kernel's arithmetic.</exception>
     public static Rate ParseLimit(string text, string part) => Parse(text, part, 10_000);
 
     /// <summary>Reads a rate of the hashlimit match.</summary>
-    /// <exception cref="RuleException">It is no rate, is 0, or does not survive the kernel's arithmetic.</exception>
+    /// <exception cref="RefusedValueException">It is no rate, is 0, or does not survive the kernel's arithmetic.</exception>
     public static Rate ParseHashLimit(string text, string part) => Parse(text, part, 1_000_000);
 
     /// <summary>Packets a second, on average.</summary>
@@ -49,15 +50,15 @@ public sealed record Rate
         var number = slash < 0 ? text : text[..slash];
         var unitText = slash < 0 ? "sec" : text[(slash + 1)..];
         if (!long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var count) || Unit(unitText) is not { } seconds)
-            throw new RuleException(part, text, "a rate is a whole number and a unit: sec, min, hour or day; for example 5/min.");
+            throw new RefusedValueException(part, text, "a rate is a whole number and a unit: sec, min, hour or day; for example 5/min.");
         if (count == 0)
-            throw new RuleException(part, text, "a rate of 0 cannot be kept; to let nothing pass use a rule that drops.");
+            throw new RefusedValueException(part, text, "a rate of 0 cannot be kept; to let nothing pass use a rule that drops.");
 
         var period = seconds * scale / count;
         if (period == 0)
-            throw new RuleException(part, text, $"the kernel cannot count that fast; the most is {scale}/sec.");
+            throw new RefusedValueException(part, text, $"the kernel cannot count that fast; the most is {scale}/sec.");
         if (scale == 1_000_000 && period > uint.MaxValue)
-            throw new RuleException(part, text, "hashlimit refuses a rate that slow; use a rate of at least 1/hour.");
+            throw new RefusedValueException(part, text, "hashlimit refuses a rate that slow; use a rate of at least 1/hour.");
 
         var rate = new Rate(period, scale);
         // What is printed must mean the same when it is read again, or a second run would see a difference for ever.
@@ -65,7 +66,7 @@ public sealed record Rate
         var again = long.Parse(printed[..printed.IndexOf('/', StringComparison.Ordinal)], CultureInfo.InvariantCulture);
         var unit = Unit(printed[(printed.IndexOf('/', StringComparison.Ordinal) + 1)..])!.Value;
         if (unit * scale / again != period)
-            throw new RuleException(part, text, $"the kernel's arithmetic does not keep it: it would become {printed}; write {printed} or a rate that divides its unit.");
+            throw new RefusedValueException(part, text, $"the kernel's arithmetic does not keep it: it would become {printed}; write {printed} or a rate that divides its unit.");
         return rate;
     }
 

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Rules;
 
@@ -15,13 +16,13 @@ public sealed partial record RuleMark
     public static IReadOnlyList<string> Controls { get; } = ["MetadataAccess", "HostAccess", "InternalAccess", "SmtpRate", "Custom"];
 
     /// <summary>A mark.</summary>
-    /// <exception cref="RuleException">A part cannot stand in a mark.</exception>
+    /// <exception cref="RefusedValueException">A part cannot stand in a mark.</exception>
     public RuleMark(string control, string? subject = null, string? network = null)
     {
         if (!Controls.Contains(control, StringComparer.Ordinal))
-            throw new RuleException("Control", control, $"the controls are {string.Join(", ", Controls)}.");
+            throw new RefusedValueException("Control", control, $"the controls are {string.Join(", ", Controls)}.");
         if (subject is not null && !SubjectPattern().IsMatch(subject))
-            throw new RuleException("Subject", subject, "a subject has 1 to 60 letters, digits and '_', '.', ',', '+', '-'.");
+            throw new RefusedValueException("Subject", subject, "a subject has 1 to 60 letters, digits and '_', '.', ',', '+', '-'.");
         Control = control;
         Subject = subject;
         Network = network is null ? null : Operand.CheckNetworkName(network, "Network");

@@ -1,4 +1,6 @@
 using System.Globalization;
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Iptables;
 
 namespace DockerNetHarden.Rules;
 
@@ -16,7 +18,7 @@ internal static class RuleParser
         }
         catch (FormatException error)
         {
-            throw new RuleException("Rule", text, error.Message, error);
+            throw new RefusedValueException("Rule", text, error.Message, error);
         }
 
         var spec = new RuleSpec();
@@ -252,7 +254,7 @@ internal static class RuleParser
                 throw Refuse($"the match '{module}' is none of {string.Join(", ", Modules)}.");
         }
 
-        public RuleException Refuse(string reason) => new("Rule", text, reason);
+        public RefusedValueException Refuse(string reason) => new("Rule", text, reason);
 
         private void NotNegated()
         {

@@ -1,4 +1,6 @@
 using System.Globalization;
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Iptables;
 
 namespace DockerNetHarden.Rules;
 

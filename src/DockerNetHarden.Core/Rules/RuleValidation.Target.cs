@@ -1,4 +1,6 @@
 using System.Text.RegularExpressions;
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Iptables;
 
 namespace DockerNetHarden.Rules;
 
@@ -14,7 +16,7 @@ internal static partial class RuleValidation
     {
         var action = rule.Action!.Value;
         if (!Enum.IsDefined(action))
-            throw new RuleException("Action", action.ToString(), "the actions are Accept, Return, Drop, Reject, Log and Jump.");
+            throw new RefusedValueException("Action", action.ToString(), "the actions are Accept, Return, Drop, Reject, Log and Jump.");
         Only(action == RuleAction.Reject, rule.RejectWith, "RejectWith", "only a rule with the action Reject answers.");
         Only(action == RuleAction.Log, rule.LogPrefix, "LogPrefix", "only a rule with the action Log has one.");
         Only(action == RuleAction.Jump, rule.JumpTarget, "JumpTarget", "only a rule with the action Jump goes to another chain.");
@@ -22,24 +24,24 @@ internal static partial class RuleValidation
         {
             case RuleAction.Reject:
                 if (hook.Table is not "filter")
-                    throw new RuleException("Action", "REJECT", $"the kernel rejects in table filter only, not in {hook.Table}; use DROP there.");
+                    throw new RefusedValueException("Action", "REJECT", $"the kernel rejects in table filter only, not in {hook.Table}; use DROP there.");
                 rule.RejectWith = RuleWords.RejectWith(rule.RejectWith ?? (family == Family.IPv4 ? "icmp-port-unreachable" : "icmp6-port-unreachable"), family);
                 if (rule.RejectWith is "tcp-reset" && rule.Protocol is not "tcp")
-                    throw new RuleException("RejectWith", rule.RejectWith, "a reset answers tcp only; add -p tcp.");
+                    throw new RefusedValueException("RejectWith", rule.RejectWith, "a reset answers tcp only; add -p tcp.");
                 break;
             case RuleAction.Log:
                 rule.LogPrefix = Words(rule.LogPrefix, "LogPrefix");
                 if (rule.LogPrefix?.Length > MaxLogPrefix)
-                    throw new RuleException("LogPrefix", rule.LogPrefix, $"the kernel keeps {MaxLogPrefix} characters, this one has {rule.LogPrefix.Length}.");
+                    throw new RefusedValueException("LogPrefix", rule.LogPrefix, $"the kernel keeps {MaxLogPrefix} characters, this one has {rule.LogPrefix.Length}.");
                 break;
             case RuleAction.Jump:
-                var target = rule.JumpTarget ?? throw new RuleException("JumpTarget", null, "a jump needs the name of a chain.");
+                var target = rule.JumpTarget ?? throw new RefusedValueException("JumpTarget", null, "a jump needs the name of a chain.");
                 if (!ChainPattern().IsMatch(target))
-                    throw new RuleException("JumpTarget", target, "a chain's name has 1 to 28 letters, digits and '_', '.', '+', '-', and does not begin with '-'.");
+                    throw new RefusedValueException("JumpTarget", target, "a chain's name has 1 to 28 letters, digits and '_', '.', '+', '-', and does not begin with '-'.");
                 if (BuiltInTargets.Contains(target, StringComparer.Ordinal))
-                    throw new RuleException("JumpTarget", target, "that is a target of iptables' own that this module does not write; the targets are ACCEPT, RETURN, DROP, REJECT, LOG and chains.");
+                    throw new RefusedValueException("JumpTarget", target, "that is a target of iptables' own that this module does not write; the targets are ACCEPT, RETURN, DROP, REJECT, LOG and chains.");
                 if (target.StartsWith(Hook.Prefix, StringComparison.Ordinal) || Hook.All.Any(known => string.Equals(known.Chain, target, StringComparison.Ordinal)))
-                    throw new RuleException("JumpTarget", target, "a rule cannot jump to a hook or to a chain of ours: a loop would be possible.");
+                    throw new RefusedValueException("JumpTarget", target, "a rule cannot jump to a hook or to a chain of ours: a loop would be possible.");
                 break;
         }
     }
@@ -47,14 +49,14 @@ internal static partial class RuleValidation
     private static void Only(bool allowed, string? value, string part, string reason)
     {
         if (value is not null && !allowed)
-            throw new RuleException(part, value, reason);
+            throw new RefusedValueException(part, value, reason);
     }
 
     private static string SetMatch(string text)
     {
         var words = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         if (words is not [var name, var flags] || !SetPattern().IsMatch(name) || !flags.Split(',').All(flag => flag is "src" or "dst") || flags.Split(',').Length > 6)
-            throw new RuleException("Set", text, "write the ipset's name (at most 31 characters) and what is looked up in it: blocked dst, or pairs src,dst.");
+            throw new RefusedValueException("Set", text, "write the ipset's name (at most 31 characters) and what is looked up in it: blocked dst, or pairs src,dst.");
         return $"{name} {flags}";
     }
 
@@ -64,11 +66,11 @@ internal static partial class RuleValidation
         if (text is null)
             return null;
         if (text.Length == 0)
-            throw new RuleException(part, text, "it is empty; leave it out.");
+            throw new RefusedValueException(part, text, "it is empty; leave it out.");
         foreach (var c in text)
         {
             if (c is < ' ' or > '~')
-                throw new RuleException(part, text, "it may hold printable ASCII characters only: no line ends, tabs or other control characters.");
+                throw new RefusedValueException(part, text, "it may hold printable ASCII characters only: no line ends, tabs or other control characters.");
         }
         return text;
     }
@@ -77,7 +79,7 @@ internal static partial class RuleValidation
     {
         var comment = new RuleMark(rule.Control, rule.Subject, rule.Network).ToComment(rule.Comment);
         if (comment.Length > MaxComment)
-            throw new RuleException("Comment", rule.Comment, $"with the rule's mark it has {comment.Length} characters; iptables keeps {MaxComment}.");
+            throw new RefusedValueException("Comment", rule.Comment, $"with the rule's mark it has {comment.Length} characters; iptables keeps {MaxComment}.");
     }
 
     [GeneratedRegex(@"\A[A-Za-z0-9_.+][A-Za-z0-9_.+-]{0,27}\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 1000)]

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Iptables;
 
 namespace DockerNetHarden.Rules;
 
@@ -12,7 +14,7 @@ internal static partial class RuleValidation
 
     public static RuleSpec Normalize(RuleSpec given)
     {
-        var action = given.Action ?? throw new RuleException("Action", null, "a rule needs a target; write -j ACCEPT, RETURN, DROP, REJECT, LOG or a chain's name.");
+        var action = given.Action ?? throw new RefusedValueException("Action", null, "a rule needs a target; write -j ACCEPT, RETURN, DROP, REJECT, LOG or a chain's name.");
         var family = FamilyOf(given);
         var table = given.Table ?? "filter";
         var hook = Hook.Check(table, given.Chain ?? Hook.DockerUser);
@@ -53,7 +55,7 @@ internal static partial class RuleValidation
                 continue;
             var found = ParseCidr(Negatable.Parse(text).Value, part).Family;
             if (family is not null && family != found)
-                throw new RuleException(part, text, $"the address is {found}, the rule is {family}; a rule is of one family, make one for each.");
+                throw new RefusedValueException(part, text, $"the address is {found}, the rule is {family}; a rule is of one family, make one for each.");
             family = found;
         }
         return family ?? Family.IPv4;
@@ -63,19 +65,19 @@ internal static partial class RuleValidation
     private static string? Something(string? text, string part) => text switch
     {
         "0.0.0.0/0" or "::/0" or "+" => null,
-        "!0.0.0.0/0" or "!::/0" or "!+" => throw new RuleException(part, text, "it matches nothing, so the rule would never act."),
+        "!0.0.0.0/0" or "!::/0" or "!+" => throw new RefusedValueException(part, text, "it matches nothing, so the rule would never act."),
         _ => text,
     };
 
     private static string? Interface(string? text, string part, bool known, Hook hook)
     {
         if (text is not null && !known)
-            throw new RuleException(part, text, $"in {hook.Table} {hook.Chain} that interface is not known to the kernel.");
+            throw new RefusedValueException(part, text, $"in {hook.Table} {hook.Chain} that interface is not known to the kernel.");
         return Negatable.Normalize(text, value => Operand.Parse(value, part) switch
         {
             Operand.Literal literal => InterfaceName.Check(literal.Value, part, allowWildcard: true),
             Operand.Docker { Symbol: DockerSymbol.Bridges or DockerSymbol.NewBridges } or Operand.Network => value,
-            _ => throw new RuleException(part, value, "as an interface can stand a name, network:NAME, docker:bridges or docker:new-bridges."),
+            _ => throw new RefusedValueException(part, value, "as an interface can stand a name, network:NAME, docker:bridges or docker:new-bridges."),
         });
     }
 
@@ -84,33 +86,33 @@ internal static partial class RuleValidation
         {
             Operand.Literal => LiteralAddress(value, part, family),
             Operand.Docker { Symbol: DockerSymbol.Bridges or DockerSymbol.Pools or DockerSymbol.Resolvers } or Operand.Network => value,
-            _ => throw new RuleException(part, value, "as an address can stand a prefix, network:NAME, docker:bridges, docker:pools or docker:resolvers."),
+            _ => throw new RefusedValueException(part, value, "as an address can stand a prefix, network:NAME, docker:bridges, docker:pools or docker:resolvers."),
         });
 
     private static string LiteralAddress(string text, string part, Family family)
     {
         var cidr = ParseCidr(text, part);
-        return cidr.Family == family ? cidr.ToString() : throw new RuleException(part, text, $"the address is {cidr.Family}, the rule is {family}.");
+        return cidr.Family == family ? cidr.ToString() : throw new RefusedValueException(part, text, $"the address is {cidr.Family}, the rule is {family}.");
     }
 
     private static Cidr ParseCidr(string text, string part)
     {
         if (text.Contains(',', StringComparison.Ordinal))
-            throw new RuleException(part, text, "a rule has one prefix; make a rule for each.");
+            throw new RefusedValueException(part, text, "a rule has one prefix; make a rule for each.");
         try
         {
             return Cidr.Parse(text);
         }
         catch (FormatException error)
         {
-            throw new RuleException(part, text, error.Message, error);
+            throw new RefusedValueException(part, text, error.Message, error);
         }
     }
 
     private static string SinglePort(string text)
     {
         var ports = PortList.Parse(text, "OriginalDestinationPort");
-        return ports.IsSingle ? ports.ToString() : throw new RuleException("OriginalDestinationPort", text, "conntrack matches one port or one range; make a rule for each.");
+        return ports.IsSingle ? ports.ToString() : throw new RefusedValueException("OriginalDestinationPort", text, "conntrack matches one port or one range; make a rule for each.");
     }
 
     private static void Ports(RuleSpec rule)
@@ -119,28 +121,28 @@ internal static partial class RuleValidation
         if (string.Equals(rule.DestinationPort, "docker:published", StringComparison.Ordinal))
         {
             if (rule.Protocol is not null)
-                throw new RuleException("DestinationPort", rule.DestinationPort, "the published ports bring their protocols along; leave the protocol out.");
+                throw new RefusedValueException("DestinationPort", rule.DestinationPort, "the published ports bring their protocols along; leave the protocol out.");
             return;
         }
         rule.DestinationPort = Negatable.Normalize(rule.DestinationPort, text => PortList.Parse(text, "DestinationPort").ToString());
         if ((rule.SourcePort ?? rule.DestinationPort) is { } ports && !RuleWords.HasPorts(rule.Protocol))
-            throw new RuleException("Protocol", rule.Protocol, $"the ports {ports} need a protocol that has ports: tcp, udp, sctp, dccp or udplite.");
+            throw new RefusedValueException("Protocol", rule.Protocol, $"the ports {ports} need a protocol that has ports: tcp, udp, sctp, dccp or udplite.");
     }
 
     private static void Flags(RuleSpec rule, Family family)
     {
         if (rule.TcpFlags is not null && rule.Protocol is not "tcp")
-            throw new RuleException("TcpFlags", rule.TcpFlags, "only tcp has them; add -p tcp.");
+            throw new RefusedValueException("TcpFlags", rule.TcpFlags, "only tcp has them; add -p tcp.");
         rule.TcpFlags = Negatable.Normalize(rule.TcpFlags, RuleWords.TcpFlags);
         if (rule.IcmpType is not null && rule.Protocol is not ("icmp" or "ipv6-icmp"))
-            throw new RuleException("IcmpType", rule.IcmpType, "only ICMP has types; add -p icmp, or -p icmpv6 in an IPv6 rule.");
+            throw new RefusedValueException("IcmpType", rule.IcmpType, "only ICMP has types; add -p icmp, or -p icmpv6 in an IPv6 rule.");
         rule.IcmpType = Negatable.Normalize(rule.IcmpType, text => RuleWords.IcmpType(text, family));
     }
 
     private static void Limits(RuleSpec rule)
     {
         if (rule.Limit is null && rule.LimitBurst is not null)
-            throw new RuleException("LimitBurst", Number(rule.LimitBurst), "a burst needs a limit.");
+            throw new RefusedValueException("LimitBurst", Number(rule.LimitBurst), "a burst needs a limit.");
         if (rule.Limit is not null)
         {
             var rate = Rate.ParseLimit(rule.Limit, "Limit");
@@ -149,25 +151,25 @@ internal static partial class RuleValidation
             // xt_limit counts in credits, some 25,600 to 38,400 a second (HZ times CREDITS_PER_JIFFY), in 32 bits, and refuses what overflows: what takes
             // longer than this to fill up again. nf_tables would take it; a rule must not depend on that.
             if (rate.Period * rule.LimitBurst > 10_000L * (uint.MaxValue / 38_400))
-                throw new RuleException("Limit", rule.Limit, $"with a burst of {rule.LimitBurst} the kernel's counter overflows; take a smaller burst or a faster rate.");
+                throw new RefusedValueException("Limit", rule.Limit, $"with a burst of {rule.LimitBurst} the kernel's counter overflows; take a smaller burst or a faster rate.");
         }
 
         if (rule.HashLimit is null)
         {
             if ((Number(rule.HashLimitBurst) ?? rule.HashLimitMode ?? rule.HashLimitName) is { } orphan)
-                throw new RuleException("HashLimit", orphan, "a burst, a mode or a name of hashlimit needs its rate: above 5/min, or upto 5/min.");
+                throw new RefusedValueException("HashLimit", orphan, "a burst, a mode or a name of hashlimit needs its rate: above 5/min, or upto 5/min.");
             return;
         }
         var words = rule.HashLimit.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         if (words is not ["above" or "upto", _])
-            throw new RuleException("HashLimit", rule.HashLimit, "write above and a rate (matches beyond it) or upto and a rate (matches within it): above 5/min.");
+            throw new RefusedValueException("HashLimit", rule.HashLimit, "write above and a rate (matches beyond it) or upto and a rate (matches within it): above 5/min.");
         rule.HashLimit = $"{words[0]} {Rate.ParseHashLimit(words[1], "HashLimit")}";
         rule.HashLimitBurst = Burst(rule.HashLimitBurst, "HashLimitBurst", 1_000_000);
         rule.HashLimitMode = rule.HashLimitMode is null ? null : RuleWords.HashMode(rule.HashLimitMode);
         if (rule.HashLimitName is null)
             rule.HashLimitName = BucketName(rule);
         else if (rule.HashLimitName.Length is 0 or > 15 || rule.HashLimitName.Any(c => c is '/' or '"' or '\\' || c <= ' ' || c > '~'))
-            throw new RuleException("HashLimitName", rule.HashLimitName, "a name has 1 to 15 printable characters without spaces, quotes and slashes: it becomes a file under /proc/net/ipt_hashlimit.");
+            throw new RefusedValueException("HashLimitName", rule.HashLimitName, "a name has 1 to 15 printable characters without spaces, quotes and slashes: it becomes a file under /proc/net/ipt_hashlimit.");
     }
 
     // Under an unchanged name the kernel keeps the buckets and the rate that the name was first used with, so the name is made from all that shapes them.
@@ -181,7 +183,7 @@ internal static partial class RuleValidation
     {
         null => 5,
         >= 1 when burst <= most => burst.Value,
-        _ => throw new RuleException(part, Number(burst), $"a burst is a whole number of packets from 1 to {most}."),
+        _ => throw new RefusedValueException(part, Number(burst), $"a burst is a whole number of packets from 1 to {most}."),
     };
 
     private static string? Number(int? number) => number?.ToString(CultureInfo.InvariantCulture);

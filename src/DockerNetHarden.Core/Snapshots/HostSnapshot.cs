@@ -1,6 +1,6 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Iptables;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Snapshots;
 

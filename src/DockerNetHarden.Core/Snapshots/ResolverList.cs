@@ -1,5 +1,5 @@
 using System.Text.Json;
-using DockerNetHarden.Rules;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Snapshots;
 

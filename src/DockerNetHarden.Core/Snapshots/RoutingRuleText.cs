@@ -1,5 +1,5 @@
 using System.Globalization;
-using DockerNetHarden.Rules;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Snapshots;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using DockerNetHarden.Rules;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Snapshots;
 
@@ -83,7 +83,7 @@ internal readonly struct SnapshotNode(JsonElement element, string path)
     {
         try
         {
-            return Rules.Cidr.Parse(Text());
+            return Addresses.Cidr.Parse(Text());
         }
         catch (FormatException error) when (error is not SnapshotFormatException)
         {

@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using DockerNetHarden.Rules;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Lab.Oracle;
 

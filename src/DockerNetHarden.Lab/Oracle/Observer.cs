@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using DockerNetHarden.Rules;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Lab.Oracle;
 

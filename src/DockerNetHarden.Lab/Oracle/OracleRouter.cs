@@ -1,6 +1,6 @@
 using System.Globalization;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Lab.Linux;
-using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Oracle;

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using System.Text;
-using DockerNetHarden.Rules;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Oracle;

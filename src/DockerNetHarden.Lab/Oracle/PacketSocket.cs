@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using System.ComponentModel;
 using System.Runtime.InteropServices;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Lab.Linux;
-using DockerNetHarden.Rules;
 using Microsoft.Win32.SafeHandles;
 
 namespace DockerNetHarden.Lab.Oracle;

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Commands;
@@ -29,7 +30,7 @@ public sealed partial class NewFirewallRuleCommand : PSCmdlet
         {
             _read.AddRange((Rule ?? []).Select(FirewallRule.Parse));
         }
-        catch (RuleException error)
+        catch (RefusedValueException error)
         {
             ThrowTerminatingError(ErrorRecords.From(error, null));
         }
@@ -51,7 +52,7 @@ public sealed partial class NewFirewallRuleCommand : PSCmdlet
     // "Not a" and "not b" as two rules are every packet: what one lets by the other takes.
     private static IReadOnlyList<string?> Prefixes(string[]? texts, string parameter) =>
         texts is null ? new string?[] { null }
-        : texts.Length > 1 && Array.Exists(texts, text => text.StartsWith('!')) ? throw new RuleException(parameter, string.Join(", ", texts), "a negated address stands alone: of two rules, each with another '!', every packet matches one.")
+        : texts.Length > 1 && Array.Exists(texts, text => text.StartsWith('!')) ? throw new RefusedValueException(parameter, string.Join(", ", texts), "a negated address stands alone: of two rules, each with another '!', every packet matches one.")
         : texts;
 
     private static string? Joined(string[]? texts) => texts is null ? null : string.Join(',', texts);

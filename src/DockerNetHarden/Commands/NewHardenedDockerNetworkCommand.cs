@@ -1,9 +1,9 @@
 using System.Collections;
 using System.Management.Automation;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Policy;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Commands;
 
@@ -115,7 +115,7 @@ public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
                 DisableIcc = DisableIcc,
             }.Checked();
         }
-        catch (RuleException error)
+        catch (RefusedValueException error)
         {
             ThrowTerminatingError(ErrorRecords.From(error, Name));
             throw;

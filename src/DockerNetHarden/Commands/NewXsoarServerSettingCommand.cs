@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Text.RegularExpressions;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Commands;
@@ -47,7 +48,7 @@ public sealed partial class NewXsoarServerSettingCommand : PSCmdlet
             foreach (var setting in ParameterSetName is ImageSet ? OfImages() : OfJavaScript())
                 WriteObject(setting);
         }
-        catch (Exception error) when (error is CommandFailure or RuleException)
+        catch (Exception error) when (error is CommandFailure or RefusedValueException)
         {
             ThrowTerminatingError(ErrorRecords.From(error, null));
         }

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Completion;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Persistence;

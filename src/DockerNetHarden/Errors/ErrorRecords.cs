@@ -1,8 +1,8 @@
 using System.Management.Automation;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Planning;
-using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Commands;
@@ -16,7 +16,7 @@ internal static class ErrorRecords
         var subject = error switch
         {
             CommandFailure failure => failure.Subject,
-            RuleException rule => rule.Value,
+            RefusedValueException rule => rule.Value,
             _ => null,
         };
         return new ErrorRecord(error, id, category, subject ?? target)
@@ -31,7 +31,7 @@ internal static class ErrorRecords
         HostException host => Of(host.Failure),
         DockerException docker => Of(docker.Failure),
         PlanException plan => Of(plan.Failure),
-        RuleException rule => (IdOf(rule.Part), ErrorCategory.InvalidArgument, "Correct the value; nothing was read or changed."),
+        RefusedValueException rule => (IdOf(rule.Part), ErrorCategory.InvalidArgument, "Correct the value; nothing was read or changed."),
         SnapshotFormatException => (ErrorIds.InvalidSnapshot, ErrorCategory.InvalidData, "Take a file as Export-DockerHostSnapshot wrote it, or write it anew."),
         FormatException or ArgumentException => (ErrorIds.InvalidArgument, ErrorCategory.InvalidArgument, "Correct the value; nothing was read or changed."),
         _ => (ErrorIds.Unexpected, ErrorCategory.NotSpecified, "This is a fault of DockerNetHarden: please report it with the output of Get-Error."),

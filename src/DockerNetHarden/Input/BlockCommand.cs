@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Rules;
 

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Management.Automation;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Rules;
 
@@ -56,7 +57,7 @@ internal static class ControlInput
         }
         catch (FormatException error)
         {
-            throw new RuleException(part, text, error.Message, error);
+            throw new RefusedValueException(part, text, error.Message, error);
         }
     }
 }

@@ -1,7 +1,7 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Hosts.Probing;
 using DockerNetHarden.Planning;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Commands;
 

@@ -1,5 +1,5 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Commands;
 

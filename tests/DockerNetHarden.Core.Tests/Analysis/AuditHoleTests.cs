@@ -1,9 +1,9 @@
 using System.Text.Json;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Iptables;
-using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Analysis;

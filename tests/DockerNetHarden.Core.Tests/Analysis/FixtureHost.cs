@@ -1,4 +1,5 @@
 using System.Text;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Planning;

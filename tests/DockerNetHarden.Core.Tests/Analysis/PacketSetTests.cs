@@ -1,6 +1,6 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Analysis.Sets;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 

@@ -1,6 +1,6 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Docker;
-using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
@@ -142,9 +142,9 @@ public sealed class TraceQuestionsTests
     [InlineData("0", null)]
     [InlineData("http", null)]
     public void What_cannot_be_asked_is_refused(string ports, string? protocol) =>
-        Assert.Throws<RuleException>(() => new TraceRequest().With(ports, protocol));
+        Assert.Throws<RefusedValueException>(() => new TraceRequest().With(ports, protocol));
 
     [Fact]
     public void A_destination_that_is_none_is_refused() =>
-        Assert.Throws<RuleException>(() => new TraceRequest().To("Metadata", "example.org"));
+        Assert.Throws<RefusedValueException>(() => new TraceRequest().To("Metadata", "example.org"));
 }

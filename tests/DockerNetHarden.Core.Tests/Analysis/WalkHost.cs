@@ -1,7 +1,7 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Iptables;
-using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Analysis;

@@ -1,6 +1,6 @@
 using System.Text;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
-using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Analysis;

@@ -1,3 +1,4 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Rules;
 
@@ -71,7 +72,7 @@ public sealed class ControlTests
     {
         Assert.Equal(MetadataEndpoints.Providers.Count, MetadataEndpoints.Providers.Select(provider => provider.Id).Distinct().Count());
         Assert.All(MetadataEndpoints.Providers.SelectMany(provider => provider.Endpoints), endpoint => Assert.NotEmpty(endpoint.What));
-        Assert.Contains("'Nope'", Assert.Throws<RuleException>(() => MetadataEndpoints.Find("Nope")).Message, StringComparison.Ordinal);
+        Assert.Contains("'Nope'", Assert.Throws<RefusedValueException>(() => MetadataEndpoints.Find("Nope")).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -113,16 +114,16 @@ public sealed class ControlTests
     [InlineData("20:10/tcp")]
     [InlineData("53/udp/tcp")]
     [InlineData("")]
-    public void Impossible_ports_with_protocols_are_refused(string text) => Assert.Throws<RuleException>(() => PortSpec.ParseAll([text]));
+    public void Impossible_ports_with_protocols_are_refused(string text) => Assert.Throws<RefusedValueException>(() => PortSpec.ParseAll([text]));
 
     [Fact]
     public void A_control_drops_or_rejects_and_a_rate_is_at_least_one()
     {
-        Assert.Throws<RuleException>(() => new HostAccess { Action = RuleAction.Accept }.Rules());
-        Assert.Throws<RuleException>(() => new SmtpRate { PerMinute = 0 }.Rules());
-        Assert.Throws<RuleException>(() => new SmtpRate { Burst = 0 }.Rules());
-        Assert.Throws<RuleException>(() => new SmtpRate { Ports = "25,70000" }.Rules());
-        Assert.Throws<RuleException>(() => new InternalAccess { Ranges = [Cidr.Parse("fd00::/8")] }.Rules());
-        Assert.Throws<RuleException>(() => new MetadataAccess { Permit = true }.Rules());
+        Assert.Throws<RefusedValueException>(() => new HostAccess { Action = RuleAction.Accept }.Rules());
+        Assert.Throws<RefusedValueException>(() => new SmtpRate { PerMinute = 0 }.Rules());
+        Assert.Throws<RefusedValueException>(() => new SmtpRate { Burst = 0 }.Rules());
+        Assert.Throws<RefusedValueException>(() => new SmtpRate { Ports = "25,70000" }.Rules());
+        Assert.Throws<RefusedValueException>(() => new InternalAccess { Ranges = [Cidr.Parse("fd00::/8")] }.Rules());
+        Assert.Throws<RefusedValueException>(() => new MetadataAccess { Permit = true }.Rules());
     }
 }

@@ -2,9 +2,9 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts.Docker;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Core.Tests.Docker;
 

@@ -1,6 +1,6 @@
 using System.Text;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
-using DockerNetHarden.Rules;
 using FsCheck;
 using FsCheck.Fluent;
 

@@ -1,8 +1,8 @@
 using System.Text.RegularExpressions;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Docker;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Core.Tests.Docker;
 

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Core.Tests.Docker;
 

@@ -1,9 +1,9 @@
 using System.Diagnostics;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Core.Tests.Docker;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Docker;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Core.Tests.Hosts;
 

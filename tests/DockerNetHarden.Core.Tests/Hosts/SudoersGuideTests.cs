@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;

@@ -1,5 +1,5 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
-using DockerNetHarden.Rules;
 using FsCheck;
 using FsCheck.Fluent;
 

@@ -1,4 +1,4 @@
-using DockerNetHarden.Rules;
+using DockerNetHarden.Iptables;
 using FsCheck;
 using FsCheck.Fluent;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using DockerNetHarden.Iptables;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Core.Tests.Planning;
 

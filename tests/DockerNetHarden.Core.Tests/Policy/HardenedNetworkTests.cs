@@ -1,7 +1,7 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Policy;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Core.Tests.Policy;
 
@@ -77,7 +77,7 @@ public sealed class HardenedNetworkTests
     public void A_bridge_name_of_sixteen_characters_is_refused() => Assert.Throws<FormatException>(() => (Network() with { BridgeName = "sixteen-chars-xx" }).Checked());
 
     [Fact]
-    public void A_name_that_no_network_can_have_is_refused() => Assert.Throws<RuleException>(() => (Network() with { Name = "$(reboot)" }).Checked());
+    public void A_name_that_no_network_can_have_is_refused() => Assert.Throws<RefusedValueException>(() => (Network() with { Name = "$(reboot)" }).Checked());
 
     private static HardenedNetwork Network(NetworkProfile profile = NetworkProfile.Default) => new() { Name = "web", Profile = profile };
 

@@ -1,3 +1,4 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Core.Tests.Rules;
@@ -81,7 +82,7 @@ public sealed class FirewallRuleTests
     [InlineData("$(reboot)", "where an option should be")]
     [InlineData("", "no chain")]
     public void What_cannot_be_is_refused_by_name(string text, string reason) =>
-        Assert.Contains(reason, Assert.Throws<RuleException>(() => FirewallRule.Parse(text)).Message, StringComparison.Ordinal);
+        Assert.Contains(reason, Assert.Throws<RefusedValueException>(() => FirewallRule.Parse(text)).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("$(reboot)")]
@@ -101,17 +102,17 @@ public sealed class FirewallRuleTests
     [InlineData("\u001b[2J")]
     [InlineData("umlaut ü")]
     public void Comments_with_other_characters_are_refused(string comment) =>
-        Assert.Throws<RuleException>(() => FirewallRule.FromProperties(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Action"] = "Drop", ["Comment"] = comment }));
+        Assert.Throws<RefusedValueException>(() => FirewallRule.FromProperties(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Action"] = "Drop", ["Comment"] = comment }));
 
     [Fact]
     public void A_property_bag_takes_numbers_for_enums_and_refuses_unknown_names_and_wrong_phases()
     {
         var rule = FirewallRule.FromProperties(new Dictionary<string, object?>(StringComparer.Ordinal) { ["family"] = 4L, ["ACTION"] = 3, ["Destination"] = "10.0.0.0/8", ["Subject"] = null, ["Phase"] = 1 });
         Assert.Equal(RuleAction.Drop, rule.Action);
-        Assert.Throws<RuleException>(() => FirewallRule.FromProperties(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Action"] = "Drop", ["Destinaton"] = "10.0.0.0/8" }));
-        Assert.Throws<RuleException>(() => FirewallRule.FromProperties(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Action"] = "Drop", ["Destinaton"] = null }));
-        Assert.Throws<RuleException>(() => FirewallRule.FromProperties(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Action"] = "Drop", ["Phase"] = "Limit" }));
-        Assert.Throws<RuleException>(() => FirewallRule.FromProperties(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Action"] = 99 }));
+        Assert.Throws<RefusedValueException>(() => FirewallRule.FromProperties(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Action"] = "Drop", ["Destinaton"] = "10.0.0.0/8" }));
+        Assert.Throws<RefusedValueException>(() => FirewallRule.FromProperties(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Action"] = "Drop", ["Destinaton"] = null }));
+        Assert.Throws<RefusedValueException>(() => FirewallRule.FromProperties(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Action"] = "Drop", ["Phase"] = "Limit" }));
+        Assert.Throws<RefusedValueException>(() => FirewallRule.FromProperties(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Action"] = 99 }));
     }
 
     [Fact]

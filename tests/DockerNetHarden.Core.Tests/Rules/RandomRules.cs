@@ -1,3 +1,4 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Core.Tests.Rules;
@@ -16,7 +17,7 @@ internal sealed class RandomRules(int seed)
             {
                 rule = FirewallRule.FromProperties(Bag());
             }
-            catch (RuleException)
+            catch (RefusedValueException)
             {
                 // A combination that cannot be (ports without a protocol, a reset over UDP): the next one.
                 continue;

@@ -1,3 +1,4 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Core.Tests.Rules;
@@ -34,7 +35,7 @@ public sealed class RuleValueTests
     [InlineData("10001/sec", "cannot count that fast")]
     [InlineData("5/min; reboot", "whole number")]
     public void Impossible_rates_are_refused(string text, string reason) =>
-        Assert.Contains(reason, Assert.Throws<RuleException>(() => Rate.ParseLimit(text, "Limit")).Message, StringComparison.Ordinal);
+        Assert.Contains(reason, Assert.Throws<RefusedValueException>(() => Rate.ParseLimit(text, "Limit")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Every_rate_that_is_accepted_survives_being_printed_and_read_again()
@@ -49,7 +50,7 @@ public sealed class RuleValueTests
                 {
                     rate = Rate.ParseLimit($"{count}/{unit}", "Limit");
                 }
-                catch (RuleException)
+                catch (RefusedValueException)
                 {
                     continue;
                 }
@@ -80,7 +81,7 @@ public sealed class RuleValueTests
     [InlineData("1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16", "at most 15")]
     [InlineData("1:2,3:4,5:6,7:8,9:10,11:12,13:14,15:16", "at most 15")]
     public void Impossible_ports_are_refused(string text, string reason) =>
-        Assert.Contains(reason, Assert.Throws<RuleException>(() => PortList.Parse(text, "Port")).Message, StringComparison.Ordinal);
+        Assert.Contains(reason, Assert.Throws<RefusedValueException>(() => PortList.Parse(text, "Port")).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("docker0")]

@@ -1,6 +1,6 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts.Docker;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Lab.Tests.Docker;
 

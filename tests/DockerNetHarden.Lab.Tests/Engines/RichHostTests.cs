@@ -1,3 +1,4 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
@@ -6,7 +7,6 @@ using DockerNetHarden.Lab.Probing;
 using DockerNetHarden.Lab.Services;
 using DockerNetHarden.Lab.Tests.Hardening;
 using DockerNetHarden.Policy;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Lab.Tests.Engines;
 

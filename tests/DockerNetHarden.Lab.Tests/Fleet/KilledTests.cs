@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Linux;
 using DockerNetHarden.Planning;
-using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 using Xunit.Abstractions;
 

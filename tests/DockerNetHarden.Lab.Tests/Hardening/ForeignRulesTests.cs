@@ -1,3 +1,4 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Probing;

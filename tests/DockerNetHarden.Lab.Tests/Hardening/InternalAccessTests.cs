@@ -1,7 +1,7 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Lab.Probing;
 using DockerNetHarden.Lab.Services;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Lab.Tests.Hardening;
 

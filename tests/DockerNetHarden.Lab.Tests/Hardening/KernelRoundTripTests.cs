@@ -1,3 +1,4 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Core.Tests.Rules;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Planning;
@@ -63,7 +64,7 @@ public abstract class KernelRoundTripTests(LabFixture fixture)
         foreach (var rate in new[] { "1/hour", "2/hour", "1/min", "1000000/sec" })
             Assert.True((await hardening.ApplyAsync([FirewallRule.Parse($"-A DOCKER-USER -p tcp -m hashlimit --hashlimit-above {rate} --hashlimit-mode srcip -j DROP")])).Verified, rate);
         foreach (var rate in new[] { "1/day", "0/sec", "1000001/sec" })
-            Assert.Throws<RuleException>(() => FirewallRule.Parse($"-A DOCKER-USER -p tcp -m hashlimit --hashlimit-above {rate} --hashlimit-mode srcip -j DROP"));
+            Assert.Throws<RefusedValueException>(() => FirewallRule.Parse($"-A DOCKER-USER -p tcp -m hashlimit --hashlimit-above {rate} --hashlimit-mode srcip -j DROP"));
     }
 
     private static string Lines(string save) => string.Join('\n', save.Split('\n').Where(line => line.Contains("DNH-", StringComparison.Ordinal)));

@@ -1,8 +1,8 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Lab.Tests.Docker;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;
 

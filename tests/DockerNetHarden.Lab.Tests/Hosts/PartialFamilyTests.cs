@@ -1,3 +1,4 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Tests.Hardening;
 using DockerNetHarden.Planning;

@@ -1,5 +1,5 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Hosts;
-using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Tests.Hardening;

@@ -1,6 +1,6 @@
 using System.Text;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Lab.Tests.Iptables;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Lab.Oracle;
-using DockerNetHarden.Rules;
 using Xunit.Abstractions;
 
 namespace DockerNetHarden.Lab.Tests.Oracle;

@@ -1,7 +1,7 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Lab.Oracle;
-using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 using Xunit.Abstractions;
 

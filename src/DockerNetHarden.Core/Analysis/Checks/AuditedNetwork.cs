@@ -1,6 +1,6 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Docker;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Analysis.Checks;
 

@@ -38,7 +38,7 @@ internal sealed class DaemonCheck : ICheck
         var isOff = setting == false ? "\"ip6tables\": false"
             : audit.IsNftables ? null
             : setting is null && MajorVersion(audit) < 27 && !audit.Host.Unread.ContainsKey("DaemonSettings") ? "\"ip6tables\" is not set, which is off before engine 27"
-            : audit.Host.Rules.TryGetValue(Rules.Family.IPv6, out var rules) && !rules.HasChain("filter", "DOCKER") ? "ip6tables has no chain DOCKER"
+            : audit.Host.Rules.TryGetValue(Addresses.Family.IPv6, out var rules) && !rules.HasChain("filter", "DOCKER") ? "ip6tables has no chain DOCKER"
             : null;
         if (isOff is not null)
         {
@@ -47,7 +47,7 @@ internal sealed class DaemonCheck : ICheck
                 Remedy = "Set \"ip6tables\": true in daemon.json (before engine 27 with \"experimental\": true) and restart Docker.",
             };
         }
-        return audit.IsNftables || audit.Host.Rules.ContainsKey(Rules.Family.IPv6) ? Ip6tables.Found(audit, FindingStatus.Pass)
+        return audit.IsNftables || audit.Host.Rules.ContainsKey(Addresses.Family.IPv6) ? Ip6tables.Found(audit, FindingStatus.Pass)
             : Ip6tables.Found(audit, FindingStatus.Warning, "The rules of IPv6 were not read.");
     }
 
@@ -71,7 +71,7 @@ internal sealed class DaemonCheck : ICheck
 
     private static HardeningFinding RoutesLoopback(AuditedNetwork network)
     {
-        var answer = HostCheck.Of(network, Rules.Family.IPv4).Within(PacketSet.Of(network.Query(Rules.Family.IPv4) with { Destinations = [Rules.Cidr.Parse("127.0.0.0/8")] }));
+        var answer = HostCheck.Of(network, Addresses.Family.IPv4).Within(PacketSet.Of(network.Query(Addresses.Family.IPv4) with { Destinations = [Addresses.Cidr.Parse("127.0.0.0/8")] }));
         return Loopback.Found(network, answer.Status, [$"route_localnet is on for {network.Bridge}: packets to 127.0.0.0/8 are let in.", .. Evidence.Of(answer)]) with
         {
             Rules = answer.IsOpen ? Remedies.Host(network) : [],

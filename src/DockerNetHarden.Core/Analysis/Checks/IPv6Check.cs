@@ -1,3 +1,4 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Analysis.Checks;

@@ -1,4 +1,4 @@
-using DockerNetHarden.Rules;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Analysis.Checks;
 

@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis.Sets;
 using DockerNetHarden.Analysis.Walking;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Analysis.Native;
 

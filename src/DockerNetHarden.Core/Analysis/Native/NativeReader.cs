@@ -1,6 +1,6 @@
 using System.Text.Json;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis.Walking;
-using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Analysis.Native;

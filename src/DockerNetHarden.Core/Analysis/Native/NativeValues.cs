@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using DockerNetHarden.Rules;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Analysis.Native;
 

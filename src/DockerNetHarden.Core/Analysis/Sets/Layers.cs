@@ -3,7 +3,8 @@ global using DestinationPortLayer = DockerNetHarden.Analysis.Sets.Spans<DockerNe
 global using ProtocolLayer = DockerNetHarden.Analysis.Sets.Spans<DockerNetHarden.Analysis.Sets.Spans<DockerNetHarden.Analysis.Sets.Spans<DockerNetHarden.Analysis.Sets.TrackedFlags>>>;
 global using SourceLayer = DockerNetHarden.Analysis.Sets.Spans<DockerNetHarden.Analysis.Sets.Spans<DockerNetHarden.Analysis.Sets.Spans<DockerNetHarden.Analysis.Sets.Spans<DockerNetHarden.Analysis.Sets.TrackedFlags>>>>;
 global using SourcePortLayer = DockerNetHarden.Analysis.Sets.Spans<DockerNetHarden.Analysis.Sets.TrackedFlags>;
-using DockerNetHarden.Rules;
+
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Analysis.Sets;
 

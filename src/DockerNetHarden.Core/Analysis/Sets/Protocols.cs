@@ -1,6 +1,6 @@
 using System.Collections.Frozen;
 using System.Globalization;
-using DockerNetHarden.Rules;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Analysis.Sets;
 

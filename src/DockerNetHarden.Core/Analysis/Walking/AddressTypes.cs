@@ -1,4 +1,4 @@
-using DockerNetHarden.Rules;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Analysis.Walking;

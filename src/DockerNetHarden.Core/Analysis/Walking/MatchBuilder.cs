@@ -1,5 +1,5 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis.Sets;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Analysis.Walking;
 

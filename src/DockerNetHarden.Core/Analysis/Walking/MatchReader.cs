@@ -1,6 +1,6 @@
 using System.Globalization;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis.Sets;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Analysis.Walking;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis.Sets;
 using DockerNetHarden.Analysis.Native;
-using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Analysis.Walking;

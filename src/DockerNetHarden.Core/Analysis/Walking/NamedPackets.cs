@@ -23,7 +23,7 @@ internal static class NamedPackets
         return parts;
     }
 
-    private static PacketSet Packets(CompiledMatch match, RuleLine line, Rules.Family family)
+    private static PacketSet Packets(CompiledMatch match, RuleLine line, Addresses.Family family)
     {
         var named = match.Now ?? PacketSet.All(family);
         if (match.Original is not null)

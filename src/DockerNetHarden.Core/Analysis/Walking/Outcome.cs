@@ -81,7 +81,7 @@ internal sealed class Outcome
             : (flow.Packets, flow.Trail);
     }
 
-    private sealed record PartKey(Rules.Family Family, Verdict Verdict, Place? Place, string Reason, PacketPath Path, string? OutLink, UInt128? Destination, string? Proxied)
+    private sealed record PartKey(Addresses.Family Family, Verdict Verdict, Place? Place, string Reason, PacketPath Path, string? OutLink, UInt128? Destination, string? Proxied)
     {
         internal AccessPart ToPart(PacketSet packets, Trail? trail, string inLink) => new()
         {
@@ -97,7 +97,7 @@ internal sealed class Outcome
             Path = Path,
             InInterface = inLink,
             OutInterface = OutLink,
-            NewDestination = Destination is { } address ? Rules.Cidr.From(Family, address, Rules.Cidr.Width(Family)) : null,
+            NewDestination = Destination is { } address ? Addresses.Cidr.From(Family, address, Addresses.Cidr.Width(Family)) : null,
             Proxied = Proxied,
         };
     }

@@ -26,7 +26,7 @@ internal sealed class Question
     internal void Ask()
     {
         var start = Doubted(new Flow(_packets, new FlowState(), null), _host.Unseen);
-        if (_host.Family == Rules.Family.IPv6 && !_host.Host.HasIPv6)
+        if (_host.Family == Addresses.Family.IPv6 && !_host.Host.HasIPv6)
             _outcome.Ended(start, MayBe.Dropped, null, "the host's kernel speaks no IPv6");
         else if (_host.Mechanisms.Entering(_inLink) is { } why)
             _outcome.Decided(start, Verdict.Unknown, why);

@@ -1,5 +1,5 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis.Sets;
-using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Analysis.Walking;

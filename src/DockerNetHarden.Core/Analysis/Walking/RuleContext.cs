@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
-using DockerNetHarden.Rules;
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Iptables;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Analysis.Walking;

@@ -1,4 +1,5 @@
-using DockerNetHarden.Rules;
+using DockerNetHarden.Iptables;
+
 
 namespace DockerNetHarden.Analysis.Walking;
 

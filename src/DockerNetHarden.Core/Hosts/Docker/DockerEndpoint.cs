@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Hosts.Docker;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Planning;
-using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Hosts;
 

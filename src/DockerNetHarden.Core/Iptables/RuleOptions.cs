@@ -1,6 +1,6 @@
 using System.Collections.Frozen;
 
-namespace DockerNetHarden.Rules;
+namespace DockerNetHarden.Iptables;
 
 /// <summary>
 /// What must be known of iptables' options to read a rule's tokens rightly: which options take any text, so that their value is not read

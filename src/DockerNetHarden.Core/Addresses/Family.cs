@@ -1,4 +1,4 @@
-namespace DockerNetHarden.Rules;
+namespace DockerNetHarden.Addresses;
 
 /// <summary>The address family of a rule: IPv4 (iptables) or IPv6 (ip6tables).</summary>
 public enum Family

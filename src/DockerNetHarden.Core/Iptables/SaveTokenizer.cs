@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 
-namespace DockerNetHarden.Rules;
+namespace DockerNetHarden.Iptables;
 
 /// <summary>
 /// Splits the text of a rule into arguments as iptables-restore does, and quotes arguments as iptables-save does.

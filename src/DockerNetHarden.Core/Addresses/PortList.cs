@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace DockerNetHarden.Rules;
+namespace DockerNetHarden.Addresses;
 
 /// <summary>One or more ports and port ranges, in order and without repetition: <c>25,465,587</c>, <c>1000:2000</c>. Source: iptables-extensions(8), multiport.</summary>
 public sealed class PortList
@@ -22,7 +22,7 @@ public sealed class PortList
     public bool Contains(int port) => Array.Exists(_ranges, range => port >= range.First && port <= range.Last);
 
     /// <summary>Reads <c>80</c>, <c>80,443</c>, <c>1000:2000</c> or <c>1000-2000</c>.</summary>
-    /// <exception cref="RuleException">A port is not from 1 to 65535, a range descends, or the list is longer than the kernel takes.</exception>
+    /// <exception cref="RefusedValueException">A port is not from 1 to 65535, a range descends, or the list is longer than the kernel takes.</exception>
     public static PortList Parse(string text, string part)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -33,11 +33,11 @@ public sealed class PortList
             var first = ReadPort(ends[0], text, part);
             var last = ends.Length == 1 ? first : ReadPort(ends[1], text, part);
             if (last < first)
-                throw new RuleException(part, text, $"the range {item.Trim()} descends; write {last}:{first}.");
+                throw new RefusedValueException(part, text, $"the range {item.Trim()} descends; write {last}:{first}.");
             ranges.Add((first, last));
         }
         if (ranges.Sum(range => range.First == range.Last ? 1 : 2) > MaxSlots)
-            throw new RuleException(part, text, $"one rule matches at most {MaxSlots} ports, a range counting as two; make two rules of it.");
+            throw new RefusedValueException(part, text, $"one rule matches at most {MaxSlots} ports, a range counting as two; make two rules of it.");
         return new PortList([.. ranges]);
     }
 
@@ -49,5 +49,5 @@ public sealed class PortList
     private static ushort ReadPort(string text, string whole, string part) =>
         ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0
             ? port
-            : throw new RuleException(part, whole, $"'{text}' is not a port, a whole number from 1 to 65535.");
+            : throw new RefusedValueException(part, whole, $"'{text}' is not a port, a whole number from 1 to 65535.");
 }

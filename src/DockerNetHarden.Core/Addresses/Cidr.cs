@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
-namespace DockerNetHarden.Rules;
+namespace DockerNetHarden.Addresses;
 
 /// <summary>
 /// An address prefix, parsed alike on every runtime: no host bits, no leading zeros, no zone, no shorthand. A single address is a prefix of full length.

@@ -1,14 +1,14 @@
-namespace DockerNetHarden.Rules;
+namespace DockerNetHarden.Addresses;
 
 /// <summary>A rule, or a part of one, that cannot be: the message names the value, the reason and the way out. Nothing has been changed when it is thrown.</summary>
-public sealed class RuleException : FormatException
+public sealed class RefusedValueException : FormatException
 {
     /// <summary>A refusal of a value.</summary>
     /// <param name="part">What the value was meant for, for example <c>Destination</c>.</param>
     /// <param name="value">The value as it was given.</param>
     /// <param name="reason">Why it cannot be, and the way out: one or more whole sentences.</param>
     /// <param name="inner">The cause.</param>
-    public RuleException(string part, string? value, string reason, Exception? inner = null)
+    public RefusedValueException(string part, string? value, string reason, Exception? inner = null)
         : base($"{part} '{Printable(value)}' is refused: {reason}", inner) => (Part, Value) = (part, value);
 
     /// <summary>What the value was meant for.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
+using DockerNetHarden.Addresses;
 
-namespace DockerNetHarden.Rules;
+namespace DockerNetHarden.Iptables;
 
 /// <summary>The closed vocabularies of iptables-extensions(8), in the order and spelling in which iptables-save prints them.</summary>
 internal static class RuleWords
@@ -56,11 +57,11 @@ internal static class RuleWords
         if (int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is > 0 and <= 255)
             name = Array.Find(Protocols, known => known.Number == number).Name ?? number.ToString(CultureInfo.InvariantCulture);
         else if (!Array.Exists(Protocols, known => string.Equals(known.Name, name, StringComparison.Ordinal)))
-            throw new RuleException("Protocol", text, $"a protocol is one of {string.Join(", ", Protocols.Select(known => known.Name))} or a number from 1 to 255.");
+            throw new RefusedValueException("Protocol", text, $"a protocol is one of {string.Join(", ", Protocols.Select(known => known.Name))} or a number from 1 to 255.");
         return (name, family) switch
         {
-            ("icmp", Family.IPv6) => throw new RuleException("Protocol", text, "an IPv6 rule matches ICMPv6; write icmpv6."),
-            ("ipv6-icmp", Family.IPv4) => throw new RuleException("Protocol", text, "an IPv4 rule matches ICMP; write icmp, or make the rule's family IPv6."),
+            ("icmp", Family.IPv6) => throw new RefusedValueException("Protocol", text, "an IPv6 rule matches ICMPv6; write icmpv6."),
+            ("ipv6-icmp", Family.IPv4) => throw new RefusedValueException("Protocol", text, "an IPv4 rule matches ICMP; write icmp, or make the rule's family IPv6."),
             _ => name,
         };
     }
@@ -72,7 +73,7 @@ internal static class RuleWords
         {
             ["SYN"] => "FIN,SYN,RST,ACK SYN",
             [var mask, var set] => $"{FlagSet(mask)} {FlagSet(set)}",
-            _ => throw new RuleException("TcpFlags", text, "write SYN, or the flags to look at and those that are set: FIN,SYN,RST,ACK SYN."),
+            _ => throw new RefusedValueException("TcpFlags", text, "write SYN, or the flags to look at and those that are set: FIN,SYN,RST,ACK SYN."),
         };
     }
 
@@ -100,7 +101,7 @@ internal static class RuleWords
         };
         return named.Split('/') is { Length: 1 or 2 } parts && Array.TrueForAll(parts, IsOctet)
             ? named
-            : throw new RuleException("IcmpType", text, "an ICMP type is a number from 0 to 255, with /code behind it if need be.");
+            : throw new RefusedValueException("IcmpType", text, "an ICMP type is a number from 0 to 255, with /code behind it if need be.");
     }
 
     private static bool IsOctet(string text) =>
@@ -112,9 +113,9 @@ internal static class RuleWords
         var unknown = given.FirstOrDefault(word => !words.Contains(word, StringComparer.OrdinalIgnoreCase));
         return unknown is null
             ? string.Join(',', words.Where(given.Contains))
-            : throw new RuleException(part, text, $"'{unknown}' is none of {string.Join(", ", words)}.");
+            : throw new RefusedValueException(part, text, $"'{unknown}' is none of {string.Join(", ", words)}.");
     }
 
     private static string One(string text, string[] words, string part) =>
-        words.Contains(text, StringComparer.Ordinal) ? text : throw new RuleException(part, text, $"it is none of {string.Join(", ", words)}.");
+        words.Contains(text, StringComparer.Ordinal) ? text : throw new RefusedValueException(part, text, $"it is none of {string.Join(", ", words)}.");
 }
