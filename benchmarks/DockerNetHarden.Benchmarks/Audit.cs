@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using DockerNetHarden.Addresses;
-using DockerNetHarden.Analysis;
+using DockerNetHarden.Audit;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Rules;

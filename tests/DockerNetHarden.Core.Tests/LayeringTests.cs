@@ -23,8 +23,12 @@ public sealed partial class LayeringTests
         ["Nftables"] = ["Addresses", "Iptables", "Rules"],
         ["Export"] = ["Addresses", "Iptables", "Rules", "Snapshots", "Planning", "Persistence", "Nftables"],
         ["Policy"] = ["Addresses", "Docker", "Rules", "Controls", "Snapshots", "Planning"],
-        ["Analysis"] = ["Addresses", "Iptables", "Docker", "Rules", "Controls", "Snapshots", "Planning", "Persistence"],
-        ["Hosts"] = ["Addresses", "Iptables", "Docker", "Snapshots", "Planning", "Persistence", "Analysis"],
+        ["Packets"] = ["Addresses"],
+        ["Matching"] = ["Addresses", "Iptables", "Snapshots", "Packets"],
+        ["Walking"] = ["Addresses", "Iptables", "Snapshots", "Packets", "Matching"],
+        ["Analysis"] = ["Addresses", "Iptables", "Docker", "Rules", "Controls", "Snapshots", "Packets", "Matching", "Walking"],
+        ["Audit"] = ["Addresses", "Iptables", "Docker", "Rules", "Controls", "Snapshots", "Planning", "Persistence", "Packets", "Matching", "Walking", "Analysis"],
+        ["Hosts"] = ["Addresses", "Iptables", "Docker", "Snapshots", "Planning", "Persistence", "Packets", "Matching", "Walking", "Analysis"],
     };
 
     private static readonly string[] CodeFiles = [".cs", ".ps1", ".psm1", ".psd1", ".sh"];
@@ -162,7 +166,7 @@ public sealed partial class LayeringTests
     [GeneratedRegex(@"^\| `(?<folder>\w+)` \|.*\| (?<uses>[^|]+) \|$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, Patience)]
     private static partial Regex TableRow();
 
-    [GeneratedRegex("""(?<![.\w])(?<root>DockerNetHarden\.)?(?<layer>Addresses|Rules|Controls|Iptables|Docker|Snapshots|Planning|Persistence|Nftables|Export|Analysis|Policy|Hosts)(?:\.(?<member>[A-Z]\w*)|;)""", RegexOptions.ExplicitCapture, Patience)]
+    [GeneratedRegex("""(?<![.\w])(?<root>DockerNetHarden\.)?(?<layer>Addresses|Rules|Controls|Iptables|Docker|Snapshots|Planning|Persistence|Nftables|Export|Policy|Packets|Matching|Walking|Analysis|Audit|Hosts)(?:\.(?<member>[A-Z]\w*)|;)""", RegexOptions.ExplicitCapture, Patience)]
     private static partial Regex LayerUse();
 
     [GeneratedRegex("""\b(?:class|record|struct|interface|enum) (?<type>[A-Z]\w*)""", RegexOptions.ExplicitCapture, Patience)]

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using DockerNetHarden.Analysis;
+using DockerNetHarden.Audit;
 using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Cli.Commands;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
+using DockerNetHarden.Packets;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Analysis;
@@ -34,9 +35,9 @@ public sealed class TraceQuestions
     }
 
     /// <summary>Where packets come in, and which sources they have.</summary>
-    private sealed record Place(DockerNetwork Network, string? Container, IReadOnlyList<Cidr> Sources);
+    private sealed record Origin(DockerNetwork Network, string? Container, IReadOnlyList<Cidr> Sources);
 
-    private IEnumerable<Place> Places()
+    private IEnumerable<Origin> Places()
     {
         if (_request.Containers.Count > 0)
             return _request.Containers.SelectMany(Container);
@@ -47,7 +48,7 @@ public sealed class TraceQuestions
         return Bridged(_host.Networks, isAskedFor: false).Select(Whole);
     }
 
-    private IEnumerable<Place> Network(string name)
+    private IEnumerable<Origin> Network(string name)
     {
         var found = _host.Networks.Where(network => string.Equals(network.Name, name, StringComparison.Ordinal)).ToList();
         if (found.Count == 0)
@@ -55,7 +56,7 @@ public sealed class TraceQuestions
         return Bridged(found, isAskedFor: true).Select(Whole);
     }
 
-    private IEnumerable<Place> Container(string name)
+    private IEnumerable<Origin> Container(string name)
     {
         var container = _host.Containers.FirstOrDefault(each => string.Equals(each.Name, name, StringComparison.Ordinal))
             ?? _host.Containers.FirstOrDefault(each => name.Length >= 4 && each.Id.StartsWith(name, StringComparison.Ordinal));
@@ -67,14 +68,14 @@ public sealed class TraceQuestions
         var places = container.Addresses
             .Select(address => (Address: address, Network: _host.Networks.FirstOrDefault(network => string.Equals(network.Name, address.Network, StringComparison.Ordinal))))
             .Where(place => place.Network?.Bridge is not null && (place.Address.IPv4 ?? place.Address.IPv6) is not null)
-            .Select(place => new Place(place.Network!, container.Name, _request.Source is { } source ? [source] : [.. Own(place.Address), LinkLocal]))
+            .Select(place => new Origin(place.Network!, container.Name, _request.Source is { } source ? [source] : [.. Own(place.Address), LinkLocal]))
             .ToList();
         if (places.Count == 0)
             Report(TraceProblemKind.NoBridge, container.Name, $"The container '{container.Name}' of {_host.HostName} ({container.State}, network {container.NetworkMode}) has no address on a bridge network: no rule is known to decide its packets.");
         return places;
     }
 
-    private IEnumerable<Place> Holding(Cidr source)
+    private IEnumerable<Origin> Holding(Cidr source)
     {
         var found = _host.Networks.Where(network => network.Bridge is not null && network.Subnets.Any(subnet => subnet.Contains(source))).ToList();
         if (found.Count == 0)
@@ -97,9 +98,9 @@ public sealed class TraceQuestions
         }
     }
 
-    private Place Whole(DockerNetwork network) => new(network, null, _request.Source is { } source ? [source] : [.. network.Subnets, LinkLocal]);
+    private Origin Whole(DockerNetwork network) => new(network, null, _request.Source is { } source ? [source] : [.. network.Subnets, LinkLocal]);
 
-    private IEnumerable<TraceQuestion> Ask(Place place)
+    private IEnumerable<TraceQuestion> Ask(Origin place)
     {
         foreach (var target in _request.Destinations)
         {

@@ -1,5 +1,7 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
+using DockerNetHarden.Packets;
+using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Analysis;
 

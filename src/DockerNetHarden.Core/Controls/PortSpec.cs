@@ -1,6 +1,5 @@
 using DockerNetHarden.Addresses;
 
-
 namespace DockerNetHarden.Controls;
 
 /// <summary>A port with its protocol, as people write it: <c>53/udp</c>, <c>8080/tcp</c>, <c>1000:2000/tcp</c>; without a protocol tcp is meant.</summary>

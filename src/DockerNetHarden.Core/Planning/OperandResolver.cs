@@ -14,7 +14,7 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
     private static readonly string[] Parts = ["InInterface", "OutInterface", "Source", "Destination"];
 
     /// <summary>A bridge of the host and its subnets.</summary>
-    private sealed record Place(string Bridge, IReadOnlyList<Cidr> Subnets);
+    private sealed record Location(string Bridge, IReadOnlyList<Cidr> Subnets);
 
     public IReadOnlyList<FirewallRule> Resolve(FirewallRule rule)
     {
@@ -29,7 +29,7 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
         if (operand is Operand.Docker { Symbol: DockerSymbol.Pools or DockerSymbol.Resolvers } symbol)
         {
             var addresses = symbol.Symbol == DockerSymbol.Pools ? Cidr.Aggregate(Engine(operand).AddressPools) : host.Resolvers;
-            return addresses.Where(address => address.Family == rule.Family).SelectMany(address => Substitute(rule, operand, new Place("", [address])));
+            return addresses.Where(address => address.Family == rule.Family).SelectMany(address => Substitute(rule, operand, new Location("", [address])));
         }
         var places = Places(operand);
         if (places.Count > 1 && OnlyNegated(rule, operand))
@@ -37,7 +37,7 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
         return places.SelectMany(place => Substitute(rule, operand, place));
     }
 
-    private IReadOnlyList<Place> Places(Operand operand)
+    private IReadOnlyList<Location> Places(Operand operand)
     {
         switch (operand)
         {
@@ -46,27 +46,27 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
                 var found = host.Networks.FirstOrDefault(each => string.Equals(each.Name, network.Name, StringComparison.Ordinal))
                     ?? throw Unresolved(operand, host.Networks.Count == 0 ? "the host has no Docker networks." : $"the host's networks are {string.Join(", ", host.Networks.Select(each => each.Name).Order(StringComparer.Ordinal))}. Create it first, for example with New-HardenedDockerNetwork.");
                 return found.Bridge is { } bridge
-                    ? [new Place(bridge, found.Subnets)]
+                    ? [new Location(bridge, found.Subnets)]
                     : throw Unresolved(operand, $"its driver is {found.Driver}: its packets pass no bridge of this host, so no rule here can decide them.");
             case Operand.Docker { Symbol: DockerSymbol.Bridges }:
                 Engine(operand);
-                return [.. host.Networks.Where(each => each.Bridge is not null).OrderBy(each => each.Bridge, StringComparer.Ordinal).Select(each => new Place(each.Bridge!, each.Subnets))];
+                return [.. host.Networks.Where(each => each.Bridge is not null).OrderBy(each => each.Bridge, StringComparer.Ordinal).Select(each => new Location(each.Bridge!, each.Subnets))];
             default:
                 return NewBridges();
         }
     }
 
     // A wildcard must not catch an interface that is no bridge of Docker's: br-lan with the administrator behind it, for example.
-    private IReadOnlyList<Place> NewBridges()
+    private IReadOnlyList<Location> NewBridges()
     {
         var others = host.Links.Where(link => link.StartsWith("br-", StringComparison.Ordinal) && !host.Networks.Any(network => string.Equals(network.Bridge, link, StringComparison.Ordinal))).ToList();
         if (others.Count == 0)
-            return [new Place("br-+", [])];
+            return [new Location("br-+", [])];
         warnings.Add($"Networks made later are not covered: 'br-+' would match {string.Join(", ", others)} too, which Docker did not make. Apply the rules again after 'docker network create', or make networks with New-HardenedDockerNetwork.");
         return [];
     }
 
-    private IEnumerable<FirewallRule> Substitute(FirewallRule rule, Operand operand, Place place)
+    private IEnumerable<FirewallRule> Substitute(FirewallRule rule, Operand operand, Location place)
     {
         var asAddress = Uses(rule, operand, "Source", "Destination").ToList();
         if (asAddress.Count == 0)
@@ -82,7 +82,7 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
         }));
     }
 
-    private static void Interfaces(RuleSpec spec, Operand operand, Place place)
+    private static void Interfaces(RuleSpec spec, Operand operand, Location place)
     {
         spec.InInterface = Swap(spec.InInterface, operand, place.Bridge);
         spec.OutInterface = Swap(spec.OutInterface, operand, place.Bridge);

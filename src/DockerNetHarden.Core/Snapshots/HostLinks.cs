@@ -1,6 +1,5 @@
 using DockerNetHarden.Addresses;
 
-
 namespace DockerNetHarden.Snapshots;
 
 /// <summary>The links of a host and their addresses.</summary>

@@ -1,6 +1,5 @@
 using DockerNetHarden.Addresses;
 
-
 namespace DockerNetHarden.Snapshots;
 
 /// <summary>A route of one of the kernel's tables. Source: ip-route(8), <c>ip route show table all</c>.</summary>

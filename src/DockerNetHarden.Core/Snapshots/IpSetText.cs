@@ -1,6 +1,5 @@
 using DockerNetHarden.Addresses;
 
-
 namespace DockerNetHarden.Snapshots;
 
 /// <summary>The output of <c>ipset save</c>. Source: ipset(8).</summary>

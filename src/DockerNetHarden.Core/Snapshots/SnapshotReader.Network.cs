@@ -1,6 +1,5 @@
 using DockerNetHarden.Addresses;
 
-
 namespace DockerNetHarden.Snapshots;
 
 /// <content>What else the kernel does to packets.</content>

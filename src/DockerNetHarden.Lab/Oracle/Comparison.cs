@@ -1,8 +1,10 @@
 using System.Globalization;
 using DockerNetHarden.Addresses;
-using DockerNetHarden.Analysis;
 using DockerNetHarden.Iptables;
+using DockerNetHarden.Matching;
+using DockerNetHarden.Packets;
 using DockerNetHarden.Snapshots;
+using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Lab.Oracle;
 

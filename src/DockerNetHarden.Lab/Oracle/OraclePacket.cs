@@ -1,5 +1,5 @@
 using System.Globalization;
-using DockerNetHarden.Analysis;
+using DockerNetHarden.Packets;
 
 namespace DockerNetHarden.Lab.Oracle;
 

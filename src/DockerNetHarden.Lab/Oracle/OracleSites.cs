@@ -1,6 +1,5 @@
 using DockerNetHarden.Addresses;
 
-
 namespace DockerNetHarden.Lab.Oracle;
 
 /// <summary>

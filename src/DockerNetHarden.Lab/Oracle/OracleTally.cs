@@ -1,4 +1,5 @@
-using DockerNetHarden.Analysis;
+using DockerNetHarden.Matching;
+using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Lab.Oracle;
 

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Numerics;
 using DockerNetHarden.Addresses;
-using DockerNetHarden.Analysis;
+using DockerNetHarden.Packets;
 
 namespace DockerNetHarden.Lab.Oracle;
 

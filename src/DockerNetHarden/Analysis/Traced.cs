@@ -1,4 +1,5 @@
 using DockerNetHarden.Analysis;
+using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Commands;
 

@@ -1,7 +1,9 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Hosts.Probing;
+using DockerNetHarden.Matching;
 using DockerNetHarden.Planning;
+using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Commands;
 

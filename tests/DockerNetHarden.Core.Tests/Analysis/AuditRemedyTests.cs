@@ -1,5 +1,6 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
+using DockerNetHarden.Audit;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Snapshots;

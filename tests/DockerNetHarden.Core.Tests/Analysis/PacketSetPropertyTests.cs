@@ -1,5 +1,5 @@
 using DockerNetHarden.Addresses;
-using DockerNetHarden.Analysis;
+using DockerNetHarden.Packets;
 using FsCheck;
 using FsCheck.Fluent;
 

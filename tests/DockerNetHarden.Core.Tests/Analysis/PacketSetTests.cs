@@ -1,6 +1,5 @@
 using DockerNetHarden.Addresses;
-using DockerNetHarden.Analysis;
-using DockerNetHarden.Analysis.Sets;
+using DockerNetHarden.Packets;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 

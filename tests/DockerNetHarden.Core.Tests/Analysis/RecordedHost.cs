@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
+using DockerNetHarden.Audit;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Snapshots;

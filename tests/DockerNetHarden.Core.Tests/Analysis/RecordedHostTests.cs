@@ -1,7 +1,10 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Docker;
+using DockerNetHarden.Matching;
+using DockerNetHarden.Packets;
 using DockerNetHarden.Snapshots;
+using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 

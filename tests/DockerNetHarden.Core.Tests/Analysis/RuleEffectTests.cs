@@ -1,7 +1,8 @@
-using DockerNetHarden.Analysis;
+using DockerNetHarden.Audit;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
+using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 

@@ -2,6 +2,7 @@ using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Snapshots;
+using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 

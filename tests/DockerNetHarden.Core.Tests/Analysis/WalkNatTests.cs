@@ -1,7 +1,8 @@
 using DockerNetHarden.Addresses;
-using DockerNetHarden.Analysis;
 using DockerNetHarden.Docker;
+using DockerNetHarden.Matching;
 using DockerNetHarden.Snapshots;
+using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 

@@ -1,7 +1,9 @@
 using System.Text;
 using DockerNetHarden.Addresses;
-using DockerNetHarden.Analysis;
+using DockerNetHarden.Matching;
+using DockerNetHarden.Packets;
 using DockerNetHarden.Snapshots;
+using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 

@@ -1,5 +1,5 @@
 using DockerNetHarden.Addresses;
-using DockerNetHarden.Analysis;
+using DockerNetHarden.Matching;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Analysis;

@@ -1,5 +1,6 @@
 using System.Text;
 using DockerNetHarden.Analysis;
+using DockerNetHarden.Audit;
 using DockerNetHarden.Core.Tests.Hosts;
 using DockerNetHarden.Persistence;
 using DockerNetHarden.Rules;

@@ -1,6 +1,5 @@
 using DockerNetHarden.Addresses;
 
-
 namespace DockerNetHarden.Core.Tests.Rules;
 
 public sealed class CidrTests

@@ -3,6 +3,7 @@ using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Probing;
 using DockerNetHarden.Lab.Services;
+using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Lab.Tests.Analysis;
 

@@ -1,12 +1,15 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
+using DockerNetHarden.Audit;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Probing;
 using DockerNetHarden.Lab.Probing;
 using DockerNetHarden.Lab.Services;
 using DockerNetHarden.Lab.Tests.Hardening;
+using DockerNetHarden.Matching;
 using DockerNetHarden.Policy;
+using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Lab.Tests.Engines;
 

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using DockerNetHarden.Addresses;
-using DockerNetHarden.Analysis;
 using DockerNetHarden.Lab.Oracle;
+using DockerNetHarden.Packets;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Tests.Oracle;

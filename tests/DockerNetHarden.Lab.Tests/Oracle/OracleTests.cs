@@ -1,8 +1,10 @@
 using DockerNetHarden.Addresses;
-using DockerNetHarden.Analysis;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Lab.Oracle;
+using DockerNetHarden.Matching;
+using DockerNetHarden.Packets;
 using DockerNetHarden.Snapshots;
+using DockerNetHarden.Walking;
 using Xunit.Abstractions;
 
 namespace DockerNetHarden.Lab.Tests.Oracle;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using DockerNetHarden.Analysis;
+using DockerNetHarden.Audit;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Probing;

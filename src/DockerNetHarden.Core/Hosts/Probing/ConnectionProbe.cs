@@ -1,5 +1,5 @@
 using DockerNetHarden.Addresses;
-using DockerNetHarden.Analysis;
+using DockerNetHarden.Matching;
 
 namespace DockerNetHarden.Hosts.Probing;
 

@@ -1,7 +1,9 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Docker;
+using DockerNetHarden.Packets;
 using DockerNetHarden.Snapshots;
+using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Hosts.Probing;
 

@@ -1,0 +1,61 @@
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Matching;
+using DockerNetHarden.Packets;
+using DockerNetHarden.Walking;
+
+namespace DockerNetHarden.Analysis;
+
+/// <summary>What the walk answered, cut to what a check is about.</summary>
+internal sealed record Answer
+{
+    public static Answer Nothing { get; } = new();
+
+    public IReadOnlyList<AccessPart> Parts { get; private init; } = [];
+
+    /// <summary>Sources that are no container's: what only they could do is nothing.</summary>
+    private Func<Family, PacketSet>? Strangers { get; init; }
+
+    public static Answer Of(IEnumerable<AccessPart> parts, Func<Family, PacketSet> strangers) => new Answer { Parts = [.. parts], Strangers = strangers }.Cut(packets => packets);
+
+    /// <summary>What is let through, for certain; a rate lets through as well.</summary>
+    public IEnumerable<AccessPart> Open => Parts.Where(IsLetThrough);
+
+    public IEnumerable<AccessPart> Closed => Parts.Where(IsBlocked);
+
+    public bool IsOpen => Open.Any();
+
+    /// <summary>Whether nothing was asked, or nothing is left of the answer: then neither open nor closed is said.</summary>
+    public bool IsEmpty => Parts.Count == 0;
+
+    /// <summary>Whether everything is closed, for certain. Unknown is never closed, and nothing is not everything.</summary>
+    public bool IsClosed => !IsEmpty && Parts.All(IsBlocked);
+
+    /// <summary>How a check ends that wants everything closed.</summary>
+    public FindingStatus Status => IsEmpty ? FindingStatus.NotApplicable : IsOpen ? FindingStatus.Fail : IsClosed ? FindingStatus.Pass : FindingStatus.Warning;
+
+    /// <summary>How a check ends to which a limit is enough.</summary>
+    public FindingStatus LimitedStatus =>
+        IsEmpty ? FindingStatus.NotApplicable
+        : Parts.Any(part => part.Verdict is Verdict.Accept) ? FindingStatus.Fail
+        : Parts.Any(part => part.Verdict is Verdict.Unknown) ? FindingStatus.Warning
+        : FindingStatus.Pass;
+
+    public static bool IsLetThrough(AccessPart part) => part.Verdict is Verdict.Accept or Verdict.RateLimited;
+
+    public static bool IsBlocked(AccessPart part) => part.Verdict is Verdict.Drop or Verdict.Reject;
+
+    public Answer Where(Func<AccessPart, bool> keep) => this with { Parts = [.. Parts.Where(keep)] };
+
+    public Answer Within(PacketSet packets) => Cut(part => part.Intersect(packets));
+
+    public Answer Without(IEnumerable<PacketSet> packets) => packets.Aggregate(this, (answer, set) => answer.Cut(part => part.Subtract(set)));
+
+    public Answer And(Answer other) => Parts.Count == 0 ? other : this with { Parts = [.. Parts, .. other.Parts] };
+
+    private Answer Cut(Func<PacketSet, PacketSet> cut) =>
+        Parts.Count == 0 ? this : this with { Parts = [.. Parts.Select(part => part with { Packets = cut(part.Packets) }).Where(IsOfContainers)] };
+
+    // What a rule blocks counts whatever its sources; what the kernel refuses for its source is no evidence of a block.
+    private bool IsOfContainers(AccessPart part) =>
+        !part.Packets.IsEmpty && ((IsBlocked(part) && part.Table is not null) || Strangers is null || !part.Packets.Subtract(Strangers(part.Packets.Family)).IsEmpty);
+}

@@ -1,0 +1,65 @@
+using System.Globalization;
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Matching;
+using DockerNetHarden.Walking;
+
+namespace DockerNetHarden.Analysis;
+
+/// <summary>What was seen, in lines for a person: which packets, what becomes of them, and the rule that decides.</summary>
+internal static class Evidence
+{
+    // More lines than a person reads at once say less, not more; of what is well the first are enough.
+    private const int MostLines = 8;
+    private const int MostLinesOfClosed = 3;
+    private const int MostPlaces = 4;
+
+    /// <summary>The parts of an answer, those that matter most first; parts with one deciding rule in one line.</summary>
+    public static string[] Of(Answer answer) => Of(answer.Parts);
+
+    /// <inheritdoc cref="Of(Answer)"/>
+    public static string[] Of(IEnumerable<AccessPart> parts)
+    {
+        // A rule's text is long, and most of them are never shown.
+        var groups = parts.GroupBy(part => (part.Verdict, part.Backend, part.Table, part.Chain, part.Position, part.Reason))
+            .OrderBy(group => Weight(group.Key.Verdict))
+            .ToList();
+        var most = groups.Count > 0 && !Matters(groups[0].Key.Verdict) ? MostLinesOfClosed : MostLines;
+        var lines = groups.Take(most).Select(group => $"{Packets(group)}: {Decision(group.First())}");
+        return groups.Count <= most ? [.. lines] : [.. lines, string.Create(CultureInfo.InvariantCulture, $"and {groups.Count - most} more.")];
+    }
+
+    // The verdict and what decides it.
+    private static string Decision(AccessPart part)
+    {
+        var backend = part.Backend is null or "nft" ? "" : part.Backend + " ";
+        var place = part switch
+        {
+            { Rule: { } rule } => string.Create(CultureInfo.InvariantCulture, $"{backend}{part.Table} {part.Chain} rule {part.Position} ({rule.Text})"),
+            { Chain: { } chain, Position: > 0 } => string.Create(CultureInfo.InvariantCulture, $"{backend}{part.Table} {chain} rule {part.Position}"),
+            { Chain: { } chain } => $"{backend}{part.Table} {chain}, policy",
+            _ => "no rule",
+        };
+        return $"{part.Verdict} by {place}. {part.Reason}";
+    }
+
+    // What is let through is told exactly; of what is blocked the places are enough.
+    private static string Packets(IEnumerable<AccessPart> parts)
+    {
+        var all = parts.ToList();
+        var first = Matters(all[0].Verdict) ? all[0].Packets.ToString() : Places(all[0].Packets.Destinations);
+        return all.Count == 1 ? first : string.Create(CultureInfo.InvariantCulture, $"{first} (and {all.Count - 1} more)");
+    }
+
+    private static string Places(IReadOnlyList<Cidr> places) => string.Create(CultureInfo.InvariantCulture,
+        $"to {string.Join(", ", places.Take(MostPlaces).Select(place => place.ToShortString()))}{(places.Count > MostPlaces ? $" and {places.Count - MostPlaces} more" : "")}");
+
+    private static bool Matters(Verdict verdict) => verdict is Verdict.Accept or Verdict.Unknown;
+
+    private static int Weight(Verdict verdict) => verdict switch
+    {
+        Verdict.Accept => 0,
+        Verdict.RateLimited => 1,
+        Verdict.Unknown => 2,
+        _ => 3,
+    };
+}

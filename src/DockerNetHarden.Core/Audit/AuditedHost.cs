@@ -1,0 +1,87 @@
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Docker;
+using DockerNetHarden.Packets;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+using DockerNetHarden.Walking;
+
+namespace DockerNetHarden.Audit;
+
+/// <summary>A host under audit: what several checks need of it, worked out once.</summary>
+internal sealed class AuditedHost
+{
+    // RFC 1122, 3.2.1.3; RFC 4291, 2.5.2, 2.5.3 and 2.7.
+    private static readonly Cidr[] NoSources =
+    [
+        Cidr.Parse("0.0.0.0/8"), Cidr.Parse("127.0.0.0/8"), Cidr.Parse("224.0.0.0/4"), Cidr.Parse("240.0.0.0/4"),
+        Cidr.Parse("::"), Cidr.Parse("::1"), Cidr.Parse("ff00::/8"),
+    ];
+
+    private readonly Dictionary<Family, PacketSet> _strangers = [];
+    private readonly Lazy<PacketWalk> _withoutDockerUser;
+    private readonly Lazy<InstalledControls> _controls;
+
+    public AuditedHost(PacketWalk walk)
+    {
+        Walk = walk;
+        _withoutDockerUser = new(() => new PacketWalk(WithoutJump(walk.Host)));
+        _controls = new(() => new InstalledControls(walk.Host));
+        // The rules of a daemon in a user namespace are in tables that were not read; nothing can be said of its networks.
+        Networks = IsRootless ? [] : [.. walk.Host.Networks.Where(network => network.Bridge is not null)
+            .OrderBy(network => network.Name, StringComparer.Ordinal)
+            .Select(network => new AuditedNetwork(this, network))];
+    }
+
+    public PacketWalk Walk { get; }
+
+    public HostSnapshot Host => Walk.Host;
+
+    /// <summary>The networks whose packets come in by a bridge of this host.</summary>
+    public IReadOnlyList<AuditedNetwork> Networks { get; }
+
+    /// <summary>Our rules that stand on the host.</summary>
+    public InstalledControls Controls => _controls.Value;
+
+    /// <summary>The host as it is for the milliseconds in which Docker has taken its jump to DOCKER-USER away.</summary>
+    public PacketWalk WithoutDockerUser => _withoutDockerUser.Value;
+
+    public bool IsRootless => Host.Engine?.IsRootless == true;
+
+    /// <summary>Whether Docker writes its rules with nftables: then nothing asks DOCKER-USER.</summary>
+    public bool IsNftables => Host.Engine?.FirewallBackend?.StartsWith("nftables", StringComparison.Ordinal) == true;
+
+    /// <summary>Whether rules can be put into DOCKER-USER of IPv4.</summary>
+    public bool HasDockerUser => !IsNftables && Host.Rules.TryGetValue(Family.IPv4, out var rules) && rules.HasChain("filter", Hook.DockerUser);
+
+    /// <summary>A setting of dockerd as a switch; null where it is not set.</summary>
+    public bool? Setting(string name) => Host.DaemonSettings.TryGetValue(name, out var value) ? GoFlag.Read(value) : null;
+
+    /// <summary>
+    /// Packets whose source is no container's: the host's own addresses, broadcast ones, and what is no source at all. The kernel refuses them (its martian
+    /// sources; RFC 1812, 5.3.7 and 5.3.8), and no answer ever comes back.
+    /// </summary>
+    public PacketSet NoContainers(Family family)
+    {
+        if (_strangers.TryGetValue(family, out var strangers))
+            return strangers;
+        var addresses = Host.Addresses.Select(address => address.Address)
+            // Single addresses of the kernel's own table: a local route of a whole range (AnyIP, transparent proxies) makes no range of sources the host's.
+            .Concat(Host.Routes.Where(route => route is { Type: "local" or "broadcast", Table: "local" or "255" } && IsSingle(route.Destination)).Select(route => route.Destination))
+            .Concat(NoSources)
+            .Where(address => address.Family == family);
+        return _strangers[family] = PacketSet.Of(new AccessQuery { Family = family, InInterface = "any", Sources = Cidr.Aggregate(addresses) });
+    }
+
+    private static bool IsSingle(Cidr place) => place.Length == Cidr.Width(place.Family);
+
+    private static HostSnapshot WithoutJump(HostSnapshot host) => host with
+    {
+        Rules = host.Rules.ToDictionary(
+            pair => pair.Key,
+            pair => pair.Value.HasChain("filter", "FORWARD")
+                ? pair.Value.WithRules("filter", "FORWARD", [.. pair.Value["filter", "FORWARD"].Where(line => !DockerChains.GoesToDockerUser(line))])
+                : pair.Value),
+        // In both copies, or they differ and the walk takes nft's own, which still has the jump.
+        Nft = host.Nft is not { } nft ? null : nft with { Rules = [.. nft.Rules.Where(rule => !DockerChains.GoesToDockerUser(rule))] },
+    };
+}

@@ -1,0 +1,72 @@
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Snapshots;
+using DockerNetHarden.Walking;
+
+namespace DockerNetHarden.Audit;
+
+/// <summary>Every check on every network of one host. Pure: snapshot in, findings out.</summary>
+public static class HardeningAudit
+{
+    // Each family of checks finds by itself and knows nothing of the others.
+    private static readonly ICheck[] Checks =
+    [
+        new ReadingCheck(),
+        new MetadataCheck(),
+        new HostCheck(),
+        new InternalCheck(),
+        new MailCheck(),
+        new IPv6Check(),
+        new BackstopCheck(),
+        new JumpCheck(),
+        new PresenceCheck(),
+        new ShadowCheck(),
+        new NetworkOptionCheck(),
+        new ContainerCheck(),
+        new DaemonCheck(),
+        new BackendCheck(),
+        new SeveralNetworksCheck(),
+        new OpenConnectionCheck(),
+        new SavedCheck(),
+    ];
+
+    /// <summary>The findings, the worst first.</summary>
+    /// <param name="host">The host; what could not be read of it becomes findings too.</param>
+    public static IReadOnlyList<HardeningFinding> Of(HostSnapshot host) => Of(new PacketWalk(host));
+
+    /// <summary>The findings, the worst first.</summary>
+    /// <param name="walk">The host's rule sets, prepared for questions.</param>
+    public static IReadOnlyList<HardeningFinding> Of(PacketWalk walk)
+    {
+        ArgumentNullException.ThrowIfNull(walk);
+        var audit = new AuditedHost(walk);
+        return [.. Checks.SelectMany(check => check.Run(audit))
+            .GroupBy(finding => (finding.Id, finding.Network, finding.Container))
+            .Select(Merge)
+            .OrderBy(finding => Rank(finding.Status))
+            .ThenByDescending(finding => finding.Severity)
+            .ThenBy(finding => finding.Id, StringComparer.Ordinal)
+            .ThenBy(finding => finding.Network, StringComparer.Ordinal)
+            .ThenBy(finding => finding.Container, StringComparer.Ordinal)];
+    }
+
+    // One finding a check and subject, so that it can be followed from one audit to the next: two families, or two controls, of one are one.
+    private static HardeningFinding Merge(IEnumerable<HardeningFinding> same)
+    {
+        var all = same.OrderBy(finding => Rank(finding.Status)).ToList();
+        return all.Count == 1 ? all[0] : all[0] with
+        {
+            Evidence = [.. all.SelectMany(finding => finding.Evidence).Distinct(StringComparer.Ordinal)],
+            Remedy = string.Join('\n', all.Select(finding => finding.Remedy).OfType<string>().Distinct(StringComparer.Ordinal)) is { Length: > 0 } remedy ? remedy : null,
+            Rules = [.. all.SelectMany(finding => finding.Rules).DistinctBy(rule => rule.ToString(), StringComparer.Ordinal)],
+        };
+    }
+
+    private static int Rank(FindingStatus status) => status switch
+    {
+        FindingStatus.Fail => 0,
+        FindingStatus.Error => 1,
+        FindingStatus.Warning => 2,
+        FindingStatus.Pass => 3,
+        _ => 4,
+    };
+}

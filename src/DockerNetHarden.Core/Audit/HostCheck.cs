@@ -1,0 +1,74 @@
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Matching;
+using DockerNetHarden.Packets;
+
+namespace DockerNetHarden.Audit;
+
+/// <summary>Whether the host can be reached: its addresses, the network's own gateway, and through its proxy the ports of other networks' containers.</summary>
+internal sealed class HostCheck : ICheck
+{
+    private static readonly CheckInfo Host = new("HOST-ACCESS", "Services on the host cannot be reached", Severity.High);
+    private static readonly CheckInfo Gateway = new("GATEWAY-ACCESS", "Services on the network's gateway address cannot be reached", Severity.High);
+    private static readonly CheckInfo Proxy = new("INTERNAL-VIA-PROXY", "Where internal ranges are closed, the host's proxy does not lead there", Severity.High);
+
+    public IEnumerable<HardeningFinding> Run(AuditedHost audit)
+    {
+        if (audit.Host.Addresses.Count == 0 && audit.Networks.Count > 0)
+            return [Host.Found(audit, FindingStatus.Error, "The addresses of the host were not read, so nobody can say what reaches them.")];
+        return audit.Networks.SelectMany(Check);
+    }
+
+    /// <summary>What becomes of packets to services on the host, without what is excepted: its DNS for containers, and what HostAccess leaves open.</summary>
+    public static Answer Of(AuditedNetwork network, Family family)
+    {
+        var answer = AuditedNetwork.Services(network.Host(family).Where(part => part.Path is PacketPath.Local or PacketPath.None), family).Without(network.Dns(family));
+        return answer.IsOpen ? answer.Without(network.Audit.Controls.Exceptions("HostAccess", family, network.Bridge)) : answer;
+    }
+
+    private static IEnumerable<HardeningFinding> Check(AuditedNetwork network)
+    {
+        var (host, gateway) = (Answer.Nothing, Answer.Nothing);
+        foreach (var family in network.HostFamilies)
+        {
+            var answer = Of(network, family);
+            var own = GatewayOf(network, family);
+            host = host.And(own is null ? answer : answer.Without([own]));
+            gateway = own is null ? gateway : gateway.And(answer.Within(own));
+        }
+        yield return Finding(Host, network, host);
+        yield return gateway.Parts.Count == 0
+            ? Gateway.Found(network, FindingStatus.NotApplicable, $"The host has no address on {network.Bridge}.")
+            : Finding(Gateway, network, gateway);
+        yield return ProxyFinding(network, host.And(gateway));
+    }
+
+    private static HardeningFinding Finding(CheckInfo info, AuditedNetwork network, Answer answer) =>
+        Mend(info.Found(network, answer.Status, Evidence.Of(answer)), network);
+
+    // Blocking internal ranges in FORWARD says nothing of INPUT: the host opens the connection to the other network's container itself.
+    private static HardeningFinding ProxyFinding(AuditedNetwork network, Answer host)
+    {
+        var way = host.Where(part => part.Proxied is not null);
+        if (!way.IsOpen)
+            return Proxy.Found(network, FindingStatus.Pass, "No port that docker-proxy serves is open to it.");
+        if (!network.ForbidsInternal && InternalCheck.Of(network, network.FirstFamily).IsOpen)
+            return Proxy.Found(network, FindingStatus.NotApplicable, "Internal ranges are open to it anyway.");
+        return network.Internal(network.FirstFamily).IsEmpty ? Proxy.Found(network, FindingStatus.NotApplicable, "No packet of its containers goes to internal ranges.")
+            : Mend(Proxy.Found(network, FindingStatus.Fail, [.. Evidence.Of(way.Open), .. way.Open.Select(part => $"docker-proxy leads to {part.Proxied}.").Distinct(StringComparer.Ordinal)]), network);
+    }
+
+    private static PacketSet? GatewayOf(AuditedNetwork network, Family family)
+    {
+        var own = network.Audit.Host.Addresses.Where(address => string.Equals(address.Link, network.Bridge, StringComparison.Ordinal) && address.Address.Family == family)
+            .Select(address => address.Address).ToList();
+        return own.Count == 0 ? null : PacketSet.Of(new AccessQuery { Family = family, InInterface = network.Bridge, Destinations = own });
+    }
+
+    private static HardeningFinding Mend(HardeningFinding finding, AuditedNetwork network) => finding.Status != FindingStatus.Fail ? finding : finding with
+    {
+        Rules = Remedies.Host(network),
+        Remedy = $"Pipe this finding to Invoke-FirewallRule, or run: Block-ContainerHostAccess -Network {network.Name} | Invoke-FirewallRule. "
+            + "Ports that its containers need are excepted by -AllowPort, published ones by -AllowPublishedPort.",
+    };
+}

@@ -1,0 +1,90 @@
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Packets;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Audit;
+
+/// <summary>Our rules that stand on a host, found by control and in-interface.</summary>
+internal sealed class InstalledControls
+{
+    private readonly ILookup<(string Control, Family Family, string Interface), FirewallRule> _byInterface;
+
+    public InstalledControls(HostSnapshot host)
+    {
+        Chains = [.. host.Rules.OrderBy(pair => pair.Key).SelectMany(pair => OurChain.ReadAll(pair.Value))];
+        Rules = [.. Chains.SelectMany(chain => chain.Lines).Where(line => line.Mark is not null).Select(line => line.Rule).OfType<FirewallRule>()];
+        ByMark = Rules.ToLookup(rule => rule.Mark);
+        _byInterface = Rules.ToLookup(rule => (rule.Control, rule.Family, rule.InInterface ?? ""));
+    }
+
+    public IReadOnlyList<OurChain> Chains { get; }
+
+    /// <summary>All rules of ours, in order within each chain.</summary>
+    public IReadOnlyList<FirewallRule> Rules { get; }
+
+    public ILookup<RuleMark, FirewallRule> ByMark { get; }
+
+    /// <summary>The rules of a control that look at packets of a bridge: those for it, and those for every interface.</summary>
+    public IEnumerable<FirewallRule> For(string control, Family family, string bridge) =>
+        _byInterface[(control, family, bridge)].Concat(_byInterface[(control, family, "")]).Concat(NewBridges(control, family, bridge));
+
+    /// <summary>
+    /// What a control's own exceptions leave open to a bridge, as sets; only what they leave open for certain: those in filter, or where the control has nothing there (Docker with
+    /// nftables), those of its half in mangle.
+    /// </summary>
+    public IEnumerable<PacketSet> Exceptions(string control, Family family, string bridge)
+    {
+        var rules = For(control, family, bridge).ToList();
+        return Exceptions(rules.Exists(rule => rule.Table is "filter") ? rules.Where(rule => rule.Table is "filter") : rules, bridge);
+    }
+
+    /// <summary>What exceptions of a block's own control let pass it: those of its chain.</summary>
+    public IEnumerable<PacketSet> Exceptions(FirewallRule block, string bridge) =>
+        Exceptions(For(block.Control, block.Family, bridge).Where(rule => rule.Hook == block.Hook), bridge);
+
+    private static IEnumerable<PacketSet> Exceptions(IEnumerable<FirewallRule> rules, string bridge) => rules
+        .Where(rule => rule.Phase is Phase.Exception)
+        .Select(rule => RulePackets.Of(rule, bridge))
+        .OfType<AccessQuery>()
+        .Select(PacketSet.Of);
+
+    // What is written for networks made later: br-+ (iptables(8): a name that ends in '+' is the beginning of names).
+    private IEnumerable<FirewallRule> NewBridges(string control, Family family, string bridge) =>
+        bridge.StartsWith("br-", StringComparison.Ordinal) ? _byInterface[(control, family, "br-+")] : [];
+}
+
+/// <summary>The packets that a rule names, as a question.</summary>
+internal static class RulePackets
+{
+    /// <summary>
+    /// The packets of a rule that come in by a bridge; null where it has a condition that a question cannot say. A negated out-interface is left to the
+    /// caller: it means what is forwarded.
+    /// </summary>
+    public static AccessQuery? Of(FirewallRule rule, string bridge)
+    {
+        if (!IsPlain(rule) || rule.OutInterface?.StartsWith('!') == false || !Plain(rule.Destination) || !Plain(rule.Source) || !Plain(rule.DestinationPort) || !Plain(rule.SourcePort) || !Plain(rule.Protocol))
+            return null;
+        return new AccessQuery
+        {
+            Family = rule.Family,
+            InInterface = bridge,
+            Sources = rule.Source is { } source ? [Cidr.Parse(source)] : [],
+            Destinations = rule.Destination is { } destination ? [Cidr.Parse(destination)] : [],
+            Protocol = rule.Protocol,
+            SourcePorts = rule.SourcePort is { } from ? PortList.Parse(from, "SourcePort") : null,
+            Ports = rule.DestinationPort is { } to ? PortList.Parse(to, "DestinationPort") : null,
+        };
+    }
+
+    // Of first packets from containers these conditions say nothing: they are in their connection's first direction and come from no address of the host.
+    private static bool IsPlain(FirewallRule rule) => rule is
+    {
+        ConnectionState: null, ConnectionDirection: null or "ORIGINAL", SourceAddressType: null or "!LOCAL", DestinationAddressType: null,
+        TcpFlags: null, IcmpType: null, OriginalDestination: null, OriginalDestinationPort: null, Set: null, Limit: null, HashLimit: null,
+    };
+
+    // Neither negated nor a symbol that only a host knows.
+    private static bool Plain(string? text) => text is null || !(text.StartsWith('!') || text.Contains("docker:", StringComparison.Ordinal) || text.StartsWith("network:", StringComparison.Ordinal));
+}

@@ -1,0 +1,36 @@
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Analysis;
+
+namespace DockerNetHarden.Audit;
+
+/// <summary>Whether internal ranges can be reached from a network whose profile forbids it.</summary>
+internal sealed class InternalCheck : ICheck
+{
+    private static readonly CheckInfo Info = new("INTERNAL-ACCESS", "Internal ranges cannot be reached", Severity.High);
+
+    public IEnumerable<HardeningFinding> Run(AuditedHost audit) => audit.Networks.Select(Check);
+
+    /// <summary>What becomes of packets to internal ranges, without DNS to the containers' resolvers and what InternalAccess leaves open.</summary>
+    public static Answer Of(AuditedNetwork network, Family family)
+    {
+        var answer = AuditedNetwork.Services(network.Internal(family), family).Without(network.Dns(family));
+        return answer.IsOpen ? answer.Without(network.Audit.Controls.Exceptions("InternalAccess", family, network.Bridge)) : answer;
+    }
+
+    private static HardeningFinding Check(AuditedNetwork network)
+    {
+        var answer = network.Families.Aggregate(Answer.Nothing, (all, family) => all.And(Of(network, family)));
+        if (!network.ForbidsInternal)
+        {
+            return answer.Status == FindingStatus.Pass
+                ? Info.Found(network, FindingStatus.Pass, Evidence.Of(answer))
+                : Info.Found(network, FindingStatus.NotApplicable, $"Its profile ({network.Profile?.ToString() ?? "none"}) does not forbid them.");
+        }
+        var finding = Info.Found(network, answer.Status, Evidence.Of(answer));
+        return finding.Status != FindingStatus.Fail ? finding : finding with
+        {
+            Rules = Remedies.Internal(network),
+            Remedy = $"Pipe this finding to Invoke-FirewallRule, or run: Block-ContainerInternalAccess -Network {network.Name} | Invoke-FirewallRule. What its containers need is excepted by -AllowAddress and -AllowPort.",
+        };
+    }
+}

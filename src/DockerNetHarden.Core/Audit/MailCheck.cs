@@ -1,0 +1,32 @@
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Analysis;
+
+namespace DockerNetHarden.Audit;
+
+/// <summary>Whether new connections to mail servers outside are limited or closed.</summary>
+internal sealed class MailCheck : ICheck
+{
+    private static readonly CheckInfo Info = new("MAIL-RATE", "New mail connections (ports 25, 465, 587) are limited", Severity.Medium);
+
+    public IEnumerable<HardeningFinding> Run(AuditedHost audit) => audit.Networks.Select(Check);
+
+    /// <summary>What becomes of new connections to mail servers outside, without what SmtpRate leaves open.</summary>
+    public static Answer Of(AuditedNetwork network, Family family)
+    {
+        var answer = network.Mail(family);
+        return answer.IsOpen ? answer.Without(network.Audit.Controls.Exceptions("SmtpRate", family, network.Bridge)) : answer;
+    }
+
+    private static HardeningFinding Check(AuditedNetwork network)
+    {
+        var answer = network.Families.Aggregate(Answer.Nothing, (all, family) => all.And(Of(network, family)));
+        if (answer.Parts.Count == 0 && network.Families.Any(family => network.Mail(family).IsOpen))
+            return Info.Found(network, FindingStatus.NotApplicable, "Exceptions of SmtpRate leave mail open to this network.");
+        var finding = Info.Found(network, answer.LimitedStatus, Evidence.Of(answer));
+        return finding.Status != FindingStatus.Fail ? finding : finding with
+        {
+            Rules = Remedies.Mail(network),
+            Remedy = $"Pipe this finding to Invoke-FirewallRule, or run: Set-SmtpRateLimit -Network {network.Name} -PerMinute 5 | Invoke-FirewallRule.",
+        };
+    }
+}

@@ -1,0 +1,89 @@
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Docker;
+
+namespace DockerNetHarden.Audit;
+
+/// <summary>Options of networks that open a way around the packet filter. Source: Docker's bridge network driver, options.</summary>
+internal sealed class NetworkOptionCheck : ICheck
+{
+    private const string Driver = "com.docker.network.bridge.";
+
+    private static readonly CheckInfo Trusted = new("TRUSTED-INTERFACE", "No link of the host is trusted to reach containers directly", Severity.Low);
+    private static readonly CheckInfo Isolated = new("INTERNAL-GATEWAY", "An internal network does not reach the host by its bridge", Severity.Medium);
+    private static readonly CheckInfo Icc = new("ICC-NOT-FILTERED", "What icc=false forbids is filtered", Severity.Medium);
+    private static readonly CheckInfo Outside = new("NETWORK-NOT-FILTERED", "The network's packets pass this host's filter", Severity.Medium);
+
+    public IEnumerable<HardeningFinding> Run(AuditedHost audit) =>
+        audit.Networks.SelectMany(Check).Concat(audit.Host.Networks.Where(network => network.Driver is "macvlan" or "ipvlan").Select(network => NotFiltered(audit, network)));
+
+    private static IEnumerable<HardeningFinding> Check(AuditedNetwork network)
+    {
+        var options = network.Network.Options;
+        yield return OutsideCheck.Of(network);
+        var trusted = options.GetValueOrDefault(Driver + "trusted_host_interfaces");
+        yield return string.IsNullOrEmpty(trusted) ? Trusted.Found(network, FindingStatus.Pass)
+            : Trusted.Found(network, FindingStatus.Warning, $"{Driver}trusted_host_interfaces={trusted}") with
+            {
+                Remedy = "Whoever is behind these links reaches published ports at the containers' own addresses. Make the network anew without that option if that is not meant.",
+            };
+        if (network.Network.Internal)
+            yield return Gateway(network);
+        if (GoFlag.Read(options.GetValueOrDefault(NetworkReader.IccOption)) == false)
+            yield return Filtered(network);
+    }
+
+    private static HardeningFinding Gateway(AuditedNetwork network)
+    {
+        var answer = network.HostFamilies.Where(family => !IsIsolated(network, family)).Aggregate(Answer.Nothing, (all, family) => all.And(HostCheck.Of(network, family)));
+        if (answer.Status is FindingStatus.Pass or FindingStatus.NotApplicable)
+            return Isolated.Found(network, FindingStatus.Pass, answer.IsEmpty ? "The host has no address on its bridge." : "Rules close the host to it.");
+        return Isolated.Found(network, answer.Status, Evidence.Of(answer)) with
+        {
+            Rules = answer.IsOpen ? Remedies.Host(network) : [],
+            Remedy = "--internal stops what is forwarded, not what is for the host. Pipe this finding to Invoke-FirewallRule; "
+                + "from engine 28 on the network can be made with -o com.docker.network.bridge.gateway_mode_ipv4=isolated, and gateway_mode_ipv6 likewise, but the bridge keeps its link-local IPv6 address.",
+        };
+    }
+
+    // In that mode Docker gives the bridge no address, so its containers have no gateway. Where it has one all the same, the option says nothing.
+    private static bool IsIsolated(AuditedNetwork network, Family family) =>
+        network.Network.Options.GetValueOrDefault(Driver + (family == Family.IPv4 ? "gateway_mode_ipv4" : "gateway_mode_ipv6")) is "isolated"
+        && !network.Audit.Host.Addresses.Any(address => address.Address.Family == family && string.Equals(address.Link, network.Bridge, StringComparison.Ordinal));
+
+    // Packets between two ports of one bridge pass iptables only with br_netfilter, and then rules may still accept them. Source: kernel,
+    // Documentation/networking/bridge.rst.
+    private static HardeningFinding Filtered(AuditedNetwork network)
+    {
+        var info = network.Name is "bridge" ? Icc with { CisItem = "2.2" } : Icc;
+        var answer = network.Families.Aggregate(Answer.Nothing, (all, family) => all.And(AuditedNetwork.Services(network.Neighbours(family), family)));
+        return info.Found(network, answer.Status, Evidence.Of(answer)) with { Remedy = answer.IsOpen ? string.Join(' ', Mend(network, answer)) : null };
+    }
+
+    private static IEnumerable<string> Mend(AuditedNetwork network, Answer answer)
+    {
+        var unseen = answer.Open.Where(part => part.Chain is null).Select(part => part.Packets.Family).Distinct().Order().ToList();
+        if (unseen.Count == 0 || answer.Open.Any(part => part.Chain is not null))
+            yield return "Look at the rule that decides, and put a rule before it that drops what comes in by the bridge and leaves by it.";
+        if (unseen.Count == 0)
+            yield break;
+        var sysctls = string.Join(' ', unseen.Select(family => family == Family.IPv4 ? "net.bridge.bridge-nf-call-iptables=1" : "net.bridge.bridge-nf-call-ip6tables=1"));
+        yield return $"Load the module and keep it: modprobe br_netfilter; echo br_netfilter > /etc/modules-load.d/br_netfilter.conf; sysctl -w {sysctls}";
+        var bridges = network.Audit.Host.LinkDetails.Where(link => link.Kind is "bridge" && !network.Audit.Host.Networks.Any(other => string.Equals(other.Bridge, link.Name, StringComparison.Ordinal)))
+            .Select(link => link.Name).ToList();
+        if (bridges.Count > 0)
+            yield return $"This holds for every bridge of the host: what passes {string.Join(", ", bridges)}, which is not Docker's, meets FORWARD from then on, whose policy may drop it. Put rules that accept it there first.";
+    }
+
+    private static HardeningFinding NotFiltered(AuditedHost audit, DockerNetwork network)
+    {
+        var containers = audit.Host.Containers.Where(container => ContainerState.Runs(container) && container.Addresses.Any(address => string.Equals(address.Network, network.Name, StringComparison.Ordinal))).ToList();
+        var finding = Outside.Found(audit, containers.Count == 0 ? FindingStatus.Warning : FindingStatus.Fail,
+            [$"Its driver is {network.Driver}: its containers' packets go out by the host's link without passing the host's rules.", .. containers.Select(container => container.Name)]);
+        return finding with
+        {
+            Network = network.Name,
+            Remedy = "No rule on this host can close anything to them: filter outside of it, or move the containers to a bridge network.",
+        };
+    }
+}

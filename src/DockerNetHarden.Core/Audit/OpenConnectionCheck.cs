@@ -1,0 +1,89 @@
+using System.Globalization;
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Matching;
+using DockerNetHarden.Packets;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Audit;
+
+/// <summary>
+/// Connections from containers to what is closed now, open since before the rules. Of each the walk is asked about the packets that the container still sends:
+/// conntrack calls them ESTABLISHED, in the ORIGINAL direction. What matches NEW only, or stands behind a rule that accepts ESTABLISHED, lets them live on.
+/// </summary>
+internal sealed class OpenConnectionCheck : ICheck
+{
+    private const int MostCommands = 20;
+    private const int AnyPort = 40_000;
+    private const int Tcp = 6;
+
+    // FIN, SYN, RST and ACK, of which a packet with data has ACK only (RFC 9293, 3.1).
+    private const int FlagsOfOpening = 0x17;
+    private const int Ack = 0x10;
+
+    private static readonly CheckInfo Info = new("OPEN-CONNECTION", "No connection lives on to what is closed", Severity.Medium);
+
+    public IEnumerable<HardeningFinding> Run(AuditedHost audit)
+    {
+        if (audit.Host.Connections is not { } connections)
+            return [Info.Found(audit, FindingStatus.Warning, $"The connections that conntrack knows were not read{(audit.Host.Unread.TryGetValue("Connections", out var why) ? ": " + why : ".")}")];
+        var known = connections.Distinct().Select(connection => (Connection: connection, Verdict: VerdictOf(audit, connection))).ToList();
+        var alive = known.Where(pair => pair.Verdict is Verdict.Accept).Select(pair => pair.Connection).ToList();
+        var unsaid = known.Where(pair => pair.Verdict is Verdict.Unknown).Select(pair => $"Whether it lives on cannot be said: {Text(pair.Connection)}").ToList();
+        if (audit.Host.Unread.TryGetValue("Connections", out var part))
+            unsaid.Add(part);
+        if (alive.Count == 0)
+            return [Info.Found(audit, unsaid.Count == 0 ? FindingStatus.Pass : FindingStatus.Warning, [.. unsaid.Take(MostCommands)])];
+        return
+        [
+            Info.Found(audit, FindingStatus.Fail, [.. alive.Take(MostCommands).Select(Text), .. unsaid.Take(MostCommands)]) with
+            {
+                Remedy = string.Join('\n', alive.Take(MostCommands).Select(Command)),
+            },
+        ];
+    }
+
+    // What becomes of the next packet that the container sends; a drop for what is none of a container's, or open to new connections as well.
+    private static Verdict VerdictOf(AuditedHost audit, OpenConnection connection)
+    {
+        var network = audit.Networks.FirstOrDefault(each => each.Network.Subnets.Any(subnet => subnet.Contains(connection.Source)));
+        if (network is null || Number(connection.Protocol) is not { } protocol)
+            return Verdict.Drop;
+        var first = new Packet(connection.Family, connection.Source, connection.Destination, protocol, AnyPort, connection.DestinationPort);
+        var part = new[] { network.Metadata(connection.Family), network.Host(connection.Family), network.Internal(connection.Family) }
+            .SelectMany(answer => answer.Closed).FirstOrDefault(part => part.Packets.Contains(first));
+        if (part is null)
+            return Verdict.Drop;
+        // Conntrack translates its later packets by what it noted of the first; whether it was this translation nobody knows any more.
+        if (part.NewDestination is not null)
+            return Verdict.Unknown;
+        var verdicts = audit.Walk.Ask(LaterPackets(connection, protocol), network.Bridge).Select(later => later.Verdict).ToList();
+        return verdicts.Exists(verdict => verdict is Verdict.Accept or Verdict.RateLimited) ? Verdict.Accept
+            : verdicts.Contains(Verdict.Unknown) ? Verdict.Unknown
+            : Verdict.Drop;
+    }
+
+    private static PacketSet LaterPackets(OpenConnection connection, int protocol)
+    {
+        var packets = Transport.Protocol(protocol)
+            .Intersect(Transport.ToPorts([((UInt128)connection.DestinationPort, (UInt128)connection.DestinationPort)]))
+            ?.Intersect(Transport.InStates([Tracking.Established])!);
+        if (protocol == Tcp)
+            packets = packets?.Intersect(Transport.WithFlags(FlagsOfOpening, Ack)!);
+        return packets is null ? PacketSet.None(connection.Family)
+            : PacketSet.From(connection.Family, packets, [(connection.Source.Bits, connection.Source.Last)], [(connection.Destination.Bits, connection.Destination.Last)]);
+    }
+
+    private static string Text(OpenConnection connection) =>
+        string.Create(CultureInfo.InvariantCulture, $"{connection.Protocol} from {connection.Source.Address} to {connection.Destination.Address}{(connection.DestinationPort > 0 ? " port " + connection.DestinationPort.ToString(CultureInfo.InvariantCulture) : "")}");
+
+    private static string Command(OpenConnection connection) => string.Create(CultureInfo.InvariantCulture,
+        $"conntrack -D{(connection.Family == Family.IPv6 ? " -f ipv6" : "")} -p {connection.Protocol} -s {connection.Source.Address} -d {connection.Destination.Address}{(connection.DestinationPort > 0 ? " --dport " + connection.DestinationPort.ToString(CultureInfo.InvariantCulture) : "")}");
+
+    private static int? Number(string protocol) => protocol switch
+    {
+        "tcp" => Tcp,
+        "udp" => 17,
+        _ => null,
+    };
+}

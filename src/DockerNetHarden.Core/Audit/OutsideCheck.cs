@@ -1,0 +1,96 @@
+using System.Globalization;
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Matching;
+using DockerNetHarden.Packets;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Audit;
+
+/// <summary>
+/// Whether a neighbour of the host who has a route to a network reaches ports of its containers that are not published. Before engine 28 only the policy of
+/// FORWARD keeps him out, which Docker sets to DROP only where it turned forwarding on itself. Source: Docker's "Packet filtering and firewalls".
+/// </summary>
+internal static class OutsideCheck
+{
+    private static readonly CheckInfo Info = new("NAT-UNPROTECTED", "Ports that are not published cannot be reached from outside", Severity.Medium);
+
+    private static readonly Cidr[] LinkLocal = [Cidr.Parse("fe80::/10"), Cidr.Parse("169.254.0.0/16")];
+
+    private static readonly string[] Modes = ["com.docker.network.bridge.gateway_mode_ipv4", "com.docker.network.bridge.gateway_mode_ipv6"];
+
+    public static HardeningFinding Of(AuditedNetwork network)
+    {
+        var open = Modes.Where(mode => network.Network.Options.GetValueOrDefault(mode) is "nat-unprotected").ToList();
+        if (open.Count > 0)
+        {
+            return Info.Found(network, FindingStatus.Fail, [.. open.Select(mode => $"{mode}=nat-unprotected")]) with
+            {
+                Remedy = "Make the network anew without that option, and publish the ports that are meant to be reached.",
+            };
+        }
+        if (network.Audit.Host.Addresses.Count == 0)
+            return Info.Found(network, FindingStatus.Warning, "The addresses of the host were not read, so its links to the outside are not known.");
+        var links = Links(network.Audit).ToList();
+        var answer = links.SelectMany(link => network.Families.Select(family => FromOutside(network, link, family))).Aggregate(Answer.Nothing, (all, one) => all.And(one));
+        if (answer.IsEmpty)
+            return Info.Found(network, FindingStatus.Pass, links.Count == 0 ? "No link of the host leads outside." : "Nothing that comes from outside is routed to it.");
+        return Info.Found(network, answer.Status, Evidence.Of(answer)) with
+        {
+            Remedy = answer.IsOpen
+                ? "Drop what is forwarded and not asked for: iptables -P FORWARD DROP (and ip6tables), after rules that accept what else this host forwards; or update Docker: from engine 28 on it drops this itself."
+                : null,
+        };
+    }
+
+    // What carries a route to more than one neighbour leads outside, whatever its kind: the uplink of a container (LXC) or of a namespace is a veth. Besides, links with an address of
+    // their own, but for ports of bridges and the veths of containers that other tools start. Networks of Docker's do not.
+    private static IEnumerable<string> Links(AuditedHost audit)
+    {
+        var inside = audit.Host.Networks.Select(network => network.Bridge).Append("lo").ToHashSet(StringComparer.Ordinal);
+        var ports = audit.Host.LinkDetails.Where(link => link.Master is not null || link.Kind is "veth").Select(link => link.Name).ToHashSet(StringComparer.Ordinal);
+        return audit.Host.Routes.Where(LeadsAway).SelectMany(route => route.Links)
+            .Concat(audit.Host.Addresses.Select(address => address.Link).Where(link => !ports.Contains(link)))
+            .Where(link => !inside.Contains(link)).Distinct(StringComparer.Ordinal);
+    }
+
+    // Every link has a route to link-local addresses (RFC 4291, 2.5.6), and a veth of another tool's container one to that container.
+    private static bool LeadsAway(HostRoute route) =>
+        route.Type is "unicast" && route.Destination.Length < Cidr.Width(route.Family) && !LinkLocal.Any(range => range.Contains(route.Destination));
+
+    private static Answer FromOutside(AuditedNetwork network, string link, Family family)
+    {
+        var query = new AccessQuery { Family = family, InInterface = link, Sources = Neighbours(network.Audit, link, family), Destinations = network.Query(family).Sources };
+        var answer = query.Destinations.Count == 0 ? Answer.Nothing : Answer.Of(network.Audit.Walk.Ask(query), network.Audit.NoContainers);
+        // What is the host's own is no container's, what is translated is published, and what leaves by another link does not come to the network: a bridge without an address (gateway mode
+        // isolated) has no route.
+        return AuditedNetwork.Services(answer.Where(part => part is { Path: not PacketPath.Local, NewDestination: null } && (part.OutInterface is null || part.OutInterface == network.Bridge)), family)
+            .Without(Published(network, family));
+    }
+
+    // Who is on the link itself can send there without anybody's help: a router between would have to know the network's addresses.
+    private static IReadOnlyList<Cidr> Neighbours(AuditedHost audit, string link, Family family) =>
+    [
+        .. from route in audit.Host.Routes
+           where route.Family == family && route is { Type: "unicast", Destination.Length: > 0 } && route.Links.Contains(link, StringComparer.Ordinal)
+           select route.Destination,
+    ];
+
+    // At the container's own address and port too: Docker's rule for a published port asks for no more.
+    private static IEnumerable<PacketSet> Published(AuditedNetwork network, Family family) =>
+        from container in network.Containers
+        from place in container.Addresses
+        where string.Equals(place.Network, network.Name, StringComparison.Ordinal)
+        let address = family == Family.IPv4 ? place.IPv4 : place.IPv6
+        where address is not null
+        from port in container.Ports
+        where port.Protocol is "tcp" or "udp"
+        select PacketSet.Of(new AccessQuery
+        {
+            Family = family,
+            InInterface = network.Bridge,
+            Destinations = [address.Value],
+            Protocol = port.Protocol,
+            Ports = PortList.Parse(port.ContainerPort.ToString(CultureInfo.InvariantCulture), "Port"),
+        });
+}

@@ -1,0 +1,75 @@
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Audit;
+
+/// <summary>Whether our rules stand where they are asked: their chain jumped to, nothing that ends the chain before them, their interface still there.</summary>
+internal sealed class PresenceCheck : ICheck
+{
+    private static readonly CheckInfo Asked = new("RULE-NOT-ASKED", "The rules of this module stand where packets meet them", Severity.High);
+    private static readonly CheckInfo Link = new("RULE-INTERFACE-GONE", "The interfaces that rules name exist", Severity.Medium);
+
+    public IEnumerable<HardeningFinding> Run(AuditedHost audit)
+    {
+        var rules = audit.Controls.Rules;
+        if (rules.Count == 0)
+            return [Asked.Found(audit, FindingStatus.NotApplicable, "No rule of this module stands on the host.")];
+        var unasked = rules.GroupBy(rule => (rule.Control, rule.Family)).Select(group => NotAsked(audit, [.. group])).OfType<HardeningFinding>().ToList();
+        var stale = rules.Where(rule => Remedies.IsStale(audit, rule)).GroupBy(rule => rule.Mark).Select(group => Gone(audit, group.Key, [.. group])).ToList();
+        return
+        [
+            .. unasked.Count > 0 ? unasked : [Asked.Found(audit, FindingStatus.Pass)],
+            .. stale.Count > 0 ? stale : [Link.Found(audit, FindingStatus.Pass)],
+        ];
+    }
+
+    private static HardeningFinding? NotAsked(AuditedHost audit, IReadOnlyList<FirewallRule> rules)
+    {
+        var problems = RulePresence.Problems(rules, audit.Host, audit.Controls.Chains);
+        return problems.Count == 0 ? null : Asked.Found(audit, FindingStatus.Fail, [.. problems]) with
+        {
+            // What can only stand in DOCKER-USER has no place on a host without it: then nothing is left to apply.
+            Rules = Remedies.Fit(audit, [.. rules.Where(rule => !Remedies.IsStale(audit, rule))]),
+            Remedy = audit.HasDockerUser
+                ? "Pipe this finding to Invoke-FirewallRule: it puts the jumps and the order right. A jump from FORWARD to DOCKER-USER is Docker's own: restart Docker."
+                : "This host's Docker does not ask DOCKER-USER. Rules in mangle and INPUT hold all the same; pipe the other findings to Invoke-FirewallRule.",
+        };
+    }
+
+    private static HardeningFinding Gone(AuditedHost audit, RuleMark mark, IReadOnlyList<FirewallRule> stale)
+    {
+        var lines = stale.Select(rule => $"{rule.InInterface} does not exist: {rule}").ToArray();
+        var network = audit.Networks.FirstOrDefault(each => string.Equals(each.Name, mark.Network, StringComparison.Ordinal));
+        if (network is null)
+        {
+            // Rules may stand before their network does.
+            return Link.Found(audit, FindingStatus.Warning, lines) with
+            {
+                Network = mark.Network,
+                Remedy = mark.Network is null ? "Remove the rules with Remove-FirewallRule, or apply them again." : $"Make the network, or remove its rules: Remove-FirewallRule -Network {mark.Network}",
+            };
+        }
+        return Link.Found(network, FindingStatus.Fail, lines) with
+        {
+            Rules = [.. audit.Controls.ByMark[mark].Select(rule => Moved(rule, stale, network)).DistinctBy(rule => rule.ToString(), StringComparer.Ordinal)],
+            Remedy = $"The network was made anew and its bridge is {network.Bridge} now. Pipe this finding to Invoke-FirewallRule; give the network a fixed bridge name (New-HardenedDockerNetwork does).",
+        };
+    }
+
+    // The same rule on the bridge that the network has now.
+    private static FirewallRule Moved(FirewallRule rule, IReadOnlyList<FirewallRule> stale, AuditedNetwork network)
+    {
+        var gone = stale.Select(each => each.InInterface!).ToHashSet(StringComparer.Ordinal);
+        var subnets = network.Network.Subnets.Where(subnet => subnet.Family == rule.Family).ToList();
+        return rule.With(spec =>
+        {
+            spec.InInterface = Swap(spec.InInterface);
+            spec.OutInterface = Swap(spec.OutInterface);
+            if (spec.Source is not null && subnets.Count == 1)
+                spec.Source = subnets[0].ToString();
+        });
+
+        string? Swap(string? text) => text is not null && Negatable.Parse(text) is var link && gone.Contains(link.Value) ? (link with { Value = network.Bridge }).ToString() : text;
+    }
+}

@@ -1,0 +1,108 @@
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Controls;
+using DockerNetHarden.Matching;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Walking;
+
+namespace DockerNetHarden.Audit;
+
+/// <summary>
+/// The rules that mend a finding on its host: those of the control records, bound to the network, and complete for their marks. What stands under one of
+/// these marks already is kept beside them, so that mending one thing opens no other.
+/// </summary>
+internal static class Remedies
+{
+    /// <summary>Closes what is open of the metadata endpoints; in IPv6 too, for what is closed in one family only is open.</summary>
+    public static IReadOnlyList<FirewallRule> Metadata(AuditedNetwork network, Answer answer)
+    {
+        var open = answer.Open.ToList();
+        return Fit(network.Audit,
+        [
+            .. open.Exists(part => part is { Packets.Family: Family.IPv4, Path: not PacketPath.Local }) ? new MetadataAccess { Target = network.Target }.Rules() : [],
+            .. network.HasIPv6 ? MetadataIPv6(network) : [],
+            .. open.Exists(part => part.Path == PacketPath.Local) ? new HostAccess { Target = network.Target }.Rules() : [],
+            .. Redirected(network, open),
+        ]);
+    }
+
+    /// <summary>Closes the host.</summary>
+    public static IReadOnlyList<FirewallRule> Host(AuditedNetwork network) => Fit(network.Audit, new HostAccess { Target = network.Target }.Rules());
+
+    /// <summary>Closes internal ranges.</summary>
+    public static IReadOnlyList<FirewallRule> Internal(AuditedNetwork network) => Fit(network.Audit, [.. network.Families.SelectMany(family =>
+        family == Family.IPv4 ? new InternalAccess { Target = network.Target }.Rules() : InternalIPv6(network))]);
+
+    /// <summary>Limits mail.</summary>
+    public static IReadOnlyList<FirewallRule> Mail(AuditedNetwork network) => Fit(network.Audit, [.. network.Families.SelectMany(family =>
+        family == Family.IPv4 && network.Audit.HasDockerUser ? new SmtpRate { Target = network.Target }.Rules() : MailElsewhere(network, family))]);
+
+    /// <summary>Rules as they can stand on the host: without DOCKER-USER what has another half elsewhere, and with what stands under the same marks.</summary>
+    public static IReadOnlyList<FirewallRule> Fit(AuditedHost audit, IReadOnlyList<FirewallRule> rules)
+    {
+        var possible = rules
+            .Where(rule => audit.HasDockerUser || rule.Chain is not Hook.DockerUser)
+            .Where(rule => rule.Family == Family.IPv4 || audit.Host.Rules.ContainsKey(Family.IPv6))
+            .ToList();
+        var there = possible.Select(rule => rule.Mark).Distinct().SelectMany(mark => audit.Controls.ByMark[mark]).Where(rule => !IsStale(audit, rule));
+        return [.. there.Concat(possible).DistinctBy(rule => rule.ToString(), StringComparer.Ordinal)];
+    }
+
+    /// <summary>Whether a rule is bound to an interface that is gone.</summary>
+    public static bool IsStale(AuditedHost audit, FirewallRule rule) =>
+        rule.InInterface is { } link && !link.StartsWith('!') && !link.EndsWith('+')
+        && audit.Host.Links.Count > 0
+        && !audit.Host.Links.Contains(link, StringComparer.Ordinal)
+        && !audit.Host.Networks.Any(network => string.Equals(network.Bridge, link, StringComparison.Ordinal));
+
+    // Engines before 27 have no DOCKER-USER in ip6tables, and some have none at all. mangle FORWARD is there on every host, knows both interfaces, and
+    // Docker never touches it.
+    private static RuleSpec Forward(AuditedNetwork network, Family family) => new() { Family = family, Table = "mangle", Chain = "FORWARD", InInterface = network.Bridge };
+
+    private static IReadOnlyList<FirewallRule> MetadataIPv6(AuditedNetwork network)
+    {
+        var list = new RuleList("Custom", "metadata-ipv6", network.Name);
+        var endpoints = MetadataEndpoints.Merge(MetadataEndpoints.Providers)
+            .Where(endpoint => endpoint is { Path: EndpointPath.Forward, Address.Family: Family.IPv6 });
+        foreach (var address in endpoints.Select(endpoint => endpoint.Address).Distinct())
+            list.Block(Forward(network, Family.IPv6) with { Destination = address.ToString() }, RuleAction.Drop, log: false);
+        return list.Rules;
+    }
+
+    // DNAT to a container: in mangle FORWARD only conntrack still knows which address was asked for.
+    private static IReadOnlyList<FirewallRule> Redirected(AuditedNetwork network, IEnumerable<AccessPart> open)
+    {
+        var list = new RuleList("Custom", "metadata-redirected", network.Name);
+        var addresses = open.Where(part => part is { Path: PacketPath.Forward, NewDestination: not null }).SelectMany(part => part.Packets.Destinations);
+        foreach (var address in addresses.Distinct())
+            list.Add(Forward(network, address.Family) with { OriginalDestination = address.ToString(), ConnectionDirection = "ORIGINAL", Action = RuleAction.Drop });
+        return list.Rules;
+    }
+
+    private static IReadOnlyList<FirewallRule> InternalIPv6(AuditedNetwork network)
+    {
+        var list = new RuleList("Custom", "internal-ipv6", network.Name);
+        foreach (var range in AccessTargets.InternalRanges.Where(range => range.Family == Family.IPv6))
+            list.Block(Forward(network, Family.IPv6) with { Destination = range.ToString(), OutInterface = "!" + network.Bridge }, RuleAction.Drop, log: false);
+        return list.Rules;
+    }
+
+    // No RETURN: rules of one chain share it, and what returns is not asked by those behind.
+    private static IReadOnlyList<FirewallRule> MailElsewhere(AuditedNetwork network, Family family)
+    {
+        var list = new RuleList("Custom", family == Family.IPv6 ? "mail-ipv6" : "mail", network.Name);
+        var rate = new SmtpRate();
+        list.Add(Forward(network, family) with
+        {
+            OutInterface = "!" + network.Bridge,
+            Protocol = "tcp",
+            TcpFlags = "SYN",
+            DestinationPort = rate.Ports,
+            ConnectionState = "!DNAT",
+            HashLimit = FormattableString.Invariant($"above {rate.PerMinute}/min"),
+            HashLimitBurst = rate.Burst,
+            Action = RuleAction.Drop,
+        });
+        return list.Rules;
+    }
+}

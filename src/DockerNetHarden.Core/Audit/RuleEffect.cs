@@ -1,0 +1,77 @@
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Matching;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
+using DockerNetHarden.Walking;
+
+namespace DockerNetHarden.Audit;
+
+/// <summary>
+/// Whether rules stand on a host and decide: <see cref="RulePresence"/> reads whether each is in its place, the walk computes what becomes of the packets that it
+/// names. A block holds where all of them are dropped or refused, an accept where all are let through. What the same control's own exceptions leave open is no fault
+/// of its blocks, and within a rate limit packets pass.
+/// </summary>
+/// <remarks>
+/// A RETURN decides nothing by itself, and first packets of connections, which the walk knows, meet no rule about other states: of those only the place is looked at.
+/// </remarks>
+public static class RuleEffect
+{
+    /// <summary>What keeps the rules from deciding, a sentence each; empty where nothing does.</summary>
+    /// <param name="rules">The rules, with operands that the host resolves.</param>
+    /// <param name="walk">The host.</param>
+    /// <exception cref="PlanException">An operand of a rule means nothing on this host.</exception>
+    public static IReadOnlyList<string> Problems(IReadOnlyList<FirewallRule> rules, PacketWalk walk)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        ArgumentNullException.ThrowIfNull(walk);
+        var problems = RulePresence.Problems(rules, walk.Host);
+        var resolver = new OperandResolver(walk.Host, []);
+        var audit = new AuditedHost(walk);
+        var undecided =
+            from rule in rules.SelectMany(resolver.Resolve)
+            where rule.Action is not RuleAction.Return && rule.Chain is not "OUTPUT" && (rule.Family == Family.IPv4 || walk.Host.HasIPv6)
+            from network in audit.Networks
+            where ComesInBy(rule, network.Bridge) && IsOf(rule, network)
+            let open = Undecided(rule, network)
+            where open.Parts.Count > 0
+            select $"'{rule}' does not decide all that it names: {Evidence.Of(open)[0]}";
+        return [.. problems, .. undecided.Distinct(StringComparer.Ordinal)];
+    }
+
+    private static bool ComesInBy(FirewallRule rule, string bridge) => rule.InInterface switch
+    {
+        null => true,
+        var name when Negatable.Parse(name) is { Not: true } other => !InterfaceMatches(other.Value, bridge),
+        var name => InterfaceMatches(name, bridge),
+    };
+
+    // A rule for a source and every interface means the network that has it: elsewhere the source is forged, and the rule's own exceptions do not know it.
+    private static bool IsOf(FirewallRule rule, AuditedNetwork network) =>
+        rule.InInterface is not null || rule.Source is not { } source || !Cidr.TryParse(source, out var prefix) || network.Network.Subnets.Any(prefix.Overlaps);
+
+    // iptables(8): a name that ends in '+' is the beginning of names.
+    private static bool InterfaceMatches(string pattern, string link) =>
+        pattern.EndsWith('+') ? link.StartsWith(pattern[..^1], StringComparison.Ordinal) : string.Equals(pattern, link, StringComparison.Ordinal);
+
+    private static Answer Undecided(FirewallRule rule, AuditedNetwork network)
+    {
+        if (RulePackets.Of(rule, network.Bridge) is not { } named)
+            return Answer.Nothing;
+        var sources = named.Sources.Count > 0 ? named.Sources : network.HostQuery(rule.Family)?.Sources ?? network.Query(rule.Family).Sources;
+        // A family in which the network has no address sends nothing.
+        if (sources.Count == 0)
+            return Answer.Nothing;
+        var answer = ShadowCheck.Through(rule, Answer.Of(network.Audit.Walk.Ask(ContainerPackets.Of(named with { Sources = sources }, network.Audit.Host), network.Bridge), network.Audit.NoContainers), network.Bridge);
+        return rule.Action is RuleAction.Accept
+            ? answer.Where(part => part.Verdict is not Verdict.Accept)
+            : answer.Where(part => IsOpen(part, rule)).Without(network.Audit.Controls.Exceptions(rule, network.Bridge));
+    }
+
+    private static bool IsOpen(AccessPart part, FirewallRule rule) => part.Verdict switch
+    {
+        Verdict.Drop or Verdict.Reject => false,
+        Verdict.RateLimited => rule.Control is not "SmtpRate",
+        _ => true,
+    };
+}

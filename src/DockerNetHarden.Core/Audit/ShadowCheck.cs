@@ -1,0 +1,78 @@
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Matching;
+using DockerNetHarden.Packets;
+using DockerNetHarden.Rules;
+
+namespace DockerNetHarden.Audit;
+
+/// <summary>Whether a block of ours decides the packets that it names, or something lets them through all the same: before it, beside it, or in another chain.</summary>
+internal sealed class ShadowCheck : ICheck
+{
+    private static readonly CheckInfo Info = new("RULE-INEFFECTIVE", "The blocks of this module decide the packets that they name", Severity.High);
+
+    public IEnumerable<HardeningFinding> Run(AuditedHost audit)
+    {
+        if (audit.Controls.Rules.Count == 0)
+            return [Info.Found(audit, FindingStatus.NotApplicable, "No rule of this module stands on the host.")];
+        var found = audit.Networks.SelectMany(network => network.HostFamilies.SelectMany(family => Check(network, family))).ToList();
+        return found.Count > 0 ? found : [Info.Found(audit, FindingStatus.Pass)];
+    }
+
+    private static IEnumerable<HardeningFinding> Check(AuditedNetwork network, Family family)
+    {
+        // What gets through at all; nearly nothing on a host that is well.
+        var open = Asked(network, family).Aggregate(Answer.Nothing, (all, answer) => all.And(AuditedNetwork.Services(answer.Where(Answer.IsLetThrough), family)));
+        foreach (var control in RuleMark.Controls)
+        {
+            var blocks = network.Audit.Controls.For(control, family, network.Bridge)
+                .Where(rule => rule.Action is RuleAction.Drop or RuleAction.Reject && rule.Chain is not "OUTPUT")
+                .Where(rule => RulePackets.Of(rule, network.Bridge) is not null)
+                .ToList();
+            var custom = control is "Custom" ? Unasked(network, family, blocks) : Answer.Nothing;
+            var through = blocks.Select(rule => rule.Hook).Distinct().ToDictionary(hook => hook, hook =>
+                open.Without(network.Audit.Controls.Exceptions(blocks.First(rule => rule.Hook == hook), network.Bridge)).And(custom));
+            var bad = blocks.Select(rule => (Rule: rule, Through: Through(rule, through[rule.Hook], network.Bridge)))
+                .Where(pair => pair.Through.IsOpen)
+                .DistinctBy(pair => pair.Rule.ToString(), StringComparer.Ordinal)
+                .ToList();
+            if (bad.Count > 0)
+            {
+                yield return Info.Found(network, FindingStatus.Fail, [.. bad.Take(4).SelectMany(pair => new[] { $"{pair.Rule} does not decide:" }.Concat(Evidence.Of(pair.Through.Open)))]) with
+                {
+                    Remedy = "Look at the rule that decides. Where it stands before ours, apply ours again (Invoke-FirewallRule puts its jumps first); where the packets take another way, the rule stands in the wrong chain: "
+                        + "what is the host's own, or redirected to it, is decided in INPUT (Block-ContainerHostAccess).",
+                };
+            }
+        }
+    }
+
+    // A rule that says where its packets must not leave means forwarded packets; one without a destination means those of its own hook.
+    internal static Answer Through(FirewallRule rule, Answer open, string bridge)
+    {
+        var packets = PacketSet.Of(RulePackets.Of(rule, bridge)!);
+        var way = rule.OutInterface is not null ? open.Where(part => part.Path == PacketPath.Forward && part.NewDestination is null && !string.Equals(part.OutInterface, bridge, StringComparison.Ordinal))
+            : rule.Destination is null ? open.Where(part => part.Path == (rule.Chain is "INPUT" ? PacketPath.Local : PacketPath.Forward))
+            : open;
+        return way.Within(packets);
+    }
+
+    private static IEnumerable<Answer> Asked(AuditedNetwork network, Family family)
+    {
+        yield return network.Host(family);
+        if (!network.Families.Contains(family))
+            yield break;
+        yield return network.Metadata(family);
+        yield return network.Internal(family);
+    }
+
+    // Blocks of places that no other check asks about: one question for all of them.
+    private static Answer Unasked(AuditedNetwork network, Family family, IReadOnlyList<FirewallRule> blocks)
+    {
+        var places = blocks.Select(rule => rule.Destination).OfType<string>().Select(Cidr.Parse).Where(place => !IsAsked(place)).ToList();
+        return places.Count == 0 ? Answer.Nothing
+            : AuditedNetwork.Services(network.Places(Cidr.Aggregate(places)), family);
+
+        bool IsAsked(Cidr place) => AccessTargets.InternalRanges.Any(range => range.Contains(place)) || MetadataAccessOf.Addresses.Any(address => address.Contains(place));
+    }
+}

@@ -1,0 +1,160 @@
+using DockerNetHarden.Packets;
+
+namespace DockerNetHarden.Matching;
+
+/// <summary>When something that is not certain happens.</summary>
+internal enum Chance
+{
+    /// <summary>As long as a rate is not reached.</summary>
+    WithinRate,
+
+    /// <summary>When it is.</summary>
+    AboveRate,
+
+    /// <summary>It is not known.</summary>
+    NotKnown,
+}
+
+internal static class Chances
+{
+    internal static Chance Opposite(this Chance chance) => chance switch
+    {
+        Chance.WithinRate => Chance.AboveRate,
+        Chance.AboveRate => Chance.WithinRate,
+        _ => Chance.NotKnown,
+    };
+
+    internal static Chance And(this Chance chance, Chance other) => chance == other ? chance : Chance.NotKnown;
+}
+
+/// <summary>Why something is not certain: the rule, or the mechanism, and what of it is not modelled.</summary>
+/// <param name="Place">The rule; null for a mechanism outside the rules.</param>
+/// <param name="Why">A sentence without its full stop.</param>
+internal sealed record Cause(Place? Place, string Why);
+
+/// <summary>
+/// Packets that may not be here any more: they may have gone back to an outer chain, or may have left the hook, and whoever decides about
+/// them here decides only perhaps.
+/// </summary>
+/// <param name="Level">Where they may be: the depth of the chain that goes on with them, 0 for the policy, -1 for beyond the hook.</param>
+/// <param name="Left">When they have left.</param>
+/// <param name="Cause">The first reason.</param>
+/// <param name="Outer">The doubts about outer levels.</param>
+internal sealed record Doubt(int Level, Chance Left, Cause Cause, Doubt? Outer)
+{
+    internal const int BeyondHook = -1;
+
+    /// <summary>The doubts with one more.</summary>
+    internal static Doubt With(Doubt? doubts, int level, Chance left, Cause cause)
+    {
+        if (doubts is null || doubts.Level < level)
+            return new Doubt(level, left, cause, doubts);
+        return doubts.Level == level
+            ? doubts with { Left = doubts.Left.And(left) }
+            : doubts with { Outer = With(doubts.Outer, level, left, cause) };
+    }
+
+    /// <summary>The doubts of packets that have come to a level: whether they were there before does not matter any more.</summary>
+    internal static Doubt? At(int level, Doubt? doubts)
+    {
+        while (doubts is not null && doubts.Level >= level)
+            doubts = doubts.Outer;
+        return doubts;
+    }
+
+    /// <summary>When packets with these doubts are still here.</summary>
+    internal static Chance? Here(Doubt? doubts)
+    {
+        Chance? here = null;
+        for (; doubts is not null; doubts = doubts.Outer)
+            here = here?.And(doubts.Left.Opposite()) ?? doubts.Left.Opposite();
+        return here;
+    }
+
+    internal static Cause First(Doubt doubts) => doubts.Outer is null ? doubts.Cause : First(doubts.Outer);
+}
+
+/// <summary>What may already have happened to packets that are still walked.</summary>
+[Flags]
+internal enum MayBe
+{
+    None = 0,
+    Dropped = 1,
+    Rejected = 2,
+    Anything = 4,
+}
+
+/// <summary>What may already have happened, when, and what made it uncertain first.</summary>
+/// <param name="Ends">The ends that they may have met.</param>
+/// <param name="When">When they have.</param>
+/// <param name="Cause">The first reason for the uncertainty.</param>
+/// <param name="Block">The first rule that may have blocked them; null where none did.</param>
+internal sealed record Pending(MayBe Ends, Chance When, Cause Cause, Place? Block)
+{
+    internal static Pending With(Pending? pending, MayBe end, Chance when, Cause cause, Place? block) => pending is null
+        ? new Pending(end, when, cause, end == MayBe.Anything ? null : block)
+        : pending with { Ends = pending.Ends | end, When = pending.When.And(when), Block = pending.Block ?? block };
+}
+
+/// <summary>All that is true of packets alike, besides which they are.</summary>
+internal sealed record FlowState
+{
+    internal Rewriting Rewriting { get; init; }
+
+    /// <summary>Why it is not certain that <see cref="Rewriting"/> is all that was done; null where it is.</summary>
+    internal Cause? Rerouted { get; init; }
+
+    /// <summary>The packet mark; null where it is not known.</summary>
+    internal uint? Mark { get; init; } = 0;
+
+    internal Pending? Pending { get; init; }
+
+    internal Doubt? Doubts { get; init; }
+
+    /// <summary>Why the rules may not see the packets at all; null where they do.</summary>
+    internal Cause? MayBypass { get; init; }
+
+    internal PacketPath Path { get; init; }
+
+    internal string? OutLink { get; init; }
+
+    /// <summary>The container to which docker-proxy carries the packets; null where it does not.</summary>
+    internal string? Proxied { get; init; }
+}
+
+/// <summary>The chains that packets have come through, the last first.</summary>
+internal sealed class Trail(string chain, Trail? before)
+{
+    internal string Chain { get; } = chain;
+
+    internal Trail? Before { get; } = before;
+
+    internal int Length { get; } = 1 + (before?.Length ?? 0);
+
+    internal static Trail? Longer(Trail? one, Trail? other) => (one?.Length ?? 0) >= (other?.Length ?? 0) ? one : other;
+
+    /// <summary>The chains in order, each once; made when it is asked for, and shared by all parts of the same way.</summary>
+    internal IReadOnlyList<string> Chains => field ??= InOrder();
+
+    private List<string> InOrder()
+    {
+        var chains = new List<string>();
+        for (var trail = this; trail is not null; trail = trail.Before)
+        {
+            if (!chains.Contains(trail.Chain, StringComparer.Ordinal))
+                chains.Add(trail.Chain);
+        }
+        chains.Reverse();
+        return chains;
+    }
+}
+
+/// <summary>Packets that have had the same done to them so far.</summary>
+internal sealed record Flow(PacketSet Packets, FlowState State, Trail? Trail)
+{
+    internal Flow In(Doubt? doubts) => this with { State = State with { Doubts = doubts } };
+
+    /// <summary>The same packets, as they may also have met this end.</summary>
+    internal Flow Perhaps(MayBe end, Chance when, Cause cause, Place? block = null) =>
+        this with { State = State with { Pending = Pending.With(State.Pending, end, when, cause, block) } };
+}

@@ -1,0 +1,48 @@
+using System.Collections.Frozen;
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Iptables;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Matching;
+
+/// <summary>What of a host the matches of its rules refer to.</summary>
+internal sealed class RuleContext(HostSnapshot host, Family family)
+{
+    private readonly FrozenSet<string> _ambiguousRates = AmbiguousRates(host);
+
+    internal Family Family => family;
+
+    internal AddressTypes AddressTypes { get; } = new(host, family);
+
+    internal HostIpSet? SetNamed(string name) => host.IpSets.FirstOrDefault(set => string.Equals(set.Name, name, StringComparison.Ordinal));
+
+    /// <summary>
+    /// Whether rules of this hashlimit name ask for different rates: the kernel keeps one table a name, made by whichever came first,
+    /// whatever the text says.
+    /// </summary>
+    internal bool IsAmbiguousRate(string name) => _ambiguousRates.Contains(name);
+
+    private static FrozenSet<string> AmbiguousRates(HostSnapshot host)
+    {
+        var found = new Dictionary<(Family Family, string Name), string>();
+        var ambiguous = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var rule in host.Rules.Values.Concat(host.OtherRules.Values).SelectMany(static rules => rules.AllRules))
+        {
+            if (RuleOptions.LastValueOf(rule.Tokens, "--hashlimit-name") is not { } name)
+                continue;
+            var parameters = string.Join(' ', Parameters(rule.Tokens));
+            if (!found.TryAdd((rule.Family, name), parameters) && found[(rule.Family, name)] != parameters)
+                ambiguous.Add(name);
+        }
+        return ambiguous.ToFrozenSet(StringComparer.Ordinal);
+    }
+
+    private static IEnumerable<string> Parameters(IReadOnlyList<string> tokens)
+    {
+        for (var i = 0; i + 1 < tokens.Count; i++)
+        {
+            if (tokens[i].StartsWith("--hashlimit-", StringComparison.Ordinal))
+                yield return $"{tokens[i]} {tokens[i + 1]}";
+        }
+    }
+}

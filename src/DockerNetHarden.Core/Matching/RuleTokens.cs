@@ -1,0 +1,47 @@
+using DockerNetHarden.Iptables;
+
+namespace DockerNetHarden.Matching;
+
+/// <summary>Goes through the tokens of a rule, option by option.</summary>
+internal struct RuleTokens(IReadOnlyList<string> tokens)
+{
+    private int _next;
+
+    /// <summary>The option that was read last.</summary>
+    internal string Option { get; private set; } = "";
+
+    /// <summary>Whether an exclamation mark stood before it.</summary>
+    internal bool IsNegated { get; private set; }
+
+    internal bool ReadOption()
+    {
+        IsNegated = false;
+        if (_next >= tokens.Count)
+            return false;
+        if (tokens[_next] == "!" && _next + 1 < tokens.Count)
+        {
+            IsNegated = true;
+            _next++;
+        }
+        Option = tokens[_next++];
+        return true;
+    }
+
+    /// <summary>The option's next value; empty where there is none.</summary>
+    internal string Value() => _next < tokens.Count ? tokens[_next++] : "";
+
+    /// <summary>Passes over the values of an option that is not known.</summary>
+    internal void SkipValues()
+    {
+        if (RuleOptions.TakesText(Option))
+            _next++;
+        while (_next < tokens.Count && tokens[_next] != "!" && !RuleOptions.IsOption(tokens[_next]))
+            _next++;
+    }
+
+    /// <summary>Whether an option that begins so stands anywhere in the rule.</summary>
+    internal readonly bool Has(string start) => tokens.Any(token => token.StartsWith(start, StringComparison.Ordinal));
+
+    /// <summary>All that is left.</summary>
+    internal IReadOnlyList<string> Rest() => [.. tokens.Skip(_next)];
+}

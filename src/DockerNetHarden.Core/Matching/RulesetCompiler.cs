@@ -1,0 +1,64 @@
+using DockerNetHarden.Iptables;
+
+namespace DockerNetHarden.Matching;
+
+/// <summary>
+/// Makes chains that can be walked of a rule set of one implementation. Of iptables-nft a table that holds what iptables-save cannot show is left to
+/// <see cref="NativeRuleset"/>, and a rule that it shows wider than it is matches as nft has it.
+/// </summary>
+internal sealed class RulesetCompiler(Ruleset rules, string backend, bool isActive, RuleContext context, NativeRuleset? native)
+{
+    private readonly Dictionary<(string Table, string Chain), CompiledChain> _chains = [];
+
+    /// <summary>The chains at hooks that packets which come in pass.</summary>
+    internal List<BaseChain> Compile()
+    {
+        List<string> tables = [.. rules.Tables.Where(table => native?.Shows(table) != false)];
+        foreach (var table in tables)
+        {
+            foreach (var chain in rules.ChainsOf(table))
+                _chains[(table, chain.Name)] = new CompiledChain($"{table} {chain.Name}");
+            foreach (var chain in rules.ChainsOf(table))
+                _chains[(table, chain.Name)].Fill(rules[table, chain.Name].Select(Rule));
+        }
+        return [.. IptablesHooks.All.Where(hook => tables.Contains(hook.Table, StringComparer.Ordinal) && rules.HasChain(hook.Table, hook.Chain)).Select(hook => Base(hook.Table, hook.Chain, hook.Priority))];
+    }
+
+    private BaseChain Base(string table, string name, int priority)
+    {
+        var policy = rules.ChainsOf(table).First(chain => chain.Name == name).Policy;
+        return new BaseChain(
+            _chains[(table, name)], name.ToLowerInvariant(), priority, table == "nat", policy == "DROP" ? ActionKind.Drop : ActionKind.Accept,
+            new Place(backend, table, name, 0, null), isActive && table == "filter")
+        {
+            Why = native is null && rules.IncompatibleTables.Contains(table, StringComparer.Ordinal) ? $"the table {table} holds native rules that iptables-save cannot show" : null,
+        };
+    }
+
+    private CompiledRule Rule(RuleLine line)
+    {
+        var (match, target, isGoto, options) = MatchReader.Read(line.Tokens, context);
+        var action = ActionReader.Read(target, isGoto, options, context.Family, name => _chains.GetValueOrDefault((line.Table, name)));
+        var place = new Place(backend, line.Table, line.Chain, line.Position, line);
+        return new CompiledRule(place, native?.Narrower(line) ?? match.Build(), action);
+    }
+}
+
+/// <summary>The chains of iptables at hooks of the kernel.</summary>
+internal static class IptablesHooks
+{
+    // Source: linux/netfilter_ipv4.h, enum nf_ip_hook_priorities; the nat table has two, before routing and behind it.
+    internal static IReadOnlyList<(string Table, string Chain, int Priority)> All { get; } =
+    [
+        ("raw", "PREROUTING", -300), ("mangle", "PREROUTING", -150), ("nat", "PREROUTING", -100),
+        ("mangle", "INPUT", -150), ("filter", "INPUT", 0), ("security", "INPUT", 50), ("nat", "INPUT", 100),
+        ("mangle", "FORWARD", -150), ("filter", "FORWARD", 0), ("security", "FORWARD", 50),
+        ("mangle", "POSTROUTING", -150), ("nat", "POSTROUTING", 100),
+    ];
+
+    /// <summary>Whether a table is one of those that iptables has.</summary>
+    internal static bool IsHookTable(string table) => All.Any(hook => hook.Table == table);
+
+    /// <summary>Whether a chain of a table is one at a hook of the kernel.</summary>
+    internal static bool IsHook(string table, string chain) => All.Any(hook => hook.Table == table && hook.Chain == chain);
+}

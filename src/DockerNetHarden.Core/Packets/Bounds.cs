@@ -1,0 +1,32 @@
+namespace DockerNetHarden.Packets;
+
+/// <summary>
+/// Between which numbers the sources and protocols of a set lie: a rule that lies beyond is passed over without any set being made. Sources are never rewritten on
+/// the way that is walked here, so what holds of a question holds of all its packets to the end.
+/// </summary>
+internal readonly record struct Bounds(UInt128 FirstSource, UInt128 LastSource, UInt128 FirstProtocol, UInt128 LastProtocol)
+{
+    // Looking through a large set would cost more than it saves.
+    private const int MostLookedAt = 16;
+
+    internal static Bounds None { get; } = new(0, UInt128.MaxValue, 0, UInt128.MaxValue);
+
+    internal static Bounds Of(PacketSet? packets)
+    {
+        if (packets?.Root is not { Count: <= MostLookedAt } root)
+            return None;
+        var (firstSource, lastSource, first, last) = (UInt128.MaxValue, UInt128.Zero, UInt128.MaxValue, UInt128.Zero);
+        foreach (var sources in root.InOrder().Select(static span => span.Inner).Distinct(ReferenceEqualityComparer.Instance).Cast<SourceLayer>())
+        {
+            if (sources.Count > MostLookedAt)
+                return None;
+            (firstSource, lastSource) = (UInt128.Min(firstSource, sources.Low), UInt128.Max(lastSource, sources.High));
+            foreach (var span in sources.InOrder())
+                (first, last) = (UInt128.Min(first, span.Inner.Low), UInt128.Max(last, span.Inner.High));
+        }
+        return new Bounds(firstSource, lastSource, first, last);
+    }
+
+    internal bool Misses(in Bounds other) =>
+        LastSource < other.FirstSource || FirstSource > other.LastSource || LastProtocol < other.FirstProtocol || FirstProtocol > other.LastProtocol;
+}

@@ -1,0 +1,30 @@
+using DockerNetHarden.Addresses;
+
+namespace DockerNetHarden.Packets;
+
+/// <summary>Spans of addresses as prefixes.</summary>
+internal static class Prefixes
+{
+    /// <summary>As few prefixes as hold exactly these spans.</summary>
+    internal static IReadOnlyList<Cidr> Of(Family family, IEnumerable<(UInt128 First, UInt128 Last)> spans) =>
+        Cidr.Aggregate(spans.SelectMany(span => Of(family, span.First, span.Last)));
+
+    /// <summary>As few prefixes as hold exactly this span, in order.</summary>
+    internal static IEnumerable<Cidr> Of(Family family, UInt128 first, UInt128 last)
+    {
+        var width = Cidr.Width(family);
+        while (true)
+        {
+            // The widest prefix that begins here and does not go beyond the end.
+            var host = first == UInt128.Zero ? width : Math.Min(width, (int)UInt128.TrailingZeroCount(first));
+            while (host > 0 && HostMask(host) > last - first)
+                host--;
+            yield return Cidr.From(family, first, width - host);
+            if (last - first == HostMask(host))
+                yield break;
+            first += HostMask(host) + 1;
+        }
+    }
+
+    private static UInt128 HostMask(int bits) => bits == 128 ? UInt128.MaxValue : (UInt128.One << bits) - 1;
+}

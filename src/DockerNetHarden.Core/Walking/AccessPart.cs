@@ -1,0 +1,52 @@
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Iptables;
+using DockerNetHarden.Matching;
+using DockerNetHarden.Packets;
+
+namespace DockerNetHarden.Walking;
+
+/// <summary>One part of an answer: packets that meet the same end by the same rule. The parts of an answer are disjoint and together are the question.</summary>
+public sealed record AccessPart
+{
+    /// <summary>The packets, as they came in.</summary>
+    public required PacketSet Packets { get; init; }
+
+    /// <summary>What becomes of them.</summary>
+    public required Verdict Verdict { get; init; }
+
+    /// <summary>The rule that decides; null where a policy, or no rule at all, does.</summary>
+    public RuleLine? Rule { get; init; }
+
+    /// <summary>Which implementation or table family the deciding rule is in: <c>nft</c>, <c>legacy</c>, or a native nftables table such as <c>inet firewalld</c>.</summary>
+    public string? Backend { get; init; }
+
+    /// <summary>The table of the deciding rule or policy; null where none decides.</summary>
+    public string? Table { get; init; }
+
+    /// <summary>The chain of the deciding rule or policy; null where none decides.</summary>
+    public string? Chain { get; init; }
+
+    /// <summary>The rule's place in its chain, from 1; 0 for a policy.</summary>
+    public int Position { get; init; }
+
+    /// <summary>The chains that were walked, in order, each as <c>table chain</c>.</summary>
+    public IReadOnlyList<string> Chains { get; init; } = [];
+
+    /// <summary>Why, in one sentence.</summary>
+    public required string Reason { get; init; }
+
+    /// <summary>The way that the packets take.</summary>
+    public PacketPath Path { get; init; }
+
+    /// <summary>The link by which they came in.</summary>
+    public string? InInterface { get; init; }
+
+    /// <summary>The link by which they leave; null where they do not, or it is not known.</summary>
+    public string? OutInterface { get; init; }
+
+    /// <summary>The destination after DNAT or REDIRECT; null where it is unchanged.</summary>
+    public Cidr? NewDestination { get; init; }
+
+    /// <summary>The container behind a published port that docker-proxy would carry these packets to; null where there is none.</summary>
+    public string? Proxied { get; init; }
+}

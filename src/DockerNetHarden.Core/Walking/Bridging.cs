@@ -1,0 +1,57 @@
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Matching;
+using DockerNetHarden.Packets;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Walking;
+
+/// <summary>Which packets stay on the bridge by which they came in, and whether iptables sees those. Source: Linux Documentation/networking/ip-sysctl, "bridge-nf-call-iptables".</summary>
+internal sealed class Bridging(HostSnapshot host, Family family, AddressTypes types)
+{
+    private readonly Dictionary<string, PacketSet> _known = new(StringComparer.Ordinal);
+
+    /// <summary>Whether bridged packets pass iptables; null where it was not read.</summary>
+    internal bool? IsSeen
+    {
+        get
+        {
+            var name = family == Family.IPv4 ? "net.bridge.bridge-nf-call-iptables" : "net.bridge.bridge-nf-call-ip6tables";
+            return host.Sysctls.TryGetValue(name, out var value) ? value != "0"
+                // br_netfilter is not loaded, if sysctls were read at all.
+                : host.Sysctls.Count > 0 && !host.Unread.Keys.Any(static part => part.Contains("sysctl", StringComparison.OrdinalIgnoreCase)) ? false
+                : null;
+        }
+    }
+
+    /// <summary>
+    /// Whether a TCP reset does not arrive that answers redirected packets which came in by this link: br_netfilter has it sent by the port of the bridge, past the translation back, and
+    /// whoever asked does not know the address that it comes from (nf_send_reset in net/ipv4/netfilter/nf_reject_ipv4.c). An ICMP error goes the way of all packets.
+    /// </summary>
+    internal bool LosesResets(string inLink) => IsSeen != false && IsBridge(inLink);
+
+    private bool IsBridge(string link) => host.Networks.Any(network => network.Bridge == link) || host.LinkDetails.Any(each => each.Name == link && each.Kind == "bridge");
+
+    /// <summary>The packets that a container on this link sends straight to a neighbour.</summary>
+    internal PacketSet Stay(string inLink)
+    {
+        if (!_known.TryGetValue(inLink, out var packets))
+            _known.Add(inLink, packets = Make(inLink));
+        return packets;
+    }
+
+    private PacketSet Make(string inLink)
+    {
+        var subnets = host.Networks.Where(network => network.Bridge == inLink).SelectMany(static network => network.Subnets).Where(subnet => subnet.Family == family).ToList();
+        if (!IsBridge(inLink))
+            return PacketSet.None(family);
+        if (subnets.Count == 0)
+            subnets.AddRange(host.Routes.Where(route => route.Family == family && route is { Type: "unicast", Destination.Length: > 0, Table: "main", Links: [var link] } && link == inLink).Select(static route => route.Destination));
+        if (family == Family.IPv6)
+            subnets.Add(Cidr.Parse("fe80::/10"));
+        return To([.. subnets.Select(static subnet => (subnet.Bits, subnet.Last))])
+            .Subtract(To(types.Local)).Subtract(To(types.Broadcast)).Subtract(To(types.Multicast))
+            .Subtract(To([.. host.Addresses.Where(address => address.Address.Family == family).Select(static address => (address.Address.Bits, address.Address.Last))]));
+    }
+
+    private PacketSet To(IReadOnlyList<(UInt128 First, UInt128 Last)> spans) => PacketSet.From(family, Layers.AnyProtocol, null, spans);
+}

@@ -1,0 +1,124 @@
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Matching;
+using DockerNetHarden.Packets;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Walking;
+
+/// <summary>Everything that decides about one family's packets on a host, prepared once for all questions.</summary>
+internal sealed class FamilyWalk
+{
+    private static readonly Version s_linkBehindRouting = new(5, 7);
+
+    private readonly List<BaseChain> _hooks = [];
+    private readonly RuleContext _context;
+
+    internal FamilyWalk(HostSnapshot host, Family family)
+    {
+        (Host, Family) = (host, family);
+        _context = new RuleContext(host, family);
+        Router = new Router(host, family);
+        Bridging = new Bridging(host, family, _context.AddressTypes);
+        Sources = new Sources(host, family, _context.AddressTypes);
+        Published = PublishedPorts.Of(host, family);
+        Mechanisms = new Mechanisms(host, family, AddRules());
+    }
+
+    internal HostSnapshot Host { get; }
+
+    internal Family Family { get; }
+
+    internal Router Router { get; }
+
+    internal Bridging Bridging { get; }
+
+    internal Sources Sources { get; }
+
+    internal Mechanisms Mechanisms { get; }
+
+    /// <summary>For each container the packets to the host that docker-proxy carries to it.</summary>
+    internal IReadOnlyList<(string Container, PacketSet Packets)> Published { get; }
+
+    /// <summary>What a rule's own matches name, whichever way it is reached.</summary>
+    internal (CompiledMatch Match, string? Target) Compile(IReadOnlyList<string> tokens)
+    {
+        var (match, target, _, _) = MatchReader.Read(tokens, _context);
+        return (match.Build(), target);
+    }
+
+    /// <summary>The hooks from which a chain is reached, in lower case.</summary>
+    internal IReadOnlySet<string> HooksOf(string table, string chain)
+    {
+        var name = $"{table} {chain}";
+        return _hooks.Where(hook => Reaches(hook.Chain, name, [])).Select(static hook => hook.Hook).ToHashSet(StringComparer.Ordinal);
+    }
+
+    /// <summary>The chains at a hook, in the kernel's order.</summary>
+    internal IEnumerable<BaseChain> HooksAt(string hook) => _hooks.Where(chain => chain.Hook == hook);
+
+    internal Cidr? AddressOf(string link) => Host.Addresses
+        .Where(address => address.Link == link && address.Address.Family == Family)
+        .Select(static address => (Cidr?)address.Address).FirstOrDefault();
+
+    /// <summary>Whether packets that come in by a link are forwarded; null where it was not read.</summary>
+    internal bool? IsForwarding(string inLink)
+    {
+        var value = Family == Family.IPv4
+            ? Host.Sysctls.GetValueOrDefault($"net.ipv4.conf.{inLink}.forwarding") ?? Host.Sysctls.GetValueOrDefault("net.ipv4.ip_forward")
+            : Host.Sysctls.GetValueOrDefault("net.ipv6.conf.all.forwarding");
+        // Since Linux 6.17 a link may forward IPv6 though the host does not.
+        var isForced = Family == Family.IPv6 && Host.Sysctls.GetValueOrDefault($"net.ipv6.conf.{inLink}.force_forwarding") is not null and not "0";
+        return isForced ? true : value is null ? null : value != "0";
+    }
+
+    /// <summary>Whether the kernel drops all that comes in by a link before any rule is asked (ip6_rcv_core in net/ipv6/ip6_input.c).</summary>
+    internal bool IsOff(string inLink) => Family == Family.IPv6 && Host.Sysctls.GetValueOrDefault($"net.ipv6.conf.{inLink}.disable_ipv6") is not null and not "0";
+
+    /// <summary>Why rules may exist that are not walked, and drop; null where all were read.</summary>
+    internal string? Unseen =>
+        Host is { Iptables.Backend: IptablesBackend.Nft, Nft: null } ? "nf_tables was not read: it may hold rules that iptables-save does not show"
+        : Host.Iptables.Backend == IptablesBackend.Legacy && !Host.Rules.ContainsKey(Family) ? $"the rules of {Family} were not read"
+        : Host.Unread.ContainsKey("OtherRules") ? "the rules of the implementation of iptables that Docker does not use were not read"
+        : null;
+
+    private NativeRuleset? AddRules()
+    {
+        var isNft = Host.Iptables.Backend == IptablesBackend.Nft;
+        var (active, other) = (Host.Rules.GetValueOrDefault(Family), Host.OtherRules.GetValueOrDefault(Family));
+        var native = Host.Nft is { } nft ? new NativeRuleset(nft, isNft ? active : other, _context) : null;
+        var hooks = new List<BaseChain>();
+        if (active is not null)
+            hooks.AddRange(new RulesetCompiler(active, isNft ? "nft" : "legacy", isActive: true, _context, isNft ? native : null).Compile());
+        if (other is not null)
+            hooks.AddRange(new RulesetCompiler(other, isNft ? "legacy" : "nft", isActive: false, _context, isNft ? null : native).Compile());
+        if (native is not null)
+            hooks.AddRange(native.Chains());
+        // In which order chains of the same priority come is not known; it matters to nat only, which sees to it.
+        var forgets = !KeepsLink(Host);
+        _hooks.AddRange(hooks.OrderBy(static hook => hook.Priority).Select(hook => forgets && hook.Hook == "postrouting" ? hook with { ForgetsLink = true } : hook));
+        return native;
+    }
+
+    // Linux 5.7 and later, where the version is known: 6.1.0-18-amd64.
+    private static bool KeepsLink(HostSnapshot host) =>
+        host.Sysctls.GetValueOrDefault("kernel.osrelease")?.Split('.', '-') is [var major, var minor, ..]
+        && Version.TryParse($"{major}.{minor}", out var version) && version >= s_linkBehindRouting;
+
+    private static bool Reaches(CompiledChain chain, string name, HashSet<CompiledChain> seen)
+    {
+        var waiting = new Stack<CompiledChain>([chain]);
+        while (waiting.TryPop(out var next))
+        {
+            if (next.Name == name)
+                return true;
+            if (!seen.Add(next))
+                continue;
+            foreach (var rule in next.Rules)
+            {
+                if (rule.Action.Target is { } target)
+                    waiting.Push(target);
+            }
+        }
+        return false;
+    }
+}

@@ -1,0 +1,70 @@
+using System.Globalization;
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Matching;
+using DockerNetHarden.Packets;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Walking;
+
+/// <summary>What decides about packets beside the rules: programs on links, VRFs, chains below IP, virtual servers.</summary>
+internal sealed class Mechanisms(HostSnapshot host, Family family, NativeRuleset? native)
+{
+    private readonly PacketSet _virtualServers = VirtualServers(host, family);
+
+    /// <summary>Why nothing can be said of packets that come in by a link; null where nothing stands in the way.</summary>
+    internal string? Entering(string link)
+    {
+        if (host.Unread.ContainsKey("LinkDetails") || host.Unread.ContainsKey("TcFilters"))
+            return $"whether a program or a tc filter on {link} decides about the packets was not read";
+        var details = host.LinkDetails.FirstOrDefault(each => each.Name == link);
+        if (details?.Master is { } master && host.LinkDetails.Any(each => each.Name == master && each.Kind == "vrf"))
+            return $"{link} belongs to the VRF {master}, whose routing is not modelled";
+        // A program at a port of a bridge sees the packets before the bridge does.
+        foreach (var each in host.LinkDetails.Where(each => each.Name == link || each.Master == link))
+        {
+            if (each.HasXdp || each.HasTcFilter)
+                return $"{(each.HasXdp ? "an XDP program" : "a tc filter")} on {each.Name} may drop or redirect the packets";
+        }
+        return native?.BelowIp(link);
+    }
+
+    /// <summary>Why packets that are sent out by a link may not arrive; null where nothing stands in the way.</summary>
+    internal string? Leaving(string? link) => link is null ? null
+        : host.LinkDetails.Any(each => each.Name == link && each.HasTcFilter) ? $"a tc filter on {link} may drop or redirect the packets"
+        : native?.BelowIp(link);
+
+    /// <summary>The packets to the host that a virtual server would take on to somewhere else.</summary>
+    internal PacketSet ToVirtualServers => _virtualServers;
+
+    // "TCP  0A000001:0050 rr", "TCP  [fd00:...:0001]:0050 rr", "FWM  00000001 rr" (by mark: any destination).
+    private static PacketSet VirtualServers(HostSnapshot host, Family family)
+    {
+        var all = PacketSet.None(family);
+        foreach (var line in host.IpvsServices)
+        {
+            var words = line.Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
+            if (words is not [("TCP" or "UDP" or "SCTP") and var protocol, var service, ..])
+            {
+                if (words is ["FWM", ..])
+                    return PacketSet.All(family);
+                continue;
+            }
+            var colon = service.LastIndexOf(':');
+            if (colon < 0 || !ushort.TryParse(service.AsSpan(colon + 1), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var port) || Address(service[..colon]) is not { } address)
+                return PacketSet.All(family);
+            if (address.Family == family)
+            {
+                var layer = Transport.Protocol(Protocols.NumberOf(protocol)!.Value).Intersect(Transport.ToPorts([(port, port)]))!;
+                all = all.Union(PacketSet.From(family, layer, null, [(address.Bits, address.Last)]));
+            }
+        }
+        return all;
+    }
+
+    private static Cidr? Address(string text) =>
+        text.StartsWith('[') ? Cidr.TryParse(Shortened(text.Trim('[', ']')), out var six) ? six : null
+        : uint.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var four) ? Cidr.From(Family.IPv4, four, 32)
+        : null;
+
+    private static string Shortened(string text) => string.Join(':', text.Split(':').Select(static group => group.TrimStart('0') is { Length: > 0 } digits ? digits : group.Length > 0 ? "0" : ""));
+}
