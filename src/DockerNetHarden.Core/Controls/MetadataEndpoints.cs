@@ -21,8 +21,7 @@ public enum EndpointPath
 /// <param name="Ports">The ports to block; empty for the whole address.</param>
 /// <param name="Keep">Ports of other services on the same address that stay open (DNS, NTP).</param>
 /// <param name="Path">Where its packets can be decided.</param>
-/// <param name="What">What is served there.</param>
-public sealed record MetadataEndpoint(Cidr Address, IReadOnlyList<PortSpec> Ports, IReadOnlyList<PortSpec> Keep, EndpointPath Path, string What);
+public sealed record MetadataEndpoint(Cidr Address, IReadOnlyList<PortSpec> Ports, IReadOnlyList<PortSpec> Keep, EndpointPath Path);
 
 /// <summary>A cloud and its endpoints.</summary>
 /// <param name="Id">The short name, lower case: <c>aws</c>.</param>
@@ -30,7 +29,7 @@ public sealed record MetadataEndpoint(Cidr Address, IReadOnlyList<PortSpec> Port
 /// <param name="Endpoints">Its endpoints.</param>
 public sealed record MetadataProvider(string Id, string Name, IReadOnlyList<MetadataEndpoint> Endpoints);
 
-/// <summary>The endpoints that are known, from metadata-endpoints.json in this assembly; each names its source there.</summary>
+/// <summary>The endpoints that are known, from metadata-endpoints.json in this assembly; where each says what is served there and names its source.</summary>
 public static class MetadataEndpoints
 {
     private static readonly Lazy<IReadOnlyList<MetadataProvider>> Data = new(Load);
@@ -68,8 +67,7 @@ public static class MetadataEndpoints
         Cidr.Parse(json.GetProperty("address").GetString()!),
         Ports(json, "ports"),
         Ports(json, "keep"),
-        Enum.Parse<EndpointPath>(json.GetProperty("seen").GetString()!, ignoreCase: true),
-        json.GetProperty("what").GetString()!);
+        Enum.Parse<EndpointPath>(json.GetProperty("seen").GetString()!, ignoreCase: true));
 
     private static IReadOnlyList<PortSpec> Ports(JsonElement json, string name) =>
         json.TryGetProperty(name, out var value) ? PortSpec.ParseAll([value.GetString()!], name) : [];

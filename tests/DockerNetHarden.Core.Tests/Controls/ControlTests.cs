@@ -1,3 +1,4 @@
+using System.Text.Json;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Rules;
@@ -31,14 +32,18 @@ public sealed class ControlTests
     public void Every_filter_block_matches_what_was_opened_and_what_belongs_to_nothing()
     {
         Control[] controls = [new MetadataAccess(), new HostAccess(), new InternalAccess(), new MetadataAccess { Action = RuleAction.Drop }];
-        foreach (var rule in controls.SelectMany(control => control.Rules()).Where(rule => rule is { Table: "filter", Action: RuleAction.Reject or RuleAction.Drop }))
+        var blocks = controls.Select(control => control.Rules().Where(rule => rule is { Table: "filter", Action: RuleAction.Reject or RuleAction.Drop }).ToList()).ToList();
+        Assert.All(blocks, Assert.NotEmpty);
+        foreach (var rule in blocks.SelectMany(rules => rules))
             Assert.True(rule.ConnectionDirection is "ORIGINAL" || rule.ConnectionState is "INVALID,UNTRACKED", rule.ToString());
     }
 
     [Fact]
     public void No_host_rule_blocks_without_a_containers_interface()
     {
-        foreach (var rule in new HostAccess { AllowPublishedPorts = true }.Rules().Where(rule => rule.Action != RuleAction.Return))
+        var blocks = new HostAccess { AllowPublishedPorts = true }.Rules().Where(rule => rule.Action != RuleAction.Return).ToList();
+        Assert.Equal([Family.IPv4, Family.IPv6], blocks.Select(rule => rule.Family).Distinct().Order());
+        foreach (var rule in blocks)
             Assert.True(rule.InInterface is "docker:bridges" || rule is { InInterface: "docker:new-bridges", Source: not null }, rule.ToString());
         Assert.Contains(new HostAccess().Rules(), rule => rule is { Family: Family.IPv6, IcmpType: "135", Action: RuleAction.Return });
     }
@@ -71,7 +76,15 @@ public sealed class ControlTests
     public void The_data_names_a_source_for_each_endpoint_and_every_address_is_strict()
     {
         Assert.Equal(MetadataEndpoints.Providers.Count, MetadataEndpoints.Providers.Select(provider => provider.Id).Distinct().Count());
-        Assert.All(MetadataEndpoints.Providers.SelectMany(provider => provider.Endpoints), endpoint => Assert.NotEmpty(endpoint.What));
+        // The file is the record of where each address comes from; the code reads only what rules need.
+        using var data = JsonDocument.Parse(typeof(MetadataEndpoints).Assembly.GetManifestResourceStream("metadata-endpoints.json")!);
+        var endpoints = data.RootElement.GetProperty("providers").EnumerateArray().SelectMany(provider => provider.GetProperty("endpoints").EnumerateArray()).ToList();
+        Assert.Equal(MetadataEndpoints.Providers.Sum(provider => provider.Endpoints.Count), endpoints.Count);
+        Assert.All(endpoints, endpoint =>
+        {
+            Assert.NotEmpty(endpoint.GetProperty("what").GetString()!);
+            Assert.NotEmpty(endpoint.GetProperty("source").GetString()!);
+        });
         Assert.Contains("'Nope'", Assert.Throws<RefusedValueException>(() => MetadataEndpoints.Find("Nope")).Message, StringComparison.Ordinal);
     }
 
@@ -84,8 +97,15 @@ public sealed class ControlTests
             Assert.NotEmpty(logs);
             Assert.All(logs, rule => Assert.Equal($"DNH {rule.Control} ", rule.LogPrefix));
             Assert.All(logs, rule => Assert.Equal("10/min", rule.Limit));
+            // A log of other packets than the block's would tell of what nobody blocked. One line serves the block's parts for TCP and for other protocols.
+            Assert.Equal(
+                control.Rules().Where(rule => rule is { Table: "filter", Action: RuleAction.Reject or RuleAction.Drop }).Select(Matches).ToHashSet(StringComparer.Ordinal),
+                logs.Select(Matches).ToHashSet(StringComparer.Ordinal));
         }
     }
+
+    private static string Matches(FirewallRule rule) =>
+        string.Join(' ', rule.Family, rule.Table, rule.Chain, rule.InInterface, rule.Source, rule.Destination, rule.DestinationPort, rule.HashLimit);
 
     [Fact]
     public void Profiles_mean_what_they_say()
