@@ -36,7 +36,7 @@ internal sealed class AuditedNetwork
         Audit = audit;
         Network = network;
         Bridge = network.Bridge!;
-        Target = new ControlTarget(network.Name, Bridge, network.Subnets);
+        Reference = new NetworkReference(network.Name, Bridge, network.Subnets);
         Families = [.. network.Families.Where(family => family == Family.IPv4 || audit.Host.HasIPv6)];
     }
 
@@ -48,7 +48,7 @@ internal sealed class AuditedNetwork
 
     public string Bridge { get; }
 
-    public ControlTarget Target { get; }
+    public NetworkReference Reference { get; }
 
     /// <summary>The families in which its containers have addresses: in no other are their packets forwarded, or asked about.</summary>
     public IReadOnlyList<Family> Families { get; }

@@ -19,23 +19,23 @@ internal static class Remedies
         var open = answer.Open.ToList();
         return Fit(network.Audit,
         [
-            .. open.Exists(part => part is { Packets.Family: Family.IPv4, Path: not PacketPath.Local }) ? new MetadataAccess { Target = network.Target }.Rules() : [],
+            .. open.Exists(part => part is { Packets.Family: Family.IPv4, Path: not PacketPath.Local }) ? new MetadataAccess { Network = network.Reference }.Rules() : [],
             .. network.HasIPv6 ? MetadataIPv6(network) : [],
-            .. open.Exists(part => part.Path == PacketPath.Local) ? new HostAccess { Target = network.Target }.Rules() : [],
+            .. open.Exists(part => part.Path == PacketPath.Local) ? new HostAccess { Network = network.Reference }.Rules() : [],
             .. Redirected(network, open),
         ]);
     }
 
     /// <summary>Closes the host.</summary>
-    public static IReadOnlyList<FirewallRule> Host(AuditedNetwork network) => Fit(network.Audit, new HostAccess { Target = network.Target }.Rules());
+    public static IReadOnlyList<FirewallRule> Host(AuditedNetwork network) => Fit(network.Audit, new HostAccess { Network = network.Reference }.Rules());
 
     /// <summary>Closes internal ranges.</summary>
     public static IReadOnlyList<FirewallRule> Internal(AuditedNetwork network) => Fit(network.Audit, [.. network.Families.SelectMany(family =>
-        family == Family.IPv4 ? new InternalAccess { Target = network.Target }.Rules() : InternalIPv6(network))]);
+        family == Family.IPv4 ? new InternalAccess { Network = network.Reference }.Rules() : InternalIPv6(network))]);
 
     /// <summary>Limits mail.</summary>
     public static IReadOnlyList<FirewallRule> Mail(AuditedNetwork network) => Fit(network.Audit, [.. network.Families.SelectMany(family =>
-        family == Family.IPv4 && network.Audit.HasDockerUser ? new SmtpRate { Target = network.Target }.Rules() : MailElsewhere(network, family))]);
+        family == Family.IPv4 && network.Audit.HasDockerUser ? new SmtpRate { Network = network.Reference }.Rules() : MailElsewhere(network, family))]);
 
     /// <summary>Rules as they can stand on the host: without DOCKER-USER what has another half elsewhere, and with what stands under the same marks.</summary>
     public static IReadOnlyList<FirewallRule> Fit(AuditedHost audit, IReadOnlyList<FirewallRule> rules)

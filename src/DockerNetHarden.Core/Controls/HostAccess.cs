@@ -34,7 +34,7 @@ public sealed record HostAccess : Control
     public override IReadOnlyList<FirewallRule> Rules()
     {
         CheckAction();
-        var list = new RuleList(nameof(HostAccess), null, Target?.Network);
+        var list = new RuleList(nameof(HostAccess), null, Network?.Name);
         foreach (var family in new[] { Family.IPv4, Family.IPv6 })
         {
             var host = HostAddresses.Where(address => address.Family == family).ToList();
@@ -53,7 +53,7 @@ public sealed record HostAccess : Control
 
     private void Exceptions(RuleList list, Family family)
     {
-        var scope = new RuleSpec { Family = family, Chain = "INPUT", InInterface = Target?.Interface };
+        var scope = new RuleSpec { Family = family, Chain = "INPUT", InInterface = Network?.Interface };
         // Without neighbour discovery there is no IPv6 at all, without packet-too-big it stalls (RFC 4861, RFC 8201).
         if (family == Family.IPv6)
         {
@@ -75,8 +75,8 @@ public sealed record HostAccess : Control
     private IEnumerable<RuleSpec> Places(Family family)
     {
         var place = new RuleSpec { Family = family, Chain = "INPUT" };
-        if (Target is not null)
-            return [place with { InInterface = Target.Interface }];
+        if (Network is not null)
+            return [place with { InInterface = Network.Interface }];
         var later = place with { InInterface = "docker:new-bridges" };
         return family == Family.IPv4
             ? [place with { InInterface = "docker:bridges" }, later with { Source = "docker:pools" }]

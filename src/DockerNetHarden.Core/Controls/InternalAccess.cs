@@ -35,12 +35,12 @@ public sealed record InternalAccess : Control
     public override IReadOnlyList<FirewallRule> Rules()
     {
         CheckAction();
-        var list = new RuleList(nameof(InternalAccess), Subject, Target?.Network);
-        var forward = new RuleSpec { InInterface = Target?.Interface };
+        var list = new RuleList(nameof(InternalAccess), Subject, Network?.Name);
+        var forward = new RuleSpec { InInterface = Network?.Interface };
         var backstops = BackstopSources.Select(source => new RuleSpec { Table = "mangle", Chain = "POSTROUTING", Source = source }).ToList();
         foreach (var scope in backstops.Prepend(forward))
             Exceptions(list, scope);
-        foreach (var network in ExceptNetworks.Select(network => new ControlTarget(network)))
+        foreach (var network in ExceptNetworks.Select(network => new NetworkReference(network)))
         {
             list.Except(new RuleSpec { InInterface = network.Interface });
             list.Except(new RuleSpec { Table = "mangle", Chain = "POSTROUTING", Source = network.Sources(Family.IPv4)[0] });
@@ -54,11 +54,11 @@ public sealed record InternalAccess : Control
     {
         if (range.Family == Family.IPv6)
             throw new RefusedValueException("Range", range.ToString(), "internal ranges are IPv4 ranges; leave the IPv6 range out.");
-        foreach (var place in Target is null ? ["docker:bridges", "docker:new-bridges"] : new[] { Target.Interface })
+        foreach (var place in Network is null ? ["docker:bridges", "docker:new-bridges"] : new[] { Network.Interface })
             list.Block(Match(range, place) with { InInterface = place }, Action, Log);
         // Networks made later have no backstop: in POSTROUTING only a source could tell them, and the pools' addresses can be real clients' too.
-        foreach (var source in Target?.Sources(Family.IPv4) ?? ["docker:bridges"])
-            list.Backstop(Match(range, Target?.Interface ?? "docker:bridges") with { Source = source, ConnectionDirection = "ORIGINAL" });
+        foreach (var source in Network?.Sources(Family.IPv4) ?? ["docker:bridges"])
+            list.Backstop(Match(range, Network?.Interface ?? "docker:bridges") with { Source = source, ConnectionDirection = "ORIGINAL" });
     }
 
     private static RuleSpec Match(Cidr range, string place) => new() { Destination = range.ToString(), OutInterface = "!" + place };

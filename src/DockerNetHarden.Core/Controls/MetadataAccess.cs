@@ -34,14 +34,14 @@ public sealed record MetadataAccess : Control
     {
         CheckAction();
         var provider = Provider is null ? null : MetadataEndpoints.Find(Provider);
-        var list = new RuleList(nameof(MetadataAccess), provider?.Id, Target?.Network);
+        var list = new RuleList(nameof(MetadataAccess), provider?.Id, Network?.Name);
         var endpoints = MetadataEndpoints.Merge(provider is null ? MetadataEndpoints.Providers : [provider])
             .Where(endpoint => endpoint is { Path: EndpointPath.Forward, Address.Family: Family.IPv4 })
             .Where(endpoint => !AllowAddresses.Any(allowed => allowed.Contains(endpoint.Address)));
         foreach (var endpoint in endpoints)
         {
             if (Permit)
-                Pass(list, Target ?? throw new RefusedValueException("Network", null, "metadata is permitted to a network; name it."), endpoint.Address.ToString());
+                Pass(list, Network ?? throw new RefusedValueException("Network", null, "metadata is permitted to a network; name it."), endpoint.Address.ToString());
             else
                 Block(list, endpoint);
         }
@@ -52,19 +52,19 @@ public sealed record MetadataAccess : Control
     {
         var address = endpoint.Address.ToString();
         foreach (var network in ExceptNetworks)
-            Pass(list, new ControlTarget(network), address);
+            Pass(list, new NetworkReference(network), address);
         var kept = (Dns == false ? endpoint.Keep.Where(port => port.Ports is not "53") : endpoint.Keep)
             .Concat(Dns == true ? DnsPorts : []).Concat(AllowPorts);
         foreach (var (protocol, ports) in PortSpec.Joined(kept))
         {
             var match = new RuleSpec { Destination = address, Protocol = protocol, DestinationPort = ports };
-            list.Except(match with { InInterface = Target?.Interface });
+            list.Except(match with { InInterface = Network?.Interface });
             foreach (var source in BackstopSources)
                 list.Except(match with { Table = "mangle", Chain = "POSTROUTING", Source = source });
         }
         foreach (var match in Matches(endpoint, address))
         {
-            list.Block(match with { InInterface = Target?.Interface }, Action, Log);
+            list.Block(match with { InInterface = Network?.Interface }, Action, Log);
             foreach (var source in BackstopSources)
                 list.Backstop(match with { Source = source });
         }
@@ -75,7 +75,7 @@ public sealed record MetadataAccess : Control
             ? [new RuleSpec { Destination = address }]
             : PortSpec.Joined(endpoint.Ports).Select(ports => new RuleSpec { Destination = address, Protocol = ports.Protocol, DestinationPort = ports.Ports });
 
-    private static void Pass(RuleList list, ControlTarget network, string address)
+    private static void Pass(RuleList list, NetworkReference network, string address)
     {
         list.Except(new RuleSpec { Destination = address, InInterface = network.Interface });
         foreach (var source in network.Sources(Family.IPv4))

@@ -23,20 +23,20 @@ public enum NetworkProfile
 public static class NetworkProfiles
 {
     /// <summary>The controls of a profile, bound to a network.</summary>
-    public static IReadOnlyList<Control> Controls(NetworkProfile profile, ControlTarget network) => profile switch
+    public static IReadOnlyList<Control> Controls(NetworkProfile profile, NetworkReference network) => profile switch
     {
-        NetworkProfile.Default => [new MetadataAccess { Target = network }, new HostAccess { Target = network }],
+        NetworkProfile.Default => [new MetadataAccess { Network = network }, new HostAccess { Network = network }],
         NetworkProfile.MetadataAccess =>
-            [new MetadataAccess { Target = network, Permit = true }, new HostAccess { Target = network }, MetadataBehindInternal(network)],
+            [new MetadataAccess { Network = network, Permit = true }, new HostAccess { Network = network }, MetadataBehindInternal(network)],
         NetworkProfile.ExternalOnly or NetworkProfile.Isolated =>
-            [new MetadataAccess { Target = network }, new HostAccess { Target = network }, new InternalAccess { Target = network }],
+            [new MetadataAccess { Network = network }, new HostAccess { Network = network }, new InternalAccess { Network = network }],
         _ => throw new RefusedValueException("Profile", profile.ToString(), $"the profiles are {string.Join(", ", Enum.GetNames<NetworkProfile>())}."),
     };
 
     // Controls combine by AND: where internal ranges are closed for the whole host, link-local and shared addresses are closed with them, metadata too.
-    private static InternalAccess MetadataBehindInternal(ControlTarget network) => new()
+    private static InternalAccess MetadataBehindInternal(NetworkReference network) => new()
     {
-        Target = network,
+        Network = network,
         Subject = "metadata",
         Ranges = [],
         Dns = false,
@@ -47,6 +47,6 @@ public static class NetworkProfiles
     };
 
     /// <summary>The rules of a profile, bound to a network.</summary>
-    public static IReadOnlyList<FirewallRule> Rules(NetworkProfile profile, ControlTarget network) =>
+    public static IReadOnlyList<FirewallRule> Rules(NetworkProfile profile, NetworkReference network) =>
         [.. Controls(profile, network).SelectMany(control => control.Rules())];
 }

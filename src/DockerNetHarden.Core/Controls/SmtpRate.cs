@@ -38,10 +38,10 @@ public sealed record SmtpRate : Control
         var ports = PortList.Parse(Ports, "Port").ToString();
         if (PerMinute < 1)
             throw new RefusedValueException("PerMinute", PerMinute.ToString(CultureInfo.InvariantCulture), "at least one connection a minute; to let none out, block the ports with New-FirewallRule.");
-        var list = new RuleList(nameof(SmtpRate), ports.Replace(':', '-'), Target?.Network);
+        var list = new RuleList(nameof(SmtpRate), ports.Replace(':', '-'), Network?.Name);
         foreach (var network in ExceptNetworks)
             list.Except(new RuleSpec { InInterface = "network:" + network });
-        foreach (var place in Target is null ? ["docker:bridges", "docker:new-bridges"] : new[] { Target.Interface })
+        foreach (var place in Network is null ? ["docker:bridges", "docker:new-bridges"] : new[] { Network.Interface })
             list.Except(new RuleSpec { InInterface = place, OutInterface = place });
 
         var mail = new RuleSpec { Protocol = "tcp", TcpFlags = "SYN", DestinationPort = ports, ConnectionState = "!DNAT" };
@@ -49,7 +49,7 @@ public sealed record SmtpRate : Control
         if (PerContainer)
             EachContainer(list, mail, rate);
         else
-            AllTogether(list, mail with { InInterface = Target?.Interface }, rate);
+            AllTogether(list, mail with { InInterface = Network?.Interface }, rate);
         return list.Rules;
     }
 
@@ -65,9 +65,9 @@ public sealed record SmtpRate : Control
     // from elsewhere goes uncounted, but no answer ever reaches it, so it opens no connection.
     private void EachContainer(RuleList list, RuleSpec mail, string rate)
     {
-        IEnumerable<(string Place, string Source)> places = Target is null
+        IEnumerable<(string Place, string Source)> places = Network is null
             ? [("docker:bridges", "docker:bridges"), ("docker:new-bridges", "docker:pools")]
-            : Target.Sources(Family.IPv4).Select(source => (Target.Interface, source));
+            : Network.Sources(Family.IPv4).Select(source => (Network.Interface, source));
         foreach (var (place, source) in places)
         {
             var own = mail with { InInterface = place, Source = source };

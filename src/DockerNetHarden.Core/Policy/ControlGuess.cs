@@ -33,7 +33,7 @@ internal sealed class ControlGuess
 
     private List<FirewallRule> Rules { get; }
 
-    private ControlTarget? Target => _mark.Network is null ? null : new ControlTarget(_mark.Network);
+    private NetworkReference? Network => _mark.Network is null ? null : new NetworkReference(_mark.Network);
 
     /// <summary>The guesses.</summary>
     public static IEnumerable<Control> Of(RuleMark mark, IReadOnlyList<FirewallRule> rules, HostSnapshot host)
@@ -52,11 +52,11 @@ internal sealed class ControlGuess
     private IEnumerable<Control> Metadata()
     {
         if (_action is null)
-            return [new MetadataAccess { Provider = _mark.Subject, Target = Target, Permit = true }];
+            return [new MetadataAccess { Provider = _mark.Subject, Network = Network, Permit = true }];
         return
             from dns in DnsGuesses
             from ports in PortGuesses(dns)
-            select new MetadataAccess { Provider = _mark.Subject, Target = Target, Action = _action.Value, Log = _log, Dns = dns, AllowPorts = ports, ExceptNetworks = Networks };
+            select new MetadataAccess { Provider = _mark.Subject, Network = Network, Action = _action.Value, Log = _log, Dns = dns, AllowPorts = ports, ExceptNetworks = Networks };
     }
 
     private IEnumerable<Control> Host() =>
@@ -64,7 +64,7 @@ internal sealed class ControlGuess
         from published in Flags
         from ports in PortGuesses(dns)
         from addresses in AddressGuesses()
-        select new HostAccess { Target = Target, Action = _action ?? RuleAction.Reject, Log = _log, Dns = dns, AllowPublishedPorts = published, AllowPorts = ports, AllowAddresses = addresses, ExceptNetworks = Networks };
+        select new HostAccess { Network = Network, Action = _action ?? RuleAction.Reject, Log = _log, Dns = dns, AllowPublishedPorts = published, AllowPorts = ports, AllowAddresses = addresses, ExceptNetworks = Networks };
 
     private IEnumerable<Control> Internal()
     {
@@ -77,7 +77,7 @@ internal sealed class ControlGuess
             from dns in DnsGuesses
             from ports in PortGuesses(dns)
             from addresses in AddressGuesses()
-            select new InternalAccess { Target = Target, Action = _action ?? RuleAction.Reject, Log = _log, Dns = dns, Ranges = named, AllowPorts = ports, AllowAddresses = addresses, ExceptNetworks = Networks };
+            select new InternalAccess { Network = Network, Action = _action ?? RuleAction.Reject, Log = _log, Dns = dns, Ranges = named, AllowPorts = ports, AllowAddresses = addresses, ExceptNetworks = Networks };
     }
 
     private IEnumerable<Control> Smtp()
@@ -90,7 +90,7 @@ internal sealed class ControlGuess
         [
             new SmtpRate
             {
-                Target = Target, Ports = _mark.Subject.Replace('-', ':'), PerMinute = (int)Math.Round(rate.PerSecond * 60), Burst = limit.LimitBurst ?? limit.HashLimitBurst ?? 5,
+                Network = Network, Ports = _mark.Subject.Replace('-', ':'), PerMinute = (int)Math.Round(rate.PerSecond * 60), Burst = limit.LimitBurst ?? limit.HashLimitBurst ?? 5,
                 PerContainer = limit.HashLimit is not null, Action = _action ?? RuleAction.Drop, Log = _log, ExceptNetworks = Networks,
             },
         ];

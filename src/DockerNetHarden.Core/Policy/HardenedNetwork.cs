@@ -89,11 +89,11 @@ public sealed record HardenedNetwork
     }
 
     /// <summary>The rules of its profile for a host that was not read: what only the network could say is looked up when they are applied.</summary>
-    public IReadOnlyList<FirewallRule> Rules() => NetworkProfiles.Rules(Profile, new ControlTarget(Name, Bridge, Subnets.Count == 0 ? null : Subnets));
+    public IReadOnlyList<FirewallRule> Rules() => NetworkProfiles.Rules(Profile, new NetworkReference(Name, Bridge, Subnets.Count == 0 ? null : Subnets));
 
     /// <summary>The rules of its profile for a host that was read.</summary>
     /// <param name="found">The network as it is; null where it is not there yet: what needs a subnet that only Docker will choose is left out then.</param>
-    public IReadOnlyList<FirewallRule> RulesOn(DockerNetwork? found) => NetworkProfiles.Rules(Profile, new ControlTarget(Name, found?.Bridge ?? Bridge, found?.Subnets ?? Subnets));
+    public IReadOnlyList<FirewallRule> RulesOn(DockerNetwork? found) => NetworkProfiles.Rules(Profile, new NetworkReference(Name, found?.Bridge ?? Bridge, found?.Subnets ?? Subnets));
 
     internal static bool HasGatewayModes(string version) =>
         int.TryParse(version.Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var major) && major >= GatewayModeSince;

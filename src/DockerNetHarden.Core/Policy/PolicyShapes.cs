@@ -73,7 +73,7 @@ internal static class PolicyShapes
     private static PolicyShape<Control> Shape<T>(T plain, params PolicyField<Control>[] own) where T : Control => new(
         () => plain,
         [
-            new("network", "The Docker network that it is bound to; every container of the host without it.", Name, c => c.Target?.Network, (c, v) => c with { Target = new ControlTarget((string)v) }),
+            new("network", "The Docker network that it is bound to; every container of the host without it.", Name, c => c.Network?.Name, (c, v) => c with { Network = new NetworkReference((string)v) }),
             .. own,
             new("action", "How a blocked packet is answered: with a refusal, or not at all.", PolicyType.Choice(RuleAction.Drop, RuleAction.Reject), c => c.Action, (c, v) => c with { Action = (RuleAction)v }),
             new("log", "True logs what is blocked, at most ten lines a minute.", PolicyType.Flag, c => c.Log, (c, v) => c with { Log = (bool)v }),

@@ -16,11 +16,11 @@ public sealed class BlockContainerHostAccessCommand : BlockCommand
     [Parameter(HelpMessage = "Keep the ports open that containers publish on the host.")]
     public SwitchParameter AllowPublishedPort { get; set; }
 
-    private protected override IEnumerable<Control> Controls(ControlTarget? target) =>
+    private protected override IEnumerable<Control> Controls(NetworkReference? network) =>
     [
         new HostAccess
         {
-            Target = target,
+            Network = network,
             ExceptNetworks = ExceptNetworks,
             HostAddresses = ControlInput.Addresses(HostAddress, nameof(HostAddress)),
             AllowPorts = AllowPorts,

@@ -13,11 +13,11 @@ public sealed class BlockContainerInternalAccessCommand : BlockCommand
     [ValidateNotNullOrEmpty]
     public string[]? Range { get; set; }
 
-    private protected override IEnumerable<Control> Controls(ControlTarget? target) =>
+    private protected override IEnumerable<Control> Controls(NetworkReference? network) =>
     [
         new InternalAccess
         {
-            Target = target,
+            Network = network,
             ExceptNetworks = ExceptNetworks,
             Ranges = Range is null ? InternalAccess.DefaultRanges : ControlInput.Addresses(Range, nameof(Range)),
             AllowAddresses = AllowAddresses,

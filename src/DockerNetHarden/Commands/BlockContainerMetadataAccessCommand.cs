@@ -15,11 +15,11 @@ public sealed class BlockContainerMetadataAccessCommand : BlockCommand
     [ValidateNotNullOrEmpty]
     public string[]? Provider { get; set; }
 
-    private protected override IEnumerable<Control> Controls(ControlTarget? target) =>
+    private protected override IEnumerable<Control> Controls(NetworkReference? network) =>
         (Provider ?? [null!]).Distinct(StringComparer.OrdinalIgnoreCase).Select(provider => new MetadataAccess
         {
             Provider = provider,
-            Target = target,
+            Network = network,
             ExceptNetworks = ExceptNetworks,
             Dns = Dns,
             AllowPorts = AllowPorts,

@@ -26,11 +26,11 @@ public sealed class SetSmtpRateLimitCommand : ControlCommand
     [ValidateSet(nameof(RuleAction.Drop), nameof(RuleAction.Reject))]
     public RuleAction Action { get; set; } = RuleAction.Drop;
 
-    private protected override IEnumerable<Control> Controls(ControlTarget? target) =>
+    private protected override IEnumerable<Control> Controls(NetworkReference? network) =>
     [
         new SmtpRate
         {
-            Target = target,
+            Network = network,
             ExceptNetworks = ExceptNetworks,
             PerMinute = PerMinute,
             Burst = Burst,

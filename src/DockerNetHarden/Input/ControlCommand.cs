@@ -25,12 +25,12 @@ public abstract class ControlCommand : PSCmdlet
 
     private protected IReadOnlyList<string> ExceptNetworks => ControlInput.Networks(ExceptNetwork, nameof(ExceptNetwork));
 
-    /// <summary>The controls for one target; null is the whole host.</summary>
-    private protected abstract IEnumerable<Control> Controls(ControlTarget? target);
+    /// <summary>The controls for one network; null means the whole host.</summary>
+    private protected abstract IEnumerable<Control> Controls(NetworkReference? network);
 
     protected sealed override void EndProcessing() => ControlInput.Emit(this, () =>
-        from target in ControlInput.Targets(Network)
-        from control in Controls(target)
+        from network in ControlInput.Networks(Network)
+        from control in Controls(network)
         from rule in control.Rules()
         select rule);
 }

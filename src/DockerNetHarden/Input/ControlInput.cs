@@ -30,9 +30,9 @@ internal static class ControlInput
 
     public static IReadOnlyList<PortSpec> Ports(string[]? texts, string part) => PortSpec.ParseAll(texts ?? [], part);
 
-    /// <summary>One target a network; one null where no network is named: the whole host.</summary>
-    public static IReadOnlyList<ControlTarget?> Targets(string[]? networks) =>
-        networks is null ? [null] : [.. Networks(networks, "Network").Select(network => new ControlTarget(network))];
+    /// <summary>One reference for each network; a single null, for the whole host, if none is named.</summary>
+    public static IReadOnlyList<NetworkReference?> Networks(string[]? networks) =>
+        networks is null ? [null] : [.. Networks(networks, "Network").Select(network => new NetworkReference(network))];
 
     public static IReadOnlyList<string> Networks(string[]? networks, string part) =>
         [.. (networks ?? []).Select(network => Operand.CheckNetworkName(network, part)).Distinct(StringComparer.Ordinal)];

@@ -104,15 +104,15 @@ public sealed class AuditCheckTests
     {
         var host = Bare.WithNetwork("plain", network => network.WithProfile("ExternalOnly"));
         Assert.Equal(FindingStatus.Fail, Find(HardeningAudit.Of(host), "INTERNAL-ACCESS", "plain").Status);
-        var closed = host.Applied(new InternalAccess { Target = new ControlTarget("plain", "plain0", [Cidr.Parse("172.18.0.0/16")]) }.Rules());
+        var closed = host.Applied(new InternalAccess { Network = new NetworkReference("plain", "plain0", [Cidr.Parse("172.18.0.0/16")]) }.Rules());
         Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(closed), "INTERNAL-ACCESS", "plain").Status);
     }
 
     [Fact]
     public void Closed_internal_ranges_and_an_open_host_lead_through_docker_proxy()
     {
-        var target = new ControlTarget("quiet", "quiet0", [Cidr.Parse("172.20.0.0/16")]);
-        var host = Bare.WithNetwork("quiet", network => network.WithProfile("ExternalOnly")).Applied(new InternalAccess { Target = target }.Rules());
+        var target = new NetworkReference("quiet", "quiet0", [Cidr.Parse("172.20.0.0/16")]);
+        var host = Bare.WithNetwork("quiet", network => network.WithProfile("ExternalOnly")).Applied(new InternalAccess { Network = target }.Rules());
         var finding = Find(HardeningAudit.Of(host), "INTERNAL-VIA-PROXY", "quiet");
         Assert.Equal(FindingStatus.Fail, finding.Status);
         Assert.Contains(finding.Evidence, line => line.Contains("web", StringComparison.Ordinal));

@@ -63,7 +63,7 @@ public sealed class AuditRemedyTests
     public void A_remedy_keeps_what_stands_under_its_mark()
     {
         // The network's own block, with an address more than the control would block, and without the host's IPv6.
-        var own = new HostAccess { Target = new ControlTarget("plain", "plain0"), HostAddresses = [Cidr.Parse("10.0.0.5")] };
+        var own = new HostAccess { Network = new NetworkReference("plain", "plain0"), HostAddresses = [Cidr.Parse("10.0.0.5")] };
         var host = FixtureHost.Docker20.Applied(own.Rules());
         var finding = HardeningAudit.Of(host).Single(each => each is { Id: "GATEWAY-ACCESS", Network: "plain", Status: FindingStatus.Fail });
         Assert.Empty(Plan.From(finding.Rules, host).Removed);
@@ -73,8 +73,8 @@ public sealed class AuditRemedyTests
     [Fact]
     public void A_network_that_was_made_anew_gets_its_rules_on_the_bridge_that_it_has_now()
     {
-        var old = new ControlTarget("plain", "br-0123456789ab", [Cidr.Parse("172.30.0.0/16")]);
-        var rules = new MetadataAccess { Target = old }.Rules();
+        var old = new NetworkReference("plain", "br-0123456789ab", [Cidr.Parse("172.30.0.0/16")]);
+        var rules = new MetadataAccess { Network = old }.Rules();
         var host = FixtureHost.Docker20.Applied(rules);
         var finding = HardeningAudit.Of(host).Single(each => each.Id == "RULE-INTERFACE-GONE");
         Assert.Equal((FindingStatus.Fail, "plain"), (finding.Status, finding.Network));

@@ -8,12 +8,12 @@ namespace DockerNetHarden.Core.Tests.Controls;
 /// <summary>What the controls' rules are made of; that they hold is the lab's to say.</summary>
 public sealed class ControlTests
 {
-    private static readonly ControlTarget Apps = new("apps", "apps0", [Cidr.Parse("172.18.0.0/16")]);
+    private static readonly NetworkReference Apps = new("apps", "apps0", [Cidr.Parse("172.18.0.0/16")]);
 
     [Fact]
     public void Every_forward_block_has_its_backstop_with_the_same_scope()
     {
-        Control[] controls = [new MetadataAccess(), new MetadataAccess { Target = Apps }, new InternalAccess(), new InternalAccess { Target = Apps }];
+        Control[] controls = [new MetadataAccess(), new MetadataAccess { Network = Apps }, new InternalAccess(), new InternalAccess { Network = Apps }];
         foreach (var rules in controls.Select(control => control.Rules()))
         {
             var blocked = rules.Where(rule => rule is { Chain: "DOCKER-USER", Action: RuleAction.Reject or RuleAction.Drop }).Select(rule => (rule.Destination, rule.DestinationPort)).ToHashSet();

@@ -62,11 +62,11 @@ public sealed class PlanGuardTests
     [Fact]
     public void A_profiles_exceptions_and_a_networks_own_block_do_not_replace_each_other()
     {
-        var apps = new ControlTarget("apps", "apps0", [Cidr.Parse("172.18.0.0/16")]);
-        var host = Apply(Snapshots.Host(), Plan.From(new InternalAccess { Target = apps }.Rules(), Snapshots.Host()));
+        var apps = new NetworkReference("apps", "apps0", [Cidr.Parse("172.18.0.0/16")]);
+        var host = Apply(Snapshots.Host(), Plan.From(new InternalAccess { Network = apps }.Rules(), Snapshots.Host()));
         var plan = Plan.From(NetworkProfiles.Rules(NetworkProfile.MetadataAccess, apps), host);
         Assert.Empty(plan.Removed);
-        Assert.True(Plan.From(new InternalAccess { Target = apps }.Rules(), Apply(host, plan)).IsEmpty);
+        Assert.True(Plan.From(new InternalAccess { Network = apps }.Rules(), Apply(host, plan)).IsEmpty);
     }
 
     [Fact]

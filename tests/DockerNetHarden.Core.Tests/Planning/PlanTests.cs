@@ -109,7 +109,7 @@ public sealed class PlanTests
     {
         var host = Snapshots.Host();
         host = Apply(host, Plan.From(new HostAccess { AllowPorts = PortSpec.ParseAll(["8080"]) }.Rules(), host));
-        host = Apply(host, Plan.From(new HostAccess { Target = new ControlTarget("apps") }.Rules(), host));
+        host = Apply(host, Plan.From(new HostAccess { Network = new NetworkReference("apps") }.Rules(), host));
         var chain = OurChain.ReadAll(host.Rules[Family.IPv4]).Single(each => each.Name == "DNH-HOST");
         var order = chain.Lines.Select(line => (Scoped: line.Mark!.Network is not null, line.Rule!.Phase)).ToList();
         Assert.Equal([.. order.OrderBy(each => each.Scoped ? 0 : 1).ThenBy(each => each.Phase)], order);
@@ -156,7 +156,7 @@ public sealed class PlanTests
     [Fact]
     public void The_published_ports_of_the_host_are_resolved_by_protocol_and_address()
     {
-        var rules = new HostAccess { Target = new ControlTarget("apps"), AllowPublishedPorts = true }.Rules();
+        var rules = new HostAccess { Network = new NetworkReference("apps"), AllowPublishedPorts = true }.Rules();
         var texts = Plan.From(rules, Snapshots.Host()).Added.Select(Plan.CommandLine).ToList();
         Assert.Contains(texts, text => text.Contains("-i apps0 -p tcp -m tcp --dport 8080", StringComparison.Ordinal));
         Assert.Contains(texts, text => text.Contains("-d 127.0.0.1/32 -i apps0 -p tcp -m tcp --dport 9090", StringComparison.Ordinal));
@@ -186,7 +186,7 @@ public sealed class PlanTests
 
     private static IEnumerable<IReadOnlyList<FirewallRule>> AllOf()
     {
-        var apps = new ControlTarget("apps", "apps0", [Cidr.Parse("172.18.0.0/16")]);
+        var apps = new NetworkReference("apps", "apps0", [Cidr.Parse("172.18.0.0/16")]);
         yield return new MetadataAccess { Log = true }.Rules();
         yield return new MetadataAccess { Provider = "Gcp", ExceptNetworks = ["apps"] }.Rules();
         yield return new HostAccess { AllowPorts = PortSpec.ParseAll(["53/udp,8080/tcp"]), AllowPublishedPorts = true }.Rules();

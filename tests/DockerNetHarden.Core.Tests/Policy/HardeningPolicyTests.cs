@@ -36,7 +36,7 @@ public sealed class HardeningPolicyTests
         var host = Assert.IsType<HostAccess>(policy.Controls[1]);
         Assert.Equal((false, true, "8080/tcp", "10.0.0.5"), (host.Dns, host.AllowPublishedPorts, host.AllowPorts[0].ToString(), host.AllowAddresses[0].ToShortString()));
         var inside = Assert.IsType<InternalAccess>(policy.Controls[2]);
-        Assert.Equal((true, "web", "10.0.0.0/8"), (inside.Dns, inside.Target!.Network, Assert.Single(inside.Ranges).ToString()));
+        Assert.Equal((true, "web", "10.0.0.0/8"), (inside.Dns, inside.Network!.Name, Assert.Single(inside.Ranges).ToString()));
         var mail = Assert.IsType<SmtpRate>(policy.Controls[3]);
         Assert.Equal((9, 3, "25", true, RuleAction.Reject), (mail.PerMinute, mail.Burst, mail.Ports, mail.PerContainer, mail.Action));
         Assert.Equal("block-c2", Assert.Single(policy.SingleRules).Subject);

@@ -19,20 +19,20 @@ public sealed class PolicyCaptureTests
         { "metadata without DNS", new MetadataAccess { Provider = "gcp", Dns = false } },
         { "metadata with a port", new MetadataAccess { Provider = "aws", AllowPorts = PortSpec.ParseAll(["8080/tcp"]) } },
         { "metadata but for a network", new MetadataAccess { ExceptNetworks = ["apps"] } },
-        { "metadata of a network", new MetadataAccess { Target = new ControlTarget("apps") } },
-        { "metadata permitted", new MetadataAccess { Target = new ControlTarget("apps"), Permit = true } },
+        { "metadata of a network", new MetadataAccess { Network = new NetworkReference("apps") } },
+        { "metadata permitted", new MetadataAccess { Network = new NetworkReference("apps"), Permit = true } },
         { "plain host", new HostAccess() },
         { "host with ports", new HostAccess { AllowPorts = PortSpec.ParseAll(["8080/tcp", "9000:9010/udp"]) } },
         { "host with an address", new HostAccess { AllowAddresses = [Cidr.Parse("10.1.2.3")] } },
         { "host without DNS", new HostAccess { Dns = false, Action = RuleAction.Drop } },
-        { "host of a network", new HostAccess { Target = new ControlTarget("apps"), ExceptNetworks = ["bridge"] } },
+        { "host of a network", new HostAccess { Network = new NetworkReference("apps"), ExceptNetworks = ["bridge"] } },
         { "host with published ports", new HostAccess { AllowPublishedPorts = true } },
         { "plain internal", new InternalAccess() },
         { "internal with ranges", new InternalAccess { Ranges = [Cidr.Parse("10.0.0.0/8")], Dns = true } },
-        { "internal of a network", new InternalAccess { Target = new ControlTarget("apps"), Log = true } },
+        { "internal of a network", new InternalAccess { Network = new NetworkReference("apps"), Log = true } },
         { "plain mail", new SmtpRate() },
         { "mail for each container", new SmtpRate { PerMinute = 20, Burst = 7, PerContainer = true, Ports = "25,587" } },
-        { "mail of a network, refused", new SmtpRate { Target = new ControlTarget("apps"), PerMinute = 60, Action = RuleAction.Reject } },
+        { "mail of a network, refused", new SmtpRate { Network = new NetworkReference("apps"), PerMinute = 60, Action = RuleAction.Reject } },
     };
 
     [Theory]
@@ -64,7 +64,7 @@ public sealed class PolicyCaptureTests
     public void A_network_with_its_profiles_rules_is_a_network_with_a_profile(NetworkProfile profile)
     {
         var host = WithProfile(profile);
-        var policy = PolicyCapture.Of(Apply(host, NetworkProfiles.Rules(profile, new ControlTarget("apps", "apps0", [.. host.Networks[1].Subnets]))));
+        var policy = PolicyCapture.Of(Apply(host, NetworkProfiles.Rules(profile, new NetworkReference("apps", "apps0", [.. host.Networks[1].Subnets]))));
         var network = Assert.Single(policy.Networks);
         Assert.Equal(("apps", profile, "apps0"), (network.Name, network.Profile, network.BridgeName));
         Assert.Equal(2, network.Subnets.Count);
@@ -84,7 +84,7 @@ public sealed class PolicyCaptureTests
         var host = WithProfile(NetworkProfile.Default);
         var apps = host.Networks[1] with { Options = new Dictionary<string, string> { [NetworkReader.IccOption] = icc } };
         host = host with { Networks = [host.Networks[0], apps] };
-        var policy = PolicyCapture.Of(Apply(host, NetworkProfiles.Rules(NetworkProfile.Default, new ControlTarget("apps", "apps0", [.. apps.Subnets]))));
+        var policy = PolicyCapture.Of(Apply(host, NetworkProfiles.Rules(NetworkProfile.Default, new NetworkReference("apps", "apps0", [.. apps.Subnets]))));
         Assert.Equal(kept, Assert.Single(policy.Networks).DisableIcc);
     }
 
@@ -92,7 +92,7 @@ public sealed class PolicyCaptureTests
     public void A_label_without_the_rules_is_no_profile()
     {
         var host = WithProfile(NetworkProfile.ExternalOnly);
-        var policy = PolicyCapture.Of(Apply(host, new HostAccess { Target = new ControlTarget("apps") }.Rules()));
+        var policy = PolicyCapture.Of(Apply(host, new HostAccess { Network = new NetworkReference("apps") }.Rules()));
         Assert.Empty(policy.Networks);
         Assert.IsType<HostAccess>(Assert.Single(policy.Controls));
     }

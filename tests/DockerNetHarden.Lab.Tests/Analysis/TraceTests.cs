@@ -28,8 +28,8 @@ public abstract class TraceTests(LabFixture fixture)
         await using var hardening = await Hardening.Hardening.OfAsync(fixture.Lab);
         await hardening.ApplyAsync(
             new MetadataAccess { Action = Rules.RuleAction.Drop },
-            new HostAccess { Target = new ControlTarget("apps") },
-            new InternalAccess { Target = new ControlTarget("bridge") });
+            new HostAccess { Network = new NetworkReference("apps") },
+            new InternalAccess { Network = new NetworkReference("bridge") });
         var host = await hardening.Host.ReadWholeAsync(CancellationToken.None);
         var walk = new PacketWalk(host);
         var request = new TraceRequest().To(LabAddresses.Metadata, LabAddresses.Web, LabAddresses.Internal, LabAddresses.Host).With("80", "tcp");

@@ -106,7 +106,7 @@ public abstract class RichHostTests(RichLab fixture)
             if (!isolated)
                 await OutsideAsync(Reach.Open, Reach.Open, Reach.Open);
 
-            Assert.True((await hardening.ApplyAsync(NetworkProfiles.Rules(profile, new ControlTarget(network.Name, network.Bridge)))).Verified);
+            Assert.True((await hardening.ApplyAsync(NetworkProfiles.Rules(profile, new NetworkReference(network.Name, network.Bridge)))).Verified);
             await Lab.ExpectAsync(Reach.Refused, "p1", gateway, LabAddresses.HostHttpPort);
             if (isolated)
             {

@@ -10,13 +10,13 @@ namespace DockerNetHarden.Lab.Tests.Export;
 /// <summary>Each export for iptables, applied by its own engine to a bare host, gives the tables that the module itself makes; applied again it changes nothing.</summary>
 public sealed class ExportedIptablesTests
 {
-    private static readonly ControlTarget Web = new("web", "web0", [Cidr.Parse("172.18.0.0/16")]);
+    private static readonly NetworkReference Web = new("web", "web0", [Cidr.Parse("172.18.0.0/16")]);
 
     // Every control, bound to a bridge that is known: no host has to be looked at. And rules of one's own on several hooks.
     private static readonly IReadOnlyList<FirewallRule> Rules =
     [
-        .. new MetadataAccess { Log = true }.Rules(), .. new HostAccess { Target = Web, Dns = false }.Rules(), .. new InternalAccess { Target = Web, Dns = false }.Rules(),
-        .. new SmtpRate { Target = Web, PerContainer = true }.Rules(), FirewallRule.Parse("""-A DOCKER-USER -p tcp --dport 99 -m comment --comment "it is \"$(id)\" 'x' {{ 7 * 7 }} `x` \\ DNH_RULES" -j DROP"""),
+        .. new MetadataAccess { Log = true }.Rules(), .. new HostAccess { Network = Web, Dns = false }.Rules(), .. new InternalAccess { Network = Web, Dns = false }.Rules(),
+        .. new SmtpRate { Network = Web, PerContainer = true }.Rules(), FirewallRule.Parse("""-A DOCKER-USER -p tcp --dport 99 -m comment --comment "it is \"$(id)\" 'x' {{ 7 * 7 }} `x` \\ DNH_RULES" -j DROP"""),
         FirewallRule.Parse("-6 -t raw -A PREROUTING -i web0 -p udp --dport 99 -j DROP"), FirewallRule.Parse("-t mangle -A INPUT -i web0 -j DROP"),
     ];
 

@@ -23,7 +23,7 @@ public abstract class ExportedNftablesTests(LabFixture fixture)
     [LabFact]
     public async Task The_table_decides_what_the_rules_of_iptables_decide()
     {
-        var rules = new Control[] { new MetadataAccess(), new HostAccess(), new InternalAccess { Target = new ControlTarget("apps", "apps0") }, new SmtpRate() }.SelectMany(control => control.Rules()).ToList();
+        var rules = new Control[] { new MetadataAccess(), new HostAccess(), new InternalAccess { Network = new NetworkReference("apps", "apps0") }, new SmtpRate() }.SelectMany(control => control.Rules()).ToList();
         await using var hardening = await Hardening.Hardening.OfAsync(Lab);
         var text = Text(rules, await hardening.Host.ReadAsync(CancellationToken.None));
         await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 80);

@@ -141,7 +141,7 @@ public abstract class HostAccessTests(LabFixture fixture)
         await Lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Host, LabAddresses.HostHttpPort);
 
         // The narrower mark decides first: the network's own block holds, whatever the host-wide rule excepts.
-        await hardening.ApplyAsync(new HostAccess { Target = new ControlTarget("apps") });
+        await hardening.ApplyAsync(new HostAccess { Network = new NetworkReference("apps") });
         await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Host, LabAddresses.HostHttpPort);
     }
 

@@ -27,7 +27,7 @@ public abstract class InternalAccessTests(LabFixture fixture)
     public async Task External_only_reaches_the_outside_and_no_internal_range()
     {
         await using var hardening = await Hardening.OfAsync(Lab);
-        await hardening.ApplyAsync(NetworkProfiles.Rules(NetworkProfile.ExternalOnly, new ControlTarget("apps", "apps0")));
+        await hardening.ApplyAsync(NetworkProfiles.Rules(NetworkProfile.ExternalOnly, new NetworkReference("apps", "apps0")));
         await Lab.ExpectAsync(Reach.Open, "a1", LabAddresses.Web, 80);
         foreach (var address in Internals)
         {
@@ -48,7 +48,7 @@ public abstract class InternalAccessTests(LabFixture fixture)
         await Lab.ServeAsync("a2", $"inner-{bridged}", bridged ? 8001 : 8000);
         Lab.SetBridgeNetfilter(bridged);
         await Lab.ExpectAsync(Reach.Open, "a1", a2.Address, bridged ? 8001 : 8000);
-        await hardening.ApplyAsync(NetworkProfiles.Rules(NetworkProfile.ExternalOnly, new ControlTarget("apps", "apps0")));
+        await hardening.ApplyAsync(NetworkProfiles.Rules(NetworkProfile.ExternalOnly, new NetworkReference("apps", "apps0")));
         await Lab.ExpectAsync(Reach.Open, "a1", a2.Address, bridged ? 8001 : 8000);
         await hardening.ApplyAsync(new InternalAccess(), new MetadataAccess(), new HostAccess(), new SmtpRate());
         await Lab.ExpectAsync(Reach.Open, "a1", a2.Address, bridged ? 8001 : 8000);
@@ -68,7 +68,7 @@ public abstract class InternalAccessTests(LabFixture fixture)
         foreach (var profile in Enum.GetValues<NetworkProfile>())
         {
             // Another profile on the same network takes blocks away: that needs Force.
-            await hardening.ApplyAsync(NetworkProfiles.Rules(profile, new ControlTarget("apps", "apps0")), new DockerNetHarden.Planning.PlanOptions { Force = true });
+            await hardening.ApplyAsync(NetworkProfiles.Rules(profile, new NetworkReference("apps", "apps0")), new DockerNetHarden.Planning.PlanOptions { Force = true });
             await AllOpenAsync();
         }
         await hardening.ApplyAsync(new MetadataAccess(), new HostAccess(), new InternalAccess(), new SmtpRate());
@@ -91,19 +91,19 @@ public abstract class InternalAccessTests(LabFixture fixture)
         await using var hardening = await Hardening.OfAsync(Lab);
         hardening.CompareForeign = false;
         await Lab.RunContainerAsync(new LabContainerOptions("dns") { Network = "apps", Dns = [LabAddresses.InternalDns] });
-        var apps = new ControlTarget("apps");
-        await hardening.ApplyAsync(new InternalAccess { Target = apps });
+        var apps = new NetworkReference("apps");
+        await hardening.ApplyAsync(new InternalAccess { Network = apps });
         await Lab.ExpectAsync(Reach.Open, "a1", LabAddresses.InternalDns, 53, ProbeProtocol.Dns);
         await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Internal, 80);
 
-        await hardening.ApplyAsync(new InternalAccess { Target = apps, Dns = false });
+        await hardening.ApplyAsync(new InternalAccess { Network = apps, Dns = false });
         await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.InternalDns, 53, ProbeProtocol.Dns);
 
-        await hardening.ApplyAsync(new InternalAccess { Target = apps, AllowAddresses = [Cidr.Parse(LabAddresses.Internal)], AllowPorts = PortSpec.ParseAll(["80/tcp"]) });
+        await hardening.ApplyAsync(new InternalAccess { Network = apps, AllowAddresses = [Cidr.Parse(LabAddresses.Internal)], AllowPorts = PortSpec.ParseAll(["80/tcp"]) });
         await Lab.ExpectAsync(Reach.Open, "a1", LabAddresses.Internal, 80);
         await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Neighbour, 80);
 
-        await hardening.ApplyAsync(new InternalAccess { Target = apps, Ranges = [Cidr.Parse("10.0.0.0/8")] });
+        await hardening.ApplyAsync(new InternalAccess { Network = apps, Ranges = [Cidr.Parse("10.0.0.0/8")] });
         await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Internal, 80);
         await Lab.ExpectAsync(Reach.Open, "a1", LabAddresses.Neighbour, 80);
         await Lab.RemoveContainerAsync("dns");
@@ -133,7 +133,7 @@ public abstract class InternalAccessTests(LabFixture fixture)
         var gateway = (await Lab.ExecAsync(["ip", "-4", "-o", "addr", "show", "closed0"])).OrThrow().Split(' ', StringSplitOptions.RemoveEmptyEntries)[3].Split('/')[0];
         await Lab.ServeAsync("i1", "closed-inner", 80);
         await Lab.ExpectAsync(Reach.Open, "i1", gateway, LabAddresses.HostHttpPort);
-        await hardening.ApplyAsync(NetworkProfiles.Rules(NetworkProfile.Isolated, new ControlTarget("closed", "closed0")));
+        await hardening.ApplyAsync(NetworkProfiles.Rules(NetworkProfile.Isolated, new NetworkReference("closed", "closed0")));
         await Lab.ExpectAsync(Reach.Refused, "i1", gateway, LabAddresses.HostHttpPort);
         foreach (var address in new[] { LabAddresses.Web, LabAddresses.Internal, LabAddresses.Metadata, LabAddresses.Host })
             Assert.NotEqual(Reach.Open, (await Lab.AskAsync("i1", address, 80)).Result);

@@ -79,7 +79,7 @@ public abstract class MetadataTests(LabFixture fixture)
     {
         await using var hardening = await Hardening.OfAsync(Lab);
         await hardening.ApplyAsync(new MetadataAccess());
-        await hardening.ApplyAsync(NetworkProfiles.Rules(NetworkProfile.MetadataAccess, new ControlTarget("apps", "apps0")));
+        await hardening.ApplyAsync(NetworkProfiles.Rules(NetworkProfile.MetadataAccess, new NetworkReference("apps", "apps0")));
         await Lab.ExpectAsync(Reach.Open, "a1", LabAddresses.Metadata, 80);
         await Lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);
         await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Host, LabAddresses.HostHttpPort);
@@ -99,7 +99,7 @@ public abstract class MetadataTests(LabFixture fixture)
     public async Task A_block_bound_to_a_network_leaves_the_others_alone()
     {
         await using var hardening = await Hardening.OfAsync(Lab);
-        await hardening.ApplyAsync(new MetadataAccess { Target = new ControlTarget("apps"), Action = DockerNetHarden.Rules.RuleAction.Drop });
+        await hardening.ApplyAsync(new MetadataAccess { Network = new NetworkReference("apps"), Action = DockerNetHarden.Rules.RuleAction.Drop });
         await Lab.ExpectAsync(Reach.TimedOut, "a1", LabAddresses.Metadata, 80);
         await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 80);
     }

@@ -64,7 +64,7 @@ public abstract class SmtpRateTests(LabFixture fixture)
     public async Task Per_container_with_a_log_limits_alike()
     {
         await using var hardening = await Hardening.OfAsync(Lab);
-        await hardening.ApplyAsync(new SmtpRate { PerContainer = true, Log = true, Target = new ControlTarget("apps") });
+        await hardening.ApplyAsync(new SmtpRate { PerContainer = true, Log = true, Network = new NetworkReference("apps") });
         Assert.Equal(5, await MailsAsync("a1"));
         Assert.Equal(5, await MailsAsync("a2"));
         Assert.Equal(20, await MailsAsync("c0"));

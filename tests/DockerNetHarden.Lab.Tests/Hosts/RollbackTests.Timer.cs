@@ -27,7 +27,7 @@ public sealed partial class RollbackTests
         var custom = await PlanAsync([New[0]]);
         var arm = RollbackArm.For(custom, new RollbackOptions(TimeSpan.FromSeconds(5)));
         await WriteAsync(custom, arm);
-        var smtp = await PlanAsync(new SmtpRate { Target = new ControlTarget("apps", "apps0", [Cidr.Parse("172.18.0.0/16")]) }.Rules().ToList());
+        var smtp = await PlanAsync(new SmtpRate { Network = new NetworkReference("apps", "apps0", [Cidr.Parse("172.18.0.0/16")]) }.Rules().ToList());
         arm = arm.With(smtp);
         await WriteAsync(smtp, arm);
         // And a third one, once the timer may have heard of the second already.
