@@ -3,11 +3,11 @@
 .SYNOPSIS
 Builds, tests and shows DockerNetHarden; makes its help.
 .DESCRIPTION
-Build, Test, Demo and Clean are build.sh's tasks of the same names and are done by it: there is one place that says how. Where there is no sh (Windows), Build calls
-dotnet itself; the tests and the demo need Linux, so run build.sh there, for example in WSL.
+Build, Test, Demo and Clean run build.sh's tasks of the same names, so that each is defined only once. If there is no sh (Windows), Build calls dotnet itself; the
+tests and the demo need Linux, so run build.sh there, for example in WSL.
 
-Help brings docs/cmdlets up to date with the cmdlets' parameters and makes en-US/DockerNetHarden.dll-Help.xml of it. It needs platyPS 0.14 (Install-PSResource platyPS).
-What it writes is committed: a machine without pwsh cannot make it.
+Help updates docs/cmdlets to the cmdlets' parameters and makes en-US/DockerNetHarden.dll-Help.xml from it. It needs platyPS 0.14 (Install-PSResource platyPS).
+Its output is committed, because a machine without pwsh cannot make it.
 .EXAMPLE
 ./build.ps1 Test
 #>
@@ -34,7 +34,7 @@ function Invoke-Shell([string] $Name) {
     }
 }
 
-# platyPS writes a parameter of PowerShell's own since 7.4 into every page, with a placeholder where its description should be.
+# platyPS writes a common parameter of PowerShell 7.4 and later into every page, with a placeholder as its description.
 function Remove-ProgressAction([string] $Text) {
     $Text = $Text -replace ' \[-ProgressAction <ActionPreference>\]', ''
     $Text = $Text -replace '(?ms)^### -ProgressAction\r?\n.*?(?=^##)', ''

@@ -13,10 +13,10 @@ pwsh_version=7.6.9
 pester_version=6.2.0
 
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 POWERSHELL_TELEMETRY_OPTOUT=1 POWERSHELL_UPDATECHECK=Off
-# Compilers, test hosts and labs live for seconds or minutes: start fast rather than run fast, and share the cores with the others that run.
+# Compilers, test hosts and labs live for seconds or minutes: start fast rather than run fast, and leave cores to the others that run.
 export DOTNET_TieredPGO=0 DOTNET_gcServer=0
 if [ "${CI:-}" = true ]; then
-    # A build agent waits for every process that holds its output open: leave no build server behind.
+    # A build agent waits for every process that holds its output open, so leave no build server behind.
     export MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false NO_COLOR=1
 fi
 
@@ -30,13 +30,13 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 need_dotnet() {
     has dotnet || fail "there is no dotnet on the PATH. Install the .NET SDK 10 or later: https://dotnet.microsoft.com/download"
-    # C# 14 is the SDK's; what is built runs on .NET 8 and later.
+    # C# 14 comes with the SDK; the result runs on .NET 8 and later.
     dotnet --list-sdks | grep -Eq '^[1-9][0-9]+\.' ||
         fail "the .NET SDK is too old ($(dotnet --version 2>/dev/null || echo none)); this builds with 10 or later."
 }
 
 # The packages whose commands the lab needs (src/DockerNetHarden.Lab: LabHost.WhyUnavailable, LabSsh.WhyUnavailable, LabUser.Usual's login shells) and that are
-# not there.
+# missing.
 missing_packages() {
     has dockerd || printf ' docker.io'
     { has iptables-nft && has iptables-legacy; } || printf ' iptables'
@@ -44,7 +44,7 @@ missing_packages() {
     { has nsenter && has setsid && has unshare; } || printf ' util-linux'
     has sshd || printf ' openssh-server'
     has ipset || printf ' ipset'
-    # Firewalls that take away what they did not write. Installed, firewalld is started at a machine's next boot: only where the machine is thrown away.
+    # Firewalls that remove foreign rules. An installed firewalld starts at the machine's next boot, so install it only on a throwaway machine.
     if [ "${CI:-}" = true ]; then
         has ufw || printf ' ufw'
         { has firewall-cmd && has dbus-daemon; } || printf ' firewalld dbus-daemon'
@@ -56,11 +56,11 @@ missing_packages() {
     # Exports are applied by their own engines.
     has nft || printf ' nftables'
     has ansible-playbook || printf ' ansible-core'
-    # On a machine of somebody's its package would act at the next boot; a build agent has none.
+    # On somebody's own machine its package would act at the next boot; a build agent has no next boot.
     [ "${CI:-}" != true ] || has cloud-init || printf ' cloud-init'
 }
 
-# As root on Debian and its like the packages named are installed; elsewhere the tests that need them skip and say so.
+# Installs the named packages, as root on Debian and its like. Elsewhere the tests that need them skip and say so.
 install_packages() {
     packages=$*
     [ -n "$packages" ] || return 0
@@ -69,7 +69,7 @@ install_packages() {
         return 0
     fi
     say "Installing$packages"
-    # Packages start their services when they are installed. Docker's must not: it would write this machine's firewall.
+    # Packages start their services when they are installed. Docker's must not start: it would write this machine's firewall.
     policy=/usr/sbin/policy-rc.d
     ours=
     if [ ! -e "$policy" ] && (set -C; printf '#!/bin/sh\nexit 101\n' >"$policy") 2>/dev/null; then
@@ -86,21 +86,21 @@ install_packages() {
     trap - EXIT INT TERM
 }
 
-# What starts a .NET tool looks for dotnet where packages install it; on the PATH it may be elsewhere.
+# What starts a .NET tool looks for dotnet where packages install it; the dotnet on the PATH may be elsewhere.
 set_dotnet_root() {
     [ -z "${DOTNET_ROOT:-}" ] && has dotnet || return 0
     root=$(dirname "$(readlink -f "$(command -v dotnet)")")
     [ ! -d "$root/host/fxr" ] || export DOTNET_ROOT="$root"
 }
 
-# pwsh from the PATH, else as a .NET tool; empty where neither works (no network, for example). Without a version the installer takes one that it cannot install.
+# pwsh from the PATH, otherwise as a .NET tool; empty if neither works (without a network, for example). Without a version the installer picks one that it cannot install.
 find_pwsh() {
     if has pwsh; then
         command -v pwsh
         return 0
     fi
     if [ ! -d "$tools/.store/powershell/$pwsh_version" ]; then
-        # Another version would be left as it is.
+        # Otherwise a different version would stay.
         rm -rf "$tools/.store" "$tools/pwsh"
         dotnet tool install PowerShell --version "$pwsh_version" --tool-path "$tools" </dev/null >out/pwsh-install.log 2>&1 || :
     fi
@@ -109,9 +109,9 @@ find_pwsh() {
     fi
 }
 
-# A Pester that pwsh ($1) finds, else one from NuGet in out/tools/Modules; false where neither works. The package has the module in its folder tools.
+# A Pester that pwsh ($1) finds, otherwise one from NuGet in out/tools/Modules; false if neither works. In the package the module is in the folder tools.
 find_pester() {
-    # Last, so that it is not taken before an installed one.
+    # Last, so that an installed one comes first.
     PSModulePath=${PSModulePath:+$PSModulePath:}$PWD/$tools/Modules
     export PSModulePath
     ! has_pester "$1" || return 0
@@ -129,7 +129,7 @@ has_pester() {
         exit [int](-not (Get-Module Pester -ListAvailable | Where-Object Version -GE 5.5.0))' </dev/null >/dev/null 2>&1
 }
 
-# Reads attribute $2 of the <Counters> line $1 of a trx file; 0 where it is not there.
+# Reads attribute $2 of the <Counters> line $1 of a trx file; 0 if it is missing.
 counter() {
     value=$(printf '%s\n' "$1" | sed -n 's/.* '"$2"'="\([0-9][0-9]*\)".*/\1/p')
     printf '%s\n' "${value:-0}"
@@ -138,7 +138,7 @@ counter() {
 passed=0 failed=0 skipped=0
 add() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3)); }
 
-# Runs one xunit project and adds its counts. A crashed or hanging test host, no result file and no tests at all are failures.
+# Runs one xunit project and adds its counts. A crashed or hanging test host, a missing result file and a run without tests are failures.
 run_xunit() {
     name=$1
     say "== $name"
@@ -163,7 +163,7 @@ run_xunit() {
 run_pester() {
     say "== Pester"
     code=0
-    # Twenty minutes are what a build agent has for everything; a pwsh that hangs must not take them.
+    # A build agent has twenty minutes for everything; a pwsh that hangs must not use them up.
     patience=
     ! has timeout || patience='timeout -k 10 900'
     # shellcheck disable=SC2086 # A command and its arguments.
@@ -186,8 +186,8 @@ run_pester() {
 version() { sed -n "s/^ *ModuleVersion *= *'\([0-9.]*\)'.*/\1/p" DockerNetHarden.psd1; }
 staged() { printf '%s\n' "$PWD/out/DockerNetHarden/$(version)"; }
 
-# Where no build server may stay behind, a compiler server of this checkout's own that ends with the build: a compiler for each project would compile its
-# analyzers anew, which is more than the compiling itself.
+# If no build server may stay behind: a compiler server of this checkout alone, which ends with the build. Without one, a compiler for each project would
+# compile its analyzers again, which takes longer than compiling the project.
 compiler=
 own_compiler() {
     [ "${UseSharedCompilation:-}" = false ] || return 0
@@ -197,7 +197,7 @@ own_compiler() {
     [ -f "$compiler" ] || compiler=
 }
 
-# It ends what it compiles, then itself; one that nobody asks any more would do so after ten minutes.
+# It ends its own compilers, then itself. Left idle, it would do so only after ten minutes.
 end_compiler() {
     [ -n "$compiler" ] || return 0
     patience=
@@ -206,7 +206,7 @@ end_compiler() {
     $patience dotnet "$compiler" "-pipename:$pipe" -shutdown </dev/null >/dev/null 2>&1 || :
 }
 
-# Builds the projects or solutions given; the module's own project stages it.
+# Builds the given projects or solutions; the module's own project stages it.
 build() {
     need_dotnet
     mkdir -p out
@@ -215,7 +215,7 @@ build() {
         # shellcheck disable=SC2086 # Nothing or two arguments.
         dotnet build "$project" -c "$configuration" -v q ${compiler:+-p:UseSharedCompilation=true -p:SharedCompilationId="$pipe"} </dev/null || {
             end_compiler
-            fail "dotnet build failed; its errors stand above."
+            fail "dotnet build failed; see the errors above."
         }
     done
     end_compiler
@@ -229,7 +229,7 @@ run_tests() {
     install_packages $(missing_packages)
     rm -rf "$results"
     mkdir -p "$results"
-    # Without a build there is nothing to test: a failure that is counted like any other.
+    # Without a build there is nothing to test: this counts as a failure like any other.
     if (build DockerNetHarden.sln); then
         run_xunit DockerNetHarden.Core.Tests
         run_xunit DockerNetHarden.Tests
@@ -257,14 +257,14 @@ demo() {
     mkdir -p out
     # shellcheck disable=SC2046 # The packages are words.
     install_packages $(missing_packages)
-    # Without the test projects: somebody is waiting to see it.
+    # Without the test projects: somebody is waiting to see the demo.
     build src/DockerNetHarden src/DockerNetHarden.Lab
     set_dotnet_root
     pwsh=$(find_pwsh)
     if [ -n "$pwsh" ]; then
         PATH=$(dirname "$pwsh"):$PATH
     else
-        loud "THERE IS NO pwsh: the demo hardens through the engine, not through the cmdlets"
+        loud "THERE IS NO pwsh: the demo hardens through the core, not through the cmdlets"
     fi
     exec dotnet "src/DockerNetHarden.Lab/bin/$configuration/net8.0/dnh-lab.dll" demo --module "$(staged)"
 }
@@ -278,7 +278,7 @@ cli() {
         aarch64) runtime=linux-arm64 ;;
         *) fail "native code is built for x86_64 and aarch64, and this machine is $(uname -m)." ;;
     esac
-    dotnet publish src/DockerNetHarden.Cli -c "$configuration" -r "$runtime" -p:PublishAot=true -o out/cli -v q </dev/null || fail "dotnet publish failed; its errors stand above."
+    dotnet publish src/DockerNetHarden.Cli -c "$configuration" -r "$runtime" -p:PublishAot=true -o out/cli -v q </dev/null || fail "dotnet publish failed; see the errors above."
     say "Built $PWD/out/cli/docker-net-harden"
 }
 

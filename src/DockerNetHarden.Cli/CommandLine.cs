@@ -3,7 +3,7 @@ using DockerNetHarden.Cli.Commands;
 
 namespace DockerNetHarden.Cli;
 
-/// <summary>The command line: what is asked for, checked before any host is touched.</summary>
+/// <summary>The command line, checked before any host is touched.</summary>
 internal static class CommandLine
 {
     public static async Task<int> RunAsync(string[] arguments, TextWriter output, TextWriter errors, CancellationToken stop)

@@ -1,9 +1,9 @@
 namespace DockerNetHarden.Cli;
 
-/// <summary>How the program ends: what scripts and build pipelines look at, so none changes its meaning.</summary>
+/// <summary>How the program ends. Scripts and build pipelines rely on these, so none may change its meaning.</summary>
 internal static class ExitCodes
 {
-    /// <summary>All is as the policy says, or was brought to it.</summary>
+    /// <summary>Everything is as the policy says, or was made so.</summary>
     public const int Good = 0;
 
     /// <summary>A host could not be read or written, or the policy or the command line is wrong.</summary>

@@ -3,7 +3,7 @@ using DockerNetHarden.Hosts.Ssh;
 
 namespace DockerNetHarden.Cli;
 
-/// <summary>Where a host is: by ssh, or null for this machine.</summary>
+/// <summary>How to reach a host: by ssh, or null for this machine.</summary>
 internal sealed record HostAddress(SshTarget? Ssh, bool Sudo)
 {
     public string Name => Ssh?.HostName ?? "localhost";

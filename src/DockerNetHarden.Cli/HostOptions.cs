@@ -3,14 +3,14 @@ using DockerNetHarden.Hosts.Ssh;
 
 namespace DockerNetHarden.Cli;
 
-/// <summary>Which hosts: this machine, or those that ssh reaches. What is not given is left to ssh_config.</summary>
+/// <summary>Which hosts: this machine, or hosts reached by ssh. Whatever is not given is left to ssh_config.</summary>
 internal sealed class HostOptions
 {
-    private readonly Option<string[]> _hosts = new("--host", "-H") { Description = "A host to reach by ssh: host, user@host or user@host:port; may be given several times. This machine without it.", HelpName = "user@host", AllowMultipleArgumentsPerToken = false };
+    private readonly Option<string[]> _hosts = new("--host", "-H") { Description = "A host to reach by ssh: host, user@host or user@host:port; may be given several times. Without it, this machine.", HelpName = "user@host", AllowMultipleArgumentsPerToken = false };
     private readonly Option<string?> _identity = new("--identity", "-i") { Description = "The file of the private key.", HelpName = "file" };
     private readonly Option<string[]> _ssh = new("--ssh-option", "-o") { Description = "An option of ssh_config(5), as Key=Value.", HelpName = "Key=Value" };
-    private readonly Option<bool> _sudo = new("--sudo") { Description = "Ask Docker by sudo -n too, where the user is not root." };
-    private readonly Option<int> _throttle = new("--throttle") { Description = "How many hosts are worked on at once.", DefaultValueFactory = _ => 32 };
+    private readonly Option<bool> _sudo = new("--sudo") { Description = "Use sudo -n for Docker too, if the user is not root." };
+    private readonly Option<int> _throttle = new("--throttle") { Description = "How many hosts to work on at once.", DefaultValueFactory = _ => 32 };
 
     public void AddTo(Command command)
     {
@@ -28,7 +28,7 @@ internal sealed class HostOptions
 
     public int Throttle(ParseResult given) => given.GetValue(_throttle);
 
-    /// <exception cref="SshTargetException">A host or an option cannot be.</exception>
+    /// <exception cref="SshTargetException">A host or an option is not valid.</exception>
     public IReadOnlyList<HostAddress> Hosts(ParseResult given)
     {
         var options = (given.GetValue(_ssh) ?? []).Select(SshOption).ToList();
@@ -42,5 +42,5 @@ internal sealed class HostOptions
     private static KeyValuePair<string, string> SshOption(string text) =>
         text.Split('=', 2) is [{ Length: > 0 } key, { Length: > 0 } value]
             ? new(key, value)
-            : throw new ArgumentException($"'{text}' is no option of ssh: write Key=Value, for example -o ProxyJump=bastion.", nameof(text));
+            : throw new ArgumentException($"'{text}' is not an ssh option: write Key=Value, for example -o ProxyJump=bastion.", nameof(text));
 }

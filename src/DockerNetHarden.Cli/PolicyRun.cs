@@ -8,8 +8,8 @@ namespace DockerNetHarden.Cli;
 /// <summary>Brings one host to a policy: the networks first, then the rules.</summary>
 internal static class PolicyRun
 {
-    /// <summary>Makes the networks of the policy that are not there.</summary>
-    /// <exception cref="DockerException">A network is there with other settings, or Docker refused.</exception>
+    /// <summary>Makes the networks of the policy that do not exist.</summary>
+    /// <exception cref="DockerException">A network exists with other settings, or Docker refused.</exception>
     public static async Task MakeNetworksAsync(HardeningPolicy policy, OpenHost host, Report report, CancellationToken stop)
     {
         if (policy.Networks.Count == 0)
@@ -21,7 +21,7 @@ internal static class PolicyRun
             if (await host.Docker.FindNetworkAsync(spec.Name, stop).ConfigureAwait(false) is { } found)
             {
                 if (spec.DifferencesFrom(found) is { Count: > 0 } differences)
-                    throw new DockerException(DockerFailure.Conflict, $"A network '{spec.Name}' exists with other settings: {string.Join("; ", differences)}. It was not changed; change the policy to what it is, or remove it first: docker network rm {spec.Name}.");
+                    throw new DockerException(DockerFailure.Conflict, $"A network '{spec.Name}' exists with other settings: {string.Join("; ", differences)}. It was not changed; change the policy to match it, or remove it first: docker network rm {spec.Name}.");
                 continue;
             }
             await host.Docker.CreateNetworkAsync(spec, stop).ConfigureAwait(false);

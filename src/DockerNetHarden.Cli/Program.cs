@@ -3,7 +3,7 @@ using DockerNetHarden.Cli;
 
 using var stop = new CancellationTokenSource();
 
-// Both are asked for by people and by systemd; what is being written is finished first.
+// People and systemd send both signals; a write in progress is finished first.
 void End(PosixSignalContext signal)
 {
     signal.Cancel = true;

@@ -8,7 +8,7 @@ using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Cli;
 
-/// <summary>What the program says: text for people, or a JSON object a line for programs. Results go to standard output, errors and warnings to the other one.</summary>
+/// <summary>The program's output: text for people, or one JSON object per line for programs. Results go to standard output, errors and warnings to standard error.</summary>
 internal sealed class Report(TextWriter output, TextWriter errors, bool json, bool verbose, TimeProvider? clock = null)
 {
     private readonly object _turn = new();
@@ -95,7 +95,7 @@ internal sealed class Report(TextWriter output, TextWriter errors, bool json, bo
         lock (_turn)
         {
             to.WriteLine(line);
-            // What watches a log wants the line now, not when a buffer is full.
+            // A program that watches a log wants the line now, not when a buffer is full.
             to.Flush();
         }
     }

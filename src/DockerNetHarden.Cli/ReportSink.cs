@@ -3,7 +3,7 @@ using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Cli;
 
-/// <summary>What a fleet's workers tell goes to the report. Nobody is asked: who applies a policy has agreed to it.</summary>
+/// <summary>Sends the messages of a fleet's workers to the report. It asks nobody: whoever applies a policy has agreed to it.</summary>
 internal sealed class ReportSink(Report report, string? cause = null, bool quietIfUnchanged = false) : IFleetSink
 {
     public int Failures { get; private set; }

@@ -3,7 +3,7 @@ using DockerNetHarden.Policy;
 
 namespace DockerNetHarden.Cli;
 
-/// <summary>A policy file that may change while the program runs. One that cannot be read is told, and the last good one goes on to hold.</summary>
+/// <summary>A policy file that may change while the program runs. If it cannot be read, the error is reported and the last good policy stays in force.</summary>
 internal sealed class WatchedPolicy(string path, HardeningPolicy policy, Report report)
 {
     private HardeningPolicy _last = policy;
@@ -18,7 +18,7 @@ internal sealed class WatchedPolicy(string path, HardeningPolicy policy, Report 
         }
         catch (Exception error) when (error is PolicyException or IOException or UnauthorizedAccessException)
         {
-            // Once for each fault, not at each network that comes.
+            // Once for each error, not for each new network.
             if (!string.Equals(_told, error.Message, StringComparison.Ordinal))
                 report.Error(null, $"{error.Message} The policy as it was read before stays in force.");
             _told = error.Message;

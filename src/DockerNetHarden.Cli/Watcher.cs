@@ -7,34 +7,34 @@ using DockerNetHarden.Policy;
 namespace DockerNetHarden.Cli;
 
 /// <summary>
-/// Listens to Docker and applies when something happened: several events that come together are one. A listener that breaks (the daemon stops, is
-/// restarted) is opened again, and then everything is applied once more, since nobody told what happened meanwhile.
+/// Listens to Docker and applies the policy when something happens; several events close together count as one. A listener that breaks (the daemon stops, is
+/// restarted) is opened again, and then everything is applied once more, because events in between were missed.
 /// </summary>
 /// <param name="listen">Opens the stream of events.</param>
-/// <param name="apply">Applies; what it was about is the first argument. False: it did not come to hold and is tried again.</param>
-/// <param name="report">Where to tell.</param>
+/// <param name="apply">Applies; the first argument names the cause. False: it did not succeed and is tried again.</param>
+/// <param name="report">Where to report.</param>
 internal sealed class Watcher(Func<CancellationToken, IAsyncEnumerable<DockerEvent>> listen, Func<string, CancellationToken, Task<bool>> apply, Report report)
 {
     private readonly Channel<string> _causes = Channel.CreateUnbounded<string>();
 
-    /// <summary>How long it has to be quiet before it is applied; docker compose makes several networks within that.</summary>
+    /// <summary>How long it has to be quiet before it applies; docker compose makes several networks within that time.</summary>
     public TimeSpan Quiet { get; init; } = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>How long at most is waited for quiet.</summary>
+    /// <summary>How long it waits for quiet at most.</summary>
     public TimeSpan Longest { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long after a failure it is tried again; doubled each time up to a hundred times as long.</summary>
+    /// <summary>How long after a failure it tries again; doubled each time, up to a hundred times as long.</summary>
     public TimeSpan Again { get; init; } = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>The events that matter to a policy: containers only where a rule depends on what they publish or ask.</summary>
+    /// <summary>The events that matter to a policy: those of containers only if a rule depends on what they publish or ask.</summary>
     public static IReadOnlyList<string> TypesFor(HardeningPolicy policy) =>
         policy.Rules().Any(rule => rule.ToString().Contains("docker:published", StringComparison.Ordinal) || rule.ToString().Contains("docker:resolvers", StringComparison.Ordinal))
             ? ["network", "daemon", "container"] : ["network", "daemon"];
 
-    /// <summary>Applies for a reason that Docker does not know.</summary>
+    /// <summary>Applies for a reason that Docker does not report.</summary>
     public void Poke(string cause) => _causes.Writer.TryWrite(cause);
 
-    /// <summary>Runs until it is stopped; what is being written then is finished first.</summary>
+    /// <summary>Runs until it is stopped; a write in progress is finished first.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         Poke("start");
@@ -63,7 +63,7 @@ internal sealed class Watcher(Func<CancellationToken, IAsyncEnumerable<DockerEve
                     if (Matters(happened))
                         Poke(happened.ToString());
                 }
-                report.Event("disconnected", null, "Docker ended the connection; it is opened again.");
+                report.Event("disconnected", null, "Docker ended the connection; opening it again.");
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -73,7 +73,7 @@ internal sealed class Watcher(Func<CancellationToken, IAsyncEnumerable<DockerEve
             {
                 report.Trace("docker", error.Message);
             }
-            // Soon, the first time: a daemon that is restarted is back within a second, and its networks with it.
+            // Soon, the first time: a restarted daemon is back within a second, and its networks with it.
             if (await DelayAsync(wait, stop).ConfigureAwait(false))
                 return;
             wait = Longer(wait);
@@ -104,7 +104,7 @@ internal sealed class Watcher(Func<CancellationToken, IAsyncEnumerable<DockerEve
         {
             return await apply(cause, stop).ConfigureAwait(false);
         }
-        // The daemon is away, a network is being made: it is tried again, and a service does not end by it.
+        // The daemon is away or a network is being made: try again, and keep the service running.
         catch (Exception error) when (error is HostException or DockerException)
         {
             report.Error(null, error.Message);
@@ -112,7 +112,7 @@ internal sealed class Watcher(Func<CancellationToken, IAsyncEnumerable<DockerEve
         }
     }
 
-    // All that comes until it is quiet is one cause.
+    // All events until it is quiet are one cause.
     private async Task<string> NextAsync(CancellationToken stop)
     {
         var cause = await _causes.Reader.ReadAsync(stop).ConfigureAwait(false);
@@ -135,7 +135,7 @@ internal sealed class Watcher(Func<CancellationToken, IAsyncEnumerable<DockerEve
         return others == 0 ? cause : $"{cause} and {others} more";
     }
 
-    // A container that comes or goes is told by start and die; the rest of its life (exec, health checks) would be noise.
+    // A container's start and die tell when it comes or goes; the rest of its life (exec, health checks) would be noise.
     private static bool Matters(DockerEvent happened) => happened.Type switch
     {
         "network" => happened.Action is "create" or "destroy" or "remove",

@@ -9,10 +9,10 @@ using DockerNetHarden.Lab.Services;
 
 namespace DockerNetHarden.Lab;
 
-/// <summary>The lab from a shell: for Pester, the demo, and a person who wants to look.</summary>
+/// <summary>The lab from a shell: for Pester, the demo, and people who want to look around.</summary>
 internal static class CommandLine
 {
-    private static readonly Option<string?> Name = new("--name") { Description = "The lab; may be left out where there is only one." };
+    private static readonly Option<string?> Name = new("--name") { Description = "The lab; may be left out if there is only one." };
     private static readonly Option<LabBackend> Backend = new("--backend") { Description = "Which iptables the lab's Docker writes with.", DefaultValueFactory = _ => LabBackend.Nft };
     private static readonly Option<string> Engine = new("--engine")
     {
@@ -27,11 +27,11 @@ internal static class CommandLine
 
     private static Command Up()
     {
-        var netfilter = new Option<string?>("--br-netfilter") { Description = "Whether packets between containers of one bridge pass iptables; the kernel's default where it is left out." };
+        var netfilter = new Option<string?>("--br-netfilter") { Description = "Whether packets between containers of one bridge pass iptables; the kernel's default if left out." };
         netfilter.AcceptOnlyFromAmong("on", "off");
         var ipv6 = new Option<bool>("--ipv6") { Description = "Services outside and the host's uplink have IPv6 too." };
         var owner = new Option<int?>("--owner") { Description = "The process that the lab belongs to: when it is gone, the next lab to be raised takes this one down. 0 is nobody. Default: the process that called this one." };
-        var command = new Command("up", "Raises a lab and says how to reach it.") { Name, Engine, Backend, netfilter, ipv6, owner, Json };
+        var command = new Command("up", "Raises a lab and tells how to reach it.") { Name, Engine, Backend, netfilter, ipv6, owner, Json };
         command.SetAction(async (arguments, stop) =>
         {
             var lab = await LabHost.RaiseAsync(new LabOptions
@@ -43,11 +43,11 @@ internal static class CommandLine
                 BridgeNetfilter = arguments.GetValue(netfilter) is { } set ? set == "on" : null,
                 Owner = arguments.GetValue(owner) ?? Native.ParentProcess(),
             }, stop).ConfigureAwait(false);
-            // Not disposed of: it is to stay.
+            // Not disposed: the lab is meant to stay.
             var description = await lab.DescribeAsync(stop).ConfigureAwait(false);
             Console.WriteLine(arguments.GetValue(Json)
                 ? JsonSerializer.Serialize(description, LabJson.Default.LabDescription)
-                : string.Create(CultureInfo.InvariantCulture, $"Lab '{lab.Name}' stands ({lab.RaisedIn.TotalSeconds:0.0} s). On its host: dnh-lab exec --name {lab.Name} -- docker ps. Take it down: dnh-lab down --name {lab.Name}."));
+                : string.Create(CultureInfo.InvariantCulture, $"Lab '{lab.Name}' is up ({lab.RaisedIn.TotalSeconds:0.0} s). On its host: dnh-lab exec --name {lab.Name} -- docker ps. Take it down: dnh-lab down --name {lab.Name}."));
             return 0;
         });
         return command;
@@ -69,14 +69,14 @@ internal static class CommandLine
     private static Command Ask()
     {
         var from = new Option<string>("--from") { Required = true, Description = "Who asks: a container, 'host' or 'net' (outside)." };
-        var to = new Option<string>("--to") { Required = true, Description = "The address asked; fe80::1%eth0 too." };
+        var to = new Option<string>("--to") { Required = true, Description = "The address to ask, for example 192.0.2.1 or fe80::1%eth0." };
         var port = new Option<int>("--port") { Required = true };
         var protocol = new Option<ProbeProtocol>("--protocol") { DefaultValueFactory = _ => ProbeProtocol.Tcp };
-        var source = new Option<string?>("--source") { Description = "The address asked from, one of the asker's own." };
+        var source = new Option<string?>("--source") { Description = "The address to ask from, one of the asker's own." };
         var count = new Option<int>("--count") { DefaultValueFactory = _ => 1, Description = "How many times." };
         var parallel = new Option<int>("--parallel") { DefaultValueFactory = _ => 20, Description = "How many of them at once." };
         var timeout = new Option<int>("--timeout") { DefaultValueFactory = _ => (int)LabHost.DefaultPatience.TotalMilliseconds, Description = "Milliseconds until a probe counts as timed out." };
-        var command = new Command("ask", "Sends real packets and says what became of them: Open, Refused, TimedOut, Unreachable or Broken.")
+        var command = new Command("ask", "Sends real packets and tells what happened to them: Open, Refused, TimedOut, Unreachable or Broken.")
         {
             Name, from, to, port, protocol, source, count, parallel, timeout, Json,
         };
@@ -85,7 +85,7 @@ internal static class CommandLine
             var lab = LabHost.Open(arguments.GetValue(Name));
             var (asker, address, number, speaks) = (arguments.GetRequiredValue(from), arguments.GetRequiredValue(to), arguments.GetValue(port), arguments.GetValue(protocol));
             if (number is < 1 or > 65535)
-                throw new LabException($"{number} is no port; ports are 1 to 65535.");
+                throw new LabException($"{number} is not a port; ports are 1 to 65535.");
             var patience = TimeSpan.FromMilliseconds(arguments.GetValue(timeout));
             AskAnswer answer;
             if (arguments.GetValue(count) > 1)
@@ -109,7 +109,7 @@ internal static class CommandLine
 
     private static Command Count()
     {
-        var service = new Option<string?>("--service") { Description = "The service; all of them as JSON where it is left out." };
+        var service = new Option<string?>("--service") { Description = "The service; all of them as JSON if left out." };
         var command = new Command("count", "How many connections and datagrams reached a service: what arrived, whatever the asker saw.") { Name, service };
         command.SetAction(async (arguments, stop) =>
         {

@@ -5,7 +5,7 @@ using DockerNetHarden.Lab.Linux;
 
 namespace DockerNetHarden.Lab;
 
-// One strict reading of addresses (the framework's differs between versions), plus the zone that only a probe needs: fe80::1%eth0.
+// One strict reading of addresses (the framework's differs between versions), plus the zone, which only a probe needs: fe80::1%eth0.
 internal static class LabAddress
 {
     public static IPAddress Parse(string text, NetNamespace? seenFrom = null)

@@ -4,7 +4,7 @@ namespace DockerNetHarden.Lab;
 
 public sealed partial class LabHost
 {
-    /// <summary>The host's own addresses, those of its bridges included; loopback and link-local ones are not among them.</summary>
+    /// <summary>The host's own addresses, including those of its bridges but not loopback and link-local ones.</summary>
     public async Task<IReadOnlyList<string>> HostAddressesAsync(CancellationToken stop = default)
     {
         var lines = (await ExecAsync(["ip", "-o", "-4", "addr", "show", "scope", "global"], stop: stop).ConfigureAwait(false)).OrThrow().Split('\n', StringSplitOptions.RemoveEmptyEntries);

@@ -8,10 +8,10 @@ namespace DockerNetHarden.Lab;
 
 public sealed partial class LabHost
 {
-    /// <summary>The image of every container: an empty root, over which the machine's own programs are mounted read-only. No registry is asked.</summary>
+    /// <summary>The image of every container: an empty root, over which the machine's own programs are mounted read-only. No registry is needed.</summary>
     public const string Image = "dnh-lab";
 
-    // As with `docker run --volume`: a symbolic link (/bin) is mounted as the folder that it leads to.
+    // As with `docker run --volume`: a symbolic link (/bin) is mounted as the folder that it points to.
     internal static readonly string[] MountedFolders = ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc"];
 
     public async Task<LabContainer> RunContainerAsync(LabContainerOptions options, CancellationToken stop = default)
@@ -32,13 +32,13 @@ public sealed partial class LabHost
 
     public Task RemoveContainerAsync(string name, CancellationToken stop = default) => DockerAsync(["rm", "--force", name], stop);
 
-    /// <summary>Makes a bridge network; further arguments are those of <c>docker network create</c>.</summary>
+    /// <summary>Makes a bridge network; further arguments are passed to <c>docker network create</c>.</summary>
     public Task CreateNetworkAsync(string name, string? bridge = null, IReadOnlyList<string>? arguments = null, CancellationToken stop = default) =>
         DockerAsync(["network", "create", .. bridge is null ? (string[])[] : ["--opt", "com.docker.network.bridge.name=" + bridge], .. arguments ?? [], name], stop);
 
     public Task RemoveNetworkAsync(string name, CancellationToken stop = default) => DockerAsync(["network", "rm", name], stop);
 
-    /// <summary>Makes the outside know the way to a subnet behind the host, as the network around a host with routed containers does.</summary>
+    /// <summary>Gives the outside a route to a subnet behind the host, as the network around a host with routed containers has.</summary>
     public Task RouteAsync(string subnet, CancellationToken stop = default) => LabNetwork.RouteAsync(Name, subnet, stop);
 
     public async Task<LabContainer> ContainerAsync(string name, CancellationToken stop = default) =>
@@ -51,7 +51,7 @@ public sealed partial class LabHost
     }
 
     /// <summary>
-    /// Stops dockerd and starts it again, as <c>systemctl restart docker</c> does. With live-restore the containers stay; without, they are started again afterwards.
+    /// Stops dockerd and starts it again, as <c>systemctl restart docker</c> does. With live-restore the containers stay; without it they are started again afterwards.
     /// </summary>
     public async Task RestartDockerAsync(CancellationToken stop = default)
     {
@@ -62,10 +62,10 @@ public sealed partial class LabHost
             await DockerAsync(["start", .. running.Select(container => container.Name)], stop).ConfigureAwait(false);
     }
 
-    /// <summary>Stops dockerd: what a host is like before docker.service starts.</summary>
+    /// <summary>Stops dockerd: the state of a host before docker.service starts.</summary>
     public Task StopDockerAsync() => state.Dockerd.StopAsync(TimeSpan.FromSeconds(20));
 
-    /// <summary>The processor time of dockerd and of the programs that it called.</summary>
+    /// <summary>The processor time of dockerd and of the programs that it ran.</summary>
     public TimeSpan DockerProcessorTime() => state.Dockerd.ProcessorTime();
 
     /// <summary>Starts dockerd and waits until it answers.</summary>
@@ -73,7 +73,7 @@ public sealed partial class LabHost
     {
         string[] arguments = ["dockerd", "--config-file", folder.In("daemon.json"),
             "--containerd-namespace", "dnh-" + Name, "--containerd-plugins-namespace", "dnh-" + Name + "-plugins"];
-        // dockerd looks iptables up on its PATH; the host's own keeps what the distribution chose.
+        // dockerd looks for iptables on its PATH; the host's own keeps the distribution's choice.
         Dictionary<string, string> environment = new(StringComparer.Ordinal);
         if (SystemBus is not null)
             environment["DBUS_SYSTEM_BUS_ADDRESS"] = SystemBus;
@@ -86,15 +86,15 @@ public sealed partial class LabHost
     private async Task<string> DockerAsync(IReadOnlyList<string> arguments, CancellationToken stop) =>
         (await ProcessRun.RunAsync([.. DockerCommand, .. arguments], stop).ConfigureAwait(false)).OrThrow().Trim();
 
-    // The docker command of the engine's own release knows what its engine knows.
+    // The docker command of the engine's own release knows the engine's features.
     private IReadOnlyList<string> DockerCommand => state.Init == ProcessMark.Nobody ? ["docker", "-H", DockerHost] : [.. Shell, "docker", "-H", DockerHost];
 
-    /// <summary>Where this machine sees a file of the host.</summary>
+    /// <summary>The path of a host's file on this machine.</summary>
     private string OnHost(string path) => (Engine.Root ?? "") + path;
 
     private async Task ConfigureDockerAsync(LabOptions options, CancellationToken stop)
     {
-        // Everything of its own, so that it meets no other Docker of the machine: folders, socket, containerd's namespaces, and a cgroup by which its processes are found.
+        // Everything is its own, so that it meets no other Docker of the machine: folders, socket, containerd's namespaces, and a cgroup to find its processes.
         var settings = new JsonObject
         {
             ["data-root"] = folder.In("data"),
@@ -110,7 +110,7 @@ public sealed partial class LabHost
         };
         if (options.AddressPools.Count > 0)
             settings["default-address-pools"] = new JsonArray([.. options.AddressPools.Select(pool => new JsonObject { ["base"] = pool, ["size"] = 24 })]);
-        // Engines to 23 keep a key in /etc/docker unless told otherwise; later ones have none and refuse the setting.
+        // Engines up to 23 keep a key in /etc/docker unless told otherwise; later ones have none and refuse the setting.
         var version = (await ExecAsync(["dockerd", "--version"], stop: stop).ConfigureAwait(false)).OrThrow();
         if (DockerVersion().Match(version) is { Success: true } match && int.Parse(match.Groups["major"].ValueSpan, CultureInfo.InvariantCulture) <= 23)
             settings["deprecated-key-path"] = folder.In("key.json");
@@ -154,7 +154,7 @@ public sealed partial class LabHost
     private static void EnableLinkLocal(LabContainer container)
     {
         var inside = NetNamespace.Of(container.Pid);
-        // eth0 before all: its address is made when it is allowed, and is then usable at once.
+        // eth0 before all: its address is made as soon as it is allowed, and is then usable at once.
         inside.Write("/proc/sys/net/ipv6/conf/eth0/accept_dad", "0");
         inside.Write("/proc/sys/net/ipv6/conf/all/accept_dad", "0");
         inside.Write("/proc/sys/net/ipv6/conf/eth0/disable_ipv6", "0");
@@ -163,7 +163,7 @@ public sealed partial class LabHost
     [GeneratedRegex("version (?<major>[0-9]+)\\.", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex DockerVersion();
 
-    // Docker says a number of the host's own PID namespace.
+    // Docker reports a number of the host's own PID namespace.
     private int OnMachine(int pid) => pid == 0 || state.Init == ProcessMark.Nobody ? pid : ProcessMark.Inside(state.Init, pid)?.Pid ?? 0;
 
     private async Task<IReadOnlyList<LabContainer>> InspectAsync(IReadOnlyList<string> names, CancellationToken stop)

@@ -8,12 +8,12 @@ using DockerNetHarden.Lab.Services;
 
 namespace DockerNetHarden.Lab;
 
-// Who asks is named by `from`: a container's name, "host" (the Docker host itself) or "net" (outside; with `source`, one of its addresses).
+// `from` names who asks: a container, "host" (the Docker host itself) or "net" (outside; with `source`, one of its addresses).
 public sealed partial class LabHost
 {
     private readonly ConcurrentDictionary<string, ProcessMark> known = new(StringComparer.Ordinal);
 
-    /// <summary>Half as long again as the kernel waits before it sends a SYN again: a lost packet is no verdict, a dropped one is.</summary>
+    /// <summary>Half as long again as the kernel waits before it resends a SYN: a lost packet is not a verdict, a dropped one is.</summary>
     public static readonly TimeSpan DefaultPatience = TimeSpan.FromSeconds(1.5);
 
     /// <summary>One probe. <paramref name="to"/> is an address, <c>fe80::1%eth0</c> included.</summary>
@@ -32,7 +32,7 @@ public sealed partial class LabHost
         return await prober.BurstAsync(address, port, protocol, count, parallel, stop).ConfigureAwait(false);
     }
 
-    /// <summary>Probes at an even rate until the token stops them, each over a connection of its own. The container has to live as long.</summary>
+    /// <summary>Probes at an even rate until the token stops them, each over its own connection. The container has to live that long.</summary>
     public async Task<BurstResult> StreamAsync(
         string from, string to, int port, int perSecond, CancellationToken until, ProbeProtocol protocol = ProbeProtocol.Http, TimeSpan? patience = null)
     {
@@ -49,8 +49,8 @@ public sealed partial class LabHost
     }
 
     /// <summary>
-    /// Whether a packet with a false source, sent by a container, arrives at the host's service: a datagram at the UDP echo, or a TCP SYN, which then stands
-    /// half open in the host's table of connections, or was already ended by a reset from the true owner of the address.
+    /// Whether a packet with a false source, sent by a container, arrives at the host's service: a datagram at the UDP echo, or a TCP SYN, which then is half open
+    /// in the host's table of connections, or has already been ended by a reset from the true owner of the address.
     /// </summary>
     public async Task<bool> SpoofedAsync(string from, string source, string to, ProbeProtocol protocol = ProbeProtocol.Udp, CancellationToken stop = default)
     {
@@ -66,14 +66,14 @@ public sealed partial class LabHost
             return await SeenAsync(() => Task.FromResult(IsHalfOpen(spoofed, port) || FailedAttempts() > failed), stop).ConfigureAwait(false);
         }
         if (protocol != ProbeProtocol.Udp)
-            throw new LabException($"A packet with a false source is a UDP datagram or a TCP SYN, not {protocol}.");
+            throw new LabException($"A packet with a false source can be a UDP datagram or a TCP SYN, but not {protocol}.");
         var before = (await CountAsync("host-echo", stop).ConfigureAwait(false)).Connections;
         var datagram = SpoofedPacket.Udp(spoofed, target, port, LabAddresses.HostEchoPort, "spoofed!"u8);
         await socket.SendToAsync(datagram, SocketFlags.None, new IPEndPoint(target, 0), stop).ConfigureAwait(false);
         return await SeenAsync(async () => (await CountAsync("host-echo", stop).ConfigureAwait(false)).Connections > before, stop).ConfigureAwait(false);
     }
 
-    /// <summary>How often a service was reached since the lab was raised: what arrived, whatever the asker saw of it.</summary>
+    /// <summary>How often a service has been reached since the lab was raised: what arrived, whatever the asker saw of it.</summary>
     public async Task<ServiceCount> CountAsync(string service, CancellationToken stop = default)
     {
         var counts = await CountsAsync(stop).ConfigureAwait(false);
@@ -85,14 +85,14 @@ public sealed partial class LabHost
     public async Task<IReadOnlyDictionary<string, ServiceCount>> CountsAsync(CancellationToken stop = default) =>
         (await new ServiceClient(folder.ServiceSocket).AskAsync(new ControlRequest("counts"), stop).ConfigureAwait(false)).Counts!;
 
-    /// <summary>Opens a service: in a container, on the host ("host") or outside ("net"). It is counted under its name.</summary>
+    /// <summary>Opens a service: in a container, on the host ("host") or outside ("net"). Its name is used for counting.</summary>
     public async Task ServeAsync(string place, string name, int port, ServiceKind kind = ServiceKind.Http, string address = "0.0.0.0", CancellationToken stop = default)
     {
         var space = await PlaceAsync(place, stop).ConfigureAwait(false);
         await new ServiceClient(folder.ServiceSocket).AskAsync(new ControlRequest("listen", space.Path, name, address, port, kind), stop).ConfigureAwait(false);
     }
 
-    /// <summary>The link-local IPv6 address of an interface of the host (a bridge), as a container's probe takes it.</summary>
+    /// <summary>The link-local IPv6 address of an interface of the host (a bridge), in the form that a container's probe takes.</summary>
     public string LinkLocal(string hostInterface, string containerInterface = "eth0")
     {
         var host = NetNamespace.Named(HostNamespace);
@@ -113,7 +113,7 @@ public sealed partial class LabHost
     {
         if (from is "host" or "net")
             return NetNamespace.Named(from == "host" ? HostNamespace : OutsideNamespace);
-        // While its process lives a container is where it was: nothing has to be asked, also while dockerd is not there to answer.
+        // A container stays where it is while its process lives, so there is no need to ask, even while dockerd is not there to answer.
         if (!known.TryGetValue(from, out var process) || !process.IsAlive())
         {
             var container = await ContainerAsync(from, stop).ConfigureAwait(false);
@@ -142,7 +142,7 @@ public sealed partial class LabHost
 
     private static async Task<bool> SeenAsync(Func<Task<bool>> seen, CancellationToken stop)
     {
-        // Local delivery takes microseconds; half a second without it means that it was dropped.
+        // Local delivery takes microseconds; if half a second passes without it, the packet was dropped.
         for (var i = 0; i < 25; i++)
         {
             if (await seen().ConfigureAwait(false))

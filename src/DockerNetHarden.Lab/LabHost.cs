@@ -9,7 +9,7 @@ namespace DockerNetHarden.Lab;
 
 /// <summary>
 /// A throwaway Docker host in two network namespaces: one with dockerd and the firewall under test, one with everything outside. Raised in about a second,
-/// asked with real packets, and gone without a trace when disposed of, or, where its owner crashed, when the next one is raised.
+/// asked with real packets, and gone without a trace when it is disposed or, if its owner crashed, when the next lab is raised.
 /// </summary>
 public sealed partial class LabHost : IAsyncDisposable
 {
@@ -21,14 +21,14 @@ public sealed partial class LabHost : IAsyncDisposable
 
     private LabHost(LabState state, bool owned) => (this.state, this.owned, folder) = (state, owned, new LabFolder(state.Name));
 
-    // Only for those who raise a lab and start its dockerd themselves.
+    // Only for callers that raise a lab and start its dockerd themselves.
     private string? SystemBus { get; init; }
 
     public string Name => state.Name;
 
     public LabBackend Backend => state.Backend;
 
-    /// <summary>The command that shows and writes the tables that this lab's Docker uses: <c>iptables-nft</c> or <c>iptables-legacy</c>. Add <c>-save</c>, <c>-restore</c>.</summary>
+    /// <summary>The command for the tables that this lab's Docker uses: <c>iptables-nft</c> or <c>iptables-legacy</c>. Append <c>-save</c> or <c>-restore</c>.</summary>
     public string Iptables => Backend == LabBackend.Nft ? "iptables-nft" : "iptables-legacy";
 
     /// <summary>The root-only folder with the lab's state, its logs and its Docker data.</summary>
@@ -43,18 +43,18 @@ public sealed partial class LabHost : IAsyncDisposable
     /// <summary>The value of DOCKER_HOST for this lab.</summary>
     public string DockerHost => folder.DockerHost;
 
-    /// <summary>The engine of the host, and with it its userland.</summary>
+    /// <summary>The engine of the host, and its userland.</summary>
     public LabEngine Engine => LabEngine.Parse(state.Engine);
 
-    /// <summary>The arguments that enter the host: its network namespace and, where it has a userland of its own, that; a command's arguments follow.</summary>
+    /// <summary>The arguments that enter the host: its network namespace and its own userland, if it has one. A command's arguments follow.</summary>
     public IReadOnlyList<string> Shell => state.Init == ProcessMark.Nobody
         ? ["nsenter", "--net=/run/netns/" + HostNamespace, "--"]
         : ["nsenter", "--net=/run/netns/" + HostNamespace, "--target", state.Init.Pid.ToString(CultureInfo.InvariantCulture), "--mount", "--uts", "--pid", "--"];
 
-    /// <summary>How long the lab took to be raised; zero where it was raised by another process.</summary>
+    /// <summary>How long it took to raise the lab; zero if another process raised it.</summary>
     public TimeSpan RaisedIn { get; private set; }
 
-    /// <summary>Why no lab can be raised on this machine; null where one can.</summary>
+    /// <summary>Why no lab can be raised on this machine; null if one can.</summary>
     public static string? WhyUnavailable()
     {
         if (!OperatingSystem.IsLinux())
@@ -85,19 +85,19 @@ public sealed partial class LabHost : IAsyncDisposable
         }
     }
 
-    /// <summary>A lab that another process raised. Disposing of it leaves it standing. Without a name: the only one there is.</summary>
+    /// <summary>A lab that another process raised. Disposing it leaves the lab running. Without a name: the only one there is.</summary>
     public static LabHost Open(string? name)
     {
         var all = LabFolder.All();
         if (name is null && all.Count != 1)
-            throw new LabException(all.Count == 0 ? "There is no lab. Raise one: dnh-lab up." : $"There are several labs ({string.Join(", ", all)}): say which with --name.");
+            throw new LabException(all.Count == 0 ? "There is no lab. Raise one: dnh-lab up." : $"There are several labs ({string.Join(", ", all)}): choose one with --name.");
         name = CheckName(name ?? all[0]);
         var found = new LabFolder(name).Read()
             ?? throw new LabException($"There is no lab '{name}'. {(all.Count == 0 ? "Raise one: dnh-lab up." : $"There are: {string.Join(", ", all)}.")}");
         return new LabHost(found, owned: false);
     }
 
-    /// <summary>Takes labs down, whoever raised them: one by its name, or all. Returns their names.</summary>
+    /// <summary>Takes labs down, whoever raised them: one by name, or all. Returns their names.</summary>
     public static async Task<IReadOnlyList<string>> RemoveAsync(string? name, bool all = false)
     {
         IReadOnlyList<string> names = all ? LabFolder.All() : [Open(name).Name];
@@ -116,7 +116,7 @@ public sealed partial class LabHost : IAsyncDisposable
     public Task<CommandResult> ExecAsync(IReadOnlyList<string> arguments, string? input = null, CancellationToken stop = default) =>
         ProcessRun.RunAsync([.. Shell, .. arguments], stop, input, Environment());
 
-    /// <summary>The same on the caller's own terminal.</summary>
+    /// <summary>The same, on the caller's own terminal.</summary>
     public Task<int> ExecHereAsync(IReadOnlyList<string> arguments, CancellationToken stop = default) => ProcessRun.RunHereAsync([.. Shell, .. arguments], Environment(), stop);
 
     /// <summary>Whether packets between containers of one bridge pass iptables.</summary>
@@ -158,7 +158,7 @@ public sealed partial class LabHost : IAsyncDisposable
         await WaitAsync("the lab's services", new ServiceClient(folder.ServiceSocket).IsReadyAsync, folder.ServiceLog, () => state.Services, stop).ConfigureAwait(false);
     }
 
-    // A mount, a PID and a UTS namespace, and in them the engine's Debian as the root. What the lab knows by path (its folder) is there under the same path.
+    // A mount, a PID and a UTS namespace with the engine's Debian as the root. Paths that the lab knows (its folder) stay the same inside.
     private async Task StartUserlandAsync(string root, CancellationToken stop)
     {
         var script = folder.In("engine.sh");
@@ -171,7 +171,7 @@ public sealed partial class LabHost : IAsyncDisposable
         await WaitAsync("the host's userland", _ => Task.FromResult(File.Exists(folder.In("root.ready"))), log, () => started, stop).ConfigureAwait(false);
     }
 
-    // A daemon of the host, by its own number: nsenter stays as its parent where it enters a PID namespace, and passes no signal on.
+    // A daemon of the host, by its own number: nsenter stays as its parent when it enters a PID namespace, and passes no signals on.
     private async Task<ProcessMark> StartOnHostAsync(IReadOnlyList<string> arguments, string log, Dictionary<string, string> environment, CancellationToken stop)
     {
         var started = await ProcessRun.StartDetachedAsync([.. Shell, .. arguments], log, environment, stop).ConfigureAwait(false);
@@ -191,7 +191,7 @@ public sealed partial class LabHost : IAsyncDisposable
         Save(state with { Services = await ProcessRun.StartDetachedAsync(arguments, folder.ServiceLog, environment, stop).ConfigureAwait(false) });
     }
 
-    // The assembly is also a library of the tests, so it names its own file instead of the running program.
+    // The assembly is also a library of the tests, so it names its own file, not the running program.
     private static string[] OwnProgram()
     {
         var assembly = typeof(LabHost).Assembly.Location;
@@ -222,12 +222,12 @@ public sealed partial class LabHost : IAsyncDisposable
         }
     }
 
-    // Part of the names of namespaces, cgroups and paths; a Unix socket's path has at most 107 bytes.
+    // Part of the names of namespaces, cgroups and paths; the path of a Unix socket has at most 107 bytes.
     private static string CheckName(string name) => NameForm().IsMatch(name)
         ? name
-        : throw new LabException($"'{name}' is no name for a lab: 1 to 20 of the characters a to z, 0 to 9 and '-', a letter first.");
+        : throw new LabException($"'{name}' is not a name for a lab: 1 to 20 of the characters a to z, 0 to 9 and '-', a letter first.");
 
-    /// <summary>Where a program stands, on this machine or in the root of an engine; null where it has none.</summary>
+    /// <summary>The path of a program, on this machine or in the root of an engine; null if it does not exist.</summary>
     internal static string? FindProgram(string name, string? root = null) =>
         (System.Environment.GetEnvironmentVariable("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin").Split(':').Select(part => Path.Combine(part, name)).FirstOrDefault(path => File.Exists(root + path));
 

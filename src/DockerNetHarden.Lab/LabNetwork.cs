@@ -3,7 +3,7 @@ using DockerNetHarden.Lab.Services;
 
 namespace DockerNetHarden.Lab;
 
-/// <summary>The lab's two namespaces and the one cable between them. No route leads out of them, so no packet leaves.</summary>
+/// <summary>The lab's two namespaces and the one cable between them. No route leads out, so no packet leaves.</summary>
 internal static class LabNetwork
 {
     public static async Task RaiseAsync(string name, LabOptions options, CancellationToken stop)
@@ -13,7 +13,7 @@ internal static class LabNetwork
         await Task.WhenAll(IpAsync(["netns", "add", host], null, stop), IpAsync(["netns", "add", outside], null, stop)).ConfigureAwait(false);
 
         // The two networks of the uplink lie in Docker's own address pools (172.31/16 and 192.168/16), as AWS's default VPC and many offices do:
-        // a rule that takes such a source for a container's locks real clients out, and the lab shows it.
+        // a rule that takes such a source for a container's locks real clients out, and the lab shows that.
         await IpAsync(["-n", host, "-batch", "-"], $"""
             link set lo up
             link add up0 type veth peer name in0 netns {outside}
@@ -37,7 +37,7 @@ internal static class LabNetwork
         foreach (var which in (string[])["all", "default"])
         {
             inside.Write($"/proc/sys/net/ipv6/conf/{which}/disable_ipv6", "0");
-            // A new bridge's link-local address is usable at once instead of after the seconds of duplicate address detection (RFC 4862, 5.4).
+            // A new bridge's link-local address is usable at once, without seconds of duplicate address detection (RFC 4862, 5.4).
             inside.Write($"/proc/sys/net/ipv6/conf/{which}/accept_dad", "0");
         }
         if (options.Ipv6)
@@ -59,11 +59,11 @@ internal static class LabNetwork
             addr add {LabAddresses.HostV6}/64 dev up0 nodad
             route add default via {LabAddresses.GatewayV6}
             """, stop).ConfigureAwait(false);
-        // A host with IPv6 networks routes; engines before 27 leave it to the admin to turn that on.
+        // A host with IPv6 networks routes; engines before 27 leave it to the administrator to turn that on.
         NetNamespace.Named(host).Write("/proc/sys/net/ipv6/conf/all/forwarding", "1");
     }
 
-    /// <summary>Makes the outside know the way to a subnet behind the host, as the network around a host with routed containers does.</summary>
+    /// <summary>Gives the outside a route to a subnet behind the host, as the network around a host with routed containers has.</summary>
     public static Task RouteAsync(string name, string subnet, CancellationToken stop) =>
         IpAsync(["-n", LabFolder.OutsideNamespace(name), "route", "replace", subnet, "via", subnet.Contains(':', StringComparison.Ordinal) ? LabAddresses.HostV6 : LabAddresses.Host], null, stop);
 

@@ -2,24 +2,24 @@ using System.Text.Json.Serialization;
 
 namespace DockerNetHarden.Lab;
 
-/// <summary>Which iptables the lab's Docker writes with.</summary>
+/// <summary>Which iptables the lab's Docker uses.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<LabBackend>))]
 public enum LabBackend
 {
     /// <summary>iptables over nf_tables, Debian's default.</summary>
     Nft,
 
-    /// <summary>The older x_tables interface. Only dockerd is given it; the host's own <c>iptables</c> stays what it is.</summary>
+    /// <summary>The older x_tables interface. Only dockerd gets it; the host's own <c>iptables</c> is unchanged.</summary>
     Legacy,
 }
 
-/// <summary>What a lab is to be like.</summary>
+/// <summary>What a lab should be like.</summary>
 public sealed record LabOptions
 {
-    /// <summary>Its name; one is made up where none is given.</summary>
+    /// <summary>Its name; made up if not given.</summary>
     public string? Name { get; init; }
 
-    /// <summary>Which Docker engine the host has, and with it which iptables, nft and shell.</summary>
+    /// <summary>The Docker engine of the host, and with it iptables, nft and the shell.</summary>
     public LabEngine Engine { get; init; } = LabEngine.Machine;
 
     public LabBackend Backend { get; init; }
@@ -27,7 +27,7 @@ public sealed record LabOptions
     /// <summary>Whether packets between containers of one bridge pass iptables (net.bridge.bridge-nf-call-iptables); null leaves the kernel's default.</summary>
     public bool? BridgeNetfilter { get; init; }
 
-    /// <summary>Whether containers live on while dockerd restarts. On, so that a container can ask throughout a restart.</summary>
+    /// <summary>Whether containers survive a restart of dockerd. On, so that a container can ask throughout a restart.</summary>
     public bool LiveRestore { get; init; } = true;
 
     /// <summary>Whether dockerd starts a docker-proxy for each published port, Docker's default.</summary>
@@ -36,26 +36,26 @@ public sealed record LabOptions
     /// <summary>The daemon's resolvers: the host's own by default.</summary>
     public IReadOnlyList<string> Dns { get; init; } = [Services.LabAddresses.Host];
 
-    /// <summary>Whether the host is reached and reaches out over IPv6 too: then the outside has <see cref="Services.LabAddresses.ServicesV6"/>.</summary>
+    /// <summary>Whether the host uses IPv6 too, inwards and outwards: then the outside has <see cref="Services.LabAddresses.ServicesV6"/>.</summary>
     public bool Ipv6 { get; init; }
 
-    /// <summary>The process that the lab belongs to: when it is gone, the next lab to be raised takes this one down. 0 is nobody; null the calling process.</summary>
+    /// <summary>The process that owns the lab: when it is gone, the next lab to be raised takes this one down. 0 is nobody; null is the calling process.</summary>
     public int? Owner { get; init; }
 
-    /// <summary>The pools that Docker takes the subnets of new networks from (dockerd's <c>default-address-pools</c>), networks of 24 bits each; Docker's own where there are none.</summary>
+    /// <summary>The pools for subnets of new networks (dockerd's <c>default-address-pools</c>), networks of 24 bits each; Docker's own if none are given.</summary>
     public IReadOnlyList<string> AddressPools { get; init; } = [];
 
-    /// <summary>The address of the D-Bus system bus that dockerd listens on for firewalld, in D-Bus's own form; the machine's where null.</summary>
+    /// <summary>The address of the D-Bus system bus on which dockerd listens for firewalld, in D-Bus's own form; null for the machine's bus.</summary>
     public string? SystemBus { get; init; }
 
-    /// <summary>Whether dockerd runs from the start; without it there are neither containers nor chains of Docker's.</summary>
+    /// <summary>Whether dockerd runs from the start; without it there are no containers and no chains of Docker's.</summary>
     public bool Docker { get; init; } = true;
 
     /// <summary>Whether the network <c>apps</c> and the containers c0, a1 and a2 are made.</summary>
     public bool Containers { get; init; } = true;
 }
 
-/// <summary>A container to run. Its network is what it is for: its only process sleeps, unless it is given another.</summary>
+/// <summary>A container to run. It exists for its network: its only process sleeps, unless it is given another.</summary>
 public sealed record LabContainerOptions(string Name)
 {
     public string Network { get; init; } = "bridge";
@@ -74,11 +74,11 @@ public sealed record LabContainerOptions(string Name)
     public IReadOnlyList<string> Arguments { get; init; } = [];
 
     /// <summary>
-    /// Whether the container has its link-local IPv6 address. Docker 20.10 takes it away where the network has no IPv6, newer engines and a user's
-    /// <c>--sysctl</c> leave it, and over it the host is reached past every rule of iptables (without the 6).
+    /// Whether the container has its link-local IPv6 address. Docker 20.10 removes it if the network has no IPv6; newer engines and a user's
+    /// <c>--sysctl</c> leave it, and then the container reaches the host past every rule of iptables (without the 6).
     /// </summary>
     public bool LinkLocal { get; init; } = true;
 }
 
-/// <summary>A running container; <paramref name="Pid"/> is its process as this machine numbers it.</summary>
+/// <summary>A running container; <paramref name="Pid"/> is the number of its process on this machine.</summary>
 public sealed record LabContainer(string Name, int Pid, string Network, string Address, string Gateway);

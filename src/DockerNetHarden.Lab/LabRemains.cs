@@ -5,8 +5,8 @@ using DockerNetHarden.Lab.Linux;
 namespace DockerNetHarden.Lab;
 
 /// <summary>
-/// Takes a lab down, whole or in any state of ruin: containers, dockerd, and only when its process is gone the mounts under its data root, then folders and namespaces.
-/// Everything is found by what belongs to this lab alone (its folder, its namespaces, its cgroup), never by a program's name.
+/// Takes a lab down, complete or half broken: containers, dockerd, then (only when its process is gone) the mounts under its data root, folders and namespaces.
+/// It finds everything by what belongs to this lab alone (its folder, its namespaces, its cgroup), never by a program's name.
 /// </summary>
 internal static class LabRemains
 {
@@ -26,14 +26,14 @@ internal static class LabRemains
         await RemoveContainersAsync(folder).ConfigureAwait(false);
         if (state is not null)
             await state.Dockerd.StopAsync(Patience).ConfigureAwait(false);
-        // The kernel ends a PID namespace with its first process, and its mounts with the last one.
+        // The kernel ends a PID namespace with its first process, and its mounts with the last process.
         state?.Init.Signal(Native.SigKill);
         await StopLeftoversAsync(name).ConfigureAwait(false);
         Unmount(folder.Path);
         RemoveCgroups(LabFolder.Cgroup(name));
         await LabNetwork.RemoveAsync(name, CancellationToken.None).ConfigureAwait(false);
         folder.Delete();
-        // dockerd makes this one wherever its other folders are.
+        // dockerd makes this one, wherever its other folders are.
         if (state is { RunDockerWasThere: false } && LabFolder.All().Count == 0)
             _ = TryRemove("/run/docker/plugins") && TryRemove("/run/docker");
     }
@@ -44,7 +44,7 @@ internal static class LabRemains
             return;
         var ids = await ProcessRun.RunAsync(["docker", "-H", folder.DockerHost, "ps", "--all", "--quiet", "--no-trunc"], CancellationToken.None).ConfigureAwait(false);
         var all = ids.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        // Whatever this cannot remove is ended by its cgroup below.
+        // The cgroup below ends whatever this cannot remove.
         if (all.Length > 0)
             await ProcessRun.RunAsync(["docker", "-H", folder.DockerHost, "rm", "--force", .. all], CancellationToken.None).ConfigureAwait(false);
     }
@@ -82,14 +82,14 @@ internal static class LabRemains
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
             {
-                // It ended while it was looked at.
+                // It ended while we looked at it.
             }
         }
         pids.ExceptWith(own);
         return [.. pids.Select(pid => ProcessMark.Stat(pid) is { } stat ? new ProcessMark(pid, stat.Start) : null).OfType<ProcessMark>().Where(mark => mark.IsAlive())];
     }
 
-    // dockerd, its containerd and the shims carry the lab's paths in their arguments; so may an editor that shows a log, which is not the lab's.
+    // dockerd, its containerd and the shims carry the lab's paths in their arguments. An editor that shows a log may too, but is not the lab's.
     private static bool IsLabDaemon(string directory, string folder)
     {
         var arguments = Encoding.UTF8.GetString(File.ReadAllBytes(directory + "/cmdline")).Split('\0');
@@ -99,7 +99,7 @@ internal static class LabRemains
             && arguments.Any(argument => argument.Contains(folder, StringComparison.Ordinal));
     }
 
-    // This process and those above it: who takes a lab down from inside it lives on.
+    // This process and its ancestors: whoever takes a lab down from inside survives.
     private static HashSet<int> OwnLine()
     {
         var line = new HashSet<int>();
@@ -134,7 +134,7 @@ internal static class LabRemains
     {
         foreach (var cgroup in Cgroups(name).OrderByDescending(path => path.Length))
         {
-            // The kernel's files in it vanish with it; rmdir(2) is all that a cgroup takes.
+            // The kernel's own files in it vanish with it; a cgroup needs only rmdir(2).
             for (var attempt = 0; !TryRemove(cgroup) && attempt < 50; attempt++)
                 Thread.Sleep(10);
         }
@@ -142,7 +142,7 @@ internal static class LabRemains
 
     private static void Unmount(string folder)
     {
-        // In /proc/self/mountinfo (proc(5)) the fifth field is the mount point; later mounts stand later and go first.
+        // In /proc/self/mountinfo (proc(5)) the fifth field is the mount point; later mounts come later and are removed first.
         var points = File.ReadAllLines("/proc/self/mountinfo").Select(line => line.Split(' ')[4]).Where(point => point.StartsWith(folder + "/", StringComparison.Ordinal));
         foreach (var point in points.Reverse().ToList())
             _ = Native.Unmount(point, Native.UnmountDetach);

@@ -7,7 +7,7 @@ using DockerNetHarden.Lab.Services;
 
 namespace DockerNetHarden.Lab;
 
-// What is kept in a lab's folder: enough for another process to ask it, and to take it down after a crash of the one that raised it.
+// What a lab's folder stores: enough for another process to use the lab, and to take it down if the process that raised it crashed.
 internal sealed record LabState(
     string Name, LabBackend Backend, string Engine, ProcessMark Owner, ProcessMark Init, ProcessMark Dockerd, ProcessMark Services, bool LiveRestore, bool RunDockerWasThere);
 
@@ -58,14 +58,14 @@ internal sealed class LabFolder(string name)
 
     public static string Cgroup(string name) => $"dnh-lab-{name}";
 
-    /// <summary>The names of all labs that are there, running or not.</summary>
+    /// <summary>The names of all existing labs, running or not.</summary>
     public static IReadOnlyList<string> All() =>
         !Directory.Exists(Root) ? []
         : [.. Directory.GetDirectories(Root).Select(path => System.IO.Path.GetFileName(path)).Where(name => name[0] != '.').Order(StringComparer.Ordinal)];
 
     public void Create() => Directory.CreateDirectory(Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
 
-    /// <summary>The state, or null where there is none that can be read: a lab that was never finished.</summary>
+    /// <summary>The state; null if none can be read: a lab that was never finished.</summary>
     public LabState? Read()
     {
         try
@@ -86,7 +86,7 @@ internal sealed class LabFolder(string name)
     }
 
     /// <summary>
-    /// One process at a time looks for stale labs and takes a name. The lock is an abstract socket (unix(7)): it leaves no file, and ends with the process that holds it.
+    /// Only one process at a time looks for stale labs and takes a name. The lock is an abstract socket (unix(7)): it leaves no file, and ends with its process.
     /// </summary>
     public static async Task<IDisposable> LockAsync(CancellationToken stop)
     {
@@ -106,7 +106,7 @@ internal sealed class LabFolder(string name)
         }
     }
 
-    /// <summary>Deletes the folder. Renamed first: until it is gone from sight its state can be read, so that nobody takes it for one in ruins.</summary>
+    /// <summary>Deletes the folder. It is renamed first: until it is out of sight its state stays readable, so that nobody takes it for a ruin.</summary>
     public void Delete()
     {
         if (Directory.Exists(Path))
@@ -119,7 +119,7 @@ internal sealed class LabFolder(string name)
         }
         catch (IOException)
         {
-            // Another lab is there.
+            // There is another lab.
         }
     }
 

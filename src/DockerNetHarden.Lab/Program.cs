@@ -3,7 +3,7 @@ using DockerNetHarden.Lab;
 
 try
 {
-    // After Ctrl-C a lab is taken down, which takes seconds; the default of two would leave half of one standing.
+    // After Ctrl-C a lab is taken down, which takes seconds; the default of two seconds would leave half of it behind.
     var settings = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(1) };
     return await CommandLine.Build().Parse(args).InvokeAsync(settings).ConfigureAwait(false);
 }

@@ -30,7 +30,7 @@ public sealed class LabTheoryDiscoverer(IMessageSink diagnostics) : TheoryDiscov
         [new LabTestCase(DiagnosticMessageSink, discoveryOptions, testMethod, dataRow)];
 }
 
-/// <summary>One such test: skipped for the reason that its class gives, and named after what it runs on.</summary>
+/// <summary>One such test: skipped for the reason that its class gives, and named after the engine that it runs on.</summary>
 public sealed class LabTestCase : XunitTestCase
 {
     [EditorBrowsable(EditorBrowsableState.Never)]

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace DockerNetHarden.Lab.Tests;
 
-/// <summary>One lab for all tests of a collection. A test that writes rules takes them away with <see cref="ResetRulesAsync"/> or leaves none.</summary>
+/// <summary>One lab for all tests of a collection. A test that writes rules removes them with <see cref="ResetRulesAsync"/> or leaves none.</summary>
 public abstract class LabFixture(TestedEngine engine) : IAsyncLifetime
 {
     private LabHost? lab;
@@ -23,10 +23,10 @@ public abstract class LabFixture(TestedEngine engine) : IAsyncLifetime
         await PrepareAsync(lab);
     }
 
-    /// <summary>What the lab is to be like.</summary>
+    /// <summary>What the lab should be like.</summary>
     protected virtual LabOptions Options => engine.Options;
 
-    /// <summary>What every test of the lab finds in it.</summary>
+    /// <summary>What every test finds in the lab.</summary>
     protected virtual Task PrepareAsync(LabHost raised) => Task.CompletedTask;
 
     public async Task DisposeAsync()
@@ -38,7 +38,7 @@ public abstract class LabFixture(TestedEngine engine) : IAsyncLifetime
     /// <summary>The tables of both families as Docker left them; give it to <see cref="ResetRulesAsync"/>.</summary>
     public async Task<(string V4, string V6)> SaveRulesAsync() => (await SaveAsync(Lab.Iptables), await SaveAsync(Ip6tables));
 
-    /// <summary>Puts whole tables back: what was added since is gone.</summary>
+    /// <summary>Restores whole tables: what was added since is gone.</summary>
     public async Task ResetRulesAsync((string V4, string V6) saved)
     {
         foreach (var (program, text) in ((string, string)[])[(Lab.Iptables, saved.V4), (Ip6tables, saved.V6)])
@@ -49,7 +49,7 @@ public abstract class LabFixture(TestedEngine engine) : IAsyncLifetime
 
     private async Task<string> SaveAsync(string program) => (await Lab.ExecAsync([program + "-save"])).OrThrow();
 
-    // A table that did not exist is not in the saved text, and restoring the text would leave it as it is now: restored with its built-in chains alone, it is empty.
+    // A table that did not exist is not in the saved text, and restoring the text would not change it. Restored with its built-in chains alone, it is empty.
     private static string Empty(string now, string saved)
     {
         var text = new StringBuilder();
@@ -67,15 +67,15 @@ public abstract class LabFixture(TestedEngine engine) : IAsyncLifetime
     }
 }
 
-/// <summary>An engine and the iptables that its Docker writes with: what a collection of tests runs on.</summary>
+/// <summary>An engine and the iptables of its Docker: what a collection of tests runs on.</summary>
 public sealed record TestedEngine(LabEngine Engine, LabBackend Backend)
 {
     public LabOptions Options => new() { Engine = Engine, Backend = Backend };
 
-    /// <summary>Why nothing can be tested on it here; null where it can.</summary>
+    /// <summary>Why nothing can be tested on it here; null if it can.</summary>
     public string? WhyUnavailable() => LabHost.WhyUnavailable() ?? Engine.WhyUnavailable();
 
-    /// <summary>What the names of its tests end with.</summary>
+    /// <summary>The end of its tests' names.</summary>
     public string Describe() => $"Docker {Engine.Version("docker.io") ?? "of this machine"}, {(Backend == LabBackend.Nft ? "iptables-nft" : "iptables-legacy")}";
 }
 
@@ -112,7 +112,7 @@ public sealed class TrixieLab() : LabFixture(LabCollections.Trixie);
 
 public sealed class SidLab() : LabFixture(LabCollections.Sid);
 
-/// <summary>Tests with the lab whose Docker is this machine's and writes with iptables-nft: <c>[Collection(NftCollection.Name)]</c>.</summary>
+/// <summary>Tests on the lab with this machine's Docker and iptables-nft: <c>[Collection(NftCollection.Name)]</c>.</summary>
 [CollectionDefinition(Name)]
 public sealed class NftCollection : ICollectionFixture<NftLab>
 {

@@ -4,7 +4,7 @@ using Xunit.Abstractions;
 
 namespace DockerNetHarden.Lab.Tests;
 
-/// <summary>The collections that share a lab are the longest by far, and their tests run one by one: started last, they would run on alone. Classes by themselves fill in.</summary>
+/// <summary>Collections that share a lab take by far the longest, and their tests run one by one: started last, they would run on alone. Single classes fill the gaps.</summary>
 public sealed class LongestFirst : ITestCollectionOrderer
 {
     public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections) =>

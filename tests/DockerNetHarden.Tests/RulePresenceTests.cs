@@ -48,7 +48,7 @@ public sealed class RulePresenceTests
         const string MetadataJump = "-A DOCKER-USER -m comment --comment DockerNetHarden -j DNH-METADATA";
         FirewallRule[] rules = [FirewallRule.Parse("-A DOCKER-USER " + Exception), FirewallRule.Parse("-A DOCKER-USER " + Block)];
         Assert.Empty(RulePresence.Problems(rules, Host(DockersJump, MetadataJump, "-A DNH-METADATA " + Exception, "-A DNH-METADATA " + Block)));
-        Assert.Contains("another order", Assert.Single(RulePresence.Problems(rules, Host(DockersJump, MetadataJump, "-A DNH-METADATA " + Block, "-A DNH-METADATA " + Exception))), StringComparison.Ordinal);
+        Assert.Contains("wrong order", Assert.Single(RulePresence.Problems(rules, Host(DockersJump, MetadataJump, "-A DNH-METADATA " + Block, "-A DNH-METADATA " + Exception))), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -25,13 +25,13 @@ Describe 'Block-ContainerHostAccess' {
         Block-ContainerHostAccess -BlockDns | Where-Object DestinationPort -EQ 53 | Should -BeNullOrEmpty
     }
 
-    It 'keeps a port open, at one address where one is named' {
+    It 'keeps a port open, at one address if one is named' {
         $kept = Block-ContainerHostAccess -AllowPort 8080 -AllowAddress 172.31.5.4 | Where-Object DestinationPort -EQ 8080
         $kept.Destination | Should -Be '172.31.5.4/32'
         $kept.Action | Should -Be 'Return'
     }
 
-    It 'keeps published ports open where asked' {
+    It 'keeps published ports open if asked' {
         (Block-ContainerHostAccess).DestinationPort | Should -Not -Contain 'docker:published'
         (Block-ContainerHostAccess -AllowPublishedPort).DestinationPort | Should -Contain 'docker:published'
     }

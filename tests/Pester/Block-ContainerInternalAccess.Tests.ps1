@@ -4,7 +4,7 @@ BeforeAll {
 }
 
 Describe 'Block-ContainerInternalAccess' {
-    It 'blocks private, shared and link-local ranges where none is named' {
+    It 'blocks private, shared and link-local ranges if none is named' {
         (Block-ContainerInternalAccess | Where-Object Action -NE Return).Destination | Select-Object -Unique |
             Should -Be @('10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '169.254.0.0/16')
     }
@@ -13,7 +13,7 @@ Describe 'Block-ContainerInternalAccess' {
         (Block-ContainerInternalAccess -Range 10.1.0.0/16, 10.2.0.0/16 | Where-Object Action -NE Return).Destination | Select-Object -Unique | Should -Be @('10.1.0.0/16', '10.2.0.0/16')
     }
 
-    It 'never meets what leaves by the bridge it came from' {
+    It 'never matches what leaves by the bridge it came from' {
         (Block-ContainerInternalAccess -Network web | Where-Object Action -NE Return).OutInterface | Select-Object -Unique | Should -Be '!network:web'
     }
 
@@ -23,7 +23,7 @@ Describe 'Block-ContainerInternalAccess' {
         $kept.DestinationPort | Select-Object -Unique | Should -Be '443'
     }
 
-    It 'closes DNS at the containers'' own resolvers too where asked' {
+    It 'closes DNS at the containers'' own resolvers too if asked' {
         (Block-ContainerInternalAccess).Destination | Should -Contain 'docker:resolvers'
         (Block-ContainerInternalAccess -BlockDns).Destination | Should -Not -Contain 'docker:resolvers'
     }

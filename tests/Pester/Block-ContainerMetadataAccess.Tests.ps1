@@ -4,7 +4,7 @@ BeforeAll {
 }
 
 Describe 'Block-ContainerMetadataAccess' {
-    It 'blocks the endpoints of every cloud where none is named' {
+    It 'blocks the endpoints of every cloud if none is named' {
         $destinations = (Block-ContainerMetadataAccess).Destination
         foreach ($address in '169.254.169.254/32', '168.63.129.16/32', '100.100.100.200/32', '169.254.42.42/32') { $destinations | Should -Contain $address }
     }
@@ -30,11 +30,11 @@ Describe 'Block-ContainerMetadataAccess' {
         ($kept | Where-Object Protocol -EQ tcp).DestinationPort | Should -Be '53'
     }
 
-    It 'closes that DNS too where asked' {
+    It 'closes that DNS too if asked' {
         (Block-ContainerMetadataAccess gcp -BlockDns | Where-Object Action -EQ Return).DestinationPort | Should -Not -Match '53'
     }
 
-    It 'keeps DNS where the cloud serves none, and other ports, where asked' {
+    It 'keeps DNS even if the cloud serves none, and other ports, if asked' {
         (Block-ContainerMetadataAccess aws -AllowDns | Where-Object Action -EQ Return).DestinationPort | Should -Contain '53'
         (Block-ContainerMetadataAccess aws -AllowPort 123/udp, 8080 | Where-Object { $_.Action -eq 'Return' -and $_.Table -eq 'filter' } | ForEach-Object { "$($_.DestinationPort)/$($_.Protocol)" }) |
             Should -Be @('8080/tcp', '123/udp')
@@ -44,7 +44,7 @@ Describe 'Block-ContainerMetadataAccess' {
         (Block-ContainerMetadataAccess azure -AllowAddress 169.254.169.254).Destination | Select-Object -Unique | Should -Be '168.63.129.16/32'
     }
 
-    It 'ends with an error where nothing would be blocked' {
+    It 'ends with an error if nothing would be blocked' {
         { Block-ContainerMetadataAccess aws -AllowAddress 169.254.0.0/16 } | Should -Throw -ErrorId 'NothingToBlock,*'
     }
 
@@ -57,7 +57,7 @@ Describe 'Block-ContainerMetadataAccess' {
         "$failure" | Should -Match "Contoso.*aws.*azure"
     }
 
-    It 'emits nothing at all where one value is bad' {
+    It 'emits nothing at all if one value is bad' {
         $seen = [Collections.Generic.List[object]]::new()
         { Block-ContainerMetadataAccess aws, Contoso | ForEach-Object { $seen.Add($_) } } | Should -Throw
         $seen.Count | Should -Be 0

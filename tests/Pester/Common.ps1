@@ -1,8 +1,8 @@
-# What the test files share. Dot-sourced in BeforeDiscovery and BeforeAll.
+# Shared by the test files. Dot-sourced in BeforeDiscovery and BeforeAll.
 
 function Get-ProjectRoot { Split-Path (Split-Path $PSScriptRoot) }
 
-# The staged module, never the sources: what is tested is what is shipped.
+# The staged module, never the sources: the tests run what is shipped.
 function Get-StagedModule {
     if ($env:DNH_MODULE) { return $env:DNH_MODULE }
     $stage = Join-Path (Get-ProjectRoot) 'out/DockerNetHarden'
@@ -11,20 +11,20 @@ function Get-StagedModule {
     Join-Path $newest.FullName 'DockerNetHarden.psd1'
 }
 
-# The words with which this pwsh is started again. Installed as a .NET tool it has no program of its own: the process is dotnet's, and the tool's own starter
-# would put a second process between.
+# The command that starts this pwsh again. Installed as a .NET tool it has no program of its own: the process is dotnet's, and the tool's own starter
+# would put a second process in between.
 function Get-PwshCommand {
     [Environment]::ProcessPath
     if ((Split-Path ([Environment]::ProcessPath) -LeafBase) -eq 'dotnet') { Join-Path $PSHOME 'pwsh.dll' }
 }
 
-# Runs a script in a pwsh of its own; its input is nobody's.
+# Runs a script in a separate pwsh without input.
 function Invoke-Pwsh([string] $Script) {
     $program, $more = Get-PwshCommand
     $null | & $program @($more) -NoProfile -NonInteractive -Command $Script
 }
 
-# Those that this process has started and that run; one that ends while it is looked at has no parent to be asked for.
+# The running children of this process; one that ends meanwhile has no parent to ask for.
 function Get-SshChild {
     [Diagnostics.Process]::GetProcessesByName('ssh') | Where-Object { try { $_.Parent.Id -eq $PID } catch { $false } }
 }
@@ -37,7 +37,7 @@ function Get-LabTool {
     }
 }
 
-# Behind a name: why its tests do not run here; empty where they do.
+# Part of a test's name: why the tests do not run here; empty if they do.
 function Get-LabReason {
     if ($env:DNH_LAB) { '' } else { ' (skipped: needs the lab; run tests/Pester/Invoke-Tests.ps1 as root with Docker installed)' }
 }
@@ -48,8 +48,8 @@ function Invoke-LabTool {
     $output
 }
 
-# The lab that this process runs in, by its own classes: a dnh-lab for each probe would start a runtime each time. They are loaded apart, with an engine of their own,
-# for the module must find no assembly there but those that it brings.
+# The lab of this process, through its own classes: a dnh-lab for each probe would start a runtime each time. They are loaded separately, with their own copy of the core,
+# because the module must find no assemblies there but its own.
 function Get-Lab {
     if (-not (Test-Path Variable:/Global:DnhTestLab)) {
         $apart = [Runtime.Loader.AssemblyLoadContext]::new('dnh-lab')
@@ -60,12 +60,12 @@ function Get-Lab {
     $global:DnhTestLab
 }
 
-# What became of a real packet: Open, Refused, TimedOut ...
+# What happened to a real packet: Open, Refused, TimedOut ...
 function Get-Reach([string] $From, [string] $To, [int] $Port, [string] $Protocol = 'Http') {
     "$((Get-Lab).AskAsync($From, $To, $Port, $Protocol, [NullString]::Value, [timespan]::FromSeconds(1.5), [Threading.CancellationToken]::None).GetAwaiter().GetResult().Result)"
 }
 
-# One more container of the lab's.
+# One more container of the lab.
 function Start-LabContainer([string] $Name, [string] $Network) {
     $lab = Get-Lab
     $options = $lab.GetType().Assembly.GetType('DockerNetHarden.Lab.LabContainerOptions')::new($Name)
@@ -73,8 +73,8 @@ function Start-LabContainer([string] $Name, [string] $Network) {
     $null = $lab.RunContainerAsync($options, [Threading.CancellationToken]::None).GetAwaiter().GetResult()
 }
 
-# Docker hosts with sshd in namespaces, the first $Hosts of them; until they are left, the ssh of a client that reaches them is first on PATH. The files share one fleet
-# and leave it as they found it: it is raised by the first of them and taken down at the end of the run, or, where that is missed, when the next lab is raised.
+# Docker hosts with sshd in namespaces, the first $Hosts of them; while they are in use, an ssh client that reaches them is first on PATH. The files share one fleet
+# and leave it as they found it: the first file raises it, and the end of the run takes it down or, failing that, the next lab to be raised.
 function Enter-TestFleet([int] $Hosts) {
     if (-not (Test-Path Variable:/Global:DnhTestFleet)) {
         $pwsh = Get-PwshCommand | ForEach-Object { '--pwsh', $_ }
@@ -96,8 +96,8 @@ function Remove-TestFleet {
     Invoke-LabTool fleet down --name $name | Out-Null
 }
 
-# All tables of both families without counters and time: what must not change where nothing is to be changed. A table that holds no rule and whose
-# policies are ACCEPT is the same as none: the kernel makes it at the first use and keeps it.
+# All tables of both families without counters and time: what must stay the same if nothing is changed. A table without rules and with
+# ACCEPT policies equals a missing one: the kernel makes it at the first use and keeps it.
 function Get-TableText {
     $lines = foreach ($command in 'iptables-save', 'ip6tables-save') {
         $table = ''
@@ -109,13 +109,13 @@ function Get-TableText {
     $lines -join "`n"
 }
 
-# The error that a command ends with; a test fails where it ends with none.
+# The error that a command ends with; without an error the test fails.
 function Get-TerminatingError([scriptblock] $Script) {
     try { $null = & $Script } catch { return $_ }
     throw 'No terminating error came.'
 }
 
-# A runspace of its own with the module: what can be stopped, or asked by a host of the test's own.
+# A separate runspace with the module, which can be stopped, or have a host of the test's own for questions.
 function New-TestShell([System.Management.Automation.Host.PSHost] $PSHost) {
     $state = [initialsessionstate]::CreateDefault2()
     $state.ImportPSModule((Get-StagedModule))
@@ -126,14 +126,14 @@ function New-TestShell([System.Management.Automation.Host.PSHost] $PSHost) {
     $shell
 }
 
-# Stops a running shell and says how long it took and how it ended.
+# Stops a running shell and tells how long it took and how it ended.
 function Stop-TestShell([powershell] $Shell) {
     $clock = [Diagnostics.Stopwatch]::StartNew()
     $Shell.Stop()
     [pscustomobject]@{ Milliseconds = $clock.ElapsedMilliseconds; State = "$($Shell.InvocationStateInfo.State)" }
 }
 
-# A host that answers questions as it is told, and that can hold one back until it is released: PowerShell's console does so while a person thinks.
+# A host that gives prepared answers to questions, and can hold one back until it is released, as PowerShell's console does while a person thinks.
 function Add-TestHost {
     if ('DockerNetHardenTest.AnsweringHost' -as [type]) { return }
     Add-Type -WarningAction Ignore -TypeDefinition @'

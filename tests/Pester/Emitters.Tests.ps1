@@ -61,7 +61,7 @@ Describe '<Name>, as all controls' -ForEach $controls {
 
     It 'knows no other answer' { { & $Name -Action Accept } | Should -Throw -ErrorId "ParameterArgumentValidationError*" }
 
-    It 'logs before it blocks, where asked' {
+    It 'logs before it blocks, if asked' {
         (& $Name).Action | Should -Not -Contain 'Log'
         $log = & $Name -Log | Where-Object Action -EQ Log | Select-Object -First 1
         $log.LogPrefix | Should -Be "DNH $Control "
@@ -78,7 +78,7 @@ Describe '<Name>, as all controls' -ForEach $controls {
         (& $Name -ExceptNetwork trusted | Where-Object Action -EQ Return).InInterface | Should -Contain 'network:trusted'
     }
 
-    It 'is for networks or for all but some, not for both' {
+    It 'is for some networks or for all but some, not for both' {
         { & $Name -Network web -ExceptNetwork apps } | Should -Throw -ErrorId 'AmbiguousParameterSet,*'
     }
 

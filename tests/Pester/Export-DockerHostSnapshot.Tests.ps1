@@ -12,11 +12,11 @@ Describe 'Export-DockerHostSnapshot, before any host is touched' {
         "$TestDrive/none.json" | Should -Not -Exist
     }
 
-    It 'refuses two hosts that come to one file' {
+    It 'refuses two hosts with the same file' {
         (Get-TerminatingError { Export-DockerHostSnapshot $TestDrive -HostName web1.invalid:2222, web1.invalid_2222 }).FullyQualifiedErrorId | Should -BeLike 'InvalidPath,*'
     }
 
-    It 'refuses a path that is no file''s' {
+    It 'refuses a path that cannot be a file' {
         (Get-TerminatingError { Export-DockerHostSnapshot Env:/X }).FullyQualifiedErrorId | Should -BeLike 'InvalidPath,*'
         (Get-TerminatingError { Export-DockerHostSnapshot nowhere:/x }).FullyQualifiedErrorId | Should -BeLike 'InvalidPath,*'
     }
@@ -52,7 +52,7 @@ Describe "Export-DockerHostSnapshot on a Docker host$(Get-LabReason)" -Skip:(-no
         $snapshot.sysctls.'net.ipv4.ip_forward' | Should -Be 1
     }
 
-    It 'names the file after the host in a folder, and replaces it with -Force only' {
+    It 'names the file after the host in a folder, and replaces it only with -Force' {
         (Export-DockerHostSnapshot $TestDrive).Name | Should -Be 'localhost.json'
         Export-DockerHostSnapshot $TestDrive -ErrorAction SilentlyContinue -ErrorVariable failed | Should -BeNullOrEmpty
         $failed[0].FullyQualifiedErrorId | Should -BeLike 'AlreadyExists,*'

@@ -12,7 +12,7 @@ Describe 'Export-FirewallRule without a host' {
         "$text" | Should -BeLike '*169.254.169.254*'
     }
 
-    It 'writes a file without a mark at its beginning, and no second time without -Force' {
+    It 'writes a file without a byte order mark, and not a second time without -Force' {
         $path = Join-Path $TestDrive rules.sh
         $rules = Block-ContainerMetadataAccess gcp
         $file = $rules | Export-FirewallRule -As Shell -Path $path
@@ -32,7 +32,7 @@ Describe 'Export-FirewallRule without a host' {
         $path | Should -Not -Exist
     }
 
-    It 'writes a file for each family where the rules have both' {
+    It 'writes a file for each family if the rules have both' {
         $files = '-A DOCKER-USER -d 10.0.0.5 -j DROP', '-6 -A INPUT -i web0 -j DROP' | Export-FirewallRule -As IptablesRestore -Path (Join-Path $TestDrive both)
         $files.Name | Should -Be 'both.v4', 'both.v6'
     }
@@ -42,11 +42,11 @@ Describe 'Export-FirewallRule without a host' {
         '-A INPUT -p tcp --dport 22 -j DROP' | Export-FirewallRule -As Shell -Force | Should -BeLike '*--dport 22*'
     }
 
-    It 'refuses what nftables cannot say, and names the rule' {
+    It 'refuses what nftables cannot express, and names the rule' {
         { '-A DOCKER-USER -m set --match-set bad dst -j DROP' | Export-FirewallRule -As Nftables } | Should -Throw '*bad dst*ipset*'
     }
 
-    It 'ends at the first element that is no rule' {
+    It 'ends at the first element that is not a rule' {
         { '-A DOCKER-USER -j DROP', $null | Export-FirewallRule -As Shell } | Should -Throw -ErrorId 'InvalidRule,*'
         { @() | Export-FirewallRule -As Shell } | Should -Throw -ErrorId 'NoRule,*'
     }

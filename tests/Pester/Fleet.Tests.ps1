@@ -1,4 +1,4 @@
-# Three Docker hosts with sshd in namespaces, and the ssh of a client that reaches them.
+# Three Docker hosts with sshd in namespaces, and an ssh client that reaches them.
 
 BeforeDiscovery { . $PSScriptRoot/Common.ps1 }
 
@@ -42,7 +42,7 @@ Describe "A fleet$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         $results.Status | Select-Object -Unique | Should -Be 'Applied'
         $rules = Import-Csv TestDrive:/hosts.csv | Get-FirewallRule -Control SmtpRate
         ($rules | Group-Object HostName).Name | Sort-Object | Should -Be $all
-        # And what was read of each host goes back to its own.
+        # What was read from each host goes back to that host.
         $rules | Where-Object HostName -NE $all[2] | Remove-FirewallRule | Out-Null
         (Get-FirewallRule -HostName $all).HostName | Select-Object -Unique | Should -Be $all[2]
     }
@@ -129,9 +129,9 @@ Describe "A fleet$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         finally { docker -H $fleet.hosts[0].dockerHost network rm bysudo 2>$null | Out-Null }
     }
 
-    It 'is given up where it is silent for longer than -IdleTimeout or works longer than -CommandTimeout' {
+    It 'is given up if it is silent for longer than -IdleTimeout or works longer than -CommandTimeout' {
         $folder = New-Item -ItemType Directory TestDrive:/silent
-        # An ssh that gets in and then says nothing: it answers the first frame only.
+        # An ssh that gets in and then goes silent: it answers only the first frame.
         Set-Content "$folder/ssh" '#!/bin/sh', 'read -r line', 'n=${line#dnh_}', 'printf "\n@%s begin id\n" "${n%%(*}"', 'exec sleep 60'
         chmod +x "$folder/ssh"
         $path = $env:PATH

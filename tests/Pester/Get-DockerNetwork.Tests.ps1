@@ -21,11 +21,11 @@ Describe 'Get-DockerNetwork without Docker' {
         $failure.ErrorDetails.RecommendedAction | Should -Not -BeNullOrEmpty
     }
 
-    It 'says that the daemon is down where nobody listens at the socket' -Skip:(-not $IsLinux) {
+    It 'says that the daemon is down if nobody listens on the socket' -Skip:(-not $IsLinux) {
         $socket = [Net.Sockets.Socket]::new('Unix', 'Stream', 'Unspecified')
         $socket.Bind([Net.Sockets.UnixDomainSocketEndPoint]::new("$TestDrive/docker.sock"))
         $socket.Close()
-        # .NET takes the file away with the socket; what a killed daemon leaves is a file that nobody listens at.
+        # .NET removes the file with the socket; a killed daemon leaves a file that nobody listens on.
         if (-not (Test-Path "$TestDrive/docker.sock")) { Set-Content "$TestDrive/docker.sock" '' }
         $env:DOCKER_HOST = "unix://$TestDrive/docker.sock"
         { Get-DockerNetwork -ErrorAction Stop } | Should -Throw -ErrorId 'DockerDaemonDown,*'
@@ -73,7 +73,7 @@ Describe "Get-DockerNetwork on a Docker host$(Get-LabReason)" -Skip:(-not $env:D
         @() | Get-DockerNetwork | Should -BeNullOrEmpty
     }
 
-    It 'says that a network named wholly is not there' {
+    It 'says that a network named in full does not exist' {
         $found = Get-DockerNetwork apps, nowhere, Apps -ErrorAction SilentlyContinue -ErrorVariable failures
         $found.Name | Should -Be 'apps'
         $failures.FullyQualifiedErrorId | Select-Object -Unique | Should -Be 'NetworkNotFound,DockerNetHarden.Commands.GetDockerNetworkCommand'

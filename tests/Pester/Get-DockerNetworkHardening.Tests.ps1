@@ -22,7 +22,7 @@ Describe "Get-DockerNetworkHardening on a Docker host$(Get-LabReason)" -Skip:(-n
         }
         # And with real packets.
         Get-Reach a1 169.254.169.254 80 | Should -Be 'Refused'
-        # A second time there is nothing to do.
+        # The second time there is nothing to do.
         (& { $fixable } | Invoke-FirewallRule).Status | Should -Be 'Unchanged'
     }
 
@@ -42,13 +42,13 @@ Describe "Get-DockerNetworkHardening on a Docker host$(Get-LabReason)" -Skip:(-n
         $finding.Remedy | Should -Not -BeNullOrEmpty
     }
 
-    It 'passes over findings that no rule mends, and says so where a host has no other' {
+    It 'passes over findings that no rule mends, and says so if a host has no others' {
         $words = Get-DockerNetworkHardening CONTAINER-NET-RAW
         $words.Rules | Should -BeNullOrEmpty
         $words | Invoke-FirewallRule -WarningVariable warnings -WarningAction SilentlyContinue | Should -BeNullOrEmpty
         "$warnings" | Should -BeLike '*No rule mends*'
         (& { $words; Get-DockerNetworkHardening MAIL-RATE } | Invoke-FirewallRule).Status | Should -Be 'Applied'
-        # Other objects without rules were meant to have some.
+        # Other objects without rules should have had some.
         { [pscustomobject]@{ Rules = @() } | Invoke-FirewallRule } | Should -Throw -ErrorId 'NoRule,*'
         { @() | Invoke-FirewallRule } | Should -Throw -ErrorId 'NoRule,*'
     }

@@ -7,7 +7,7 @@ BeforeAll {
 
 Describe 'Get-FirewallRule, stopped' -Skip:(-not $IsLinux) {
     It 'stops at once while the host is being read, and leaves no process behind' {
-        # A host whose iptables-save hangs: found first on PATH, by root and by sudo alike.
+        # A host whose iptables-save hangs. It comes first on PATH, for root and for sudo alike.
         $bin = "$TestDrive/bin"
         $null = New-Item -ItemType Directory $bin
         foreach ($name in 'iptables-save', 'ip6tables-save', 'sudo') {
@@ -30,7 +30,7 @@ Describe 'Get-FirewallRule, stopped' -Skip:(-not $IsLinux) {
         $running.IsCompleted | Should -BeTrue
         $shell.Dispose()
         function Get-Sleeper { Get-Content "$TestDrive/pids" | Where-Object { (Get-Content -Raw "/proc/$_/cmdline" -ErrorAction Ignore) -like 'sleep*300*' } }
-        # Killed is not gone yet on a busy machine; left behind, it would be there for five minutes.
+        # On a busy machine a killed process does not vanish at once; one left behind would stay for five minutes.
         for ($i = 0; $i -lt 100 -and (Get-Sleeper); $i++) { Start-Sleep -Milliseconds 50 }
         Get-Sleeper | Should -BeNullOrEmpty
     }

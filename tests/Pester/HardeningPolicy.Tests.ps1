@@ -44,7 +44,7 @@ Describe 'Import-HardeningPolicy' {
         $failure = Get-TerminatingError { Import-HardeningPolicy $wrong }
         $failure.FullyQualifiedErrorId | Should -Be "$Id,DockerNetHarden.Commands.ImportHardeningPolicyCommand"
         $failure.Exception.Message | Should -BeLike "*$([WildcardPattern]::Escape($Reason))*"
-        # One wrong file among good ones: nothing at all comes.
+        # One wrong file among good ones: nothing at all is emitted.
         $come = [Collections.Generic.List[object]]::new()
         try { $file, $wrong | Import-HardeningPolicy | ForEach-Object { $come.Add($_) } } catch { $null = $_ }
         $come.Count | Should -Be 0

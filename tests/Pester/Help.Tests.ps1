@@ -1,5 +1,5 @@
 #requires -Version 7.4
-# The help of the staged module: what Get-Help shows, and that every example is what it claims to be. Examples that only emit rules are run; of the others
+# The help of the staged module: what Get-Help shows, and whether every example is what it claims to be. Examples that only emit rules are run; for the others
 # each command is parsed and its parameters are bound, without running it.
 
 BeforeDiscovery {
@@ -57,7 +57,7 @@ Describe 'The help of <Name>' -ForEach $cmdlets {
 
 Describe 'The examples' {
     It '<Title> of <Name> binds' -ForEach $examples {
-        # Under strict mode the binder believes in any parameter of a command that has some of a provider's, where it does not know the path.
+        # Under strict mode, for a path that it does not know, the binder accepts any parameter of a command that has some of a provider's.
         Set-StrictMode -Off
         $errors = $null
         $ast = [Management.Automation.Language.Parser]::ParseInput($Code, [ref] $null, [ref] $errors)
@@ -74,7 +74,7 @@ Describe 'The examples' {
         $result.Trim() | Should -Not -BeNullOrEmpty
     }
 
-    It 'are run where they change nothing' {
+    It 'are run if they change nothing' {
         # This file would prove nothing if its list of harmless commands went stale.
         'Block-ContainerMetadataAccess', 'Block-ContainerHostAccess', 'Block-ContainerInternalAccess', 'Set-SmtpRateLimit', 'New-FirewallRule' |
             ForEach-Object { $_ | Should -BeIn $names }

@@ -5,9 +5,9 @@ BeforeAll {
     Import-Module (Get-StagedModule) -Force
 }
 
-Describe 'Invoke-FirewallRule and what is no rule' {
-    # Nothing is read before the input is whole, so these need no Docker host.
-    It 'ends at <What>, wherever it stands' -ForEach @(
+Describe 'Invoke-FirewallRule and what is not a rule' {
+    # Nothing is read until the input is complete, so these need no Docker host.
+    It 'ends at <What>, wherever it is' -ForEach @(
         @{ What = 'a number'; Bad = 42 }
         @{ What = 'null'; Bad = $null }
         @{ What = 'a file'; Bad = (Get-Item $PSCommandPath) }
@@ -31,12 +31,12 @@ Describe 'Invoke-FirewallRule and what is no rule' {
         { Invoke-FirewallRule -Rule $rule, $Bad } | Should -Throw -ErrorId 'InvalidRule,*'
     }
 
-    It 'ends where no rule came: <What>' -ForEach @(@{ What = 'nothing in the pipeline'; None = @() }, @{ What = 'an empty list'; None = , @() }, @{ What = 'an object with no rules'; None = [pscustomobject]@{ Rules = @() } }) {
+    It 'ends if no rule came: <What>' -ForEach @(@{ What = 'nothing in the pipeline'; None = @() }, @{ What = 'an empty list'; None = , @() }, @{ What = 'an object with no rules'; None = [pscustomobject]@{ Rules = @() } }) {
         { $None | Invoke-FirewallRule } | Should -Throw -ErrorId 'NoRule,*'
         { $None | Invoke-FirewallRule -Prune -Force } | Should -Throw -ErrorId 'NoRule,*'
     }
 
-    It 'ends where an error arose while the rules came in, non-terminating or terminating' {
+    It 'ends if an error occurred while the rules came in, non-terminating or terminating' {
         $first = Get-TerminatingError { & { Block-ContainerMetadataAccess; Write-Error 'boo' -ErrorAction Continue; Set-SmtpRateLimit } 2>$null | Invoke-FirewallRule }
         $first.FullyQualifiedErrorId | Should -BeLike 'UpstreamError,*'
         "$first" | Should -BeLike '*boo*'
@@ -47,7 +47,7 @@ Describe 'Invoke-FirewallRule and what is no rule' {
         $second.FullyQualifiedErrorId | Should -Match '^(UpstreamError|UnknownProvider),'
     }
 
-    It 'is never reached where upstream throws' {
+    It 'is never reached if upstream throws' {
         { & { Block-ContainerMetadataAccess; throw 'boo' } | Invoke-FirewallRule } | Should -Throw 'boo'
     }
 }
@@ -92,7 +92,7 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         (Get-FirewallRule -Control SmtpRate).Rule.Limit | Where-Object { $_ } | Should -Be '10/min'
     }
 
-    It 'takes the same rules from <_>' -ForEach 'JSON', 'CLIXML', 'text', 'tables', 'an object with Rules', 'an argument', 'what stands on a host' {
+    It 'takes the same rules from <_>' -ForEach 'JSON', 'CLIXML', 'text', 'tables', 'an object with Rules', 'an argument', 'what is on a host' {
         $rules = & { Block-ContainerMetadataAccess gcp -Log; Set-SmtpRateLimit -PerContainer -Network apps; New-FirewallRule -Action Drop -RemoteAddress 10.0.0.5 -Comment "it's `"mine`" `$(reboot)" -Name mine }
         $first = $rules | Invoke-FirewallRule
         $first.Status | Should -Be 'Applied'
@@ -106,13 +106,13 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
             'tables' { $rules | ConvertTo-Json | ConvertFrom-Json -AsHashtable | Invoke-FirewallRule }
             'an object with Rules' { [pscustomobject]@{ Name = 'x'; Rules = $rules } | ConvertTo-Json | ConvertFrom-Json | Invoke-FirewallRule }
             'an argument' { Invoke-FirewallRule -Rule $rules }
-            'what stands on a host' { Get-FirewallRule | Invoke-FirewallRule }
+            'what is on a host' { Get-FirewallRule | Invoke-FirewallRule }
         }
         $again.Status | Should -Be 'Unchanged'
         $again.Unchanged | Should -Be (Get-FirewallRule).Count
     }
 
-    It 'changes nothing where one element in the middle is no rule' {
+    It 'changes nothing if one element in the middle is not a rule' {
         { & { Block-ContainerMetadataAccess; 'nonsense'; Set-SmtpRateLimit } | Invoke-FirewallRule } | Should -Throw -ErrorId 'InvalidRule,*'
         Get-TableText | Should -BeExactly $before
     }
@@ -123,7 +123,7 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         Get-TableText | Should -BeExactly $before
     }
 
-    It 'takes what Select-Object lets through, and ends well where its own result is cut off' {
+    It 'takes what Select-Object lets through, and ends cleanly if its own result is cut off' {
         $one = Block-ContainerMetadataAccess | Select-Object -First 1 | Invoke-FirewallRule
         $one.Status, $one.Verified | Should -Be @('Applied', $true)
         $cut = Set-SmtpRateLimit | Invoke-FirewallRule | Select-Object -First 1
@@ -131,7 +131,7 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         Set-SmtpRateLimit | Test-FirewallRule | Should -BeTrue
     }
 
-    It 'prints the very lines under -WhatIf, changes nothing, and still says what it would do' {
+    It 'prints the exact lines under -WhatIf, changes nothing, and still says what it would do' {
         $rules = Block-ContainerMetadataAccess aws
         $planned = $rules | Invoke-FirewallRule -WhatIf
         $planned.Status, $planned.Verified | Should -Be @('Planned', $false)
@@ -142,7 +142,7 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         ($rules | Invoke-FirewallRule).Added | Should -Be $planned.Added
     }
 
-    It 'asks with the lines under -Confirm: <Status> where the answer is <Word>' -ForEach @(@{ Word = 'yes'; Answer = 0; Status = 'Applied' }, @{ Word = 'no'; Answer = 2; Status = 'Planned' }) {
+    It 'asks with the lines under -Confirm: <Status> if the answer is <Word>' -ForEach @(@{ Word = 'yes'; Answer = 0; Status = 'Applied' }, @{ Word = 'no'; Answer = 2; Status = 'Planned' }) {
         $answering = [DockerNetHardenTest.AnsweringHost]::new()
         $answering.Answers.Answer = $Answer
         $shell = New-TestShell $answering
@@ -154,13 +154,13 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         if ($Status -eq 'Planned') { Get-TableText | Should -BeExactly $before }
     }
 
-    It 'does not hang where nobody can be asked' {
+    It 'does not hang if nobody can be asked' {
         $output = Invoke-Pwsh "Import-Module '$(Get-StagedModule)'; Set-SmtpRateLimit | Invoke-FirewallRule -Confirm -ErrorVariable e 2>`$null; `$e.FullyQualifiedErrorId"
         $output | Should -Contain 'CannotAsk,DockerNetHarden.Commands.InvokeFirewallRuleCommand'
         Get-TableText | Should -BeExactly $before
     }
 
-    It 'makes the input all that is ours with -Prune, asks where a control vanishes, and asks nothing with -Force' {
+    It 'makes the input all that is ours with -Prune, asks if a control vanishes, and asks nothing with -Force' {
         & { Block-ContainerMetadataAccess aws; Set-SmtpRateLimit; Set-SmtpRateLimit -Port 2525 } | Invoke-FirewallRule | Out-Null
         $kept = & { Block-ContainerMetadataAccess aws; Set-SmtpRateLimit } | Invoke-FirewallRule -Prune
         $kept.Status | Should -Be 'Applied'
@@ -179,7 +179,7 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         (Get-FirewallRule).Control | Select-Object -Unique | Should -Be 'SmtpRate'
     }
 
-    It 'refuses what would meet the host''s own clients without -Force' {
+    It 'refuses what would affect the host''s own clients without -Force' {
         $rule = New-FirewallRule -Action Drop -Chain INPUT -Protocol tcp -DPort 9999
         { $rule | Invoke-FirewallRule -ErrorAction Stop } | Should -Throw -ErrorId 'NeedsForce,*'
         Get-TableText | Should -BeExactly $before
@@ -222,8 +222,8 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         }
     }
 
-    It 'says that DOCKER-USER is missing, and makes it where told to' {
-        # A namespace of its own: a host on which Docker has never been started.
+    It 'says that DOCKER-USER is missing, and makes it if told to' {
+        # A separate namespace: a host on which Docker has never been started.
         ip netns add "$env:DNH_LAB-bare"
         try {
             $script = "Import-Module '$(Get-StagedModule)'; `$r = New-FirewallRule -Action Drop -RemoteAddress 10.0.0.5; `$r | Invoke-FirewallRule -ErrorVariable e 2>`$null; `$e.FullyQualifiedErrorId; (`$r | Invoke-FirewallRule -CreateChain 3>`$null) | ForEach-Object { `$_.Status; `$_.Verified }"

@@ -3,14 +3,14 @@
 .SYNOPSIS
 Runs the Pester suite on the staged module and prints one line: Pester: N passed, N failed, N skipped.
 .DESCRIPTION
-As root, and where the lab has been built, the suite runs on throwaway Docker hosts in network namespaces; else the tests that need one are skipped,
-with the reason in their names. The files that need a fleet and all others run side by side, each half on a host of its own. Exit code 1: a test failed, or none ran.
+As root, and if the lab has been built, the suite runs on throwaway Docker hosts in network namespaces; otherwise the tests that need one are skipped,
+with the reason in their names. The files that need a fleet and all others run side by side, each half on its own host. Exit code 1: a test failed, or none ran.
 .PARAMETER Path
-The test files; all of this folder where none is named.
+The test files; if none is named, all in this folder.
 .PARAMETER Here
-Run in this process, on this host: what the script itself does inside the lab.
+Run in this process, on this host: the script calls itself like this inside the lab.
 .PARAMETER Name
-What the file with the results is called.
+The name of the file with the results.
 #>
 [CmdletBinding()]
 param(
@@ -20,7 +20,7 @@ param(
 )
 Set-StrictMode -Version 3
 $ErrorActionPreference = 'Stop'
-# pwsh -File hands a list over as one text.
+# pwsh -File passes a list as one text.
 $Path = @($Path -split ',')
 . (Join-Path $PSScriptRoot 'Common.ps1')
 
@@ -42,12 +42,12 @@ function Invoke-Suite {
     $null = New-Item -ItemType Directory -Force $results
     try { $result = Invoke-Pester -Configuration $configuration }
     finally { Remove-TestFleet }
-    # A file that cannot be discovered, or a BeforeAll that fails, counts as a failure even where no test of it is counted.
+    # A file that cannot be discovered, or a BeforeAll that fails, counts as a failure even if none of its tests is counted.
     $failed = [Math]::Max($result.FailedCount, $result.FailedCount + $result.FailedContainersCount + $result.FailedBlocksCount)
     Write-Total $result.PassedCount $failed ($result.SkippedCount + $result.NotRunCount)
 }
 
-# Starts files on a lab of their own in a pwsh of their own, with all that they print in a file: of two that run side by side, nobody could read the lines as they come.
+# Starts files on a separate lab in a separate pwsh, with all output in a file: nobody could read the mixed lines of two that run side by side.
 function Start-Part($Part) {
     $start = [Diagnostics.ProcessStartInfo]::new('/bin/sh', [string[]] @(
             '-c', 'exec "$@" >"$0" 2>&1 </dev/null', $Part.Log, 'dotnet', $tool, 'exec', '--name', $Part.Lab, '--'; Get-PwshCommand
@@ -58,7 +58,7 @@ function Start-Part($Part) {
     $Part.Process = [Diagnostics.Process]::Start($start)
 }
 
-# Waits for a part, prints what it printed, and gives back its counts. One that ends without a closing line, or as a failure without one, is a failure.
+# Waits for a part, prints its output, and returns its counts. A part that ends without a closing line, or with a failing exit code but no failed test, is a failure.
 function Complete-Part($Part) {
     $Part.Process.WaitForExit()
     $lines = @(Get-Content $Part.Log)
@@ -66,7 +66,7 @@ function Complete-Part($Part) {
     $total = [regex]::Match($lines -join "`n", '(?m)^Pester: (\d+) passed, (\d+) failed, (\d+) skipped$', 'RightToLeft')
     $passed, $failed, $skipped = 1..3 | ForEach-Object { if ($total.Success) { [int] $total.Groups[$_].Value } else { 0 } }
     if ($failed -eq 0 -and ($Part.Process.ExitCode -ne 0 -or -not $total.Success)) {
-        Write-Host "$($Part.Name) ended with exit code $($Part.Process.ExitCode) though no test of it failed"
+        Write-Host "$($Part.Name) ended with exit code $($Part.Process.ExitCode) although none of its tests failed"
         $failed = 1
     }
     $passed, $failed, $skipped

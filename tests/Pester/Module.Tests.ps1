@@ -18,7 +18,7 @@ Describe 'The module' {
         $module.ExportedFunctions.Count + $module.ExportedAliases.Count + $module.ExportedVariables.Count | Should -Be 0
     }
 
-    It 'brings no assembly of anybody else' {
+    It 'brings nobody else''s assemblies' {
         Get-ChildItem (Split-Path (Get-StagedModule)) -Filter *.dll | ForEach-Object Name | Sort-Object | Should -Be @('DockerNetHarden.Core.dll', 'DockerNetHarden.dll')
     }
 
@@ -40,7 +40,7 @@ Describe 'The module' {
         (TabExpansion2 'Set-SmtpRateLimit -Action ').CompletionMatches.CompletionText | Should -Be @('Drop', 'Reject')
     }
 
-    It 'completes nothing, and at once, where Docker does not answer' {
+    It 'completes nothing, and at once, if Docker does not answer' {
         $listener = [Net.Sockets.TcpListener]::new([Net.IPAddress]::Loopback, 0)
         $listener.Start()
         $docker = $env:DOCKER_HOST

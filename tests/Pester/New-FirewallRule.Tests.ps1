@@ -35,18 +35,18 @@ Describe 'New-FirewallRule' {
         { New-FirewallRule -Action Drop -RemoteAddress '!10.0.0.5', '!10.0.0.6' } | Should -Throw '*stands alone*'
     }
 
-    It 'means a network''s bridge where the in-interface is known, else its subnets' {
+    It 'means a network''s bridge if the in-interface is known, otherwise its subnets' {
         (New-FirewallRule -Action Drop -Network web).InInterface | Should -Be 'network:web'
         (New-FirewallRule -Action Drop -Network web -Table mangle -Chain POSTROUTING).Source | Should -Be 'network:web'
     }
 
-    It 'reads rules as text, by position or from the pipeline, under a name where one is given' {
+    It 'reads rules as text, by position or from the pipeline, under a name if one is given' {
         New-FirewallRule '-A DOCKER-USER -d 10.0.0.5 -j DROP' | Should -Be (New-FirewallRule -Action Drop -RemoteAddress 10.0.0.5)
         $rules = 'iptables -I DOCKER-USER -d 10.0.0.5 -j DROP', '-A DOCKER-USER -p udp --dport 53 -j RETURN' | New-FirewallRule -Name dns
         $rules.Subject | Should -Be @('dns', 'dns')
     }
 
-    It 'emits no rule of a text where a later one is bad' {
+    It 'emits no rule of a text if a later one is bad' {
         $seen = [Collections.Generic.List[object]]::new()
         { '-A DOCKER-USER -j DROP', 'nonsense' | New-FirewallRule | ForEach-Object { $seen.Add($_) } } | Should -Throw -ErrorId 'InvalidRule,*'
         $seen.Count | Should -Be 0

@@ -6,7 +6,7 @@ BeforeAll {
 }
 
 Describe 'New-HardenedDockerNetwork and bad input' {
-    # Docker is not asked: the endpoint would be an error of its own.
+    # Docker must not be asked: this endpoint would be a different error.
     BeforeAll {
         $docker = $env:DOCKER_HOST
         $env:DOCKER_HOST = 'unix:///nowhere/docker.sock'
@@ -33,7 +33,7 @@ Describe 'New-HardenedDockerNetwork and bad input' {
 
     It 'refuses an unknown profile and names those that there are' { { New-HardenedDockerNetwork web Secret } | Should -Throw '*ExternalOnly*' }
 
-    It 'ends with an error where Docker is not there' { { New-HardenedDockerNetwork web } | Should -Throw -ErrorId 'DockerNotInstalled,*' }
+    It 'ends with an error if Docker is not there' { { New-HardenedDockerNetwork web } | Should -Throw -ErrorId 'DockerNotInstalled,*' }
 }
 
 Describe "New-HardenedDockerNetwork on a Docker host$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
@@ -84,7 +84,7 @@ Describe "New-HardenedDockerNetwork on a Docker host$(Get-LabReason)" -Skip:(-no
         docker network ls -q -f 'name=^web$' | Should -BeNullOrEmpty
     }
 
-    It 'asks under -Confirm, and makes nothing where the answer is no' {
+    It 'asks under -Confirm, and makes nothing if the answer is no' {
         $answering = [DockerNetHardenTest.AnsweringHost]::new()
         $answering.Answers.Answer = 2
         $shell = New-TestShell $answering
@@ -127,7 +127,7 @@ Describe "New-HardenedDockerNetwork on a Docker host$(Get-LabReason)" -Skip:(-no
         Get-Reach c0 169.254.169.254 80 | Should -Be 'Refused'
     }
 
-    It 'has rules that can stand before the network does' {
+    It 'has rules that can be applied before the network exists' {
         $planned = New-HardenedDockerNetwork web ExternalOnly -Subnet 10.9.0.0/24 -WhatIf
         ($planned | Invoke-FirewallRule -ErrorAction Stop).Verified | Should -BeTrue
         New-HardenedDockerNetwork web ExternalOnly -Subnet 10.9.0.0/24 | Invoke-FirewallRule | ForEach-Object Status | Should -Be 'Unchanged'

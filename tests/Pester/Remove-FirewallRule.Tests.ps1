@@ -5,8 +5,8 @@ BeforeAll {
     Import-Module (Get-StagedModule) -Force
 }
 
-Describe 'Remove-FirewallRule and what is no rule' {
-    It 'ends at the first element that is none' { { '-A DOCKER-USER -j DROP', 7 | Remove-FirewallRule } | Should -Throw -ErrorId 'InvalidRule,*' }
+Describe 'Remove-FirewallRule and what is not a rule' {
+    It 'ends at the first element that is not a rule' { { '-A DOCKER-USER -j DROP', 7 | Remove-FirewallRule } | Should -Throw -ErrorId 'InvalidRule,*' }
 
     It 'chooses in one way only' { { Remove-FirewallRule -Control Custom -All } | Should -Throw -ErrorId 'AmbiguousParameterSet,*' }
 }
@@ -51,7 +51,7 @@ Describe "Remove-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         (Get-FirewallRule MetadataAccess).Subject | Select-Object -Unique | Should -Be 'azure'
     }
 
-    It 'does nothing where nothing comes down the pipeline' {
+    It 'does nothing if nothing comes down the pipeline' {
         $own = Get-TableText
         Get-FirewallRule -Network nowhere | Remove-FirewallRule | Should -BeNullOrEmpty
         Get-TableText | Should -BeExactly $own

@@ -11,7 +11,7 @@ Describe "Rollback on this machine$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
 
     AfterEach { Remove-FirewallRule -All | Out-Null }
 
-    It 'puts back what was there where nobody confirms, and a late confirmation says so' {
+    It 'puts back what was there if nobody confirms, and a late confirmation says so' {
         Set-SmtpRateLimit 5 | Invoke-FirewallRule | Out-Null
         $before = Get-TableText
         $result = Set-SmtpRateLimit 7 | Invoke-FirewallRule -RollbackAfter 3
@@ -33,7 +33,7 @@ Describe "Rollback on this machine$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         Start-Sleep 5
         Get-TableText | Should -BeExactly $kept
         (Confirm-FirewallChange -Id $result.RollbackId -Confirm:$false).Status | Should -Be 'Confirmed'
-        # What waits for nothing is passed on, without a question.
+        # A result that waits for no confirmation is passed on, without a question.
         ($result | Confirm-FirewallChange).Status | Should -Be 'Confirmed'
     }
 
@@ -56,7 +56,7 @@ Describe "Rollback on this machine$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         Get-FirewallRule | Should -BeNullOrEmpty
     }
 
-    It 'starts no timer where nothing changes, and none under -WhatIf' {
+    It 'starts no timer if nothing changes, and none under -WhatIf' {
         Set-SmtpRateLimit | Invoke-FirewallRule | Out-Null
         $again = Set-SmtpRateLimit | Invoke-FirewallRule -RollbackAfter 30
         "$($again.Status)", $again.RollbackId | Should -Be @('Unchanged', $null)
@@ -64,7 +64,7 @@ Describe "Rollback on this machine$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         "$($planned.Status)", $planned.RollbackId | Should -Be @('Planned', $null)
     }
 
-    It 'refuses an id that is none, and one that the host does not know' {
+    It 'refuses an invalid id, and one that the host does not know' {
         Confirm-FirewallChange -Id nonsense -Confirm:$false -ErrorAction SilentlyContinue -ErrorVariable failures
         $failures.FullyQualifiedErrorId | Should -BeLike 'InvalidArgument,*'
         Confirm-FirewallChange -Id ('0' * 32) -Confirm:$false -ErrorAction SilentlyContinue -ErrorVariable failures

@@ -1,4 +1,4 @@
-# What is there after the next start. Saving writes below /etc, so each test runs a pwsh of its own with an /etc of its own; the lab's namespace has only tables of its own.
+# What survives the next start. Saving writes below /etc, so each test runs a separate pwsh with its own /etc; the lab's namespace has only its own tables.
 
 BeforeDiscovery {
     . $PSScriptRoot/Common.ps1
@@ -27,7 +27,7 @@ Describe "Save-FirewallRule on a Docker host$(Get-LabReason)$ownFiles" -Skip:(-n
         . $PSScriptRoot/Common.ps1
         Import-Module (Get-StagedModule) -Force
 
-        # Runs a script in a pwsh whose /etc nobody else sees and which systemd has not started; gives back what it wrote, as JSON.
+        # Runs a script in a pwsh whose /etc nobody else sees and that systemd did not start; returns what it wrote, as JSON.
         function Invoke-WithOwnFiles([string] $Script) {
             $folder = (New-Item -ItemType Directory -Force (Join-Path ([IO.Path]::GetTempPath()) "dnh-save-$PID-$([guid]::NewGuid().ToString('n'))")).FullName
             $file = "$folder.ps1"
@@ -39,7 +39,7 @@ Describe "Save-FirewallRule on a Docker host$(Get-LabReason)$ownFiles" -Skip:(-n
                 exec "$@"'
             $output = unshare --mount --propagation private sh -c $code sh $folder @(Get-PwshCommand) -NoProfile -NonInteractive -File $file
             $exit = $LASTEXITCODE
-            # What -WhatIf says goes to the console, so what the script gives back has a file of its own.
+            # -WhatIf writes to the console, so the script's result goes to a separate file.
             $back = Get-Content "$file.json" -ErrorAction Ignore | ConvertFrom-Json
             Remove-Item $file, "$file.json", $folder -Recurse -ErrorAction Ignore
             if ($exit) { throw "The script ended with $exit`: $output" }
@@ -94,7 +94,7 @@ Describe "Save-FirewallRule on a Docker host$(Get-LabReason)$ownFiles" -Skip:(-n
         $silent | Should -BeNullOrEmpty
     }
 
-    It 'fails where there is nothing to save, where no method is, and while a change waits' {
+    It 'fails if there is nothing to save, if the host has no method, and while a change waits' {
         $ids = Invoke-WithOwnFiles '
             function Get-Id([scriptblock] $Script) { try { & $Script | Out-Null; "none" } catch { $_.FullyQualifiedErrorId } }
             Get-Id { Save-FirewallRule -Method Systemd -ErrorAction Stop }

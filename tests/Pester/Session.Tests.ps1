@@ -9,7 +9,7 @@ Describe "Hosts in sessions$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         $far = @{}
         $opened = [Collections.Generic.List[Management.Automation.Runspaces.PSSession]]::new()
 
-        # As Enter-PSHostProcess does it: a session to a process, over the pipe that every pwsh listens on.
+        # Like Enter-PSHostProcess: a session to a process, over the pipe on which every pwsh listens.
         function New-FarSession([string] $Name) {
             $space = "$env:DNH_LAB-$Name"
             if (-not $far.ContainsKey($Name)) {
@@ -22,7 +22,7 @@ Describe "Hosts in sessions$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
             $runspace = [runspacefactory]::CreateRunspace([Management.Automation.Runspaces.NamedPipeConnectionInfo]::new($far[$Name].Id))
             $runspace.Open()
             $session = [Management.Automation.Runspaces.PSSession]::Create($runspace, 'Pipe', $null)
-            # One whose far end will be gone is not closed: that would wait for it.
+            # A session whose far end is going away is not closed, because that would wait for it.
             if ($Name -ne 'far3') { $opened.Add($session) }
             $session
         }
@@ -31,7 +31,7 @@ Describe "Hosts in sessions$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         $before = Get-TableText
     }
 
-    # Whatever a test did: a session that stays open would make the next one wait.
+    # Whatever a test did: an open session would make the next one wait.
     AfterEach {
         Get-Job | Remove-Job -Force
         foreach ($session in $opened) { Remove-PSSession $session -ErrorAction Ignore }
@@ -49,7 +49,7 @@ Describe "Hosts in sessions$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         $one, $two = (New-FarSession far1), (New-FarSession far2)
         $results = $rule | Invoke-FirewallRule -Session $one, $two -CreateChain
         $results.Status | Should -Be 'Applied', 'Applied'
-        # Docker has never run there, so nothing jumps to the chain that was made: applied, and said not to be asked.
+        # Docker has never run there, so nothing jumps to the new chain: applied, but not verified.
         $results.Verified | Should -Not -Contain $true
         # Both far ends call themselves localhost; their results must not pass for this machine's.
         $results.HostName | Sort-Object | Should -Be (@($one, $two) | ForEach-Object { "session:$($_.Name)" } | Sort-Object)
@@ -58,17 +58,17 @@ Describe "Hosts in sessions$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         (Get-FirewallRule -Session $one).Rule | Should -Be $rule
         $rule | Test-FirewallRule -Session $one, $two | Should -BeFalse -Because 'Docker has never run there: nothing jumps to DOCKER-USER'
         ($rule | Invoke-FirewallRule -Session $one, $two).Status | Should -Be 'Unchanged', 'Unchanged'
-        # What was read of several goes back to its own.
+        # What was read from several goes back to each.
         (Get-FirewallRule -Session $one, $two | Where-Object HostName -EQ "session:$($two.Name)" | Remove-FirewallRule -Session $one, $two).HostName | Should -Be "session:$($two.Name)"
         Get-FarRule far1 | Should -Not -BeNullOrEmpty
         Get-FarRule far2 | Should -BeNullOrEmpty
-        # And never to this machine, or to nowhere.
+        # And never to this machine, or nowhere.
         { Get-FirewallRule -Session $one | Remove-FirewallRule -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidHostName,*'
         { Get-FirewallRule -Session $one | Remove-FirewallRule -Session $two -ErrorAction Stop } | Should -Throw -ErrorId 'AmbiguousTarget,*'
         "$($one.State)" | Should -Be 'Opened'
     }
 
-    It 'are refused by name where they cannot be used: <What>' -ForEach @(
+    It 'are refused by name if they cannot be used: <What>' -ForEach @(
         @{ What = 'closed'; Break = { param($session) Remove-PSSession $session }; Reason = '*it is Closed*' }
         @{ What = 'in the constrained language'; Break = { param($session) Invoke-Command $session { $ExecutionContext.SessionState.LanguageMode = 'ConstrainedLanguage' } }; Reason = '*ConstrainedLanguage*' }
         @{ What = 'busy'; Break = { param($session) $null = Invoke-Command $session { Start-Sleep 20 } -AsJob }; Reason = '*Busy*' }
@@ -88,16 +88,16 @@ Describe "Hosts in sessions$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         }
     }
 
-    It 'are given up where the program there is silent for too long' {
-        # A far end of its own: its PATH leads to an iptables-save that hangs.
+    It 'are given up if the program there is silent for too long' {
+        # A separate far end: its PATH leads to an iptables-save that hangs.
         $session = New-FarSession far4
         $folder = New-Item -ItemType Directory TestDrive:/hangs
         Set-Content "$folder/iptables-save" '#!/bin/sh', 'exec sleep 60'
         chmod +x "$folder/iptables-save"
-        # What the clock measures is the limit, not a far PowerShell that runs the program for the first time.
+        # The clock should measure the limit, not a far PowerShell that runs the program for the first time.
         Get-FirewallRule -Session $session | Should -BeNullOrEmpty
         Invoke-Command $session { param($folder) $env:PATH = "${folder}:$env:PATH" } -ArgumentList "$folder"
-        # The one that the far end itself sees first: after the other it may be busy for a moment.
+        # First the limit that the far end notices itself: after the other one it may be busy for a moment.
         foreach ($limit in 'IdleTimeout', 'CommandTimeout') {
             $more = @{ $limit = '00:00:02' }
             $clock = [Diagnostics.Stopwatch]::StartNew()
@@ -120,10 +120,10 @@ Describe "Sessions over ssh$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
 
     AfterAll { Exit-TestFleet $fleet }
 
-    # The one user whose login shell reads no rc file: PowerShell's own transport takes what such files print for its protocol. Its rights come by sudo.
+    # The one user whose login shell reads no rc file: PowerShell's own transport mistakes the output of such files for its protocol. sudo gives it its rights.
     BeforeEach {
         $sessions = @()
-        # Opened side by side: they come as each is ready.
+        # Opened side by side: they arrive as each is ready.
         $sessions = @(New-PSSession -HostName $all -UserName in-dash | Sort-Object ComputerName)
     }
 
@@ -139,12 +139,12 @@ Describe "Sessions over ssh$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         $results.Verified | Should -Not -Contain $false
         foreach ($number in 1, 2) { Get-FarLine $number | Where-Object { $_ -like "*-i apps$number *" } | Should -Not -BeNullOrEmpty }
         Block-ContainerMetadataAccess | Test-FirewallRule -Sudo -Session $sessions | Should -BeTrue
-        # The same host, by ssh itself.
+        # The same host, by ssh.
         (Block-ContainerMetadataAccess | Invoke-FirewallRule -HostName $all).Status | Select-Object -Unique | Should -Be 'Unchanged'
         $sessions.State | Select-Object -Unique | Should -Be 'Opened'
     }
 
-    It 'wait for a person with a rollback: confirmed it stays, else the host takes it back' {
+    It 'wait for a person with a rollback: confirmed it stays, otherwise the host takes it back' {
         $kept = Block-ContainerMetadataAccess | Invoke-FirewallRule -Sudo -Session $sessions[0] -RollbackAfter 4
         "$($kept.Status)", $kept.Verified | Should -Be 'AwaitingConfirmation', $true
         ($kept | Confirm-FirewallChange -Sudo -Session $sessions[0] -Confirm:$false).Status | Should -Be 'Confirmed'

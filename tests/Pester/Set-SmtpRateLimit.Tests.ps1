@@ -21,7 +21,7 @@ Describe 'Set-SmtpRateLimit' {
         $five = Set-SmtpRateLimit -PerContainer | Where-Object HashLimit
         $five.HashLimit | Select-Object -Unique | Should -Be 'upto 5/min'
         $five.HashLimitMode | Select-Object -Unique | Should -Be 'srcip'
-        # A network made later can be meant by two rules: one name, so that a container has one rate.
+        # Two rules can cover a network made later; they share a name, so that a container has only one rate.
         @($five.HashLimitName | Select-Object -Unique).Count | Should -Be 1
         (Set-SmtpRateLimit 6 -PerContainer | Where-Object HashLimit)[0].HashLimitName | Should -Not -Be $five[0].HashLimitName
     }

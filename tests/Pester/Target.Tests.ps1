@@ -1,4 +1,4 @@
-# Which host a command works on: what is refused before any host is touched, and what becomes of hosts that do not answer. Needs ssh, no host.
+# Which host a command works on: what is refused before any host is touched, and what happens with hosts that do not answer. Needs ssh, but no host.
 
 BeforeDiscovery {
     . $PSScriptRoot/Common.ps1
@@ -22,7 +22,7 @@ BeforeAll {
     }
 }
 
-Describe '<Name> and names that are no hosts' -ForEach $commands {
+Describe '<Name> and names that are not hosts' -ForEach $commands {
     It 'refuses <Why> before anything is done' -ForEach @(
         @{ Why = 'an option of ssh'; Bad = "-oProxyCommand=touch /tmp/dnh-pwned-$PID" }
         @{ Why = 'an option behind a user'; Bad = "root@-oProxyCommand=touch /tmp/dnh-pwned-$PID" }
@@ -59,7 +59,7 @@ Describe '<Name> and names that are no hosts' -ForEach $commands {
 }
 
 Describe 'Hosts from the pipeline' {
-    It 'ends where some objects name a host and some do not, whichever comes first' {
+    It 'ends if some objects name a host and some do not, whichever comes first' {
         $named = [pscustomobject]@{ HostName = 'web1'; Rules = @($rule) }
         foreach ($list in @($named, $rule), @($rule, $named)) {
             (Get-TerminatingError { $list | Invoke-FirewallRule -ErrorAction Stop }).FullyQualifiedErrorId | Should -BeLike 'AmbiguousTarget,*'
@@ -67,25 +67,25 @@ Describe 'Hosts from the pipeline' {
         { [pscustomobject]@{ HostName = $null; Rules = @($rule) } | Invoke-FirewallRule -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidHostName,*'
     }
 
-    It 'ends at a row without a host, and does nothing where there is no row' {
+    It 'ends at a row without a host, and does nothing if there is no row' {
         { "HostName,UserName`nweb1,root`n,root" | ConvertFrom-Csv | Invoke-FirewallRule -Rule $rule -ErrorAction Stop } | Should -Throw -ErrorId 'InvalidHostName,*'
         'HostName' | ConvertFrom-Csv | Get-FirewallRule -ErrorAction Stop | Should -BeNullOrEmpty
         { 'HostName' | ConvertFrom-Csv | Invoke-FirewallRule -Rule $rule -ErrorAction Stop } | Should -Throw -ErrorId 'NoRule,*'
     }
 
-    It 'ends where a row has no column HostName' {
+    It 'ends if a row has no column HostName' {
         $failure = Get-TerminatingError {
             $ErrorActionPreference = 'Continue'
             "HostName`nweb1" | ConvertFrom-Csv | ForEach-Object { $_; [pscustomobject]@{ Host = 'web2' } } | Invoke-FirewallRule -Rule $rule 2>$null
         }
-        # PowerShell's own error for such an object ends nothing by itself; Invoke-FirewallRule sees that it arose.
+        # PowerShell's own error for such an object does not stop anything; Invoke-FirewallRule notices that it occurred.
         $failure.FullyQualifiedErrorId | Should -Match '^(UpstreamError|InputObjectNotBound),'
     }
 }
 
 Describe "Hosts that do not answer$noSsh" -Skip:($noSsh -ne '') {
     BeforeAll {
-        # The kernel takes the connection, and nobody ever says a word.
+        # The kernel accepts the connection, and then nobody says a word.
         $silent = [Net.Sockets.TcpListener]::new([Net.IPAddress]::Loopback, 0)
         $silent.Start(100)
         $port = $silent.LocalEndpoint.Port
@@ -94,7 +94,7 @@ Describe "Hosts that do not answer$noSsh" -Skip:($noSsh -ne '') {
     AfterAll { $silent.Stop() }
 
     It 'gives each its own error, with id, category and target, and counts them in a closing line' {
-        # The lab's network has no name server, and the resolver waits for each twice five seconds.
+        # The lab's network has no name server, and the resolver waits twice five seconds for each.
         $env:RES_OPTIONS = 'timeout:1 attempts:1'
         try { $lines = Get-FirewallRule -HostName '127.0.0.1:1', 'nosuch.invalid' -Verbose -ErrorAction SilentlyContinue -ErrorVariable failures 4>&1 }
         finally { $env:RES_OPTIONS = $null }
@@ -105,13 +105,13 @@ Describe "Hosts that do not answer$noSsh" -Skip:($noSsh -ne '') {
         "$($lines[-1])" | Should -Be '0 of 2 hosts done; with an error: 127.0.0.1:1, nosuch.invalid.'
     }
 
-    It 'takes host, user and port of a row each' {
+    It 'takes host, user and port from each row' {
         "HostName,UserName,Port`n127.0.0.1,me,1`n127.0.0.1,,1" | ConvertFrom-Csv | Get-FirewallRule -ErrorAction SilentlyContinue -ErrorVariable failures
         $failures | Should -HaveCount 2
         $failures | ForEach-Object { "$_" | Should -BeLike '*port 1: Connection refused*' }
     }
 
-    It 'waits for one that says nothing no longer than -ConnectingTimeout says' {
+    It 'waits for a silent one no longer than -ConnectingTimeout' {
         $clock = [Diagnostics.Stopwatch]::StartNew()
         Get-FirewallRule -HostName "127.0.0.1:$port" -ConnectingTimeout 2000 -ErrorAction SilentlyContinue -ErrorVariable failures
         $clock.Elapsed.TotalSeconds | Should -BeGreaterThan 1.5
@@ -120,7 +120,7 @@ Describe "Hosts that do not answer$noSsh" -Skip:($noSsh -ne '') {
         Get-SshChild | Should -BeNullOrEmpty
     }
 
-    It 'says false and why where the rules could not be seen' {
+    It 'says false and why if the rules could not be seen' {
         $rule | Test-FirewallRule -HostName '127.0.0.1:1' -ErrorAction SilentlyContinue -ErrorVariable failures | Should -BeFalse
         $failures.FullyQualifiedErrorId | Should -BeLike 'HostUnreachable,*'
     }
@@ -140,7 +140,7 @@ Describe "Hosts that do not answer$noSsh" -Skip:($noSsh -ne '') {
         $shell.Dispose()
     }
 
-    It 'never has more connections than -ThrottleLimit says' {
+    It 'never has more connections than -ThrottleLimit' {
         $hosts = 1..5 | ForEach-Object { "u$_@127.0.0.1:$port" }
         $shell = New-TestShell
         $running = $shell.AddScript('param($hosts) Get-FirewallRule -HostName $hosts -ConnectingTimeout 1000 -ThrottleLimit 2').AddArgument($hosts).BeginInvoke()

@@ -26,21 +26,21 @@ Describe "Test-DockerNetworkHardening on a Docker host$(Get-LabReason)" -Skip:(-
 
     It 'is true once the findings were piped on' {
         Get-DockerNetworkHardening | Where-Object Status -eq Fail | Invoke-FirewallRule | Out-Null
-        # Nothing is saved here, and that is a finding too.
+        # Nothing is saved here, which is a finding too.
         Test-DockerNetworkHardening | Should -BeFalse
         Test-DockerNetworkHardening -Exclude RULES-SAVED | Should -BeTrue
         iptables -I FORWARD -i apps0 -j ACCEPT
         try { Test-DockerNetworkHardening -Network apps | Should -BeFalse } finally { iptables -D FORWARD -i apps0 -j ACCEPT }
     }
 
-    It 'looks at less where told to' {
+    It 'looks at less if told to' {
         Block-ContainerMetadataAccess | Invoke-FirewallRule | Out-Null
         Test-DockerNetworkHardening -Severity Critical | Should -BeTrue
         Test-DockerNetworkHardening | Should -BeFalse
         Test-DockerNetworkHardening -Exclude HOST-ACCESS, GATEWAY-ACCESS, MAIL-RATE, RULES-SAVED | Should -BeTrue
     }
 
-    It 'is false, with an error, where Docker cannot be asked' {
+    It 'is false, with an error, if Docker cannot be asked' {
         $docker = $env:DOCKER_HOST
         try {
             $env:DOCKER_HOST = "unix://$TestDrive/none.sock"

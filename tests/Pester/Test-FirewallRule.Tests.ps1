@@ -5,8 +5,8 @@ BeforeAll {
     Import-Module (Get-StagedModule) -Force
 }
 
-Describe 'Test-FirewallRule and what is no rule' {
-    It 'ends at the first element that is none: a rule less would be a hole' {
+Describe 'Test-FirewallRule and what is not a rule' {
+    It 'ends at the first element that is not a rule: a missing rule would be a hole' {
         { '-A DOCKER-USER -j DROP', $null | Test-FirewallRule } | Should -Throw -ErrorId 'InvalidRule,*'
         { @() | Test-FirewallRule } | Should -Throw -ErrorId 'NoRule,*'
         { & { Set-SmtpRateLimit; Write-Error boo -ErrorAction Continue } 2>$null | Test-FirewallRule } | Should -Throw -ErrorId 'UpstreamError,*'
@@ -21,7 +21,7 @@ Describe "Test-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env:D
 
     AfterEach { Remove-FirewallRule -All | Out-Null }
 
-    It 'is one bool: true where all stand' {
+    It 'is one bool: true if all are in place' {
         $answer = $rules | Test-FirewallRule
         $answer | Should -BeOfType ([bool])
         $answer | Should -BeTrue
@@ -29,28 +29,28 @@ Describe "Test-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env:D
 
     It 'is true for a part of a mark' { $rules[4] | Test-FirewallRule | Should -BeTrue }
 
-    It 'is false where one is missing, and -Verbose names it' {
+    It 'is false if one is missing, and -Verbose names it' {
         Get-FirewallRule MetadataAccess | Select-Object -Last 1 | Remove-FirewallRule | Out-Null
         $answer, $said = $rules | Test-FirewallRule -Verbose 4>&1 | Sort-Object { $_ -isnot [bool] }
         $answer | Should -BeFalse
         "$said" | Should -BeLike '*is not there*'
     }
 
-    It 'is false where <What>' -ForEach @(
-        @{ What = 'nothing stands'; Break = { Remove-FirewallRule -All | Out-Null }; Mend = {} }
+    It 'is false if <What>' -ForEach @(
+        @{ What = 'nothing is there'; Break = { Remove-FirewallRule -All | Out-Null }; Mend = {} }
         @{ What = 'the jump is gone'; Break = { iptables -D DOCKER-USER -m comment --comment DockerNetHarden -j DNH-METADATA }; Mend = {} }
         @{ What = 'the chain ends before the jump'; Break = { iptables -I DOCKER-USER -j RETURN }; Mend = { iptables -D DOCKER-USER -j RETURN } }
         @{ What = 'Docker''s jump is gone'; Break = { iptables -D FORWARD -j DOCKER-USER }; Mend = { iptables -I FORWARD -j DOCKER-USER } }
         @{ What = 'FORWARD ends before Docker''s jump'; Break = { iptables -I FORWARD -j ACCEPT }; Mend = { iptables -D FORWARD -j ACCEPT } }
         @{ What = 'our chain ends before the rules'; Break = { iptables -I DNH-METADATA -j ACCEPT }; Mend = { iptables -D DNH-METADATA 1 } }
-        @{ What = 'a block stands before its exception'; Break = { iptables -I DNH-METADATA -d 169.254.169.254/32 -p tcp -m conntrack --ctdir ORIGINAL -m comment --comment 'DockerNetHarden:MetadataAccess/gcp' -j REJECT --reject-with tcp-reset }; Mend = {} }
+        @{ What = 'a block comes before its exception'; Break = { iptables -I DNH-METADATA -d 169.254.169.254/32 -p tcp -m conntrack --ctdir ORIGINAL -m comment --comment 'DockerNetHarden:MetadataAccess/gcp' -j REJECT --reject-with tcp-reset }; Mend = {} }
     ) {
         & $Break
         try { $rules | Test-FirewallRule | Should -BeFalse }
         finally { & $Mend }
     }
 
-    It 'is false where a rule stands and another tool decides its packets' {
+    It 'is false if a rule is in place but another tool decides its packets' {
         $drop = New-FirewallRule -Action Drop -RemoteAddress 203.0.113.25 -Name mine
         $drop | Invoke-FirewallRule | Out-Null
         $drop | Test-FirewallRule | Should -BeTrue
@@ -78,7 +78,7 @@ Describe "Test-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env:D
         $rules | Test-FirewallRule | Should -BeTrue
     }
 
-    It 'is false, with an error, where Docker cannot say what a network is' {
+    It 'is false, with an error, if Docker cannot say what a network is' {
         $docker = $env:DOCKER_HOST
         try {
             $env:DOCKER_HOST = "unix://$TestDrive/none.sock"

@@ -67,7 +67,7 @@ Describe "Trace-ContainerAccess on a Docker host$(Get-LabReason)" -Skip:(-not $e
         { Trace-ContainerAccess Host -Source 10.99.0.1 -ErrorAction Stop } | Should -Throw -ErrorId 'SourceNotFound,*'
     }
 
-    It 'warns where no container can be asked from' {
+    It 'warns if there is no container to ask from' {
         docker network create empty0 | Out-Null
         try { $trace = Trace-ContainerAccess 203.0.113.25 -Network empty0 -Port 80 -Probe -WarningVariable warnings -WarningAction SilentlyContinue }
         finally { docker network rm empty0 | Out-Null }
@@ -81,7 +81,7 @@ Describe "Trace-ContainerAccess on a Docker host$(Get-LabReason)" -Skip:(-not $e
         $live = Trace-ContainerAccess Host, Metadata
         $filed = Trace-ContainerAccess Host, Metadata -Snapshot "$TestDrive/host.json"
         $filed | ForEach-Object { "$_ $($_.Packets) $($_.DecidedBy)" } | Should -Be ($live | ForEach-Object { "$_ $($_.Packets) $($_.DecidedBy)" })
-        # What a host wrote of itself is not this machine.
+        # What a host wrote about itself is not about this machine.
         $filed.HostName | Select-Object -Unique | Should -Be "snapshot:$TestDrive/host.json"
     }
 

@@ -3,7 +3,7 @@ using DockerNetHarden.Hosts;
 
 namespace DockerNetHarden.Cli.Commands;
 
-/// <summary>Brings hosts to a policy: makes the networks that are missing, then applies the rules and reads them back.</summary>
+/// <summary>Brings hosts to a policy: makes the missing networks, then applies the rules and reads them back.</summary>
 internal sealed class ApplyCommand() : PolicyCommand("apply", "Bring hosts to the policy: make missing networks, apply the rules, read them back. Applied twice, nothing is written.")
 {
     private readonly PlanningOptions _options = new();
@@ -25,7 +25,7 @@ internal sealed class ApplyCommand() : PolicyCommand("apply", "Bring hosts to th
     protected override Task<int> RunAsync(Request request, CancellationToken stop)
     {
         var rollback = request.Given.GetValue(_rollback) is { } seconds ? new RollbackOptions(TimeSpan.FromSeconds(seconds)) : null;
-        // Here nobody could confirm: the program would end and the host take everything back.
+        // Nobody could confirm here: the program would end, and the host would take everything back.
         if (rollback is not null && request.Hosts.Any(host => host.Ssh is null))
             throw new ArgumentException("--rollback-after is for hosts that ssh reaches: a new connection confirms the change. On this machine use Invoke-FirewallRule -RollbackAfter and Confirm-FirewallChange.", nameof(request));
         return OnEachAsync(request, async (host, token) =>

@@ -5,15 +5,15 @@ using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Cli.Commands;
 
-/// <summary>Asks what containers can reach, and whether the policy stands. Changes nothing.</summary>
+/// <summary>Asks what containers can reach, and whether the policy holds. Changes nothing.</summary>
 internal sealed class AuditCommand : PolicyCommand
 {
-    private readonly Option<Severity> _severity = new("--severity") { Description = "Findings that are less severe are told, and do not decide the exit code.", DefaultValueFactory = _ => Severity.Medium };
-    private readonly Option<string[]> _exclude = new("--exclude") { Description = "Ids of findings that are left out.", HelpName = "id" };
-    private readonly Option<bool> _all = new("--all") { Description = "Tell what passes, too." };
+    private readonly Option<Severity> _severity = new("--severity") { Description = "Less severe findings are reported but do not affect the exit code.", DefaultValueFactory = _ => Severity.Medium };
+    private readonly Option<string[]> _exclude = new("--exclude") { Description = "Ids of findings to leave out.", HelpName = "id" };
+    private readonly Option<bool> _all = new("--all") { Description = "Report what passes, too." };
 
     public AuditCommand()
-        : base("audit", "Say what containers can reach on hosts, by their live rules, and whether the policy stands. Changes nothing; exit code 2 where a check fails.") =>
+        : base("audit", "Show what containers can reach on hosts, by their live rules, and whether the policy holds. Changes nothing; exit code 2 if a check fails.") =>
         PolicyFile.Arity = ArgumentArity.ZeroOrOne;
 
     protected override void Add(Command command)
@@ -41,7 +41,7 @@ internal sealed class AuditCommand : PolicyCommand
             request.Report.Plan(host.Name, plan);
             stands = plan is { IsEmpty: true, Problems.Count: 0 };
         }
-        // A check that could not be made is no check that passed.
+        // A check that could not be made has not passed.
         var decisive = findings.Where(finding => finding.Severity >= least).ToList();
         return decisive.Exists(finding => finding.Status == FindingStatus.Error) ? ExitCodes.Failed
             : stands && !decisive.Exists(finding => finding.Status == FindingStatus.Fail) ? ExitCodes.Good

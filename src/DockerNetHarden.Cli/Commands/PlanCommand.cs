@@ -2,8 +2,8 @@ using System.CommandLine;
 
 namespace DockerNetHarden.Cli.Commands;
 
-/// <summary>Says what apply would change. Changes nothing.</summary>
-internal sealed class PlanCommand() : PolicyCommand("plan", "Say what would change so that hosts are as the policy says. Changes nothing; exit code 2 where something would.")
+/// <summary>Shows what apply would change. Changes nothing.</summary>
+internal sealed class PlanCommand() : PolicyCommand("plan", "Show what would change to make hosts as the policy says. Changes nothing; exit code 2 if something would change.")
 {
     private readonly PlanningOptions _options = new();
 

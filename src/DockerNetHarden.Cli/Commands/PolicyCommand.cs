@@ -6,11 +6,11 @@ using DockerNetHarden.Policy;
 
 namespace DockerNetHarden.Cli.Commands;
 
-/// <summary>A command on a policy and hosts: reads the one, works on the others side by side, and says how it ended.</summary>
+/// <summary>A command on a policy and hosts: reads the policy, works on the hosts side by side, and reports how it ended.</summary>
 internal abstract class PolicyCommand(string name, string meaning)
 {
-    private readonly Option<bool> _json = new("--json") { Description = "One JSON object a line instead of text." };
-    private readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Tell what is being done." };
+    private readonly Option<bool> _json = new("--json") { Description = "One JSON object per line instead of text." };
+    private readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Report what is being done." };
     private readonly HostOptions _hosts = new();
 
     protected Argument<string> PolicyFile { get; } = new("policy") { Description = "The policy, a JSON file; docs/hardening-policy.schema.json describes it.", HelpName = "policy.json" };
@@ -53,11 +53,11 @@ internal abstract class PolicyCommand(string name, string meaning)
     }
 
     /// <summary>Reads a policy file.</summary>
-    /// <exception cref="PolicyException">It is refused.</exception>
-    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="PolicyException">The policy is refused.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
     public static HardeningPolicy Load(string path) => HardeningPolicy.Parse(File.ReadAllText(path), path);
 
-    /// <summary>Works on all hosts, some at once; a host that fails does not keep the others from their turn.</summary>
+    /// <summary>Works on all hosts, several at once; one that fails does not hold up the others.</summary>
     /// <returns>The worst of the hosts' exit codes.</returns>
     protected static async Task<int> OnEachAsync(Request request, Func<OpenHost, CancellationToken, Task<int>> work, CancellationToken stop)
     {
@@ -75,7 +75,7 @@ internal abstract class PolicyCommand(string name, string meaning)
             {
                 throw;
             }
-            // Whatever goes wrong with one host must not end the loop over the others.
+            // One host's error must not end the loop over the others.
             catch (Exception error)
             {
                 request.Report.Error(request.Hosts[i].Name, error.Message);
@@ -85,6 +85,6 @@ internal abstract class PolicyCommand(string name, string meaning)
         return codes.Contains(ExitCodes.Failed) ? ExitCodes.Failed : codes.Max();
     }
 
-    /// <summary>What a command was asked for.</summary>
+    /// <summary>What a command was asked to do.</summary>
     protected sealed record Request(ParseResult Given, Report Report, string? Path, HardeningPolicy Policy, IReadOnlyList<HostAddress> Hosts, int Throttle);
 }

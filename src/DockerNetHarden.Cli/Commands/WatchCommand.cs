@@ -4,7 +4,7 @@ using DockerNetHarden.Hosts.Docker;
 
 namespace DockerNetHarden.Cli.Commands;
 
-/// <summary>Keeps this host at a policy: whenever a network or the daemon comes or goes, the policy is planned and applied again. Runs as a service.</summary>
+/// <summary>Keeps this host at a policy: whenever a network or the daemon comes or goes, plans and applies the policy again. Runs as a service.</summary>
 internal sealed class WatchCommand() : PolicyCommand("watch", "Keep this host at the policy: apply it now, and again whenever a network or the Docker daemon comes or goes. Ends at SIGTERM; SIGHUP reads the policy again.")
 {
     private readonly PlanningOptions _options = new();

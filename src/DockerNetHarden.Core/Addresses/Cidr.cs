@@ -5,7 +5,7 @@ using System.Net.Sockets;
 namespace DockerNetHarden.Addresses;
 
 /// <summary>
-/// An address prefix, parsed alike on every runtime: no host bits, no leading zeros, no zone, no shorthand. A single address is a prefix of full length.
+/// An address prefix, read the same way on every runtime: no host bits, no leading zeros, no zone, no shorthand. A single address is a prefix of full length.
 /// Text form: RFC 4632 for IPv4, RFC 4291 and RFC 5952 for IPv6.
 /// </summary>
 /// <remarks>
@@ -40,7 +40,7 @@ public readonly record struct Cidr : IComparable<Cidr>
     /// <summary>Whether the two prefixes have an address in common.</summary>
     public bool Overlaps(Cidr other) => Contains(other) || other.Contains(this);
 
-    /// <summary>The prefix of this length in which this one lies: the host bits are taken off knowingly.</summary>
+    /// <summary>The prefix of this length that contains this one. The host bits are cut off on purpose.</summary>
     public Cidr Truncate(int length)
     {
         if (length < 0 || length > Length)
@@ -48,7 +48,7 @@ public readonly record struct Cidr : IComparable<Cidr>
         return new Cidr(Bits & ~HostMask(length, Family), length, Family);
     }
 
-    /// <summary>The fewest prefixes that hold exactly the same addresses: what lies in another is left out, two halves become one.</summary>
+    /// <summary>The fewest prefixes that hold exactly the same addresses: a prefix inside another is left out, and two halves become one.</summary>
     public static IReadOnlyList<Cidr> Aggregate(IEnumerable<Cidr> prefixes)
     {
         ArgumentNullException.ThrowIfNull(prefixes);
@@ -69,7 +69,7 @@ public readonly record struct Cidr : IComparable<Cidr>
     }
 
     /// <summary>Reads <c>10.0.0.0/8</c>, <c>169.254.169.254</c>, <c>fd00:ec2::254</c>.</summary>
-    /// <exception cref="FormatException">The text is no prefix; the message names it, the reason and what was probably meant.</exception>
+    /// <exception cref="FormatException">The text is not a prefix. The message names it, the reason and what was probably meant.</exception>
     public static Cidr Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -77,7 +77,7 @@ public readonly record struct Cidr : IComparable<Cidr>
         return error is null ? value : throw new FormatException($"'{text}' is not an address or a prefix in CIDR notation: {error}");
     }
 
-    /// <summary>Reads a prefix; false where the text is none.</summary>
+    /// <summary>Reads a prefix; false if the text is not one.</summary>
     public static bool TryParse(string? text, out Cidr value)
     {
         value = default;
@@ -87,7 +87,7 @@ public readonly record struct Cidr : IComparable<Cidr>
     /// <summary>The prefix of this length that begins at this number (IPv4: of the low 32 bits).</summary>
     internal static Cidr From(Family family, UInt128 bits, int length) => new(bits & ~HostMask(length, family), length, family);
 
-    /// <summary>The same as a prefix of full length.</summary>
+    /// <summary>The single address, as a prefix of full length.</summary>
     public static Cidr From(IPAddress address)
     {
         ArgumentNullException.ThrowIfNull(address);
@@ -110,7 +110,7 @@ public readonly record struct Cidr : IComparable<Cidr>
     /// <summary>The canonical text: always with its length, as iptables-save prints it (<c>169.254.169.254/32</c>).</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Address}/{Length}");
 
-    /// <summary>The text without a full length: what a person writes.</summary>
+    /// <summary>The text as a person writes it: without the length if it is a full one.</summary>
     public string ToShortString() => IsSingleAddress ? Address : ToString();
 
     /// <summary>The number of bits of an address of a family.</summary>
@@ -131,7 +131,7 @@ public readonly record struct Cidr : IComparable<Cidr>
         return length == 0 && width == 128 ? UInt128.MaxValue : (UInt128.One << (width - length)) - 1;
     }
 
-    // Returns the reason why the text is no prefix, null where it is one.
+    // Returns why the text is not a prefix, or null if it is one.
     private static string? Read(string text, out Cidr value)
     {
         value = default;
@@ -140,7 +140,7 @@ public readonly record struct Cidr : IComparable<Cidr>
         if (address.Length == 0)
             return "the address is empty.";
         if (address.Contains('%', StringComparison.Ordinal))
-            return "a zone (%) cannot stand in a rule; match the interface instead.";
+            return "a zone (%) cannot be part of a rule; match the interface instead.";
 
         var family = address.Contains(':', StringComparison.Ordinal) ? Family.IPv6 : Family.IPv4;
         UInt128 bits;

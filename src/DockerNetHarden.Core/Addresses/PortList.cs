@@ -15,14 +15,14 @@ public sealed class PortList
     /// <summary>The ranges, ascending; a single port is a range of one.</summary>
     public IReadOnlyList<(ushort First, ushort Last)> Ranges => _ranges;
 
-    /// <summary>Whether it is one port or one range: then no multiport match is needed.</summary>
+    /// <summary>Whether it is a single port or a single range, so that no multiport match is needed.</summary>
     public bool IsSingle => _ranges.Length == 1;
 
     /// <summary>Whether a port is in the list.</summary>
     public bool Contains(int port) => Array.Exists(_ranges, range => port >= range.First && port <= range.Last);
 
     /// <summary>Reads <c>80</c>, <c>80,443</c>, <c>1000:2000</c> or <c>1000-2000</c>.</summary>
-    /// <exception cref="RefusedValueException">A port is not from 1 to 65535, a range descends, or the list is longer than the kernel takes.</exception>
+    /// <exception cref="RefusedValueException">A port is not from 1 to 65535, a range descends, or the list is longer than the kernel allows.</exception>
     public static PortList Parse(string text, string part)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -37,7 +37,7 @@ public sealed class PortList
             ranges.Add((first, last));
         }
         if (ranges.Sum(range => range.First == range.Last ? 1 : 2) > MaxSlots)
-            throw new RefusedValueException(part, text, $"one rule matches at most {MaxSlots} ports, a range counting as two; make two rules of it.");
+            throw new RefusedValueException(part, text, $"one rule matches at most {MaxSlots} ports, and a range counts as two; split it into two rules.");
         return new PortList([.. ranges]);
     }
 

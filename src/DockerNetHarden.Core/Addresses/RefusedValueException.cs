@@ -1,12 +1,12 @@
 namespace DockerNetHarden.Addresses;
 
-/// <summary>A rule, or a part of one, that cannot be: the message names the value, the reason and the way out. Nothing has been changed when it is thrown.</summary>
+/// <summary>A rule, or a part of one, that is not possible. The message names the value, the reason and the way out. Nothing has been changed when it is thrown.</summary>
 public sealed class RefusedValueException : FormatException
 {
     /// <summary>A refusal of a value.</summary>
     /// <param name="part">What the value was meant for, for example <c>Destination</c>.</param>
     /// <param name="value">The value as it was given.</param>
-    /// <param name="reason">Why it cannot be, and the way out: one or more whole sentences.</param>
+    /// <param name="reason">Why it is not possible, and the way out: one or more whole sentences.</param>
     /// <param name="inner">The cause.</param>
     public RefusedValueException(string part, string? value, string reason, Exception? inner = null)
         : base($"{part} '{Printable(value)}' is refused: {reason}", inner) => (Part, Value) = (part, value);

@@ -5,16 +5,16 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Analysis;
 
-/// <summary>What people ask about in words, as questions to a host: the metadata endpoints, the host itself, the internal ranges.</summary>
+/// <summary>What people ask about in words, turned into questions to a host: the metadata endpoints, the host itself, the internal ranges.</summary>
 public static class AccessTargets
 {
-    /// <summary>The metadata endpoints of all clouds that are known (<see cref="MetadataEndpoints"/>), with the ports that serve metadata.</summary>
+    /// <summary>The metadata endpoints of all known clouds (<see cref="MetadataEndpoints"/>), with the ports that serve metadata.</summary>
     public const string Metadata = "Metadata";
 
-    /// <summary>Every address of the host that a container can name, on every port.</summary>
+    /// <summary>Every address of the host that a container can send to, on every port.</summary>
     public const string Host = "Host";
 
-    /// <summary>The internal ranges (<see cref="InternalAccess.DefaultRanges"/>; in IPv6 the unique local ones, RFC 4193), on every port.</summary>
+    /// <summary>The internal ranges (<see cref="InternalAccess.DefaultRanges"/>; for IPv6 the unique local ones, RFC 4193), on every port.</summary>
     public const string Internal = "Internal";
 
     // fc00::/7, RFC 4193. Link-local addresses are never forwarded (RFC 4291, 2.5.6).
@@ -25,11 +25,11 @@ public static class AccessTargets
     /// <summary>The words.</summary>
     public static IReadOnlyList<string> Words { get; } = [Metadata, Host, Internal];
 
-    /// <summary>The questions that a word or an address means, asked of the packets that come in by one link.</summary>
-    /// <param name="text">One of <see cref="Words"/>, whatever its case; or an address or a prefix.</param>
+    /// <summary>The questions that a word or an address means, about the packets that enter by one link.</summary>
+    /// <param name="text">One of <see cref="Words"/>, in any case; or an address or a prefix.</param>
     /// <param name="host">The host.</param>
     /// <param name="inInterface">The link: the bridge of a network.</param>
-    /// <returns>The questions, IPv4 first; an address gives one. Empty where the host has nothing of the kind.</returns>
+    /// <returns>The questions, IPv4 first; one for an address. Empty if the host has nothing of the kind.</returns>
     /// <exception cref="FormatException">The text is neither a word nor an address; the message names the words.</exception>
     public static IReadOnlyList<AccessQuery> Of(string text, HostSnapshot host, string inInterface)
     {
@@ -44,13 +44,13 @@ public static class AccessTargets
             return ByFamily(InternalRanges, inInterface);
         return Cidr.TryParse(text, out var destination)
             ? [new AccessQuery { Family = destination.Family, InInterface = inInterface, Destinations = [destination] }]
-            : throw new FormatException($"'{text}' is neither an address nor a prefix nor one of the words {string.Join(", ", Words)}; write for example 169.254.169.254, 10.0.0.0/8 or {Metadata}.");
+            : throw new FormatException($"'{text}' is not an address, a prefix or one of the words {string.Join(", ", Words)}; write for example 169.254.169.254, 10.0.0.0/8 or {Metadata}.");
     }
 
     /// <summary>The internal ranges of both families.</summary>
     internal static IReadOnlyList<Cidr> InternalRanges { get; } = [.. InternalAccess.DefaultRanges, UniqueLocal];
 
-    /// <summary>The questions that endpoints mean: those with the same ports in one.</summary>
+    /// <summary>The questions that endpoints mean; endpoints with the same ports share one.</summary>
     internal static IEnumerable<AccessQuery> MetadataQueries(IEnumerable<MetadataEndpoint> endpoints, string inInterface) =>
         endpoints
             .SelectMany(endpoint => Services(endpoint).Select(service => (endpoint.Address, service.Protocol, service.Ports)))
@@ -66,8 +66,8 @@ public static class AccessTargets
             });
 
     /// <summary>
-    /// The host's addresses that a packet from a link can be for. Link-local ones count on their own link only; loopback ones only where the kernel
-    /// routes them for that link (<c>route_localnet</c>, ip-sysctl: dockerd sets it where its userland proxy is off).
+    /// The host's addresses that packets from a link can be sent to. Link-local ones count on their own link only; loopback ones only if the kernel
+    /// routes them for that link (<c>route_localnet</c>, ip-sysctl: dockerd sets it if its userland proxy is off).
     /// </summary>
     internal static IEnumerable<Cidr> HostAddresses(HostSnapshot host, string inInterface)
     {
@@ -78,7 +78,7 @@ public static class AccessTargets
         return (RoutesLoopback(host, inInterface) ? own.Append(Loopback4) : own).Distinct();
     }
 
-    /// <summary>Whether packets from a link to 127.0.0.0/8 are let in: the kernel takes the link's setting or that of all.</summary>
+    /// <summary>Whether packets from a link to 127.0.0.0/8 are let in: the setting of the link or of all links is enough.</summary>
     internal static bool RoutesLoopback(HostSnapshot host, string link) =>
         new[] { "all", link }.Any(name => host.Sysctls.TryGetValue($"net.ipv4.conf.{name}.route_localnet", out var value) && value is "1");
 
@@ -90,12 +90,12 @@ public static class AccessTargets
             .Select(group => new AccessQuery { Family = group.Key, InInterface = inInterface, Destinations = [.. group] })];
 }
 
-/// <summary>Which packets of a question containers can send and hope for an answer.</summary>
+/// <summary>The packets of a question that containers can send and get an answer to.</summary>
 internal static class ContainerPackets
 {
     /// <summary>
-    /// The packets of a question without those whose source is the host's own address or a broadcast one: the kernel lets nobody in who pretends to be the host
-    /// (RFC 1812, 5.3.8; martian sources, unless accept_local is set), and such a source gets no answer back.
+    /// The packets of a question without those whose source is one of the host's own addresses or a broadcast address: the kernel lets no such packet in
+    /// (RFC 1812, 5.3.8; martian sources, unless accept_local is set), and no answer returns to such a source.
     /// </summary>
     public static PacketSet Of(AccessQuery query, HostSnapshot host)
     {

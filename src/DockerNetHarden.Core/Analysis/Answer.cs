@@ -5,35 +5,35 @@ using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Analysis;
 
-/// <summary>What the walk answered, cut to what a check is about.</summary>
+/// <summary>The answer of the walk, cut to what a check is about.</summary>
 internal sealed record Answer
 {
     public static Answer Nothing { get; } = new();
 
     public IReadOnlyList<AccessPart> Parts { get; private init; } = [];
 
-    /// <summary>Sources that are no container's: what only they could do is nothing.</summary>
+    /// <summary>Sources that do not belong to a container: what only they could do does not count.</summary>
     private Func<Family, PacketSet>? Strangers { get; init; }
 
     public static Answer Of(IEnumerable<AccessPart> parts, Func<Family, PacketSet> strangers) => new Answer { Parts = [.. parts], Strangers = strangers }.Cut(packets => packets);
 
-    /// <summary>What is let through, for certain; a rate lets through as well.</summary>
+    /// <summary>What is let through, for certain; up to a rate counts too.</summary>
     public IEnumerable<AccessPart> Open => Parts.Where(IsLetThrough);
 
     public IEnumerable<AccessPart> Closed => Parts.Where(IsBlocked);
 
     public bool IsOpen => Open.Any();
 
-    /// <summary>Whether nothing was asked, or nothing is left of the answer: then neither open nor closed is said.</summary>
+    /// <summary>Whether nothing was asked, or nothing is left of the answer: then it is neither open nor closed.</summary>
     public bool IsEmpty => Parts.Count == 0;
 
-    /// <summary>Whether everything is closed, for certain. Unknown is never closed, and nothing is not everything.</summary>
+    /// <summary>Whether everything is closed, for certain. Unknown never counts as closed, and neither does an empty answer.</summary>
     public bool IsClosed => !IsEmpty && Parts.All(IsBlocked);
 
-    /// <summary>How a check ends that wants everything closed.</summary>
+    /// <summary>The status of a check that wants everything closed.</summary>
     public FindingStatus Status => IsEmpty ? FindingStatus.NotApplicable : IsOpen ? FindingStatus.Fail : IsClosed ? FindingStatus.Pass : FindingStatus.Warning;
 
-    /// <summary>How a check ends to which a limit is enough.</summary>
+    /// <summary>The status of a check that is content with a limit.</summary>
     public FindingStatus LimitedStatus =>
         IsEmpty ? FindingStatus.NotApplicable
         : Parts.Any(part => part.Verdict is Verdict.Accept) ? FindingStatus.Fail
@@ -55,7 +55,7 @@ internal sealed record Answer
     private Answer Cut(Func<PacketSet, PacketSet> cut) =>
         Parts.Count == 0 ? this : this with { Parts = [.. Parts.Select(part => part with { Packets = cut(part.Packets) }).Where(IsOfContainers)] };
 
-    // What a rule blocks counts whatever its sources; what the kernel refuses for its source is no evidence of a block.
+    // What a rule blocks counts whatever its sources. What the kernel refuses because of its source does not prove a block.
     private bool IsOfContainers(AccessPart part) =>
         !part.Packets.IsEmpty && ((IsBlocked(part) && part.Table is not null) || Strangers is null || !part.Packets.Subtract(Strangers(part.Packets.Family)).IsEmpty);
 }

@@ -5,21 +5,21 @@ using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Analysis;
 
-/// <summary>What was seen, in lines for a person: which packets, what becomes of them, and the rule that decides.</summary>
+/// <summary>What was seen, in lines for a person: which packets, what happens to them, and the rule that decides.</summary>
 internal static class Evidence
 {
-    // More lines than a person reads at once say less, not more; of what is well the first are enough.
+    // More lines than a person reads at once tell less, not more. If all is well, the first few are enough.
     private const int MostLines = 8;
     private const int MostLinesOfClosed = 3;
     private const int MostPlaces = 4;
 
-    /// <summary>The parts of an answer, those that matter most first; parts with one deciding rule in one line.</summary>
+    /// <summary>The parts of an answer, the most important first; parts with the same deciding rule share a line.</summary>
     public static string[] Of(Answer answer) => Of(answer.Parts);
 
     /// <inheritdoc cref="Of(Answer)"/>
     public static string[] Of(IEnumerable<AccessPart> parts)
     {
-        // A rule's text is long, and most of them are never shown.
+        // A rule's text is long to make, and most are never shown.
         var groups = parts.GroupBy(part => (part.Verdict, part.Backend, part.Table, part.Chain, part.Position, part.Reason))
             .OrderBy(group => Weight(group.Key.Verdict))
             .ToList();
@@ -28,7 +28,7 @@ internal static class Evidence
         return groups.Count <= most ? [.. lines] : [.. lines, string.Create(CultureInfo.InvariantCulture, $"and {groups.Count - most} more.")];
     }
 
-    // The verdict and what decides it.
+    // The verdict and the place that decides.
     private static string Decision(AccessPart part)
     {
         var backend = part.Backend is null or "nft" ? "" : part.Backend + " ";
@@ -42,7 +42,7 @@ internal static class Evidence
         return $"{part.Verdict} by {place}. {part.Reason}";
     }
 
-    // What is let through is told exactly; of what is blocked the places are enough.
+    // What is let through is described exactly; for what is blocked, the places are enough.
     private static string Packets(IEnumerable<AccessPart> parts)
     {
         var all = parts.ToList();

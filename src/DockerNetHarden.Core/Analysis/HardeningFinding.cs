@@ -8,7 +8,7 @@ public enum Severity
     /// <summary>Good to know.</summary>
     Info,
 
-    /// <summary>A weakness that needs another one to matter.</summary>
+    /// <summary>A weakness that matters only together with another one.</summary>
     Low,
 
     /// <summary>A way around a control under conditions that occur.</summary>
@@ -24,23 +24,23 @@ public enum Severity
 /// <summary>How a check ended.</summary>
 public enum FindingStatus
 {
-    /// <summary>It holds for all packets that it is about, for certain.</summary>
+    /// <summary>It certainly holds for all packets that it is about.</summary>
     Pass,
 
     /// <summary>It does not.</summary>
     Fail,
 
-    /// <summary>It cannot be said for certain, or holds only while something outside the rules does.</summary>
+    /// <summary>It is not certain, or depends on something outside the rules.</summary>
     Warning,
 
-    /// <summary>There is nothing here that it could be about.</summary>
+    /// <summary>There is nothing here that it could apply to.</summary>
     NotApplicable,
 
     /// <summary>It could not be checked.</summary>
     Error,
 }
 
-/// <summary>One control checked on one network.</summary>
+/// <summary>The result of one check on one network, container or host.</summary>
 public sealed record HardeningFinding
 {
     /// <summary>The host as the user named it.</summary>
@@ -64,15 +64,15 @@ public sealed record HardeningFinding
     /// <summary>The container it is about; null for all of them.</summary>
     public string? Container { get; init; }
 
-    /// <summary>What was seen: deciding rules with table, chain, position and text, one a line.</summary>
+    /// <summary>What was seen: deciding rules with table, chain, position and text, one per line.</summary>
     public IReadOnlyList<string> Evidence { get; init; } = [];
 
-    /// <summary>What to do, in words and commands; null where there is nothing to do.</summary>
+    /// <summary>What to do, in words and commands; null if there is nothing to do.</summary>
     public string? Remedy { get; init; }
 
-    /// <summary>The rules that mend it, complete for their marks: pipe the finding to Invoke-FirewallRule. Empty where rules cannot.</summary>
+    /// <summary>The rules that mend it, complete for their marks: pipe the finding to Invoke-FirewallRule. Empty if rules cannot mend it.</summary>
     public IReadOnlyList<FirewallRule> Rules { get; init; } = [];
 
-    /// <summary>The item of the CIS Docker Benchmark that says the same; null where none does.</summary>
+    /// <summary>The matching item of the CIS Docker Benchmark; null if there is none.</summary>
     public string? CisItem { get; init; }
 }

@@ -6,10 +6,10 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Analysis;
 
-/// <summary>Makes a request into questions to one host: for each network, or container on a network, and each destination one a family. Pure.</summary>
+/// <summary>Turns a request into questions to one host: for each network, or container on a network, and each destination, one per family. Pure.</summary>
 public sealed class TraceQuestions
 {
-    // Every interface has one (RFC 4291, 2.8), whether its network has IPv6 or not; over it the host is reached.
+    // Every interface has a link-local address (RFC 4291, 2.8), whether its network has IPv6 or not, and the host can be reached by it.
     private static readonly Cidr LinkLocal = Cidr.Parse("fe80::/10");
 
     private readonly TraceRequest _request;
@@ -21,10 +21,10 @@ public sealed class TraceQuestions
     /// <summary>The questions, in the order of networks and destinations.</summary>
     public IReadOnlyList<TraceQuestion> All { get; private set; } = [];
 
-    /// <summary>What of the request cannot be asked.</summary>
+    /// <summary>The parts of the request that cannot be asked.</summary>
     public IReadOnlyList<TraceProblem> Problems => _problems;
 
-    /// <summary>Makes the questions.</summary>
+    /// <summary>Collects the questions.</summary>
     public static TraceQuestions Of(TraceRequest request, HostSnapshot host)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -34,7 +34,7 @@ public sealed class TraceQuestions
         return questions;
     }
 
-    /// <summary>Where packets come in, and which sources they have.</summary>
+    /// <summary>Where packets enter, and which sources they have.</summary>
     private sealed record Origin(DockerNetwork Network, string? Container, IReadOnlyList<Cidr> Sources);
 
     private IEnumerable<Origin> Places()
@@ -81,7 +81,7 @@ public sealed class TraceQuestions
         if (found.Count == 0)
         {
             var subnets = _host.Networks.Where(network => network.Bridge is not null).SelectMany(network => network.Subnets.Select(subnet => $"{network.Name} {subnet}"));
-            Report(TraceProblemKind.SourceUnknown, source.ToShortString(), $"No bridge network of {_host.HostName} has {source.ToShortString()} in its subnet (it has {List(subnets)}). To ask about a false source name the network too.");
+            Report(TraceProblemKind.SourceUnknown, source.ToShortString(), $"No bridge network of {_host.HostName} has {source.ToShortString()} in its subnet (it has {List(subnets)}). To ask about a spoofed source, name the network too.");
         }
         return found.Select(Whole);
     }
@@ -92,9 +92,9 @@ public sealed class TraceQuestions
         {
             if (network.Bridge is not null)
                 yield return network;
-            // Every engine has these two, and nobody asked.
+            // Every engine has these two, so nobody needs to be told.
             else if (isAskedFor || network.Driver is not ("host" or "null"))
-                _problems.Add(new TraceProblem(TraceProblemKind.NoBridge, network.Name, $"The network '{network.Name}' of {_host.HostName} is a {network.Driver} network: its containers' packets come in by no bridge, and no rule is known to decide them.", isAskedFor));
+                _problems.Add(new TraceProblem(TraceProblemKind.NoBridge, network.Name, $"The network '{network.Name}' of {_host.HostName} is a {network.Driver} network: its containers' packets do not enter by a bridge, and no rule is known to decide them.", isAskedFor));
         }
     }
 
@@ -117,11 +117,11 @@ public sealed class TraceQuestions
         }
     }
 
-    // Without an IPv6 subnet a container has its link-local address only, whose packets no router forwards (RFC 4291, 2.5.6): the host itself is all they reach.
+    // Without an IPv6 subnet a container has only its link-local address, whose packets no router forwards (RFC 4291, 2.5.6): they reach only the host itself.
     private AccessQuery WithoutRoutedIPv6(AccessQuery query) => query.Family == Family.IPv4 ? query
         : query with { Destinations = [.. query.Destinations.SelectMany(destination => _host.Addresses.Select(address => address.Address).Where(destination.Contains)).Distinct()] };
 
-    // What a word says of ports and what the person says hold both.
+    // The ports of the word and the ports of the person must both match.
     private AccessQuery? Narrow(AccessQuery query)
     {
         if (_request.Protocol is { } protocol && query.Protocol is { } asked && !string.Equals(protocol, asked, StringComparison.Ordinal))

@@ -5,7 +5,7 @@ using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Analysis;
 
-/// <summary>What a person asks about the way of containers' packets, before any host is looked at.</summary>
+/// <summary>What a person asks about the way of containers' packets, before any host is read.</summary>
 public sealed record TraceRequest
 {
     private static readonly string[] WithPorts = ["tcp", "udp", "sctp"];
@@ -13,19 +13,19 @@ public sealed record TraceRequest
     /// <summary>Names of networks; empty for all of the host's bridge networks.</summary>
     public IReadOnlyList<string> Networks { get; init; } = [];
 
-    /// <summary>Names of containers, or the beginnings of their ids; empty where networks are asked about.</summary>
+    /// <summary>Names of containers, or the beginnings of their ids; empty to ask about networks.</summary>
     public IReadOnlyList<string> Containers { get; init; } = [];
 
-    /// <summary>The source; null for every address that the network or the container has. Without a network, the one whose subnet holds it is asked about.</summary>
+    /// <summary>The source; null for every address of the network or the container. Without a network, the question is about the network whose subnet holds the source.</summary>
     public Cidr? Source { get; init; }
 
-    /// <summary>Destinations: addresses, prefixes, or <see cref="AccessTargets.Words"/>, which are also what is asked about where none is named.</summary>
+    /// <summary>Destinations: addresses, prefixes, or <see cref="AccessTargets.Words"/>. If none is named, all of these words are asked about.</summary>
     public IReadOnlyList<string> Destinations { get; private init; } = AccessTargets.Words;
 
-    /// <summary>The destination ports; null for those that the destination's word has, else every port.</summary>
+    /// <summary>The destination ports; null for those of the destination's word, or else every port.</summary>
     public PortList? Ports { get; private init; }
 
-    /// <summary>The protocol; null for those that the destination's word has, else every protocol.</summary>
+    /// <summary>The protocol; null for those of the destination's word, or else every protocol.</summary>
     public string? Protocol { get; private init; }
 
     /// <summary>The same with these destinations.</summary>
@@ -39,8 +39,8 @@ public sealed record TraceRequest
             : throw new RefusedValueException("Destination", wrong, $"a destination is an address, a prefix, or one of the words {string.Join(", ", AccessTargets.Words)}; names are not looked up: what a container's resolver answers is its own.");
     }
 
-    /// <summary>The same with these ports of this protocol only. Ports without a protocol are tcp's.</summary>
-    /// <exception cref="RefusedValueException">A port is none, the protocol is unknown, or has no ports.</exception>
+    /// <summary>The same with these ports of this protocol only. Ports without a protocol are TCP's.</summary>
+    /// <exception cref="RefusedValueException">A port is not valid, or the protocol is unknown or has no ports.</exception>
     public TraceRequest With(string? ports, string? protocol)
     {
         var known = protocol is null ? null : Known(protocol);
@@ -53,7 +53,7 @@ public sealed record TraceRequest
         };
     }
 
-    // ICMPv6 is no protocol of IPv4's, and the other way round: each is asked about in its own family.
+    // ICMPv6 is not a protocol of IPv4, nor ICMP one of IPv6: each is asked about in its own family.
     internal bool IsOf(Family family) => Protocol switch
     {
         "icmp" => family == Family.IPv4,
@@ -66,22 +66,22 @@ public sealed record TraceRequest
         var name = protocol.Trim().ToLowerInvariant();
         if (name is "icmpv6" or "ipv6-icmp" or "58")
             return "icmpv6";
-        // A number comes back as its name.
+        // Turns a number into its name.
         return RuleWords.Protocol(name, Family.IPv4);
     }
 }
 
 /// <summary>One question of a request on one host.</summary>
-/// <param name="Network">The network by which the packets come in.</param>
-/// <param name="Container">The container that is asked about; null where the whole network is.</param>
-/// <param name="Target">The destination as it was asked for.</param>
+/// <param name="Network">The network by which the packets enter.</param>
+/// <param name="Container">The container that the question is about; null for the whole network.</param>
+/// <param name="Target">The destination as the user gave it.</param>
 /// <param name="Query">The packets in words.</param>
-/// <param name="Packets">The packets: those of the query; where no source was named, without the host's own addresses, which no container can send from.</param>
+/// <param name="Packets">The packets of the query. If no source was named, without the host's own addresses, because no container can send from them.</param>
 public sealed record TraceQuestion(string Network, string? Container, string Target, AccessQuery Query, PacketSet Packets)
 {
     /// <summary>
-    /// The sources of a part of the answer, in the words of the question where the part has all of one that are asked about; parts with different ends that hold to the same
-    /// destinations never have the same.
+    /// The sources of a part of the answer, in the words of the question if the part has all sources of one of its prefixes. Parts with different ends that apply to the same
+    /// destinations never share sources.
     /// </summary>
     /// <param name="part">The part.</param>
     public IReadOnlyList<Cidr> SourcesOf(AccessPart part)
@@ -110,13 +110,13 @@ public enum TraceProblemKind
     /// <summary>No network of the host has the source in one of its subnets.</summary>
     SourceUnknown,
 
-    /// <summary>Its packets come in by no bridge of this host (host, macvlan and ipvlan networks, overlay, none): no rule here is known to decide them.</summary>
+    /// <summary>Its packets enter by no bridge of this host (host, macvlan and ipvlan networks, overlay, none): no rule here is known to decide them.</summary>
     NoBridge,
 }
 
 /// <summary>A part of a request that cannot be asked on a host.</summary>
 /// <param name="Kind">The reason.</param>
 /// <param name="Name">The network, the container or the source.</param>
-/// <param name="Message">What is wrong and what the host has, in a sentence.</param>
-/// <param name="IsAskedFor">Whether the part was named; false where it only belongs to everything.</param>
+/// <param name="Message">What is wrong and what the host has, in one sentence.</param>
+/// <param name="IsAskedFor">Whether the user named this part; false if it is only one part of everything.</param>
 public sealed record TraceProblem(TraceProblemKind Kind, string Name, string Message, bool IsAskedFor);

@@ -7,7 +7,7 @@ using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Audit;
 
-/// <summary>A host under audit: what several checks need of it, worked out once.</summary>
+/// <summary>A host under audit: what several checks need to know about it, computed once.</summary>
 internal sealed class AuditedHost
 {
     // RFC 1122, 3.2.1.3; RFC 4291, 2.5.2, 2.5.3 and 2.7.
@@ -26,7 +26,7 @@ internal sealed class AuditedHost
         Walk = walk;
         _withoutDockerUser = new(() => new PacketWalk(WithoutJump(walk.Host)));
         _controls = new(() => new InstalledControls(walk.Host));
-        // The rules of a daemon in a user namespace are in tables that were not read; nothing can be said of its networks.
+        // The rules of a daemon in a user namespace are in tables that were not read, so nothing is known about its networks.
         Networks = IsRootless ? [] : [.. walk.Host.Networks.Where(network => network.Bridge is not null)
             .OrderBy(network => network.Name, StringComparer.Ordinal)
             .Select(network => new AuditedNetwork(this, network))];
@@ -36,36 +36,36 @@ internal sealed class AuditedHost
 
     public HostSnapshot Host => Walk.Host;
 
-    /// <summary>The networks whose packets come in by a bridge of this host.</summary>
+    /// <summary>The networks whose packets enter by a bridge of this host.</summary>
     public IReadOnlyList<AuditedNetwork> Networks { get; }
 
-    /// <summary>Our rules that stand on the host.</summary>
+    /// <summary>Our rules on the host.</summary>
     public InstalledControls Controls => _controls.Value;
 
-    /// <summary>The host as it is for the milliseconds in which Docker has taken its jump to DOCKER-USER away.</summary>
+    /// <summary>The host during the milliseconds in which Docker has removed its jump to DOCKER-USER.</summary>
     public PacketWalk WithoutDockerUser => _withoutDockerUser.Value;
 
     public bool IsRootless => Host.Engine?.IsRootless == true;
 
-    /// <summary>Whether Docker writes its rules with nftables: then nothing asks DOCKER-USER.</summary>
+    /// <summary>Whether Docker writes its rules with nftables: then nothing jumps to DOCKER-USER.</summary>
     public bool IsNftables => Host.Engine?.FirewallBackend?.StartsWith("nftables", StringComparison.Ordinal) == true;
 
-    /// <summary>Whether rules can be put into DOCKER-USER of IPv4.</summary>
+    /// <summary>Whether DOCKER-USER of IPv4 can hold rules.</summary>
     public bool HasDockerUser => !IsNftables && Host.Rules.TryGetValue(Family.IPv4, out var rules) && rules.HasChain("filter", Hook.DockerUser);
 
-    /// <summary>A setting of dockerd as a switch; null where it is not set.</summary>
+    /// <summary>A setting of dockerd as a switch; null if it is not set.</summary>
     public bool? Setting(string name) => Host.DaemonSettings.TryGetValue(name, out var value) ? GoFlag.Read(value) : null;
 
     /// <summary>
-    /// Packets whose source is no container's: the host's own addresses, broadcast ones, and what is no source at all. The kernel refuses them (its martian
-    /// sources; RFC 1812, 5.3.7 and 5.3.8), and no answer ever comes back.
+    /// Packets whose source does not belong to a container: the host's own addresses, broadcast addresses, and addresses that cannot be a source. The kernel drops
+    /// them (martian sources; RFC 1812, 5.3.7 and 5.3.8), and no answer ever comes back.
     /// </summary>
     public PacketSet NoContainers(Family family)
     {
         if (_strangers.TryGetValue(family, out var strangers))
             return strangers;
         var addresses = Host.Addresses.Select(address => address.Address)
-            // Single addresses of the kernel's own table: a local route of a whole range (AnyIP, transparent proxies) makes no range of sources the host's.
+            // Single addresses of the kernel's own table: a local route for a whole range (AnyIP, transparent proxies) does not make the range the host's own sources.
             .Concat(Host.Routes.Where(route => route is { Type: "local" or "broadcast", Table: "local" or "255" } && IsSingle(route.Destination)).Select(route => route.Destination))
             .Concat(NoSources)
             .Where(address => address.Family == family);
@@ -81,7 +81,7 @@ internal sealed class AuditedHost
             pair => pair.Value.HasChain("filter", "FORWARD")
                 ? pair.Value.WithRules("filter", "FORWARD", [.. pair.Value["filter", "FORWARD"].Where(line => !DockerChains.GoesToDockerUser(line))])
                 : pair.Value),
-        // In both copies, or they differ and the walk takes nft's own, which still has the jump.
+        // Removed from both copies, or they differ and the walk takes nft's own, which still has the jump.
         Nft = host.Nft is not { } nft ? null : nft with { Rules = [.. nft.Rules.Where(rule => !DockerChains.GoesToDockerUser(rule))] },
     };
 }

@@ -6,11 +6,11 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Audit;
 
-/// <summary>Whether rules stand in the packet filter that Docker uses: of nftables, iptables-nft and iptables-legacy it is one.</summary>
+/// <summary>Whether rules are in the packet filter that Docker uses: nftables, iptables-nft or iptables-legacy.</summary>
 internal sealed class BackendCheck : ICheck
 {
     private static readonly CheckInfo Nftables = new("BACKEND-NFTABLES", "Rules for containers are not in a chain that Docker's nftables never ask", Severity.High);
-    private static readonly CheckInfo Other = new("BACKEND-INACTIVE", "No rules for containers stand in the iptables that Docker does not use", Severity.Medium);
+    private static readonly CheckInfo Other = new("BACKEND-INACTIVE", "No rules for containers are in the iptables that Docker does not use", Severity.Medium);
 
     public IEnumerable<HardeningFinding> Run(AuditedHost audit)
     {
@@ -36,7 +36,7 @@ internal sealed class BackendCheck : ICheck
         var found = audit.Host.OtherRules.OrderBy(pair => pair.Key).Select(pair => (Rules: pair.Value, Lines: Meant(pair.Value).ToList())).Where(pair => pair.Lines.Count > 0).ToList();
         if (found.Count == 0)
             return Other.Found(audit, FindingStatus.Pass);
-        // What is asked there holds as well, but nobody who looks at Docker's rules sees it.
+        // Rules there act as well, but nobody who looks at Docker's rules sees them.
         var isDead = found.Exists(pair => !IsAsked(pair.Rules));
         return Other.Found(audit, isDead ? FindingStatus.Fail : FindingStatus.Warning, [.. found.SelectMany(pair => pair.Lines).Take(6).Select(line => $"{name}: {line.Table} {line.Text}")]) with
         {
@@ -44,7 +44,7 @@ internal sealed class BackendCheck : ICheck
         };
     }
 
-    // What somebody wrote for containers: rules in DOCKER-USER, and in chains of ours.
+    // Rules written for containers: those in DOCKER-USER, and those in chains of ours.
     private static IEnumerable<RuleLine> Meant(Ruleset rules) =>
         rules["filter", Hook.DockerUser].Where(line => line.Target is not ("RETURN" or null)).Concat(OurChain.ReadAll(rules)
             .Where(chain => chain.Hook.Chain is Hook.DockerUser)

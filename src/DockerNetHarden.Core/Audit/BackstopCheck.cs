@@ -7,18 +7,18 @@ using DockerNetHarden.Rules;
 namespace DockerNetHarden.Audit;
 
 /// <summary>
-/// What still holds while Docker's jump to DOCKER-USER is away. Docker deletes and inserts it at its start, engines until 24 or so also whenever a network
-/// is made: for some milliseconds each time, which are enough to fetch credentials. The walk is asked once more on the same host without the jump.
+/// What still holds while Docker's jump to DOCKER-USER is away. Docker deletes and inserts it when it starts, and engines up to about 24 also when a network
+/// is made: some milliseconds each time, which are enough to fetch credentials. The walk is asked again on the same host without the jump.
 /// </summary>
 internal sealed class BackstopCheck : ICheck
 {
-    private static readonly CheckInfo Info = new("DOCKER-USER-BACKSTOP", "Blocks hold while Docker takes its jump to DOCKER-USER away", Severity.Medium);
+    private static readonly CheckInfo Info = new("DOCKER-USER-BACKSTOP", "Blocks hold while Docker's jump to DOCKER-USER is away", Severity.Medium);
 
     public IEnumerable<HardeningFinding> Run(AuditedHost audit) => Enum.GetValues<Family>().Any(family => IsAsked(audit, family))
         ? audit.Networks.Select(Check)
         : audit.Networks.Select(network => Info.Found(network, FindingStatus.NotApplicable, "Nothing here is decided in DOCKER-USER."));
 
-    // Engines from 27 on have a DOCKER-USER in each family.
+    // From engine 27 on each family has a DOCKER-USER.
     private static bool IsAsked(AuditedHost audit, Family family) =>
         !audit.IsNftables && audit.Host.Rules.TryGetValue(family, out var rules) && rules.HasChain("filter", Hook.DockerUser);
 
@@ -36,7 +36,7 @@ internal sealed class BackstopCheck : ICheck
         if (all.Parts.Count == 0)
             return Info.Found(network, FindingStatus.Pass, "What is closed is closed without DOCKER-USER too, or is not closed at all.");
         if (!all.IsOpen)
-            return Info.Found(network, FindingStatus.Warning, ["While the jump is away it cannot be said:", .. Evidence.Of(all)]);
+            return Info.Found(network, FindingStatus.Warning, ["Not certain while the jump is away:", .. Evidence.Of(all)]);
         return Info.Found(network, FindingStatus.Fail, ["While the jump is away:", .. Evidence.Of(all)]) with
         {
             Rules = [.. (metadata.IsOpen ? Remedies.Metadata(network, metadata) : []).Concat(ranges.IsOpen ? Remedies.Internal(network) : [])],
@@ -44,7 +44,7 @@ internal sealed class BackstopCheck : ICheck
         };
     }
 
-    // What is closed with the jump and open, or not to be said, without it.
+    // What is closed with the jump and open, or not certain, without it.
     private static Answer Opened(AuditedNetwork network, Family family, Answer with, Answer without, string control, IEnumerable<PacketSet> kept)
     {
         var open = AuditedNetwork.Services(without, family).Where(part => part.Verdict is Verdict.Unknown || (part.Path is PacketPath.Forward && Answer.IsLetThrough(part)));

@@ -3,7 +3,7 @@ using DockerNetHarden.Docker;
 
 namespace DockerNetHarden.Audit;
 
-/// <summary>Containers that the rules do not hold, or that can undo them. Source: Docker's "Networking overview" and "Runtime privilege and Linux capabilities".</summary>
+/// <summary>Containers that the rules do not restrain, or that can undo the rules. Source: Docker's "Networking overview" and "Runtime privilege and Linux capabilities".</summary>
 internal sealed class ContainerCheck : ICheck
 {
     private static readonly CheckInfo HostNetwork = new("CONTAINER-HOST-NETWORK", "No container uses the host's network", Severity.High, "5.10");
@@ -24,7 +24,7 @@ internal sealed class ContainerCheck : ICheck
             .. Each(audit, Privileged, container => container.Privileged, FindingStatus.Fail,
                 "It can change the host's rules.", "Run it without --privileged; give it the devices and capabilities that it needs one by one."),
             .. Each(audit, NetAdmin, container => !container.Privileged && Has(container, "NET_ADMIN"), FindingStatus.Fail,
-                "It can give itself addresses and routes: rules that match sources do not hold it, rules by in-interface do.", "Run it without --cap-add NET_ADMIN."),
+                "It can give itself addresses and routes: rules that match sources do not restrain it, rules that match the in-interface do.", "Run it without --cap-add NET_ADMIN."),
             Raw(audit),
             .. Each(audit, DefaultBridge, container => container.Addresses.Any(address => address.Network is "bridge"), FindingStatus.Warning,
                 "Every container that names no network is its neighbour.", "Run it on a network of its own: New-HardenedDockerNetwork, then docker run --network."),
@@ -38,7 +38,7 @@ internal sealed class ContainerCheck : ICheck
             : bad.Select(container => info.Found(audit, status, evidence) with { Container = container.Name, Remedy = remedy });
     }
 
-    // Nearly every container has it: one finding that names them, not one for each.
+    // Nearly every container has it, so one finding names them all.
     private static HardeningFinding Raw(AuditedHost audit)
     {
         var able = audit.Host.Containers.Where(container => ContainerState.Runs(container) && container.NetworkMode is not ("host" or "none") && Has(container, "NET_RAW", isDefault: true))
@@ -46,7 +46,7 @@ internal sealed class ContainerCheck : ICheck
         return able.Count == 0 ? NetRaw.Found(audit, FindingStatus.Pass)
             : NetRaw.Found(audit, FindingStatus.Warning, $"NET_RAW is among Docker's default capabilities and they have it: {string.Join(", ", able)}.", "They can forge sources. Rules that match the in-interface hold against that; rules that match sources do not.") with
             {
-                Remedy = "Run them with --cap-drop NET_RAW where they do not need ping or raw sockets.",
+                Remedy = "Run them with --cap-drop NET_RAW if they do not need ping or raw sockets.",
             };
     }
 

@@ -17,7 +17,7 @@ internal sealed class DaemonCheck : ICheck
         if (audit.Host.Engine is null)
             yield break;
         yield return audit.Setting("iptables") == false
-            ? Iptables.Found(audit, FindingStatus.Fail, "\"iptables\": false: Docker makes no isolation between networks and no DOCKER-USER.") with
+            ? Iptables.Found(audit, FindingStatus.Fail, "\"iptables\": false: Docker does not isolate networks and makes no DOCKER-USER.") with
             {
                 Remedy = "Remove \"iptables\": false from daemon.json (or --iptables=false) and restart Docker.",
             }
@@ -30,7 +30,7 @@ internal sealed class DaemonCheck : ICheck
             yield return RoutesLoopback(network);
     }
 
-    // On by default from engine 27 on. Source: Docker's release notes, 27.0.
+    // On by default from engine 27. Source: Docker's release notes, 27.0.
     private static HardeningFinding InIPv6(AuditedHost audit)
     {
         var routed = audit.Networks.Where(network => network.HasIPv6).Select(network => network.Name).ToList();
@@ -56,7 +56,7 @@ internal sealed class DaemonCheck : ICheck
     private static int? MajorVersion(AuditedHost audit) =>
         int.TryParse(audit.Host.Engine?.Version.Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var major) ? major : null;
 
-    // On by default, and it leads from every network to every published port: closed host, closed way.
+    // On by default. It leads from every network to every published port, so closing the host closes it too.
     private static HardeningFinding UserlandProxy(AuditedHost audit)
     {
         if (audit.Setting("userland-proxy") == false)
@@ -67,7 +67,7 @@ internal sealed class DaemonCheck : ICheck
             {
                 Rules = [.. open.SelectMany(Remedies.Host)],
                 Remedy = "Pipe this finding to Invoke-FirewallRule, which closes the host to these networks. "
-                    + "\"userland-proxy\": false in daemon.json alone is no way out: Docker then sets route_localnet, by which containers reach services on the host's loopback, unless the host was closed to them before.",
+                    + "\"userland-proxy\": false in daemon.json alone does not help: Docker then sets route_localnet, by which containers reach services on the host's loopback, unless the host was closed to them before.",
             };
     }
 

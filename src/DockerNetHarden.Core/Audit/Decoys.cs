@@ -6,8 +6,8 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Audit;
 
 /// <summary>
-/// Rules that look like a block of some addresses: what a search through the text would be content with. Where the packets get through all the same,
-/// a person wants to see them beside the rule that decides.
+/// Rules that look like a block of some addresses: a text search would be content with them. If the packets still get through,
+/// a person wants to see these rules beside the rule that decides.
 /// </summary>
 internal static class Decoys
 {
@@ -20,7 +20,7 @@ internal static class Decoys
         return [.. active.Concat(other)
             .Where(pair => pair.line.Target is "DROP" or "REJECT" && Names(pair.line, addresses))
             .Take(MostLines)
-            .Select(pair => string.Create(CultureInfo.InvariantCulture, $"Looks like a block and does not stop them: {pair.line.Table} {pair.line.Chain} rule {pair.line.Position}{pair.Other} ({pair.line.Text})"))];
+            .Select(pair => string.Create(CultureInfo.InvariantCulture, $"Looks like a block but does not stop them: {pair.line.Table} {pair.line.Chain} rule {pair.line.Position}{pair.Other} ({pair.line.Text})"))];
     }
 
     private static bool Names(RuleLine line, IReadOnlyList<Cidr> addresses) =>

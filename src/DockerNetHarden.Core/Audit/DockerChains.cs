@@ -5,16 +5,16 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Audit;
 
-/// <summary>What is known of Docker's own chains. Source: Docker's "Packet filtering and firewalls".</summary>
+/// <summary>What is known about Docker's own chains. Source: Docker's "Packet filtering and firewalls".</summary>
 internal static class DockerChains
 {
-    /// <summary>Whether a line is FORWARD's jump to DOCKER-USER: for all packets. One that matches some is somebody else's, and the others never meet the chain.</summary>
+    /// <summary>Whether a line is FORWARD's jump to DOCKER-USER for all packets. A jump for some packets is somebody else's, and the other packets never meet the chain.</summary>
     public static bool IsJump(RuleLine line) => GoesToDockerUser(line) && line.Tokens is ([_, _] or ["-m", "comment", "--comment", _, _, _]);
 
-    /// <summary>Whether a line goes to DOCKER-USER, with whatever packets.</summary>
+    /// <summary>Whether a line goes to DOCKER-USER, for any packets.</summary>
     public static bool GoesToDockerUser(RuleLine line) => string.Equals(line.Target, Hook.DockerUser, StringComparison.Ordinal);
 
-    /// <summary>Whether a rule of nf_tables is one of iptables-nft's FORWARD that goes to DOCKER-USER.</summary>
+    /// <summary>Whether a rule of nf_tables is in iptables-nft's FORWARD and goes to DOCKER-USER.</summary>
     public static bool GoesToDockerUser(NftRule rule) =>
         rule is { Family: "ip" or "ip6", Table: "filter", Chain: "FORWARD" } && rule.Expressions.Any(expression =>
             expression.ValueKind == JsonValueKind.Object

@@ -7,7 +7,7 @@ namespace DockerNetHarden.Audit;
 /// <summary>Every check on every network of one host. Pure: snapshot in, findings out.</summary>
 public static class HardeningAudit
 {
-    // Each family of checks finds by itself and knows nothing of the others.
+    // Each family of checks works alone and knows nothing of the others.
     private static readonly ICheck[] Checks =
     [
         new ReadingCheck(),
@@ -30,7 +30,7 @@ public static class HardeningAudit
     ];
 
     /// <summary>The findings, the worst first.</summary>
-    /// <param name="host">The host; what could not be read of it becomes findings too.</param>
+    /// <param name="host">The host; what could not be read becomes a finding too.</param>
     public static IReadOnlyList<HardeningFinding> Of(HostSnapshot host) => Of(new PacketWalk(host));
 
     /// <summary>The findings, the worst first.</summary>
@@ -49,7 +49,7 @@ public static class HardeningAudit
             .ThenBy(finding => finding.Container, StringComparer.Ordinal)];
     }
 
-    // One finding a check and subject, so that it can be followed from one audit to the next: two families, or two controls, of one are one.
+    // One finding per check and subject, so that it can be followed from one audit to the next: findings for two families or two controls are merged.
     private static HardeningFinding Merge(IEnumerable<HardeningFinding> same)
     {
         var all = same.OrderBy(finding => Rank(finding.Status)).ToList();

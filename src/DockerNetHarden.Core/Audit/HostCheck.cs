@@ -5,7 +5,7 @@ using DockerNetHarden.Packets;
 
 namespace DockerNetHarden.Audit;
 
-/// <summary>Whether the host can be reached: its addresses, the network's own gateway, and through its proxy the ports of other networks' containers.</summary>
+/// <summary>Whether the host can be reached: its addresses, the network's own gateway and, through its proxy, the ports of other networks' containers.</summary>
 internal sealed class HostCheck : ICheck
 {
     private static readonly CheckInfo Host = new("HOST-ACCESS", "Services on the host cannot be reached", Severity.High);
@@ -15,11 +15,11 @@ internal sealed class HostCheck : ICheck
     public IEnumerable<HardeningFinding> Run(AuditedHost audit)
     {
         if (audit.Host.Addresses.Count == 0 && audit.Networks.Count > 0)
-            return [Host.Found(audit, FindingStatus.Error, "The addresses of the host were not read, so nobody can say what reaches them.")];
+            return [Host.Found(audit, FindingStatus.Error, "The addresses of the host were not read, so it is not known what reaches them.")];
         return audit.Networks.SelectMany(Check);
     }
 
-    /// <summary>What becomes of packets to services on the host, without what is excepted: its DNS for containers, and what HostAccess leaves open.</summary>
+    /// <summary>What happens to packets to services on the host, without the exceptions: its DNS for containers, and what HostAccess leaves open.</summary>
     public static Answer Of(AuditedNetwork network, Family family)
     {
         var answer = AuditedNetwork.Services(network.Host(family).Where(part => part.Path is PacketPath.Local or PacketPath.None), family).Without(network.Dns(family));
@@ -46,7 +46,7 @@ internal sealed class HostCheck : ICheck
     private static HardeningFinding Finding(CheckInfo info, AuditedNetwork network, Answer answer) =>
         Mend(info.Found(network, answer.Status, Evidence.Of(answer)), network);
 
-    // Blocking internal ranges in FORWARD says nothing of INPUT: the host opens the connection to the other network's container itself.
+    // Blocking internal ranges in FORWARD does not affect INPUT: the host itself opens the connection to the other network's container.
     private static HardeningFinding ProxyFinding(AuditedNetwork network, Answer host)
     {
         var way = host.Where(part => part.Proxied is not null);

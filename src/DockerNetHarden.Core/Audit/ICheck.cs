@@ -2,17 +2,17 @@ using DockerNetHarden.Analysis;
 
 namespace DockerNetHarden.Audit;
 
-/// <summary>A family of checks. It says something about everything that it looks at: what holds is a finding too, with the status Pass.</summary>
+/// <summary>A family of checks. It reports on everything that it looks at: what holds is a finding too, with the status Pass.</summary>
 internal interface ICheck
 {
     IEnumerable<HardeningFinding> Run(AuditedHost audit);
 }
 
-/// <summary>What a check is, whatever it finds: its stable id, its words and how bad a failure is.</summary>
+/// <summary>What is fixed about a check: its stable id, its words and how bad a failure is.</summary>
 /// <param name="Id">The stable id.</param>
-/// <param name="Title">What holds if it passes, in a few words.</param>
+/// <param name="Title">What is true if it passes, in a few words.</param>
 /// <param name="Severity">How bad a failure is.</param>
-/// <param name="CisItem">The item of the CIS Docker Benchmark v1.6.0 that says the same.</param>
+/// <param name="CisItem">The matching item of the CIS Docker Benchmark v1.6.0.</param>
 internal sealed record CheckInfo(string Id, string Title, Severity Severity, string? CisItem = null)
 {
     public HardeningFinding Found(AuditedHost audit, FindingStatus status, params string[] evidence) => new()

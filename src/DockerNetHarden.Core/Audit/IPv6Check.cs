@@ -4,7 +4,7 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Audit;
 
-/// <summary>What is closed in IPv4 and open in IPv6: whoever wrote the rules meant both.</summary>
+/// <summary>What is closed in IPv4 but open in IPv6: whoever wrote the rules meant both.</summary>
 internal sealed class IPv6Check : ICheck
 {
     private static readonly CheckInfo Info = new("IPV6-OPEN", "What is closed in IPv4 is closed in IPv6", Severity.High);
@@ -40,7 +40,7 @@ internal sealed class IPv6Check : ICheck
         };
     }
 
-    // To mail a limit is enough, to everything else it is an open way.
+    // For mail a limit is enough; for everything else a limit leaves a way open.
     private static IEnumerable<(string What, Func<Family, Answer> Answer, bool IsRouted, Func<Answer, FindingStatus> Status, Func<Answer, IReadOnlyList<FirewallRule>> Remedy)> Questions(AuditedNetwork network)
     {
         if (!network.AllowsMetadata)

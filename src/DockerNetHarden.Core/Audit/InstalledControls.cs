@@ -6,7 +6,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Audit;
 
-/// <summary>Our rules that stand on a host, found by control and in-interface.</summary>
+/// <summary>Our rules on a host, looked up by control and in-interface.</summary>
 internal sealed class InstalledControls
 {
     private readonly ILookup<(string Control, Family Family, string Interface), FirewallRule> _byInterface;
@@ -26,12 +26,12 @@ internal sealed class InstalledControls
 
     public ILookup<RuleMark, FirewallRule> ByMark { get; }
 
-    /// <summary>The rules of a control that look at packets of a bridge: those for it, and those for every interface.</summary>
+    /// <summary>The rules of a control that see packets of a bridge: those for it, and those for every interface.</summary>
     public IEnumerable<FirewallRule> For(string control, Family family, string bridge) =>
         _byInterface[(control, family, bridge)].Concat(_byInterface[(control, family, "")]).Concat(NewBridges(control, family, bridge));
 
     /// <summary>
-    /// What a control's own exceptions leave open to a bridge, as sets; only what they leave open for certain: those in filter, or where the control has nothing there (Docker with
+    /// What a control's own exceptions leave open to a bridge, as sets. Only what they certainly leave open: the exceptions in filter or, if the control has none there (Docker with
     /// nftables), those of its half in mangle.
     /// </summary>
     public IEnumerable<PacketSet> Exceptions(string control, Family family, string bridge)
@@ -40,7 +40,7 @@ internal sealed class InstalledControls
         return Exceptions(rules.Exists(rule => rule.Table is "filter") ? rules.Where(rule => rule.Table is "filter") : rules, bridge);
     }
 
-    /// <summary>What exceptions of a block's own control let pass it: those of its chain.</summary>
+    /// <summary>What the exceptions of a block's own control let past it: those in its chain.</summary>
     public IEnumerable<PacketSet> Exceptions(FirewallRule block, string bridge) =>
         Exceptions(For(block.Control, block.Family, bridge).Where(rule => rule.Hook == block.Hook), bridge);
 
@@ -50,7 +50,7 @@ internal sealed class InstalledControls
         .OfType<AccessQuery>()
         .Select(PacketSet.Of);
 
-    // What is written for networks made later: br-+ (iptables(8): a name that ends in '+' is the beginning of names).
+    // Rules for networks made later: br-+ (iptables(8): a name that ends in '+' is the beginning of names).
     private IEnumerable<FirewallRule> NewBridges(string control, Family family, string bridge) =>
         bridge.StartsWith("br-", StringComparison.Ordinal) ? _byInterface[(control, family, "br-+")] : [];
 }
@@ -59,8 +59,8 @@ internal sealed class InstalledControls
 internal static class RulePackets
 {
     /// <summary>
-    /// The packets of a rule that come in by a bridge; null where it has a condition that a question cannot say. A negated out-interface is left to the
-    /// caller: it means what is forwarded.
+    /// The packets of a rule that enter by a bridge; null if it has a condition that a question cannot express. A negated out-interface is left to the
+    /// caller: it means forwarded packets.
     /// </summary>
     public static AccessQuery? Of(FirewallRule rule, string bridge)
     {
@@ -78,13 +78,13 @@ internal static class RulePackets
         };
     }
 
-    // Of first packets from containers these conditions say nothing: they are in their connection's first direction and come from no address of the host.
+    // First packets from containers always meet these conditions: they go in their connection's first direction and come from no address of the host.
     private static bool IsPlain(FirewallRule rule) => rule is
     {
         ConnectionState: null, ConnectionDirection: null or "ORIGINAL", SourceAddressType: null or "!LOCAL", DestinationAddressType: null,
         TcpFlags: null, IcmpType: null, OriginalDestination: null, OriginalDestinationPort: null, Set: null, Limit: null, HashLimit: null,
     };
 
-    // Neither negated nor a symbol that only a host knows.
+    // Neither negated nor a symbol that only a host can resolve.
     private static bool Plain(string? text) => text is null || !(text.StartsWith('!') || text.Contains("docker:", StringComparison.Ordinal) || text.StartsWith("network:", StringComparison.Ordinal));
 }

@@ -3,14 +3,14 @@ using DockerNetHarden.Analysis;
 
 namespace DockerNetHarden.Audit;
 
-/// <summary>Whether internal ranges can be reached from a network whose profile forbids it.</summary>
+/// <summary>Whether a network reaches internal ranges although its profile forbids it.</summary>
 internal sealed class InternalCheck : ICheck
 {
     private static readonly CheckInfo Info = new("INTERNAL-ACCESS", "Internal ranges cannot be reached", Severity.High);
 
     public IEnumerable<HardeningFinding> Run(AuditedHost audit) => audit.Networks.Select(Check);
 
-    /// <summary>What becomes of packets to internal ranges, without DNS to the containers' resolvers and what InternalAccess leaves open.</summary>
+    /// <summary>What happens to packets to internal ranges, without DNS to the containers' resolvers and what InternalAccess leaves open.</summary>
     public static Answer Of(AuditedNetwork network, Family family)
     {
         var answer = AuditedNetwork.Services(network.Internal(family), family).Without(network.Dns(family));

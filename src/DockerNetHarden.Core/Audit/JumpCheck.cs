@@ -5,7 +5,7 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Audit;
 
-/// <summary>Whether FORWARD asks DOCKER-USER, and before everything else.</summary>
+/// <summary>Whether FORWARD jumps to DOCKER-USER, before everything else.</summary>
 internal sealed class JumpCheck : ICheck
 {
     private static readonly CheckInfo Info = new("DOCKER-USER-JUMP", "FORWARD asks DOCKER-USER first", Severity.High);
@@ -28,7 +28,7 @@ internal sealed class JumpCheck : ICheck
             return Info.Found(audit, FindingStatus.Pass, $"{command} filter FORWARD rule 1 ({rules["filter", "FORWARD"][0].Text})");
         var accepting = before.Where(line => DockerChains.MayAccept(rules, line)).ToList();
         return Info.Found(audit, accepting.Count > 0 ? FindingStatus.Fail : FindingStatus.Warning,
-            [.. (accepting.Count > 0 ? accepting : before).Select(line => FormattableString.Invariant($"Before the jump stands {command} filter FORWARD rule {line.Position} ({line.Text})"))]) with
+            [.. (accepting.Count > 0 ? accepting : before).Select(line => FormattableString.Invariant($"Before the jump comes {command} filter FORWARD rule {line.Position} ({line.Text})"))]) with
         {
             Remedy = accepting.Count > 0 ? "What that rule lets through never meets DOCKER-USER. " + mend : mend,
         };

@@ -10,7 +10,7 @@ internal sealed class MailCheck : ICheck
 
     public IEnumerable<HardeningFinding> Run(AuditedHost audit) => audit.Networks.Select(Check);
 
-    /// <summary>What becomes of new connections to mail servers outside, without what SmtpRate leaves open.</summary>
+    /// <summary>What happens to new connections to mail servers outside, without what SmtpRate leaves open.</summary>
     public static Answer Of(AuditedNetwork network, Family family)
     {
         var answer = network.Mail(family);

@@ -8,7 +8,7 @@ using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Audit;
 
-/// <summary>Whether a cloud's metadata service can be reached, a cloud and a network each.</summary>
+/// <summary>Whether a cloud's metadata service can be reached, for each cloud and network.</summary>
 internal sealed class MetadataCheck : ICheck
 {
     public IEnumerable<HardeningFinding> Run(AuditedHost audit)
@@ -45,13 +45,13 @@ internal sealed class MetadataCheck : ICheck
     }
 }
 
-/// <summary>What becomes of packets to the metadata endpoints, cut out of a network's one answer about all of them.</summary>
+/// <summary>What happens to packets to the metadata endpoints, cut out of a network's single answer about all of them.</summary>
 internal static class MetadataAccessOf
 {
-    // Merged, for one cloud's DNS may stand at the address of another's metadata: what is kept for any is not counted as open.
+    // Merged, because one cloud's DNS may have the address of another's metadata: what is kept open for any of them does not count as open.
     private static readonly IReadOnlyList<MetadataEndpoint> Endpoints = MetadataEndpoints.Merge(MetadataEndpoints.Providers);
 
-    // Worked out once for all networks: a set of packets knows no link.
+    // Computed once for all networks: a packet set has no link.
     private static readonly Dictionary<(Cidr Address, string Ports, EndpointPath Path), (PacketSet Packets, IReadOnlyList<PacketSet> Kept)> Sets =
         Endpoints.ToDictionary(endpoint => (endpoint.Address, string.Join(',', endpoint.Ports), endpoint.Path), endpoint =>
         {
@@ -64,12 +64,12 @@ internal static class MetadataAccessOf
     /// <summary>The addresses of all endpoints.</summary>
     public static IReadOnlyList<Cidr> Addresses { get; } = [.. Endpoints.Select(endpoint => endpoint.Address).Distinct()];
 
-    /// <summary>What becomes of packets to a provider's endpoints.</summary>
+    /// <summary>What happens to packets to a provider's endpoints.</summary>
     public static Answer All(AuditedNetwork network, MetadataProvider provider) =>
         provider.Endpoints.Where(endpoint => network.Families.Contains(endpoint.Address.Family))
             .Aggregate(Answer.Nothing, (answer, endpoint) => answer.And(Of(network, endpoint)));
 
-    /// <summary>What becomes of packets to all endpoints of a family, out of an answer about all.</summary>
+    /// <summary>What happens to packets to all endpoints of a family, out of an answer about all.</summary>
     public static Answer All(AuditedNetwork network, Family family, Answer answer) => All(network, family, Endpoints, answer);
 
     /// <summary>The same without what exceptions of our own control leave open.</summary>
@@ -79,7 +79,7 @@ internal static class MetadataAccessOf
     /// <summary>The same for all providers and one family.</summary>
     public static Answer Unexcepted(AuditedNetwork network, Family family) => Unexcepted(network, family, Endpoints);
 
-    // Most clouds share an address: what becomes of it is worked out once.
+    // Most clouds share an address, so its answer is computed once.
     private static Answer Of(AuditedNetwork network, MetadataEndpoint endpoint)
     {
         var ports = string.Join(',', endpoint.Ports);
@@ -93,7 +93,7 @@ internal static class MetadataAccessOf
         return endpoint.Path == EndpointPath.Forward ? cut : cut.Where(part => !IsSentAway(network.Audit.Host, part));
     }
 
-    // What the host serves itself, or redirects, is not out there. It may be in a container, behind DNAT or at a network's own address.
+    // What the host serves or redirects itself is not outside. It may be in a container, behind DNAT or at a network's own address.
     private static bool IsSentAway(HostSnapshot host, AccessPart part) =>
         Answer.IsLetThrough(part) && part is { Path: PacketPath.Forward, NewDestination: null }
         && !host.Networks.Any(other => string.Equals(other.Bridge, part.OutInterface, StringComparison.Ordinal));

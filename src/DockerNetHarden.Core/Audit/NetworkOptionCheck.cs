@@ -25,7 +25,7 @@ internal sealed class NetworkOptionCheck : ICheck
         yield return string.IsNullOrEmpty(trusted) ? Trusted.Found(network, FindingStatus.Pass)
             : Trusted.Found(network, FindingStatus.Warning, $"{Driver}trusted_host_interfaces={trusted}") with
             {
-                Remedy = "Whoever is behind these links reaches published ports at the containers' own addresses. Make the network anew without that option if that is not meant.",
+                Remedy = "Whoever is behind these links reaches published ports at the containers' own addresses. If that is not intended, create the network again without that option.",
             };
         if (network.Network.Internal)
             yield return Gateway(network);
@@ -46,7 +46,7 @@ internal sealed class NetworkOptionCheck : ICheck
         };
     }
 
-    // In that mode Docker gives the bridge no address, so its containers have no gateway. Where it has one all the same, the option says nothing.
+    // In that mode Docker gives the bridge no address, so its containers have no gateway. If the bridge has an address anyway, the option proves nothing.
     private static bool IsIsolated(AuditedNetwork network, Family family) =>
         network.Network.Options.GetValueOrDefault(Driver + (family == Family.IPv4 ? "gateway_mode_ipv4" : "gateway_mode_ipv6")) is "isolated"
         && !network.Audit.Host.Addresses.Any(address => address.Address.Family == family && string.Equals(address.Link, network.Bridge, StringComparison.Ordinal));
@@ -64,7 +64,7 @@ internal sealed class NetworkOptionCheck : ICheck
     {
         var unseen = answer.Open.Where(part => part.Chain is null).Select(part => part.Packets.Family).Distinct().Order().ToList();
         if (unseen.Count == 0 || answer.Open.Any(part => part.Chain is not null))
-            yield return "Look at the rule that decides, and put a rule before it that drops what comes in by the bridge and leaves by it.";
+            yield return "Look at the rule that decides, and put a rule before it that drops packets that enter and leave by the bridge.";
         if (unseen.Count == 0)
             yield break;
         var sysctls = string.Join(' ', unseen.Select(family => family == Family.IPv4 ? "net.bridge.bridge-nf-call-iptables=1" : "net.bridge.bridge-nf-call-ip6tables=1"));
@@ -72,7 +72,7 @@ internal sealed class NetworkOptionCheck : ICheck
         var bridges = network.Audit.Host.LinkDetails.Where(link => link.Kind is "bridge" && !network.Audit.Host.Networks.Any(other => string.Equals(other.Bridge, link.Name, StringComparison.Ordinal)))
             .Select(link => link.Name).ToList();
         if (bridges.Count > 0)
-            yield return $"This holds for every bridge of the host: what passes {string.Join(", ", bridges)}, which is not Docker's, meets FORWARD from then on, whose policy may drop it. Put rules that accept it there first.";
+            yield return $"This affects every bridge of the host: from then on packets within {string.Join(", ", bridges)} (not Docker's) pass FORWARD, whose policy may drop them. First add rules there that accept them.";
     }
 
     private static HardeningFinding NotFiltered(AuditedHost audit, DockerNetwork network)

@@ -8,8 +8,8 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Audit;
 
 /// <summary>
-/// Connections from containers to what is closed now, open since before the rules. Of each the walk is asked about the packets that the container still sends:
-/// conntrack calls them ESTABLISHED, in the ORIGINAL direction. What matches NEW only, or stands behind a rule that accepts ESTABLISHED, lets them live on.
+/// Connections from containers, opened before the rules, to what is closed now. For each, the walk is asked about the packets that the container still sends:
+/// conntrack calls them ESTABLISHED, in the ORIGINAL direction. Rules that match NEW only, or come after a rule that accepts ESTABLISHED, let them live on.
 /// </summary>
 internal sealed class OpenConnectionCheck : ICheck
 {
@@ -17,7 +17,7 @@ internal sealed class OpenConnectionCheck : ICheck
     private const int AnyPort = 40_000;
     private const int Tcp = 6;
 
-    // FIN, SYN, RST and ACK, of which a packet with data has ACK only (RFC 9293, 3.1).
+    // FIN, SYN, RST and ACK; a packet with data has only ACK (RFC 9293, 3.1).
     private const int FlagsOfOpening = 0x17;
     private const int Ack = 0x10;
 
@@ -29,21 +29,21 @@ internal sealed class OpenConnectionCheck : ICheck
             return [Info.Found(audit, FindingStatus.Warning, $"The connections that conntrack knows were not read{(audit.Host.Unread.TryGetValue("Connections", out var why) ? ": " + why : ".")}")];
         var known = connections.Distinct().Select(connection => (Connection: connection, Verdict: VerdictOf(audit, connection))).ToList();
         var alive = known.Where(pair => pair.Verdict is Verdict.Accept).Select(pair => pair.Connection).ToList();
-        var unsaid = known.Where(pair => pair.Verdict is Verdict.Unknown).Select(pair => $"Whether it lives on cannot be said: {Text(pair.Connection)}").ToList();
+        var uncertain = known.Where(pair => pair.Verdict is Verdict.Unknown).Select(pair => $"Not certain whether it lives on: {Text(pair.Connection)}").ToList();
         if (audit.Host.Unread.TryGetValue("Connections", out var part))
-            unsaid.Add(part);
+            uncertain.Add(part);
         if (alive.Count == 0)
-            return [Info.Found(audit, unsaid.Count == 0 ? FindingStatus.Pass : FindingStatus.Warning, [.. unsaid.Take(MostCommands)])];
+            return [Info.Found(audit, uncertain.Count == 0 ? FindingStatus.Pass : FindingStatus.Warning, [.. uncertain.Take(MostCommands)])];
         return
         [
-            Info.Found(audit, FindingStatus.Fail, [.. alive.Take(MostCommands).Select(Text), .. unsaid.Take(MostCommands)]) with
+            Info.Found(audit, FindingStatus.Fail, [.. alive.Take(MostCommands).Select(Text), .. uncertain.Take(MostCommands)]) with
             {
                 Remedy = string.Join('\n', alive.Take(MostCommands).Select(Command)),
             },
         ];
     }
 
-    // What becomes of the next packet that the container sends; a drop for what is none of a container's, or open to new connections as well.
+    // What happens to the next packet that the container sends. Drop if the connection is not a container's, or if new connections are open as well.
     private static Verdict VerdictOf(AuditedHost audit, OpenConnection connection)
     {
         var network = audit.Networks.FirstOrDefault(each => each.Network.Subnets.Any(subnet => subnet.Contains(connection.Source)));
@@ -54,7 +54,7 @@ internal sealed class OpenConnectionCheck : ICheck
             .SelectMany(answer => answer.Closed).FirstOrDefault(part => part.Packets.Contains(first));
         if (part is null)
             return Verdict.Drop;
-        // Conntrack translates its later packets by what it noted of the first; whether it was this translation nobody knows any more.
+        // Conntrack translates later packets by what it noted for the first; whether that was this translation is no longer known.
         if (part.NewDestination is not null)
             return Verdict.Unknown;
         var verdicts = audit.Walk.Ask(LaterPackets(connection, protocol), network.Bridge).Select(later => later.Verdict).ToList();

@@ -9,7 +9,7 @@ namespace DockerNetHarden.Audit;
 
 /// <summary>
 /// Whether a neighbour of the host who has a route to a network reaches ports of its containers that are not published. Before engine 28 only the policy of
-/// FORWARD keeps him out, which Docker sets to DROP only where it turned forwarding on itself. Source: Docker's "Packet filtering and firewalls".
+/// FORWARD keeps such a neighbour out, and Docker sets it to DROP only if it turned on forwarding itself. Source: Docker's "Packet filtering and firewalls".
 /// </summary>
 internal static class OutsideCheck
 {
@@ -26,7 +26,7 @@ internal static class OutsideCheck
         {
             return Info.Found(network, FindingStatus.Fail, [.. open.Select(mode => $"{mode}=nat-unprotected")]) with
             {
-                Remedy = "Make the network anew without that option, and publish the ports that are meant to be reached.",
+                Remedy = "Create the network again without that option, and publish the ports that are meant to be reached.",
             };
         }
         if (network.Audit.Host.Addresses.Count == 0)
@@ -38,13 +38,13 @@ internal static class OutsideCheck
         return Info.Found(network, answer.Status, Evidence.Of(answer)) with
         {
             Remedy = answer.IsOpen
-                ? "Drop what is forwarded and not asked for: iptables -P FORWARD DROP (and ip6tables), after rules that accept what else this host forwards; or update Docker: from engine 28 on it drops this itself."
+                ? "Drop forwarded packets by default: iptables -P FORWARD DROP (and ip6tables), after rules that accept what else this host forwards; or update Docker: from engine 28 on it drops this itself."
                 : null,
         };
     }
 
-    // What carries a route to more than one neighbour leads outside, whatever its kind: the uplink of a container (LXC) or of a namespace is a veth. Besides, links with an address of
-    // their own, but for ports of bridges and the veths of containers that other tools start. Networks of Docker's do not.
+    // A link leads outside if it carries a route to more than one neighbour, whatever its kind: the uplink of a container (LXC) or of a namespace is a veth. So does a link with an
+    // address of its own, except ports of bridges and the veths of containers that other tools start. Docker's networks do not.
     private static IEnumerable<string> Links(AuditedHost audit)
     {
         var inside = audit.Host.Networks.Select(network => network.Bridge).Append("lo").ToHashSet(StringComparer.Ordinal);
@@ -54,7 +54,7 @@ internal static class OutsideCheck
             .Where(link => !inside.Contains(link)).Distinct(StringComparer.Ordinal);
     }
 
-    // Every link has a route to link-local addresses (RFC 4291, 2.5.6), and a veth of another tool's container one to that container.
+    // Every link has a route to link-local addresses (RFC 4291, 2.5.6), and a veth of another tool's container has one to that container.
     private static bool LeadsAway(HostRoute route) =>
         route.Type is "unicast" && route.Destination.Length < Cidr.Width(route.Family) && !LinkLocal.Any(range => range.Contains(route.Destination));
 
@@ -62,13 +62,13 @@ internal static class OutsideCheck
     {
         var query = new AccessQuery { Family = family, InInterface = link, Sources = Neighbours(network.Audit, link, family), Destinations = network.Query(family).Sources };
         var answer = query.Destinations.Count == 0 ? Answer.Nothing : Answer.Of(network.Audit.Walk.Ask(query), network.Audit.NoContainers);
-        // What is the host's own is no container's, what is translated is published, and what leaves by another link does not come to the network: a bridge without an address (gateway mode
-        // isolated) has no route.
+        // Addresses of the host are not a container's, translated packets are published, and packets that leave by another link do not reach the network: a bridge without an address
+        // (gateway mode isolated) has no route.
         return AuditedNetwork.Services(answer.Where(part => part is { Path: not PacketPath.Local, NewDestination: null } && (part.OutInterface is null || part.OutInterface == network.Bridge)), family)
             .Without(Published(network, family));
     }
 
-    // Who is on the link itself can send there without anybody's help: a router between would have to know the network's addresses.
+    // A neighbour on the link itself can send there without anybody's help; a router in between would have to know the network's addresses.
     private static IReadOnlyList<Cidr> Neighbours(AuditedHost audit, string link, Family family) =>
     [
         .. from route in audit.Host.Routes
@@ -76,7 +76,7 @@ internal static class OutsideCheck
            select route.Destination,
     ];
 
-    // At the container's own address and port too: Docker's rule for a published port asks for no more.
+    // At the container's own address and port too: Docker's rule for a published port requires no more.
     private static IEnumerable<PacketSet> Published(AuditedNetwork network, Family family) =>
         from container in network.Containers
         from place in container.Addresses

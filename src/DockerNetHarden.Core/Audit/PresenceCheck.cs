@@ -4,17 +4,17 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Audit;
 
-/// <summary>Whether our rules stand where they are asked: their chain jumped to, nothing that ends the chain before them, their interface still there.</summary>
+/// <summary>Whether our rules are where packets meet them: their chain is jumped to, nothing ends the chain before them, their interface still exists.</summary>
 internal sealed class PresenceCheck : ICheck
 {
-    private static readonly CheckInfo Asked = new("RULE-NOT-ASKED", "The rules of this module stand where packets meet them", Severity.High);
+    private static readonly CheckInfo Asked = new("RULE-NOT-ASKED", "The rules of this module are where packets meet them", Severity.High);
     private static readonly CheckInfo Link = new("RULE-INTERFACE-GONE", "The interfaces that rules name exist", Severity.Medium);
 
     public IEnumerable<HardeningFinding> Run(AuditedHost audit)
     {
         var rules = audit.Controls.Rules;
         if (rules.Count == 0)
-            return [Asked.Found(audit, FindingStatus.NotApplicable, "No rule of this module stands on the host.")];
+            return [Asked.Found(audit, FindingStatus.NotApplicable, "This module has no rules on the host.")];
         var unasked = rules.GroupBy(rule => (rule.Control, rule.Family)).Select(group => NotAsked(audit, [.. group])).OfType<HardeningFinding>().ToList();
         var stale = rules.Where(rule => Remedies.IsStale(audit, rule)).GroupBy(rule => rule.Mark).Select(group => Gone(audit, group.Key, [.. group])).ToList();
         return
@@ -29,11 +29,11 @@ internal sealed class PresenceCheck : ICheck
         var problems = RulePresence.Problems(rules, audit.Host, audit.Controls.Chains);
         return problems.Count == 0 ? null : Asked.Found(audit, FindingStatus.Fail, [.. problems]) with
         {
-            // What can only stand in DOCKER-USER has no place on a host without it: then nothing is left to apply.
+            // Rules that only make sense in DOCKER-USER have no place on a host without it: then nothing is left to apply.
             Rules = Remedies.Fit(audit, [.. rules.Where(rule => !Remedies.IsStale(audit, rule))]),
             Remedy = audit.HasDockerUser
-                ? "Pipe this finding to Invoke-FirewallRule: it puts the jumps and the order right. A jump from FORWARD to DOCKER-USER is Docker's own: restart Docker."
-                : "This host's Docker does not ask DOCKER-USER. Rules in mangle and INPUT hold all the same; pipe the other findings to Invoke-FirewallRule.",
+                ? "Pipe this finding to Invoke-FirewallRule: it repairs the jumps and the order. A jump from FORWARD to DOCKER-USER is Docker's own: restart Docker."
+                : "This host's Docker does not ask DOCKER-USER. Rules in mangle and INPUT still hold; pipe the other findings to Invoke-FirewallRule.",
         };
     }
 
@@ -43,7 +43,7 @@ internal sealed class PresenceCheck : ICheck
         var network = audit.Networks.FirstOrDefault(each => string.Equals(each.Name, mark.Network, StringComparison.Ordinal));
         if (network is null)
         {
-            // Rules may stand before their network does.
+            // Rules may exist before their network does.
             return Link.Found(audit, FindingStatus.Warning, lines) with
             {
                 Network = mark.Network,
@@ -53,11 +53,11 @@ internal sealed class PresenceCheck : ICheck
         return Link.Found(network, FindingStatus.Fail, lines) with
         {
             Rules = [.. audit.Controls.ByMark[mark].Select(rule => Moved(rule, stale, network)).DistinctBy(rule => rule.ToString(), StringComparer.Ordinal)],
-            Remedy = $"The network was made anew and its bridge is {network.Bridge} now. Pipe this finding to Invoke-FirewallRule; give the network a fixed bridge name (New-HardenedDockerNetwork does).",
+            Remedy = $"The network was created again and its bridge is now {network.Bridge}. Pipe this finding to Invoke-FirewallRule; give the network a fixed bridge name (New-HardenedDockerNetwork does).",
         };
     }
 
-    // The same rule on the bridge that the network has now.
+    // The same rule on the network's current bridge.
     private static FirewallRule Moved(FirewallRule rule, IReadOnlyList<FirewallRule> stale, AuditedNetwork network)
     {
         var gone = stale.Select(each => each.InInterface!).ToHashSet(StringComparer.Ordinal);

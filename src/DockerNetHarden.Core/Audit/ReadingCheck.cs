@@ -3,13 +3,13 @@ using DockerNetHarden.Analysis;
 
 namespace DockerNetHarden.Audit;
 
-/// <summary>What could not be read: an error is no failure of a control, and least of all a pass.</summary>
+/// <summary>What could not be read: an error is not a failure of a control, and certainly not a pass.</summary>
 internal sealed class ReadingCheck : ICheck
 {
     private static readonly CheckInfo Docker = new("DOCKER-READ", "Docker can be asked", Severity.High);
     private static readonly CheckInfo Rootless = new("DOCKER-ROOTLESS", "Docker's rules are in the host's tables", Severity.High);
     private static readonly CheckInfo Tables = new("TABLES-READ", "The rules of both families can be read", Severity.High);
-    private static readonly CheckInfo Part = new("PART-READ", "All that decides a packet's way can be read", Severity.Medium);
+    private static readonly CheckInfo Part = new("PART-READ", "Everything that decides a packet's way can be read", Severity.Medium);
 
     public IEnumerable<HardeningFinding> Run(AuditedHost audit)
     {
@@ -29,7 +29,7 @@ internal sealed class ReadingCheck : ICheck
             yield return Part.Found(audit, FindingStatus.Pass);
         foreach (var (part, reason) in host.Unread.OrderBy(pair => pair.Key, StringComparer.Ordinal))
             yield return Part.Found(audit, FindingStatus.Warning, $"{part}: {reason}");
-        // nft itself says what they hold.
+        // nft itself shows what they hold.
         if (host.Nft is not null)
             yield break;
         foreach (var table in host.Rules.OrderBy(pair => pair.Key).SelectMany(pair => pair.Value.IncompatibleTables.Select(table => $"{pair.Key} {table}: it holds native nftables rules, which iptables-save prints wrongly.")))

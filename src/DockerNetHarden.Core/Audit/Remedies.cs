@@ -8,12 +8,12 @@ using DockerNetHarden.Walking;
 namespace DockerNetHarden.Audit;
 
 /// <summary>
-/// The rules that mend a finding on its host: those of the control records, bound to the network, and complete for their marks. What stands under one of
-/// these marks already is kept beside them, so that mending one thing opens no other.
+/// The rules that mend a finding on its host: those of the control records, bound to the network, and complete for their marks. Rules already on the host under
+/// one of these marks are kept beside them, so that mending one thing opens no other.
 /// </summary>
 internal static class Remedies
 {
-    /// <summary>Closes what is open of the metadata endpoints; in IPv6 too, for what is closed in one family only is open.</summary>
+    /// <summary>Closes the open metadata endpoints, always in IPv6 too: what is closed in only one family is open.</summary>
     public static IReadOnlyList<FirewallRule> Metadata(AuditedNetwork network, Answer answer)
     {
         var open = answer.Open.ToList();
@@ -37,7 +37,7 @@ internal static class Remedies
     public static IReadOnlyList<FirewallRule> Mail(AuditedNetwork network) => Fit(network.Audit, [.. network.Families.SelectMany(family =>
         family == Family.IPv4 && network.Audit.HasDockerUser ? new SmtpRate { Network = network.Reference }.Rules() : MailElsewhere(network, family))]);
 
-    /// <summary>Rules as they can stand on the host: without DOCKER-USER what has another half elsewhere, and with what stands under the same marks.</summary>
+    /// <summary>Rules in a form that the host can hold: without DOCKER-USER only those with another half elsewhere, and with the existing rules of the same marks.</summary>
     public static IReadOnlyList<FirewallRule> Fit(AuditedHost audit, IReadOnlyList<FirewallRule> rules)
     {
         var possible = rules
@@ -48,14 +48,14 @@ internal static class Remedies
         return [.. there.Concat(possible).DistinctBy(rule => rule.ToString(), StringComparer.Ordinal)];
     }
 
-    /// <summary>Whether a rule is bound to an interface that is gone.</summary>
+    /// <summary>Whether a rule is bound to an interface that no longer exists.</summary>
     public static bool IsStale(AuditedHost audit, FirewallRule rule) =>
         rule.InInterface is { } link && !link.StartsWith('!') && !link.EndsWith('+')
         && audit.Host.Links.Count > 0
         && !audit.Host.Links.Contains(link, StringComparer.Ordinal)
         && !audit.Host.Networks.Any(network => string.Equals(network.Bridge, link, StringComparison.Ordinal));
 
-    // Engines before 27 have no DOCKER-USER in ip6tables, and some have none at all. mangle FORWARD is there on every host, knows both interfaces, and
+    // Engines before 27 have no DOCKER-USER in ip6tables, and some have none at all. Every host has mangle FORWARD; it knows both interfaces, and
     // Docker never touches it.
     private static RuleSpec Forward(AuditedNetwork network, Family family) => new() { Family = family, Table = "mangle", Chain = "FORWARD", InInterface = network.Bridge };
 
@@ -69,7 +69,7 @@ internal static class Remedies
         return list.Rules;
     }
 
-    // DNAT to a container: in mangle FORWARD only conntrack still knows which address was asked for.
+    // DNAT to a container: in mangle FORWARD only conntrack still knows the original destination.
     private static IReadOnlyList<FirewallRule> Redirected(AuditedNetwork network, IEnumerable<AccessPart> open)
     {
         var list = new RuleList("Custom", "metadata-redirected", network.Name);
@@ -87,7 +87,7 @@ internal static class Remedies
         return list.Rules;
     }
 
-    // No RETURN: rules of one chain share it, and what returns is not asked by those behind.
+    // No RETURN: rules of one chain share it, and the rules behind it would not see returned packets.
     private static IReadOnlyList<FirewallRule> MailElsewhere(AuditedNetwork network, Family family)
     {
         var list = new RuleList("Custom", family == Family.IPv6 ? "mail-ipv6" : "mail", network.Name);

@@ -8,16 +8,16 @@ using DockerNetHarden.Walking;
 namespace DockerNetHarden.Audit;
 
 /// <summary>
-/// Whether rules stand on a host and decide: <see cref="RulePresence"/> reads whether each is in its place, the walk computes what becomes of the packets that it
-/// names. A block holds where all of them are dropped or refused, an accept where all are let through. What the same control's own exceptions leave open is no fault
-/// of its blocks, and within a rate limit packets pass.
+/// Whether rules are on a host and decide: <see cref="RulePresence"/> reads whether each is in its place, the walk computes what happens to the packets that it
+/// names. A block holds if all of them are dropped or rejected, an accept if all are let through. What the same control's own exceptions leave open does not count
+/// against its blocks, and packets within a rate limit pass.
 /// </summary>
 /// <remarks>
-/// A RETURN decides nothing by itself, and first packets of connections, which the walk knows, meet no rule about other states: of those only the place is looked at.
+/// A RETURN decides nothing by itself, and the walk knows only first packets of connections, which meet no rule about other states. For such rules only the place is checked.
 /// </remarks>
 public static class RuleEffect
 {
-    /// <summary>What keeps the rules from deciding, a sentence each; empty where nothing does.</summary>
+    /// <summary>What keeps the rules from deciding, one sentence each; empty if nothing does.</summary>
     /// <param name="rules">The rules, with operands that the host resolves.</param>
     /// <param name="walk">The host.</param>
     /// <exception cref="PlanException">An operand of a rule means nothing on this host.</exception>
@@ -46,7 +46,7 @@ public static class RuleEffect
         var name => InterfaceMatches(name, bridge),
     };
 
-    // A rule for a source and every interface means the network that has it: elsewhere the source is forged, and the rule's own exceptions do not know it.
+    // A rule for a source and every interface means the network with that source: elsewhere the source is forged, and the rule's own exceptions do not cover it.
     private static bool IsOf(FirewallRule rule, AuditedNetwork network) =>
         rule.InInterface is not null || rule.Source is not { } source || !Cidr.TryParse(source, out var prefix) || network.Network.Subnets.Any(prefix.Overlaps);
 
@@ -59,7 +59,7 @@ public static class RuleEffect
         if (RulePackets.Of(rule, network.Bridge) is not { } named)
             return Answer.Nothing;
         var sources = named.Sources.Count > 0 ? named.Sources : network.HostQuery(rule.Family)?.Sources ?? network.Query(rule.Family).Sources;
-        // A family in which the network has no address sends nothing.
+        // A network sends nothing in a family in which it has no address.
         if (sources.Count == 0)
             return Answer.Nothing;
         var answer = ShadowCheck.Through(rule, Answer.Of(network.Audit.Walk.Ask(ContainerPackets.Of(named with { Sources = sources }, network.Audit.Host), network.Bridge), network.Audit.NoContainers), network.Bridge);

@@ -3,20 +3,20 @@ using DockerNetHarden.Persistence;
 
 namespace DockerNetHarden.Audit;
 
-/// <summary>Whether the host comes back after its next start as it is now: what is saved is what is applied, and is loaded.</summary>
+/// <summary>Whether the host's rules survive its next start: the saved rules are the applied ones, and are loaded.</summary>
 internal sealed class SavedCheck : ICheck
 {
-    private static readonly CheckInfo Info = new("RULES-SAVED", "What is applied is there after the next start", Severity.Medium);
+    private static readonly CheckInfo Info = new("RULES-SAVED", "The applied rules survive the next start", Severity.Medium);
 
     public IEnumerable<HardeningFinding> Run(AuditedHost audit)
     {
         yield return SavedComparison.Of(audit.Host) switch
         {
-            // Not looked at, or unreadable: PART-READ says why.
+            // Not read, or unreadable: PART-READ says why.
             null => Info.Found(audit, FindingStatus.NotApplicable, "What the host keeps on its disk was not read."),
             { Error: { } error } => Info.Found(audit, FindingStatus.Warning, error) with { Remedy = "Save again: Save-FirewallRule." },
-            { Method: null, NotSaved.Count: 0 } => Info.Found(audit, FindingStatus.NotApplicable, "No rule of this module stands on the host, and none is saved."),
-            { Method: null } none => Info.Found(audit, FindingStatus.Warning, $"Nothing is saved: {none.NotSaved.Count} rules are gone after the next start.") with { Remedy = "Save them: Save-FirewallRule." },
+            { Method: null, NotSaved.Count: 0 } => Info.Found(audit, FindingStatus.NotApplicable, "This module has no rules on the host, applied or saved."),
+            { Method: null } none => Info.Found(audit, FindingStatus.Warning, $"Nothing is saved: {none.NotSaved.Count} rules will be gone after the next start.") with { Remedy = "Save them: Save-FirewallRule." },
             { IsSame: true, Method: var method } => Info.Found(audit, FindingStatus.Pass, $"Saved by {method}."),
             { IsEnabled: false, Method: var method } => Info.Found(audit, FindingStatus.Warning, $"Rules are saved by {method}, but nothing loads them when the host starts.") with
             {
@@ -24,7 +24,7 @@ internal sealed class SavedCheck : ICheck
             },
             var other => Info.Found(
                 audit, FindingStatus.Warning,
-                [.. other.NotSaved.Select(static line => $"Applied and not saved: {line}"), .. other.NotApplied.Select(static line => $"Saved and not applied: {line}")]) with
+                [.. other.NotSaved.Select(static line => $"Applied but not saved: {line}"), .. other.NotApplied.Select(static line => $"Saved but not applied: {line}")]) with
             {
                 Remedy = "Save what is applied: Save-FirewallRule; or load what is saved: sh /etc/docker-net-harden/loader load.",
             },

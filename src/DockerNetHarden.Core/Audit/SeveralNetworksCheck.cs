@@ -3,7 +3,7 @@ using DockerNetHarden.Docker;
 
 namespace DockerNetHarden.Audit;
 
-/// <summary>Whether a container on several networks reaches by one what the other forbids: it has the union of what they allow.</summary>
+/// <summary>Whether a container on several networks reaches by one network what another forbids: it may do all that any of them allows.</summary>
 internal sealed class SeveralNetworksCheck : ICheck
 {
     private static readonly CheckInfo Info = new("CONTAINER-SEVERAL-NETWORKS", "A container on several networks reaches the same by each", Severity.Medium);
@@ -31,11 +31,11 @@ internal sealed class SeveralNetworksCheck : ICheck
         foreach (var (what, ask) in Questions)
         {
             var byAnswer = networks.ToLookup(network => StateOf(ask(network)));
-            var (open, closed, unsaid) = (byAnswer[State.Open].ToList(), byAnswer[State.Closed].ToList(), byAnswer[State.Unsaid].ToList());
+            var (open, closed, uncertain) = (byAnswer[State.Open].ToList(), byAnswer[State.Closed].ToList(), byAnswer[State.Uncertain].ToList());
             if (open.Count > 0 && closed.Count > 0)
                 differing.Add($"It reaches {what} by {Names(open)}; {Names(closed)} forbids it.");
-            if (unsaid.Count > 0 && open.Count + closed.Count > 0)
-                differing.Add($"Whether it reaches {what} by {Names(unsaid)} cannot be said; {(closed.Count > 0 ? $"{Names(closed)} forbids it" : $"by {Names(open)} it does")}.");
+            if (uncertain.Count > 0 && open.Count + closed.Count > 0)
+                differing.Add($"It is not certain whether it reaches {what} by {Names(uncertain)}; {(closed.Count > 0 ? $"{Names(closed)} forbids it" : $"by {Names(open)} it does")}.");
             isForbidden |= open.Count > 0 && closed.Exists(network => network.Profile is not null);
         }
         if (differing.Count == 0)
@@ -47,7 +47,7 @@ internal sealed class SeveralNetworksCheck : ICheck
         };
     }
 
-    private static State StateOf(Answer answer) => answer.IsEmpty ? State.NotAsked : answer.IsOpen ? State.Open : answer.IsClosed ? State.Closed : State.Unsaid;
+    private static State StateOf(Answer answer) => answer.IsEmpty ? State.NotAsked : answer.IsOpen ? State.Open : answer.IsClosed ? State.Closed : State.Uncertain;
 
     private static string Names(IEnumerable<AuditedNetwork> networks) => string.Join(", ", networks.Select(network => network.Name));
 
@@ -56,6 +56,6 @@ internal sealed class SeveralNetworksCheck : ICheck
         NotAsked,
         Open,
         Closed,
-        Unsaid,
+        Uncertain,
     }
 }

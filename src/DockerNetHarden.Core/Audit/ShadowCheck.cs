@@ -6,7 +6,7 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Audit;
 
-/// <summary>Whether a block of ours decides the packets that it names, or something lets them through all the same: before it, beside it, or in another chain.</summary>
+/// <summary>Whether a block of ours decides the packets that it names, or something before it, beside it or in another chain still lets them through.</summary>
 internal sealed class ShadowCheck : ICheck
 {
     private static readonly CheckInfo Info = new("RULE-INEFFECTIVE", "The blocks of this module decide the packets that they name", Severity.High);
@@ -14,14 +14,14 @@ internal sealed class ShadowCheck : ICheck
     public IEnumerable<HardeningFinding> Run(AuditedHost audit)
     {
         if (audit.Controls.Rules.Count == 0)
-            return [Info.Found(audit, FindingStatus.NotApplicable, "No rule of this module stands on the host.")];
+            return [Info.Found(audit, FindingStatus.NotApplicable, "This module has no rules on the host.")];
         var found = audit.Networks.SelectMany(network => network.HostFamilies.SelectMany(family => Check(network, family))).ToList();
         return found.Count > 0 ? found : [Info.Found(audit, FindingStatus.Pass)];
     }
 
     private static IEnumerable<HardeningFinding> Check(AuditedNetwork network, Family family)
     {
-        // What gets through at all; nearly nothing on a host that is well.
+        // What gets through at all; almost nothing on a healthy host.
         var open = Asked(network, family).Aggregate(Answer.Nothing, (all, answer) => all.And(AuditedNetwork.Services(answer.Where(Answer.IsLetThrough), family)));
         foreach (var control in RuleMark.Controls)
         {
@@ -40,14 +40,14 @@ internal sealed class ShadowCheck : ICheck
             {
                 yield return Info.Found(network, FindingStatus.Fail, [.. bad.Take(4).SelectMany(pair => new[] { $"{pair.Rule} does not decide:" }.Concat(Evidence.Of(pair.Through.Open)))]) with
                 {
-                    Remedy = "Look at the rule that decides. Where it stands before ours, apply ours again (Invoke-FirewallRule puts its jumps first); where the packets take another way, the rule stands in the wrong chain: "
-                        + "what is the host's own, or redirected to it, is decided in INPUT (Block-ContainerHostAccess).",
+                    Remedy = "Look at the rule that decides. If it comes before ours, apply ours again (Invoke-FirewallRule puts its jumps first); if the packets take another way, the rule is in the wrong chain: "
+                        + "packets to the host itself, or redirected to it, are decided in INPUT (Block-ContainerHostAccess).",
                 };
             }
         }
     }
 
-    // A rule that says where its packets must not leave means forwarded packets; one without a destination means those of its own hook.
+    // A rule with an excluded out-interface means forwarded packets; a rule without a destination means packets at its own hook.
     internal static Answer Through(FirewallRule rule, Answer open, string bridge)
     {
         var packets = PacketSet.Of(RulePackets.Of(rule, bridge)!);

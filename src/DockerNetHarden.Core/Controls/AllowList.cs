@@ -6,7 +6,7 @@ namespace DockerNetHarden.Controls;
 /// <summary>Exceptions for ports, for addresses, or for ports at addresses.</summary>
 internal static class AllowList
 {
-    /// <summary>Ports alone: at every address. Addresses alone: with every port. Both: these ports at these addresses.</summary>
+    /// <summary>Ports alone are open at every address; addresses alone are open on every port; with both, these ports are open at these addresses.</summary>
     public static void Except(RuleList list, RuleSpec scope, IReadOnlyList<PortSpec> ports, IReadOnlyList<Cidr> addresses, Family family)
     {
         var ofFamily = addresses.Where(address => address.Family == family).Select(address => (string?)address.ToString()).ToList();

@@ -4,18 +4,18 @@ using DockerNetHarden.Rules;
 namespace DockerNetHarden.Controls;
 
 /// <summary>
-/// Keeps containers from services on the Docker host, on every address that the host has: its own, the gateways, the bridges' link-local ones. Bound to the
-/// containers' in-interfaces, never to sources: a source match in INPUT locks out clients of 172.31/16 and does not stop a spoofed one.
+/// Keeps containers from services on the Docker host, on every address of the host: its own, the gateways, the bridges' link-local ones. Bound to the
+/// containers' in-interfaces, never to sources: a source match in INPUT locks out clients from 172.31/16 and does not stop a spoofed source.
 /// </summary>
 public sealed record HostAccess : Control
 {
-    // Link-local and unique local sources: what a container on a bridge that is not known yet can have (RFC 4291, RFC 4193).
+    // Link-local and unique local sources: all that a container on a bridge that is not known yet can have (RFC 4291, RFC 4193).
     private static readonly string[] IPv6Sources = ["fe80::/10", "fc00::/7"];
 
-    /// <summary>Only these addresses of the host are closed; empty for all of them, which is what protects.</summary>
+    /// <summary>Only these addresses of the host are closed. Empty closes all of them, and only that protects the host.</summary>
     public IReadOnlyList<Cidr> HostAddresses { get; init; } = [];
 
-    /// <summary>Ports of the host that stay open. With <see cref="AllowAddresses"/> only at those.</summary>
+    /// <summary>Ports of the host that stay open. With <see cref="AllowAddresses"/> they stay open at those addresses only.</summary>
     public IReadOnlyList<PortSpec> AllowPorts { get; init; } = [];
 
     /// <summary>Addresses of the host that stay open; with <see cref="AllowPorts"/> for those ports only.</summary>
@@ -24,7 +24,7 @@ public sealed record HostAccess : Control
     /// <summary>Whether the ports that containers publish on the host stay open to containers.</summary>
     public bool AllowPublishedPorts { get; init; }
 
-    /// <summary>True keeps DNS (53) open at every address of the host; false closes it even where the host is the containers' resolver; null keeps just that.</summary>
+    /// <summary>True keeps DNS (53) open at every address of the host. False closes it even if the host is the containers' resolver. Null keeps just that resolver open.</summary>
     public bool? Dns { get; init; }
 
     /// <summary>Networks whose containers may reach the host.</summary>
@@ -38,7 +38,7 @@ public sealed record HostAccess : Control
         foreach (var family in new[] { Family.IPv4, Family.IPv6 })
         {
             var host = HostAddresses.Where(address => address.Family == family).ToList();
-            // Who names addresses of one family only means that family only.
+            // If only addresses of one family are named, only that family is meant.
             if (HostAddresses.Count > 0 && host.Count == 0)
                 continue;
             Exceptions(list, family);
@@ -54,7 +54,7 @@ public sealed record HostAccess : Control
     private void Exceptions(RuleList list, Family family)
     {
         var scope = new RuleSpec { Family = family, Chain = "INPUT", InInterface = Network?.Interface };
-        // Without neighbour discovery there is no IPv6 at all, without packet-too-big it stalls (RFC 4861, RFC 8201).
+        // Without neighbour discovery IPv6 does not work at all; without packet-too-big it stalls (RFC 4861, RFC 8201).
         if (family == Family.IPv6)
         {
             foreach (var type in new[] { "135", "136", "2" })

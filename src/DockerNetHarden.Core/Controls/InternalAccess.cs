@@ -4,12 +4,12 @@ using DockerNetHarden.Rules;
 namespace DockerNetHarden.Controls;
 
 /// <summary>
-/// Keeps a network's containers from internal ranges: SSRF and DNS rebinding end there. What leaves by the bridge it came from passes, so do replies to
-/// whoever reaches a published port.
+/// Keeps a network's containers from internal ranges, which stops SSRF and DNS rebinding. Packets that leave by the bridge they came from pass, and so do
+/// replies to clients of a published port.
 /// </summary>
 public sealed record InternalAccess : Control
 {
-    /// <summary>What counts as internal where no range is named: RFC 1918, RFC 6598 (shared address space) and RFC 3927 (link-local).</summary>
+    /// <summary>What counts as internal if no range is named: RFC 1918, RFC 6598 (shared address space) and RFC 3927 (link-local).</summary>
     public static IReadOnlyList<Cidr> DefaultRanges { get; } =
         [Cidr.Parse("10.0.0.0/8"), Cidr.Parse("172.16.0.0/12"), Cidr.Parse("192.168.0.0/16"), Cidr.Parse("100.64.0.0/10"), Cidr.Parse("169.254.0.0/16")];
 
@@ -19,13 +19,13 @@ public sealed record InternalAccess : Control
     /// <summary>Internal addresses that stay open; with <see cref="AllowPorts"/> for those ports only.</summary>
     public IReadOnlyList<Cidr> AllowAddresses { get; init; } = [];
 
-    /// <summary>Ports that stay open; with <see cref="AllowAddresses"/> only at those.</summary>
+    /// <summary>Ports that stay open; with <see cref="AllowAddresses"/> only at those addresses.</summary>
     public IReadOnlyList<PortSpec> AllowPorts { get; init; } = [];
 
-    /// <summary>True keeps DNS (53) open at every internal address; false closes it at the containers' own resolvers too; null keeps just those.</summary>
+    /// <summary>True keeps DNS (53) open at every internal address. False closes it even at the containers' own resolvers. Null keeps just those open.</summary>
     public bool? Dns { get; init; }
 
-    // A profile's exceptions have a mark of their own, so that they and a network's own block never replace each other.
+    // A profile's exceptions have their own mark, so that they and a network's own block never replace each other.
     internal string? Subject { get; init; }
 
     /// <summary>Networks whose containers may reach internal ranges.</summary>
@@ -56,7 +56,7 @@ public sealed record InternalAccess : Control
             throw new RefusedValueException("Range", range.ToString(), "internal ranges are IPv4 ranges; leave the IPv6 range out.");
         foreach (var place in Network is null ? ["docker:bridges", "docker:new-bridges"] : new[] { Network.Interface })
             list.Block(Match(range, place) with { InInterface = place }, Action, Log);
-        // Networks made later have no backstop: in POSTROUTING only a source could tell them, and the pools' addresses can be real clients' too.
+        // Networks made later have no backstop: POSTROUTING could recognise them only by their source, and real clients can have the pools' addresses too.
         foreach (var source in Network?.Sources(Family.IPv4) ?? ["docker:bridges"])
             list.Backstop(Match(range, Network?.Interface ?? "docker:bridges") with { Source = source, ConnectionDirection = "ORIGINAL" });
     }

@@ -4,15 +4,15 @@ using DockerNetHarden.Rules;
 namespace DockerNetHarden.Controls;
 
 /// <summary>
-/// Keeps containers from the cloud's metadata service and the credentials in it. Without a target it names no interface: it covers every network, also
-/// later ones, and whatever else the host forwards.
+/// Keeps containers from the cloud's metadata service and the credentials in it. Without a target it names no interface: it covers every network, including
+/// later ones, and everything else that the host forwards.
 /// </summary>
 public sealed record MetadataAccess : Control
 {
-    /// <summary>The provider; null for the endpoints of all that are known.</summary>
+    /// <summary>The provider; null for all known endpoints.</summary>
     public string? Provider { get; init; }
 
-    /// <summary>True keeps DNS (53) of every endpoint's address open; false closes even what the provider's data keep; null leaves it to the data.</summary>
+    /// <summary>True keeps DNS (53) open at every endpoint's address. False closes it even if the provider's data keep it open. Null leaves it to the data.</summary>
     public bool? Dns { get; init; }
 
     /// <summary>Other ports that stay open on the endpoints' addresses.</summary>
@@ -24,7 +24,7 @@ public sealed record MetadataAccess : Control
     /// <summary>Networks whose containers may reach the endpoints.</summary>
     public IReadOnlyList<string> ExceptNetworks { get; init; } = [];
 
-    /// <summary>True: the target's containers may reach the endpoints, whatever is blocked for the whole host.</summary>
+    /// <summary>True: the target's containers may reach the endpoints, even if they are blocked for the whole host.</summary>
     public bool Permit { get; init; }
 
     private static IReadOnlyList<PortSpec> DnsPorts { get; } = PortSpec.ParseAll(["53/udp", "53/tcp"]);

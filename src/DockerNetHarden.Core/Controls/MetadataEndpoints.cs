@@ -9,10 +9,10 @@ public enum EndpointPath
     /// <summary>It is forwarded: DOCKER-USER, and mangle POSTROUTING behind it.</summary>
     Forward,
 
-    /// <summary>It is redirected to the host before routing (nat PREROUTING): only its original destination still tells what it is.</summary>
+    /// <summary>It is redirected to the host before routing (nat PREROUTING): only its original destination still tells that it is one.</summary>
     Redirected,
 
-    /// <summary>The address is the host's own: INPUT.</summary>
+    /// <summary>The address belongs to the host itself: INPUT.</summary>
     Local,
 }
 
@@ -29,7 +29,7 @@ public sealed record MetadataEndpoint(Cidr Address, IReadOnlyList<PortSpec> Port
 /// <param name="Endpoints">Its endpoints.</param>
 public sealed record MetadataProvider(string Id, string Name, IReadOnlyList<MetadataEndpoint> Endpoints);
 
-/// <summary>The endpoints that are known, from metadata-endpoints.json in this assembly; where each says what is served there and names its source.</summary>
+/// <summary>The known endpoints, from metadata-endpoints.json in this assembly, where each says what is served there and names its source.</summary>
 public static class MetadataEndpoints
 {
     private static readonly Lazy<IReadOnlyList<MetadataProvider>> Data = new(Load);
@@ -37,13 +37,13 @@ public static class MetadataEndpoints
     /// <summary>All providers.</summary>
     public static IReadOnlyList<MetadataProvider> Providers => Data.Value;
 
-    /// <summary>The provider of that short name, whatever its case.</summary>
-    /// <exception cref="RefusedValueException">There is none.</exception>
+    /// <summary>The provider with this short name, in any case.</summary>
+    /// <exception cref="RefusedValueException">There is no such provider.</exception>
     public static MetadataProvider Find(string id) =>
         Providers.FirstOrDefault(provider => string.Equals(provider.Id, id, StringComparison.OrdinalIgnoreCase))
         ?? throw new RefusedValueException("Provider", id, $"the providers are {string.Join(", ", Providers.Select(provider => provider.Id))}; leave the provider out to block the endpoints of all of them.");
 
-    /// <summary>The endpoints of some providers, an address and port set once; what one of them keeps open is kept.</summary>
+    /// <summary>The endpoints of some providers, each address and port once. What one of them keeps open stays open.</summary>
     public static IReadOnlyList<MetadataEndpoint> Merge(IEnumerable<MetadataProvider> providers)
     {
         ArgumentNullException.ThrowIfNull(providers);

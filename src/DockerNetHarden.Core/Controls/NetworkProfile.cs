@@ -3,7 +3,7 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Controls;
 
-/// <summary>What a network is for; kept in the label <c>io.dockernetharden.profile</c>.</summary>
+/// <summary>What a network is for. Kept in the label <c>io.dockernetharden.profile</c>.</summary>
 public enum NetworkProfile
 {
     /// <summary>Metadata and the host are blocked.</summary>
@@ -15,11 +15,11 @@ public enum NetworkProfile
     /// <summary>Metadata, the host and internal ranges are blocked; only the outside is reached.</summary>
     ExternalOnly,
 
-    /// <summary>As ExternalOnly, and the network is made with <c>--internal</c>: it reaches nothing but itself.</summary>
+    /// <summary>Like ExternalOnly, and the network is made with <c>--internal</c>: it reaches only itself.</summary>
     Isolated,
 }
 
-/// <summary>The controls that a profile means.</summary>
+/// <summary>The controls that a profile stands for.</summary>
 public static class NetworkProfiles
 {
     /// <summary>The controls of a profile, bound to a network.</summary>
@@ -33,7 +33,7 @@ public static class NetworkProfiles
         _ => throw new RefusedValueException("Profile", profile.ToString(), $"the profiles are {string.Join(", ", Enum.GetNames<NetworkProfile>())}."),
     };
 
-    // Controls combine by AND: where internal ranges are closed for the whole host, link-local and shared addresses are closed with them, metadata too.
+    // Controls combine by AND: if internal ranges are closed for the whole host, so are link-local and shared addresses, and with them metadata.
     private static InternalAccess MetadataBehindInternal(NetworkReference network) => new()
     {
         Network = network,

@@ -2,7 +2,7 @@ using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Controls;
 
-/// <summary>A port with its protocol, as people write it: <c>53/udp</c>, <c>8080/tcp</c>, <c>1000:2000/tcp</c>; without a protocol tcp is meant.</summary>
+/// <summary>A port with its protocol, as people write it: <c>53/udp</c>, <c>8080/tcp</c>, <c>1000:2000/tcp</c>. Without a protocol it means tcp.</summary>
 public sealed record PortSpec
 {
     private PortSpec(string ports, string protocol) => (Ports, Protocol) = (ports, protocol);
@@ -14,7 +14,7 @@ public sealed record PortSpec
     public string Protocol { get; }
 
     /// <summary>Reads one.</summary>
-    /// <exception cref="RefusedValueException">It is no port with a protocol.</exception>
+    /// <exception cref="RefusedValueException">It is not a port with a protocol.</exception>
     public static PortSpec Parse(string text, string part = "Port")
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -25,15 +25,15 @@ public sealed record PortSpec
         return new PortSpec(PortList.Parse(slash < 0 ? text : text[..slash], part).ToString(), protocol);
     }
 
-    /// <summary>Reads several; an element may hold several with commas between them.</summary>
-    /// <exception cref="RefusedValueException">One of them is no port with a protocol.</exception>
+    /// <summary>Reads several; one element may hold several, separated by commas.</summary>
+    /// <exception cref="RefusedValueException">One of them is not a port with a protocol.</exception>
     public static IReadOnlyList<PortSpec> ParseAll(IEnumerable<string> texts, string part = "Port")
     {
         ArgumentNullException.ThrowIfNull(texts);
         return [.. texts.SelectMany(text => text.Split(',')).Select(text => Parse(text.Trim(), part)).Distinct()];
     }
 
-    /// <summary>One entry a protocol, its ports joined, so that one rule serves all of them.</summary>
+    /// <summary>One entry for each protocol with its ports joined, so that one rule serves all of them.</summary>
     public static IEnumerable<(string Protocol, string Ports)> Joined(IEnumerable<PortSpec> ports) =>
         ports.GroupBy(port => port.Protocol, StringComparer.Ordinal)
             .OrderBy(group => group.Key, StringComparer.Ordinal)

@@ -2,7 +2,7 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Controls;
 
-/// <summary>Collects the rules of one mark. What every block consists of stands here once.</summary>
+/// <summary>Collects the rules of one mark. The parts of every block are written here once.</summary>
 internal sealed class RuleList(string control, string? subject, string? network)
 {
     private readonly List<FirewallRule> _rules = [];
@@ -11,12 +11,12 @@ internal sealed class RuleList(string control, string? subject, string? network)
 
     public void Add(RuleSpec spec) => _rules.Add(new FirewallRule(spec with { Control = control, Subject = subject, Network = network }));
 
-    /// <summary>Packets that the control has nothing against.</summary>
+    /// <summary>Packets that the control lets pass.</summary>
     public void Except(RuleSpec match) => Add(match with { Action = RuleAction.Return });
 
     /// <summary>
-    /// A block in table filter. It matches what the container opened (<c>--ctdir ORIGINAL</c>), so that replies of connections from elsewhere pass and an
-    /// open keep-alive ends; and, as a second rule, what belongs to no connection.
+    /// A block in table filter. It matches packets that the container sends on its own connections (<c>--ctdir ORIGINAL</c>), so that replies on connections
+    /// from elsewhere pass and an open keep-alive connection ends. A second rule matches packets that belong to no connection.
     /// </summary>
     public void Block(RuleSpec match, RuleAction action, bool log)
     {
@@ -25,7 +25,7 @@ internal sealed class RuleList(string control, string? subject, string? network)
             Log(opened);
         if (action == RuleAction.Reject)
         {
-            // ICMP errors are rate-limited by the kernel, resets are not: of 60 parallel connects 3 were refused at once with the one, 60 with the other.
+            // The kernel rate-limits ICMP errors but not resets: of 60 parallel connects 3 were refused at once with ICMP errors, 60 with resets.
             if (match.Protocol is null or "tcp")
                 Add(opened with { Protocol = "tcp", Action = RuleAction.Reject, RejectWith = "tcp-reset" });
             if (match.Protocol is not "tcp")
@@ -40,7 +40,7 @@ internal sealed class RuleList(string control, string? subject, string? network)
     public void Log(RuleSpec match) => Add(match with { Action = RuleAction.Log, Limit = "10/min", LimitBurst = 5, LogPrefix = $"DNH {control} " });
 
     /// <summary>
-    /// The half of a forward block that Docker never touches, in mangle POSTROUTING: it holds while Docker takes its jump to DOCKER-USER away and puts it
+    /// The half of a forward block that Docker never touches, in mangle POSTROUTING. It holds while Docker removes its jump to DOCKER-USER and puts it
     /// back, and against another tool's ACCEPT before the jump. The host's own packets pass.
     /// </summary>
     public void Backstop(RuleSpec match) => Add(match with

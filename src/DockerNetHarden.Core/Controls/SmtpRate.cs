@@ -5,15 +5,15 @@ using DockerNetHarden.Rules;
 namespace DockerNetHarden.Controls;
 
 /// <summary>
-/// Limits new mail connections that containers open to the outside. Not counted: what was translated to a container (a published mail server's own clients)
-/// and what leaves by the bridge it came from.
+/// Limits new mail connections from containers to the outside. Not counted: connections translated to a container (clients of a published mail server)
+/// and connections that leave by the bridge they came from.
 /// </summary>
 public sealed record SmtpRate : Control
 {
-    /// <summary>The ports of mail: relay, submission over TLS, submission (RFC 5321, RFC 8314, RFC 6409).</summary>
+    /// <summary>The mail ports: relay, submission over TLS, submission (RFC 5321, RFC 8314, RFC 6409).</summary>
     public const string DefaultPorts = "25,465,587";
 
-    /// <summary>A limit; what is beyond it is dropped: a mail server tries again by itself, and a dropped SYN costs nothing of the rate.</summary>
+    /// <summary>What exceeds the limit is dropped: a mail server retries by itself, and a dropped SYN does not count against the rate.</summary>
     public SmtpRate() => Action = RuleAction.Drop;
 
     /// <summary>New connections a minute, on average.</summary>
@@ -25,7 +25,7 @@ public sealed record SmtpRate : Control
     /// <summary>The ports, in iptables' form.</summary>
     public string Ports { get; init; } = DefaultPorts;
 
-    /// <summary>Whether each container (source address) has its own rate; else all share one.</summary>
+    /// <summary>Whether each container (source address) has its own rate; otherwise all share one.</summary>
     public bool PerContainer { get; init; }
 
     /// <summary>Networks whose containers are not limited.</summary>
@@ -61,8 +61,8 @@ public sealed record SmtpRate : Control
         list.Add(Blocked(mail));
     }
 
-    // Bound to the network's subnets: with spoofed sources a container could fill the table of buckets, and a full one drops everybody. A spoofed source
-    // from elsewhere goes uncounted, but no answer ever reaches it, so it opens no connection.
+    // Bound to the network's subnets: with spoofed sources a container could fill the table of buckets, and a full table drops everybody's connections. A spoofed
+    // source from elsewhere is not counted, but no answer ever reaches it, so it opens no connection.
     private void EachContainer(RuleList list, RuleSpec mail, string rate)
     {
         IEnumerable<(string Place, string Source)> places = Network is null
@@ -71,7 +71,7 @@ public sealed record SmtpRate : Control
         foreach (var (place, source) in places)
         {
             var own = mail with { InInterface = place, Source = source };
-            // What is within the rate returns at once: a bridge can be meant by two of these, and no connection may be counted twice.
+            // A connection within the rate returns at once: a bridge can be covered by two of these, and no connection may be counted twice.
             list.Add(own with { HashLimit = "upto " + rate, HashLimitBurst = Burst, HashLimitMode = "srcip", Action = RuleAction.Return });
             if (Log)
                 list.Log(own);

@@ -3,17 +3,17 @@ using System.Collections.Frozen;
 namespace DockerNetHarden.Iptables;
 
 /// <summary>
-/// What must be known of iptables' options to read a rule's tokens rightly: which options take any text, so that their value is not read
+/// What has to be known about iptables' options to read a rule's tokens correctly: which options take any text, so that their value is not read
 /// as an option (<c>--comment -j</c>), and which of those iptables-save prints in quotes.
 /// Source: iptables-extensions(8) and the save functions of the extensions of iptables 1.8.
 /// </summary>
 internal static class RuleOptions
 {
-    // Printed through xtables_save_string: quoted where the value needs it.
+    // Printed through xtables_save_string: quoted only if the value needs it.
     private static readonly FrozenSet<string> s_quotedWhereNeeded = Set(
         "--comment", "--log-prefix", "--nflog-prefix", "--ulog-prefix", "--helper", "--path", "--nfacct-name");
 
-    // Printed in double quotes whatever the value is.
+    // Always printed in double quotes.
     private static readonly FrozenSet<string> s_alwaysQuoted = Set("--string", "--hex-string", "--u32", "--bytecode", "--led-trigger-id");
 
     private static readonly FrozenSet<string> s_text = Set(
@@ -33,7 +33,7 @@ internal static class RuleOptions
 
     internal static bool IsQuotedText(string option) => s_quotedWhereNeeded.Contains(option) || s_alwaysQuoted.Contains(option);
 
-    /// <summary>The value of the last of these options; null where none stands there with a value.</summary>
+    /// <summary>The last value of any of these options; null if none of them has one.</summary>
     internal static string? LastValueOf(
         IReadOnlyList<string> tokens, string option, string? second = null, string? third = null, string? fourth = null)
     {
@@ -52,7 +52,7 @@ internal static class RuleOptions
     }
 
     /// <summary>
-    /// Puts a negation in front of its option, where iptables has printed it since 1.4.3; older versions printed <c>-s ! 10.0.0.0/8</c>.
+    /// Puts a negation before its option, as iptables has printed it since 1.4.3; older versions printed <c>-s ! 10.0.0.0/8</c>.
     /// </summary>
     internal static void PutNegationFirst(List<string> tokens, List<int>? quotedNegations)
     {
@@ -61,7 +61,7 @@ internal static class RuleOptions
             var option = tokens[i];
             if (!IsOption(option))
                 continue;
-            // "--syn ! -d x" negates what follows, and a "!" in quotes, or behind an option whose text is quoted, is a value.
+            // The "!" in "--syn ! -d x" negates what follows. A "!" in quotes, or behind an option whose text is quoted, is a value.
             if (tokens[i + 1] == "!" && i + 2 < tokens.Count && !IsOption(tokens[i + 2]) && !IsQuotedText(option)
                 && quotedNegations?.Contains(i + 1) != true)
             {

@@ -29,7 +29,7 @@ internal static class RuleWords
 
     public static string State(string text) => Subset(text, States, "ConnectionState");
 
-    // Of IPv6 xt_addrtype knows fewer types: the kernel refuses the others (net/netfilter/xt_addrtype.c).
+    // For IPv6, xt_addrtype knows fewer types: the kernel refuses the others (net/netfilter/xt_addrtype.c).
     public static string AddressType(string text, string part, Family family) =>
         Subset(text, family == Family.IPv4 ? AddressTypes : ["UNSPEC", "UNICAST", "LOCAL", "ANYCAST", "MULTICAST", "BLACKHOLE", "UNREACHABLE"], part);
 
@@ -39,7 +39,7 @@ internal static class RuleWords
 
     public static string RejectWith(string text, Family family)
     {
-        // The short forms that iptables takes.
+        // The short forms that iptables accepts.
         var full = text switch
         {
             "tcp-rst" => "tcp-reset",
@@ -113,9 +113,9 @@ internal static class RuleWords
         var unknown = given.FirstOrDefault(word => !words.Contains(word, StringComparer.OrdinalIgnoreCase));
         return unknown is null
             ? string.Join(',', words.Where(given.Contains))
-            : throw new RefusedValueException(part, text, $"'{unknown}' is none of {string.Join(", ", words)}.");
+            : throw new RefusedValueException(part, text, $"'{unknown}' is not one of {string.Join(", ", words)}.");
     }
 
     private static string One(string text, string[] words, string part) =>
-        words.Contains(text, StringComparer.Ordinal) ? text : throw new RefusedValueException(part, text, $"it is none of {string.Join(", ", words)}.");
+        words.Contains(text, StringComparer.Ordinal) ? text : throw new RefusedValueException(part, text, $"it is not one of {string.Join(", ", words)}.");
 }

@@ -6,13 +6,13 @@ namespace DockerNetHarden.Iptables;
 public sealed partial class Ruleset
 {
     /// <summary>
-    /// The rule set with these rules, and no others, in a chain. A rule that stands there already keeps its bytes and its counters, a new
-    /// one is written as iptables-save would; all other lines stay as they are. A chain or a table that is missing is declared.
+    /// The rule set with exactly these rules in a chain. A rule that is already there keeps its bytes and its counters; a new
+    /// one is written as iptables-save would write it; all other lines stay as they are. A missing chain or table is declared.
     /// </summary>
     /// <param name="table">The table.</param>
     /// <param name="chain">The chain.</param>
-    /// <param name="rules">The rules, each of this family, table and chain. Counters of new ones are written where the text has counters.</param>
-    /// <exception cref="ArgumentException">A rule is of another family, table or chain, or a name is none.</exception>
+    /// <param name="rules">The rules, all of this family, table and chain. Counters of new ones are written if the text has counters.</param>
+    /// <exception cref="ArgumentException">A rule has another family, table or chain, or a name is not valid.</exception>
     public Ruleset WithRules(string table, string chain, IReadOnlyList<RuleLine> rules)
     {
         ArgumentNullException.ThrowIfNull(rules);
@@ -23,7 +23,7 @@ public sealed partial class Ruleset
             if (rule.Family != Family || rule.Table != table || rule.Chain != chain)
                 throw new ArgumentException(
                     $"The rule '{rule.Text}' is for {rule.Family}, table {rule.Table}, chain {rule.Chain}, "
-                    + $"not for {Family}, table {table}, chain {chain}; make it with the place where it shall stand.",
+                    + $"not for {Family}, table {table}, chain {chain}; make it for the place where it should be.",
                     nameof(rules));
         }
 
@@ -35,10 +35,10 @@ public sealed partial class Ruleset
     }
 
     /// <summary>
-    /// The rule set without a user's chain and its rules; the same where there is no such chain. Jumps to it stay: they are rules of other
+    /// The rule set without a user's chain and its rules; unchanged if there is no such chain. Jumps to it stay: they are rules of other
     /// chains, and iptables-restore refuses the result until they are gone too.
     /// </summary>
-    /// <exception cref="ArgumentException">The chain is built in, which cannot be removed.</exception>
+    /// <exception cref="ArgumentException">The chain is built in and cannot be removed.</exception>
     public Ruleset WithoutChain(string table, string chain)
     {
         if (!HasChain(table, chain))
@@ -63,7 +63,7 @@ public sealed partial class Ruleset
 
     private string NewLine => _index.Lines.Count > 0 && _index.Lines[0].Ending == "\r\n" ? "\r\n" : "\n";
 
-    // Declares chain and table where they are missing; returns the places of the chain's rules among the lines.
+    // Declares the chain and the table if they are missing; returns the places of the chain's rules among the lines.
     private List<int> Declare(List<SaveLine> lines, string table, string chain)
     {
         var places = new List<int>();
@@ -92,14 +92,14 @@ public sealed partial class Ruleset
         return places;
     }
 
-    // A built-in chain that was not listed has its default policy; any other is a user's.
+    // A built-in chain that was not listed has its default policy; any other chain is a user's.
     private SaveLine Declaration(string chain)
     {
         var policy = chain is "PREROUTING" or "INPUT" or "FORWARD" or "OUTPUT" or "POSTROUTING" ? "ACCEPT" : null;
         return new SaveLine(SaveLineKind.Chain, $":{chain} {policy ?? "-"} [0:0]", NewLine, Chain: new RulesetChain(chain, policy, 0, 0));
     }
 
-    // One line a rule: the one that stands there, each used once, or a new one.
+    // One line per rule: the existing one, each used once, or a new one.
     private List<SaveLine> Lay(List<int> old, IReadOnlyList<RuleLine> rules)
     {
         var there = new Dictionary<RuleLine, Queue<SaveLine>>();
@@ -127,8 +127,8 @@ public sealed partial class Ruleset
         return lines;
     }
 
-    // Puts the new lines into the places of the old ones: what is the same at both ends does not move, so that lines of other chains and
-    // comments between the rules stay where they are. Surplus places go, surplus lines stand together.
+    // Puts the new lines into the places of the old ones. Lines that are the same at either end do not move, so that lines of other chains and
+    // comments between the rules stay where they are. Surplus places are removed; surplus lines go in together.
     private static void Replace(List<SaveLine> lines, string table, string chain, List<int> old, List<SaveLine> added)
     {
         var shared = Math.Min(old.Count, added.Count);
@@ -159,7 +159,7 @@ public sealed partial class Ruleset
         }
     }
 
-    // Where iptables-save would print the first rule of a chain that has none: in front of the rules of the chains declared after it.
+    // Where iptables-save would print the first rule of a chain without rules: before the rules of the chains declared after it.
     private static int PlaceForFirst(List<SaveLine> lines, string table, string chain)
     {
         var start = lines.FindIndex(line => line.Kind == SaveLineKind.Table && line.Name == table);

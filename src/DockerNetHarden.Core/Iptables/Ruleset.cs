@@ -3,7 +3,7 @@ using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Iptables;
 
-/// <summary>A chain of a table, as its declaration in a save output says (<c>:INPUT ACCEPT [12:3456]</c>).</summary>
+/// <summary>A chain of a table, as a save output declares it (<c>:INPUT ACCEPT [12:3456]</c>).</summary>
 /// <param name="Name">The chain.</param>
 /// <param name="Policy">The policy of a built-in chain; null for a user's chain (<c>-</c>).</param>
 /// <param name="Packets">The policy's packet counter.</param>
@@ -11,12 +11,12 @@ namespace DockerNetHarden.Iptables;
 public sealed record RulesetChain(string Name, string? Policy, long Packets, long Bytes);
 
 /// <summary>
-/// One family's whole rule set, read from <c>iptables-save -c</c>. Immutable: an edit gives a new one. Writing what was read gives the
-/// same text, character for character; decode and encode it with the same encoding, and one that loses nothing (UTF-8 loses bytes that
-/// are no UTF-8, Latin-1 none), to have the same bytes.
+/// One family's whole rule set, read from <c>iptables-save -c</c>. Immutable: an edit returns a new one. Writing it unchanged gives the
+/// same text, character for character. To get the same bytes, decode and encode it with one lossless encoding (Latin-1; UTF-8 loses bytes
+/// that are not UTF-8).
 /// </summary>
 /// <remarks>
-/// What is not understood is kept: unknown options are tokens like any other. What cannot be a line of iptables-save is an error and no
+/// What is not understood is kept: unknown options are ordinary tokens. A line that iptables-save cannot print is an error, never a
 /// rule: an undeclared chain, a table without COMMIT, a command, an error message between the lines.
 /// Source: iptables-save(8), iptables-restore(8).
 /// </remarks>
@@ -55,8 +55,8 @@ public sealed partial class Ruleset
     public IReadOnlyList<string> Warnings { get; }
 
     /// <summary>
-    /// Tables of which iptables-nft-save says that it cannot list them (<c># Table `nat' is incompatible, use 'nft' tool.</c>, or that they
-    /// contain incompatible base chains): they hold native nftables rules, and what the text says of them is not the whole truth.
+    /// Tables that iptables-nft-save says it cannot list (<c># Table `nat' is incompatible, use 'nft' tool.</c>, or that they
+    /// contain incompatible base chains): they hold native nftables rules, and the text does not show all of their contents.
     /// Source: iptables/xtables-save.c of iptables 1.8.
     /// </summary>
     public IReadOnlyList<string> IncompatibleTables { get; }
@@ -64,23 +64,23 @@ public sealed partial class Ruleset
     /// <summary>All rules of all tables, in the order of the text.</summary>
     public IReadOnlyList<RuleLine> AllRules { get; }
 
-    /// <summary>Whether rules have counters: whether a rule of the text has, or there is no rule.</summary>
+    /// <summary>Whether rules have counters: at least one rule of the text has, or there is no rule.</summary>
     public bool HasCounters => _index.Rules.Count == 0 || _index.Lines.Exists(static line => line.Rule?.Raw is { } raw && IsCounted(raw));
 
-    /// <summary>The chains of a table, in the order of the text; empty where there is no such table.</summary>
+    /// <summary>The chains of a table, in the order of the text; empty if there is no such table.</summary>
     public IReadOnlyList<RulesetChain> ChainsOf(string table) =>
         _index.Tables.TryGetValue(table, out var found) ? found.Chains.AsReadOnly() : [];
 
     /// <summary>Whether a table has a chain.</summary>
     public bool HasChain(string table, string chain) => _index.Tables.TryGetValue(table, out var found) && found.Has(chain);
 
-    /// <summary>The rules of a chain, in order; empty where there is no such chain.</summary>
+    /// <summary>The rules of a chain, in order; empty if there is no such chain.</summary>
     public IReadOnlyList<RuleLine> this[string table, string chain] =>
         _index.Tables.TryGetValue(table, out var found) ? found.RulesOf(chain) : [];
 
     /// <summary>
     /// The lines of a table from <c>*table</c> to <c>COMMIT</c> as they were read, without line ends, rules without their counters: what
-    /// <c>iptables-save -t TABLE</c> prints. A chain's declaration keeps the counters of its policy. Empty where there is no such table.
+    /// <c>iptables-save -t TABLE</c> prints. A chain's declaration keeps the counters of its policy. Empty if there is no such table.
     /// </summary>
     public IReadOnlyList<string> Lines(string table)
     {
@@ -96,14 +96,14 @@ public sealed partial class Ruleset
     }
 
     /// <summary>Reads the output of <c>iptables-save</c> or <c>iptables-save -c</c> (or ip6tables); an empty text is an empty rule set.</summary>
-    /// <exception cref="IptablesFormatException">A line cannot be of that output, or it ends within a table.</exception>
+    /// <exception cref="IptablesFormatException">A line cannot come from that output, or the output ends within a table.</exception>
     public static Ruleset Parse(Family family, string save)
     {
         ArgumentNullException.ThrowIfNull(save);
         return new Ruleset(SaveParser.Parse(family, save));
     }
 
-    /// <summary>Writes the rule set; what was not changed is written as it was read, byte for byte.</summary>
+    /// <summary>Writes the rule set; unchanged lines are written byte for byte as they were read.</summary>
     public void WriteTo(TextWriter output)
     {
         ArgumentNullException.ThrowIfNull(output);

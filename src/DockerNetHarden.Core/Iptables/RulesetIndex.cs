@@ -3,8 +3,8 @@ using DockerNetHarden.Addresses;
 namespace DockerNetHarden.Iptables;
 
 /// <summary>
-/// The lines of a save output in order, and what is found quickly among them. Filled line by line, by the parser and by edits alike, so
-/// that both obey the same grammar; not changed once a <see cref="Ruleset"/> owns it.
+/// The lines of a save output in order, with an index over them. Filled line by line, by the parser and by edits alike, so
+/// that both obey the same grammar. It does not change once a <see cref="Ruleset"/> owns it.
 /// </summary>
 internal sealed class RulesetIndex(Family family)
 {
@@ -23,7 +23,7 @@ internal sealed class RulesetIndex(Family family)
     /// <summary>The table whose COMMIT has not come yet.</summary>
     internal string? OpenTable => _open?.Name;
 
-    /// <summary>Adds a line; the exception's message is the reason why it cannot stand there.</summary>
+    /// <summary>Adds a line. The exception's message is the reason why the line is not allowed there.</summary>
     internal void Add(SaveLine line)
     {
         switch (line.Kind)
@@ -57,14 +57,14 @@ internal sealed class RulesetIndex(Family family)
         var index = new TableIndex(table, Lines.Count);
         if (!Tables.TryAdd(table, index))
             throw new FormatException(
-                $"the table '{table}' stands in the output twice. "
+                $"the table '{table}' is in the output twice. "
                 + "Two outputs in one text (nft and legacy, IPv4 and IPv6) must be read each on its own.");
         TableNames.Add(table);
         _open = index;
     }
 }
 
-/// <summary>One table: the places of its first and last line, its chains and their rules.</summary>
+/// <summary>One table: its first and last line, its chains and their rules.</summary>
 internal sealed class TableIndex(string name, int start)
 {
     private readonly Dictionary<string, int> _places = new(StringComparer.Ordinal);

@@ -12,7 +12,7 @@ internal enum SaveLineKind
     /// <summary><c>:INPUT ACCEPT [0:0]</c>.</summary>
     Chain,
 
-    /// <summary><c>-P INPUT DROP</c>: the policy of a chain that may be declared already.</summary>
+    /// <summary><c>-P INPUT DROP</c>: the policy of a chain that may already be declared.</summary>
     Policy,
 
     /// <summary><c>-A INPUT ...</c>.</summary>
@@ -22,7 +22,7 @@ internal enum SaveLineKind
     Commit,
 }
 
-/// <summary>One line of a save output: its bytes and what it says.</summary>
+/// <summary>One line of a save output: its bytes and its meaning.</summary>
 /// <param name="Kind">What it is.</param>
 /// <param name="Content">The line without its line end.</param>
 /// <param name="Ending">The line end: <c>\n</c>, <c>\r\n</c>, or nothing on a last line without one.</param>

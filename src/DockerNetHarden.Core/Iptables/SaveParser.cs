@@ -38,7 +38,7 @@ internal static class SaveParser
         return index;
     }
 
-    // The same few strings for all lines, instead of one each. A lone carriage return is a last line whose line feed was cut off.
+    // All lines share the same few strings instead of one each. A lone carriage return is a last line whose line feed was cut off.
     private static string LineEnd(ReadOnlySpan<char> text) => text switch { "\n" => "\n", "\r\n" => "\r\n", "\r" => "\r", _ => "" };
 
     private static SaveLine Read(Family family, string? table, string line, string ending)
@@ -52,7 +52,7 @@ internal static class SaveParser
             return new SaveLine(SaveLineKind.Table, line, ending, ReadTable(text));
         if (table is null)
             throw new FormatException(
-                "it stands outside a table, where only '*table' and '#' comments may stand. Did something else write into the output?");
+                "it is outside a table, where only '*table' and '#' comments are allowed. Did something else write into the output?");
         if (text is "COMMIT")
             return new SaveLine(SaveLineKind.Commit, line, ending);
         if (text[0] == ':')
@@ -64,7 +64,7 @@ internal static class SaveParser
         return new SaveLine(SaveLineKind.Rule, line, ending, Rule: ReadRule(family, table, line));
     }
 
-    // What iptables and the libraries under it print between the lines where both streams go into one.
+    // What iptables and its libraries print between the lines if both streams go into one.
     private static bool IsWarning(ReadOnlySpan<char> text) =>
         text.StartsWith("Warning", StringComparison.OrdinalIgnoreCase)
         || text.StartsWith("Another app is currently holding the xtables lock", StringComparison.Ordinal);
@@ -88,7 +88,7 @@ internal static class SaveParser
         if (text.Length > 0 && text[0] == '[')
             (packets, bytes) = ReadCounters(ref text);
         if (text.Length > 0)
-            throw new FormatException($"'{text}' stands behind the chain's policy, where only counters such as [12:3456] may stand.");
+            throw new FormatException($"'{text}' comes after the chain's policy, where only counters such as [12:3456] are allowed.");
         return new RulesetChain(Name(name, "chain"), policy == "-" ? null : policy, packets, bytes);
     }
 
@@ -96,7 +96,7 @@ internal static class SaveParser
     {
         var name = NextWord(ref text).ToString();
         if (text.Length > 0)
-            throw new FormatException($"'{text}' stands behind the name of the new chain.");
+            throw new FormatException($"'{text}' comes after the name of the new chain.");
         return new RulesetChain(Name(name, "chain"), null, 0, 0);
     }
 
@@ -108,7 +108,7 @@ internal static class SaveParser
             (packets, bytes) = ReadCounters(ref rest);
         if (!IsCommand(rest, "-A"))
             throw new FormatException(
-                $"it is none of the lines that iptables-save prints: {Known}. "
+                $"it is not one of the lines that iptables-save prints: {Known}. "
                 + "Is it an error message of iptables-save, or a command for iptables?");
 
         rest = rest[2..].TrimStart(" \t");
@@ -125,7 +125,7 @@ internal static class SaveParser
         }
         else
         {
-            // Chain names are printed as they are, and a double quote in one would otherwise open a quotation.
+            // Chain names are printed without quoting, and a double quote in one would otherwise open a quotation.
             chain = NextWord(ref rest).ToString();
             tokens = SaveTokenizer.Split(line, line.Length - rest.Length, out quotedNegations);
         }
@@ -145,7 +145,7 @@ internal static class SaveParser
         return (packets, bytes);
     }
 
-    // The kernel counts in 64 bits without a sign. What is beyond a long (it would take centuries, or -c) is read as the largest long.
+    // The kernel counts in unsigned 64 bits. A value beyond a long (it would take centuries, or -c) is read as the largest long.
     private static bool TryReadCounter(ReadOnlySpan<char> text, out long value)
     {
         var read = ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var counter);

@@ -6,7 +6,7 @@ namespace DockerNetHarden.Iptables;
 /// <summary>
 /// Splits the text of a rule into arguments as iptables-restore does, and quotes arguments as iptables-save does.
 /// Source: iptables 1.8, <c>add_param_to_argv</c> (iptables/xshared.c) and <c>xtables_save_string</c> (libxtables/xtables.c); the lab
-/// tests hold both against the real programs.
+/// tests check both against the real programs.
 /// </summary>
 /// <remarks>
 /// These are not a shell's rules: an apostrophe, <c>$</c> and a backtick mean nothing, a backslash escapes only within double quotes, an
@@ -29,18 +29,18 @@ public static class SaveTokenizer
     private static readonly SearchValues<char> s_bareInText =
         SearchValues.Create("_-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
-    // A carriage return is no separator, but at the end of a line it could not be told from a CR LF line end.
+    // A carriage return is not a separator, but at the end of a line it could not be told from a CR LF line end.
     private static readonly SearchValues<char> s_endsBareToken = SearchValues.Create(" \t\r\"");
 
     private static readonly SearchValues<char> s_endsBarePiece = SearchValues.Create(" \t\n\"");
 
     private static readonly SearchValues<char> s_endsQuotedPiece = SearchValues.Create("\\\"");
 
-    /// <summary>Splits the text of a rule into its arguments, quotes and escapes taken off.</summary>
+    /// <summary>Splits the text of a rule into its arguments, without quotes and escapes.</summary>
     /// <param name="text">One line, without a line end and without <c>[n:m]</c> counters.</param>
     /// <returns>The arguments, in order.</returns>
     /// <exception cref="FormatException">
-    /// A double quote is not closed. iptables-restore accepts that silently; iptables-save never prints it, except where a comment holds
+    /// A double quote is not closed. iptables-restore accepts that silently. iptables-save prints it only if a comment holds
     /// a line break, and then the rest of the rule is missing.
     /// </exception>
     public static IReadOnlyList<string> Split(string text)
@@ -49,7 +49,7 @@ public static class SaveTokenizer
         return Split(text, 0, out _);
     }
 
-    /// <summary>Writes arguments as iptables-save prints them, one space between them; <see cref="Split(string)"/> is the inverse.</summary>
+    /// <summary>Writes arguments as iptables-save prints them, separated by one space; <see cref="Split(string)"/> is the inverse.</summary>
     /// <exception cref="ArgumentException">An argument holds a line break or a NUL, which no save output can carry.</exception>
     public static string Join(IReadOnlyList<string> tokens)
     {
@@ -65,11 +65,11 @@ public static class SaveTokenizer
             if (option is not null && RuleOptions.IsQuotedText(option))
                 text.Append(RuleOptions.IsAlwaysQuoted(option) ? Enquote(token) : Quote(token));
             else if (option is not null && token is "!" && i + 1 < tokens.Count && !RuleOptions.IsOption(tokens[i + 1]))
-                text.Append("\"!\""); // a value, not the negation that old versions put behind the option
+                text.Append("\"!\""); // a value, not the negation that old versions put after the option
             else
                 text.Append(NeedsQuotes(token) ? Enquote(token) : token);
 
-            // The value of an option that takes any text may look like an option itself.
+            // The value of an option that takes any text may itself look like an option.
             var taken = isValue && RuleOptions.TakesText(option!);
             option = !taken && RuleOptions.IsOption(token) ? token : null;
         }
@@ -77,8 +77,8 @@ public static class SaveTokenizer
     }
 
     /// <summary>
-    /// Writes the value of a text option (<c>--comment</c>, <c>--log-prefix</c>): bare where it is only letters, digits, <c>_</c> and
-    /// <c>-</c>, else in double quotes with a backslash before <c>"</c>, <c>\</c> and <c>'</c>.
+    /// Writes the value of a text option (<c>--comment</c>, <c>--log-prefix</c>): bare if it has only letters, digits, <c>_</c> and
+    /// <c>-</c>, otherwise in double quotes with a backslash before <c>"</c>, <c>\</c> and <c>'</c>.
     /// </summary>
     /// <exception cref="ArgumentException">The value holds a line break or a NUL.</exception>
     public static string Quote(string value)
@@ -87,16 +87,16 @@ public static class SaveTokenizer
         return value.Length > 0 && !value.AsSpan().ContainsAnyExcept(s_bareInText) ? value : Enquote(value);
     }
 
-    // quotedNegations: the places of a "!" that stood in quotes, null where there is none.
+    // quotedNegations: the places of each "!" that stood in quotes, null if there is none.
     internal static List<string> Split(string text, int start, out List<int>? quotedNegations)
     {
         quotedNegations = null;
         var tokens = new List<string>(16);
-        StringBuilder? parts = null; // of an argument that is not one piece of the text: it has quotes within it, or escapes
+        StringBuilder? parts = null; // of an argument that is not one piece of the text: it has quotes inside it, or escapes
         var open = false;
         for (var i = start; i < text.Length; i++)
         {
-            // Whole pieces, not characters: a rule set may have tens of thousands of lines.
+            // Whole pieces, not single characters: a rule set may have tens of thousands of lines.
             var length = text.AsSpan(i).IndexOfAny(open ? s_endsQuotedPiece : s_endsBarePiece);
             var end = length < 0 ? text.Length : i + length;
             var stop = length < 0 ? '\0' : text[end];
@@ -107,7 +107,7 @@ public static class SaveTokenizer
                 if (!open)
                     open = true;
                 else if (end + 1 < text.Length)
-                    parts!.Append(text[++end]); // what is escaped
+                    parts!.Append(text[++end]); // the escaped character
             }
             else if (!open || stop == '"')
             {
@@ -131,7 +131,7 @@ public static class SaveTokenizer
 
     private static bool NeedsQuotes(string token) => token.Length == 0 || token.AsSpan().ContainsAny(s_endsBareToken) || LineBreakError(token) is not null;
 
-    /// <summary>Why no rule can carry this argument; null where one can.</summary>
+    /// <summary>Why no rule can carry this argument; null if one can.</summary>
     internal static string? LineBreakError(string token)
     {
         if (!token.AsSpan().ContainsAny('\n', '\0'))

@@ -2,12 +2,12 @@ using System.Collections;
 
 namespace DockerNetHarden.Iptables;
 
-/// <summary>The tokens of a rule: checked once, never changed afterwards, so that rules can share them.</summary>
+/// <summary>The tokens of a rule: checked once and never changed afterwards, so that rules can share them.</summary>
 internal sealed class TokenList : IReadOnlyList<string>
 {
     private readonly string[] _tokens;
 
-    /// <summary>Takes the array over; the caller must not keep it.</summary>
+    /// <summary>Takes ownership of the array; the caller must not keep it.</summary>
     internal TokenList(string[] tokens)
     {
         foreach (var token in tokens)

@@ -13,7 +13,7 @@ internal static class ActionReader
         string? target, bool isGoto, IReadOnlyList<string> options, Family family, Func<string, CompiledChain?> chainNamed) => target switch
     {
         null => s_continue,
-        // A chain of the user's hides no target: iptables looks for the standard ones first, then for chains, then for extensions.
+        // A user's chain cannot hide a target: iptables looks for the standard targets first, then for chains, then for extensions.
         "ACCEPT" => s_accept,
         "DROP" => new CompiledAction(ActionKind.Drop),
         "RETURN" => new CompiledAction(ActionKind.Return),
@@ -21,22 +21,22 @@ internal static class ActionReader
         "REJECT" => new CompiledAction(ActionKind.Reject) { IsReset = options.Contains("tcp-reset", StringComparer.Ordinal) },
         "LOG" or "NFLOG" or "ULOG" or "TRACE" or "TCPMSS" or "CLASSIFY" or "TOS" or "DSCP" or "ECN" or "TTL" or "HL" or "CHECKSUM" or "AUDIT"
             or "CONNSECMARK" or "SECMARK" or "IDLETIMER" or "LED" or "RATEEST" or "TCPOPTSTRIP" or "SET" => s_continue,
-        // They rewrite the source, and nobody asks about sources behind them.
+        // They rewrite the source, and no rule after them looks at sources.
         "SNAT" or "MASQUERADE" => s_accept,
         "MARK" => new CompiledAction(ActionKind.Mark) { Mark = Mark(options) },
-        // Saving a mark changes nothing in the packet; restoring one may.
+        // Saving a mark does not change the packet; restoring one may.
         "CONNMARK" => options.Any(static option => option == "--restore-mark") ? new CompiledAction(ActionKind.Mark) : s_continue,
         "NOTRACK" => new CompiledAction(ActionKind.Untrack),
         "CT" => Conntrack(options),
         "DNAT" => Redirect(options, "--to-destination", family),
         "REDIRECT" => Redirect(options, "--to-ports", family),
         _ when isGoto => new CompiledAction(ActionKind.Goto) { Why = $"the chain {target} does not exist" },
-        _ => new CompiledAction(ActionKind.Obscure) { Why = $"-j {target} is not modelled, nor a chain" },
+        _ => new CompiledAction(ActionKind.Obscure) { Why = $"-j {target} is neither modelled nor a chain" },
     };
 
     private static CompiledAction Conntrack(IReadOnlyList<string> options)
     {
-        // A helper, events or a timeout decide about nothing here; a zone makes another connection of the packet.
+        // A helper, events or a timeout decide nothing here. A zone moves the packet to a different connection.
         if (options.Any(static option => option.StartsWith("--zone", StringComparison.Ordinal)))
             return new CompiledAction(ActionKind.Untrack) { Why = "-j CT --zone is not modelled" };
         return options.Contains("--notrack", StringComparer.Ordinal) ? new CompiledAction(ActionKind.Untrack) : s_continue;
@@ -70,7 +70,7 @@ internal static class ActionReader
         return isRedirect ? WithPort(action, text) : WithDestination(action, text, family);
     }
 
-    // 10.0.0.1, 10.0.0.1:80, :80, [fd00::1]:80; ranges are not one destination.
+    // 10.0.0.1, 10.0.0.1:80, :80, [fd00::1]:80; a range is more than one destination.
     private static CompiledAction WithDestination(CompiledAction action, string text, Family family)
     {
         var (address, port) = (text, "");
@@ -90,5 +90,5 @@ internal static class ActionReader
     private static CompiledAction WithPort(CompiledAction action, string text) =>
         ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port)
             ? action with { Port = port }
-            : action with { Why = $"it redirects to the ports {text}, of which it takes any" };
+            : action with { Why = $"it redirects to any of the ports {text}" };
 }

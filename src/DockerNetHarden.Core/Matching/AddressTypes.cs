@@ -5,7 +5,7 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Matching;
 
 /// <summary>
-/// Which addresses are of which type to the host. IPv4 looks into the table <c>local</c> only: what is not in it is UNICAST, whether or not there is
+/// Which addresses have which type for the host. IPv4 looks into the table <c>local</c> only: an address that is not in it is UNICAST, whether or not there is
 /// a route. Source: net/netfilter/xt_addrtype.c, inet_addr_type in net/ipv4/fib_frontend.c.
 /// </summary>
 internal sealed class AddressTypes
@@ -25,7 +25,7 @@ internal sealed class AddressTypes
         Multicast = [family == Family.IPv4 ? Span("224.0.0.0/4") : Span("ff00::/8")];
     }
 
-    /// <summary>Whether the table <c>local</c> was read; without it the addresses of the links are all that is known.</summary>
+    /// <summary>Whether the table <c>local</c> was read; otherwise only the addresses of the links are known.</summary>
     internal bool IsKnown { get; }
 
     internal IReadOnlyList<(UInt128 First, UInt128 Last)> Local { get; }
@@ -34,7 +34,7 @@ internal sealed class AddressTypes
 
     internal IReadOnlyList<(UInt128 First, UInt128 Last)> Multicast { get; }
 
-    /// <summary>The addresses of a type; null where it is not modelled.</summary>
+    /// <summary>The addresses of a type; null if it is not modelled.</summary>
     internal PacketSet? Named(string type, Func<IReadOnlyList<(UInt128 First, UInt128 Last)>, PacketSet> packets) => type switch
     {
         "LOCAL" => packets(Local),
@@ -48,7 +48,7 @@ internal sealed class AddressTypes
 
     private static IReadOnlyList<(UInt128 First, UInt128 Last)> Of(List<HostRoute> table, string type)
     {
-        // Within the local table the longer prefix counts: a broadcast address inside 127.0.0.0/8 is no local one.
+        // In the local table the longer prefix wins: a broadcast address inside 127.0.0.0/8 is not a local one.
         var others = table.Where(route => route.Type != type).ToList();
         var spans = new List<(UInt128 First, UInt128 Last)>();
         foreach (var route in table.Where(route => route.Type == type))

@@ -5,7 +5,7 @@ namespace DockerNetHarden.Matching;
 /// <summary>What a rule does with the packets that it matches.</summary>
 internal enum ActionKind
 {
-    /// <summary>Nothing that matters: the next rule.</summary>
+    /// <summary>Nothing that matters: the next rule follows.</summary>
     Continue,
     Accept,
     Drop,
@@ -31,32 +31,32 @@ internal enum ActionKind
 /// <param name="Kind">The kind.</param>
 internal sealed record CompiledAction(ActionKind Kind)
 {
-    /// <summary>The chain of a jump or goto; null where there is no such chain.</summary>
+    /// <summary>The chain of a jump or goto; null if it does not exist.</summary>
     internal CompiledChain? Target { get; init; }
 
-    /// <summary>The new destination of a redirection; null where it stays.</summary>
+    /// <summary>The new destination of a redirection; null if it stays the same.</summary>
     internal UInt128? Destination { get; init; }
 
     /// <summary>Whether the new destination is the in-interface's own address (REDIRECT).</summary>
     internal bool ToLink { get; init; }
 
-    /// <summary>The new port of a redirection; null where it stays.</summary>
+    /// <summary>The new port of a redirection; null if it stays the same.</summary>
     internal int? Port { get; init; }
 
-    /// <summary>Whether what is refused is answered with a TCP reset.</summary>
+    /// <summary>Whether a rejected packet is answered with a TCP reset.</summary>
     internal bool IsReset { get; init; }
 
-    /// <summary>The mark's new value and the bits that are replaced; null where the new mark is not known.</summary>
+    /// <summary>The mark's new value and the bits that are replaced; null if the new mark is not known.</summary>
     internal (uint Value, uint Mask)? Mark { get; init; }
 
-    /// <summary>Why the action is not modelled, or not wholly; null where it is.</summary>
+    /// <summary>Why the action is not modelled, or not completely; null if it is.</summary>
     internal string? Why { get; init; }
 }
 
 /// <summary>Why a match is not modelled, and when it matches.</summary>
 internal sealed record Uncertainty(Chance Matches, string Why);
 
-/// <summary>What a rule matches, ready to be asked for thousands of sets.</summary>
+/// <summary>What a rule matches, prepared for thousands of sets.</summary>
 internal sealed class CompiledMatch
 {
     private readonly Bounds _bounds = Bounds.None;
@@ -64,7 +64,7 @@ internal sealed class CompiledMatch
     internal CompiledMatch(PacketSet? now, PacketSet? redirected)
     {
         (Now, WhenRedirected) = (now, redirected);
-        // Both together: whichever applies, the destination lies in between.
+        // Both together: whichever applies, the destination lies within these bounds.
         if (now?.Root is { } root && (ReferenceEquals(now, redirected) || redirected is { IsEmpty: true }))
         {
             (Low, High) = (root.Low, root.High);
@@ -75,39 +75,39 @@ internal sealed class CompiledMatch
     private CompiledMatch(CompiledMatch match, Uncertainty uncertainty)
         : this(match.Now, match.WhenRedirected) => (Original, In, Out, Mark, Uncertainty) = (match.Original, match.In, match.Out, match.Mark, uncertainty);
 
-    /// <summary>The lowest destination that can match, as it is when the packets come to the rule.</summary>
+    /// <summary>The lowest destination that can match, as it is when the packets reach the rule.</summary>
     internal UInt128 Low { get; }
 
     /// <summary>The highest.</summary>
     internal UInt128 High { get; } = UInt128.MaxValue;
 
-    /// <summary>The packets as they are when they come to the rule; null for all.</summary>
+    /// <summary>The packets as they are when they reach the rule; null for all.</summary>
     internal PacketSet? Now { get; }
 
-    /// <summary>The same of packets that conntrack counts as redirected.</summary>
+    /// <summary>The same for packets that conntrack counts as redirected.</summary>
     internal PacketSet? WhenRedirected { get; }
 
-    /// <summary>The packets as they came in, for matches of conntrack that look there; null for all.</summary>
+    /// <summary>The packets as they entered, for conntrack matches that look there; null for all.</summary>
     internal PacketSet? Original { get; init; }
 
     internal LinkPattern? In { get; init; }
 
     internal LinkPattern? Out { get; init; }
 
-    /// <summary>The mark that is asked for.</summary>
+    /// <summary>The mark that must match.</summary>
     internal (uint Value, uint Mask, bool Negated)? Mark { get; init; }
 
-    /// <summary>Why it is not certain that what is told here is all; null where it is.</summary>
+    /// <summary>Why this may not be all that the rule matches; null if it is all.</summary>
     internal Uncertainty? Uncertainty { get; init; }
 
     /// <summary>Whether it can never match.</summary>
     internal bool IsNever => Now is { IsEmpty: true } && WhenRedirected is null or { IsEmpty: true };
 
-    /// <summary>Which packets of a flow are matched; null for none.</summary>
+    /// <summary>Which packets of a flow match; null for none.</summary>
     /// <param name="flow">The flow.</param>
-    /// <param name="low">The lowest destination that its packets came in with.</param>
+    /// <param name="low">The lowest destination that its packets entered with.</param>
     /// <param name="high">The highest.</param>
-    /// <param name="bounds">Between which their other numbers lie.</param>
+    /// <param name="bounds">The bounds of their other numbers.</param>
     internal PacketSet? Of(Flow flow, UInt128 low, UInt128 high, in Bounds bounds)
     {
         var state = flow.State;
@@ -115,7 +115,7 @@ internal sealed class CompiledMatch
             (low, high) = (destination, destination);
         if (high < Low || low > High || bounds.Misses(_bounds))
             return null;
-        // Before routing, and on the way to the host itself, there is no link to leave by: its name is empty there.
+        // Before routing, and on the way to the host itself, there is no out-interface: its name is empty there.
         if (Out is not null && (state.OutLink ?? (state.Path is PacketPath.None or PacketPath.Local ? "" : null)) is { } outLink && !Out.Matches(outLink))
             return null;
         if (Mark is { } wanted && state.Mark is { } mark && (mark & wanted.Mask) == wanted.Value == wanted.Negated)
@@ -129,10 +129,10 @@ internal sealed class CompiledMatch
         return packets.IsEmpty ? null : packets;
     }
 
-    /// <summary>The same match, where it is not certain that it matches.</summary>
+    /// <summary>The same match, if it is not certain to match.</summary>
     internal CompiledMatch Unsure(string why) => new(this, new Uncertainty(Chance.NotKnown, why));
 
-    /// <summary>Why it is not certain that the packets are matched; null where it is.</summary>
+    /// <summary>Why it is not certain that the packets match; null if it is.</summary>
     internal Uncertainty? Doubt(FlowState state) =>
         Uncertainty ?? (Mark is not null && state.Mark is null ? new Uncertainty(Chance.NotKnown, "the packet mark is not known there") : null);
 }
@@ -141,7 +141,7 @@ internal sealed class CompiledMatch
 internal sealed record CompiledRule(Place Place, CompiledMatch Match, CompiledAction Action);
 
 /// <summary>A chain, ready to be walked.</summary>
-/// <param name="name">As an answer names it: <c>filter FORWARD</c>.</param>
+/// <param name="name">Its name in an answer: <c>filter FORWARD</c>.</param>
 internal sealed class CompiledChain(string name)
 {
     private readonly Dictionary<(string Link, bool IsBehindRouting), RuleIndex> _byLink = [];
@@ -150,7 +150,7 @@ internal sealed class CompiledChain(string name)
 
     internal string Name { get; } = name;
 
-    /// <summary>Whether the walk is in it: a jump to it is a loop.</summary>
+    /// <summary>Whether the walk is inside it: a jump to it is then a loop.</summary>
     internal bool IsWalked { get; set; }
 
     internal void Fill(IEnumerable<CompiledRule> rules) =>
@@ -158,7 +158,7 @@ internal sealed class CompiledChain(string name)
 
     internal IReadOnlyList<CompiledRule> Rules => _rules;
 
-    /// <summary>The rules that packets to destinations between these, which came in by this link, can match: before routing, or behind it.</summary>
+    /// <summary>The rules that can match packets to destinations between these that entered by this link, before or after routing.</summary>
     internal ReadOnlySpan<CompiledRule> RulesFor(string inLink, bool isBehindRouting, UInt128 low, UInt128 high)
     {
         if (!_byLink.TryGetValue((inLink, isBehindRouting), out var index))
@@ -171,7 +171,7 @@ internal sealed class CompiledChain(string name)
         return index.Between(low, high);
     }
 
-    // Kernels before 5.7 have no link there by which a packet came in: its name is empty. iptables lets a chain that POSTROUTING jumps to ask for it all the same.
+    // Before kernel 5.7 there is no in-interface here: its name is empty. iptables still lets a chain that POSTROUTING jumps to match on it.
     private static CompiledRule? BehindRouting(CompiledRule rule, string inLink) => (rule.Match.In?.Matches(inLink), rule.Match.In?.Matches("")) switch
     {
         (null, _) or (true, true) => rule,
@@ -184,23 +184,23 @@ internal sealed class CompiledChain(string name)
 /// <param name="Chain">The chain.</param>
 /// <param name="Hook">The hook, in lower case, as nftables names it.</param>
 /// <param name="Priority">The priority; lower ones come first. Source: linux/netfilter_ipv4.h.</param>
-/// <param name="IsNat">Whether it is a nat chain: asked about packets that open a connection only.</param>
-/// <param name="Policy">What becomes of packets that no rule decides about.</param>
+/// <param name="IsNat">Whether it is a nat chain, which sees only packets that open a connection.</param>
+/// <param name="Policy">What happens to packets that no rule decides.</param>
 /// <param name="PolicyPlace">The policy as a place.</param>
-/// <param name="Decides">Whether it is the chain where Docker and administrators decide: the one that an answer names where everything lets a packet through.</param>
+/// <param name="Decides">Whether Docker and administrators decide in this chain: an answer names it if everything lets a packet through.</param>
 internal sealed record BaseChain(CompiledChain Chain, string Hook, int Priority, bool IsNat, ActionKind Policy, Place PolicyPlace, bool Decides)
 {
-    // Before conntrack has looked at a packet every match on its state sees INVALID.
+    // Before conntrack has seen a packet, every match on its state sees INVALID.
     private const int ConntrackPriority = -200;
 
     internal bool IsBeforeConntrack => Priority <= ConntrackPriority && Hook is "prerouting" or "ingress";
 
-    /// <summary>Why what the chain does is not known wholly; null where it is.</summary>
+    /// <summary>Why the effect of the chain is not completely known; null if it is.</summary>
     internal string? Why { get; init; }
 
-    /// <summary>Whether the kernel may not know there by which link packets came in.</summary>
+    /// <summary>Whether the kernel may not know there by which link packets entered.</summary>
     internal bool ForgetsLink { get; init; }
 
-    /// <summary>Why packets may not be asked about at all; null where they are.</summary>
+    /// <summary>Why packets may not reach it at all; null if they do.</summary>
     internal Cause? MayBypass { get; init; }
 }

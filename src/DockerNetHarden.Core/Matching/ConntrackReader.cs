@@ -5,7 +5,7 @@ namespace DockerNetHarden.Matching;
 
 /// <summary>
 /// Reads one <c>-m conntrack</c> or <c>-m state</c>. Packets that conntrack does not know (INVALID, UNTRACKED) match exactly if
-/// a state is asked for and is theirs, whatever else is asked for. Source: net/netfilter/xt_conntrack.c.
+/// the rule names a state and it is theirs, whatever else it names. Source: net/netfilter/xt_conntrack.c.
 /// </summary>
 internal sealed class ConntrackReader(MatchBuilder match)
 {
@@ -17,7 +17,7 @@ internal sealed class ConntrackReader(MatchBuilder match)
     private HashSet<Tracking>? _directions;
     private bool _looksAtOriginal;
 
-    /// <summary>The states of packets that belong to a connection, or open one.</summary>
+    /// <summary>The states of packets that belong to a connection or open one.</summary>
     internal static IReadOnlyList<Tracking> Tracked { get; } = [.. s_all.Except(s_unknown)];
 
     internal bool Read(ref RuleTokens reader)
@@ -28,7 +28,7 @@ internal sealed class ConntrackReader(MatchBuilder match)
         return Read(option, reader.Value(), negated);
     }
 
-    /// <summary>Reads an option of iptables' with its value; false for one that is not known.</summary>
+    /// <summary>Reads an option and its value; false for an unknown option.</summary>
     internal bool Read(string option, string value, bool negated)
     {
         switch (option)
@@ -60,13 +60,13 @@ internal sealed class ConntrackReader(MatchBuilder match)
         }
     }
 
-    /// <summary>The match is read wholly.</summary>
+    /// <summary>Ends the match: all its options have been read.</summary>
     internal void End()
     {
         if (_states is null && _directions is null && !_looksAtOriginal)
             return;
         if (_looksAtOriginal && _states?.Overlaps(s_unknown) == true)
-            match.NotModelled("states that conntrack knows no connection of together with what it knows of connections");
+            match.NotModelled("a state without a connection (INVALID, UNTRACKED) together with properties of a connection");
         match.Only(Seen(_states), Seen(_statesWhenRedirected), negated: false);
         (_states, _statesWhenRedirected, _directions, _looksAtOriginal) = (null, null, null, false);
     }
@@ -102,7 +102,7 @@ internal sealed class ConntrackReader(MatchBuilder match)
                     isRedirected = true;
                     break;
                 case "SNAT":
-                    // Sources are rewritten behind all that is walked here.
+                    // Sources are rewritten after everything that is walked here.
                     break;
                 default:
                     match.NotModelled($"the conntrack state {word} is not known");

@@ -5,10 +5,10 @@ namespace DockerNetHarden.Matching;
 /// <summary>When something that is not certain happens.</summary>
 internal enum Chance
 {
-    /// <summary>As long as a rate is not reached.</summary>
+    /// <summary>While a rate is not reached.</summary>
     WithinRate,
 
-    /// <summary>When it is.</summary>
+    /// <summary>While it is exceeded.</summary>
     AboveRate,
 
     /// <summary>It is not known.</summary>
@@ -27,16 +27,16 @@ internal static class Chances
     internal static Chance And(this Chance chance, Chance other) => chance == other ? chance : Chance.NotKnown;
 }
 
-/// <summary>Why something is not certain: the rule, or the mechanism, and what of it is not modelled.</summary>
+/// <summary>Why something is not certain: the rule or the mechanism, and what is not modelled about it.</summary>
 /// <param name="Place">The rule; null for a mechanism outside the rules.</param>
 /// <param name="Why">A sentence without its full stop.</param>
 internal sealed record Cause(Place? Place, string Why);
 
 /// <summary>
-/// Packets that may not be here any more: they may have gone back to an outer chain, or may have left the hook, and whoever decides about
-/// them here decides only perhaps.
+/// Packets that may no longer be here: they may have returned to an outer chain or left the hook, so whatever decides about
+/// them here only may decide.
 /// </summary>
-/// <param name="Level">Where they may be: the depth of the chain that goes on with them, 0 for the policy, -1 for beyond the hook.</param>
+/// <param name="Level">Where they may be: the depth of the chain in which they continue, 0 for the policy, -1 for beyond the hook.</param>
 /// <param name="Left">When they have left.</param>
 /// <param name="Cause">The first reason.</param>
 /// <param name="Outer">The doubts about outer levels.</param>
@@ -44,7 +44,7 @@ internal sealed record Doubt(int Level, Chance Left, Cause Cause, Doubt? Outer)
 {
     internal const int BeyondHook = -1;
 
-    /// <summary>The doubts with one more.</summary>
+    /// <summary>The doubts plus one more.</summary>
     internal static Doubt With(Doubt? doubts, int level, Chance left, Cause cause)
     {
         if (doubts is null || doubts.Level < level)
@@ -54,7 +54,7 @@ internal sealed record Doubt(int Level, Chance Left, Cause Cause, Doubt? Outer)
             : doubts with { Outer = With(doubts.Outer, level, left, cause) };
     }
 
-    /// <summary>The doubts of packets that have come to a level: whether they were there before does not matter any more.</summary>
+    /// <summary>The doubts of packets that have reached a level: whether they were there before no longer matters.</summary>
     internal static Doubt? At(int level, Doubt? doubts)
     {
         while (doubts is not null && doubts.Level >= level)
@@ -88,7 +88,7 @@ internal enum MayBe
 /// <param name="Ends">The ends that they may have met.</param>
 /// <param name="When">When they have.</param>
 /// <param name="Cause">The first reason for the uncertainty.</param>
-/// <param name="Block">The first rule that may have blocked them; null where none did.</param>
+/// <param name="Block">The first rule that may have blocked them; null if none did.</param>
 internal sealed record Pending(MayBe Ends, Chance When, Cause Cause, Place? Block)
 {
     internal static Pending With(Pending? pending, MayBe end, Chance when, Cause cause, Place? block) => pending is null
@@ -96,33 +96,33 @@ internal sealed record Pending(MayBe Ends, Chance When, Cause Cause, Place? Bloc
         : pending with { Ends = pending.Ends | end, When = pending.When.And(when), Block = pending.Block ?? block };
 }
 
-/// <summary>All that is true of packets alike, besides which they are.</summary>
+/// <summary>What is true of all packets of a flow alike, apart from the packets themselves.</summary>
 internal sealed record FlowState
 {
     internal Rewriting Rewriting { get; init; }
 
-    /// <summary>Why it is not certain that <see cref="Rewriting"/> is all that was done; null where it is.</summary>
+    /// <summary>Why there may have been more than <see cref="Rewriting"/>; null if there was not.</summary>
     internal Cause? Rerouted { get; init; }
 
-    /// <summary>The packet mark; null where it is not known.</summary>
+    /// <summary>The packet mark; null if it is not known.</summary>
     internal uint? Mark { get; init; } = 0;
 
     internal Pending? Pending { get; init; }
 
     internal Doubt? Doubts { get; init; }
 
-    /// <summary>Why the rules may not see the packets at all; null where they do.</summary>
+    /// <summary>Why the rules may not see the packets at all; null if they do.</summary>
     internal Cause? MayBypass { get; init; }
 
     internal PacketPath Path { get; init; }
 
     internal string? OutLink { get; init; }
 
-    /// <summary>The container to which docker-proxy carries the packets; null where it does not.</summary>
+    /// <summary>The container to which docker-proxy carries the packets; null if it does not.</summary>
     internal string? Proxied { get; init; }
 }
 
-/// <summary>The chains that packets have come through, the last first.</summary>
+/// <summary>The chains that packets have come through, the last one first.</summary>
 internal sealed class Trail(string chain, Trail? before)
 {
     internal string Chain { get; } = chain;
@@ -133,7 +133,7 @@ internal sealed class Trail(string chain, Trail? before)
 
     internal static Trail? Longer(Trail? one, Trail? other) => (one?.Length ?? 0) >= (other?.Length ?? 0) ? one : other;
 
-    /// <summary>The chains in order, each once; made when it is asked for, and shared by all parts of the same way.</summary>
+    /// <summary>The chains in order, each once; made on demand, and shared by all parts with the same way.</summary>
     internal IReadOnlyList<string> Chains => field ??= InOrder();
 
     private List<string> InOrder()
@@ -149,12 +149,12 @@ internal sealed class Trail(string chain, Trail? before)
     }
 }
 
-/// <summary>Packets that have had the same done to them so far.</summary>
+/// <summary>Packets to which the same has been done so far.</summary>
 internal sealed record Flow(PacketSet Packets, FlowState State, Trail? Trail)
 {
     internal Flow In(Doubt? doubts) => this with { State = State with { Doubts = doubts } };
 
-    /// <summary>The same packets, as they may also have met this end.</summary>
+    /// <summary>The same packets, which may also have met this end.</summary>
     internal Flow Perhaps(MayBe end, Chance when, Cause cause, Place? block = null) =>
         this with { State = State with { Pending = Pending.With(State.Pending, end, when, cause, block) } };
 }

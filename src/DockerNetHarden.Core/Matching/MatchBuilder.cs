@@ -3,7 +3,7 @@ using DockerNetHarden.Packets;
 
 namespace DockerNetHarden.Matching;
 
-/// <summary>Gathers what a rule's matches say, one after the other; all of them must hold.</summary>
+/// <summary>Gathers a rule's matches, one after the other; all of them must hold.</summary>
 internal sealed class MatchBuilder(Family family)
 {
     private PacketSet? _original;
@@ -18,20 +18,20 @@ internal sealed class MatchBuilder(Family family)
 
     internal Family Family => family;
 
-    /// <summary>Why it is not certain that what was gathered is all.</summary>
+    /// <summary>Why the gathered matches may not be all; null if they are.</summary>
     internal Uncertainty? Uncertainty { get; private set; }
 
     internal void In(LinkPattern link)
     {
         if (_in is not null)
-            NotModelled("-i stands in the rule twice");
+            NotModelled("the rule has -i twice");
         _in = link;
     }
 
     internal void Out(LinkPattern link)
     {
         if (_out is not null)
-            NotModelled("-o stands in the rule twice");
+            NotModelled("the rule has -o twice");
         _out = link;
     }
 
@@ -45,7 +45,7 @@ internal sealed class MatchBuilder(Family family)
     /// <summary>Only packets of these protocols, ports, flags and states; null for none.</summary>
     internal void Only(ProtocolLayer? transport, bool negated = false) => Only(transport, transport, negated);
 
-    /// <summary>The same where it makes a difference whether the packets were redirected.</summary>
+    /// <summary>The same if it makes a difference whether the packets were redirected.</summary>
     internal void Only(ProtocolLayer? transport, ProtocolLayer? whenRedirected, bool negated)
     {
         var isOne = ReferenceEquals(_transport, _whenRedirected) && ReferenceEquals(transport, whenRedirected);
@@ -73,13 +73,13 @@ internal sealed class MatchBuilder(Family family)
     internal void Only(PacketSet packets, bool negated) =>
         _now = negated ? (_now ?? PacketSet.All(family)).Subtract(packets) : _now?.Intersect(packets) ?? packets;
 
-    /// <summary>Only packets that came in as these.</summary>
+    /// <summary>Only packets that entered as these.</summary>
     internal void OnlyOriginally(PacketSet packets, bool negated) =>
         _original = negated ? (_original ?? PacketSet.All(family)).Subtract(packets) : _original?.Intersect(packets) ?? packets;
 
     internal void NotModelled(string why) => May(Chance.NotKnown, why);
 
-    /// <summary>It matches only when this is so, besides all else.</summary>
+    /// <summary>It matches only if this is so, in addition to everything else.</summary>
     internal void May(Chance matches, string why) =>
         Uncertainty = Uncertainty is null || (matches == Chance.NotKnown && Uncertainty.Matches != Chance.NotKnown)
             ? new Uncertainty(matches, why)
@@ -111,7 +111,7 @@ internal sealed class MatchBuilder(Family family)
 }
 
 /// <summary>
-/// What <c>-i</c> or <c>-o</c> says: names, or beginnings of names with a plus sign behind them (iptables(8)) or an asterisk (nft(8)).
+/// The argument of <c>-i</c> or <c>-o</c>: names, or beginnings of names followed by a plus sign (iptables(8)) or an asterisk (nft(8)).
 /// </summary>
 internal sealed class LinkPattern(IReadOnlyList<string> texts, bool negated)
 {
@@ -119,7 +119,7 @@ internal sealed class LinkPattern(IReadOnlyList<string> texts, bool negated)
 
     internal bool Matches(string link)
     {
-        // The same link is asked for again and again, thousands of rules in a row.
+        // Thousands of consecutive rules name the same link.
         if (_last is { } last && ReferenceEquals(last.Link, link))
             return last.Matches;
         var matches = texts.Any(text => Matches(text, link)) != negated;

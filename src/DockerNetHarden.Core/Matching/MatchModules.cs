@@ -4,7 +4,7 @@ using DockerNetHarden.Packets;
 
 namespace DockerNetHarden.Matching;
 
-/// <summary>Reads the options of match modules that are more than an address, a protocol or a port.</summary>
+/// <summary>Reads the options of match modules other than addresses, protocols and ports.</summary>
 internal static class MatchModules
 {
     private static readonly string[] s_flags = ["FIN", "SYN", "RST", "PSH", "ACK", "URG"];
@@ -45,7 +45,7 @@ internal static class MatchModules
         return true;
     }
 
-    /// <summary>Reads <c>SYN,ACK</c>, <c>ALL</c>, <c>NONE</c> as bits; null where a word is no flag.</summary>
+    /// <summary>Reads <c>SYN,ACK</c>, <c>ALL</c>, <c>NONE</c> as bits; null if a word is not a flag.</summary>
     internal static int? Flags(string text)
     {
         if (text is "ALL" or "NONE")
@@ -73,7 +73,7 @@ internal static class MatchModules
         return true;
     }
 
-    // "8", "3/1", "echo-request", "any"; 255 is how "any" is kept.
+    // "8", "3/1", "echo-request", "any"; 255 is the stored form of "any".
     internal static (UInt128 First, UInt128 Last)? TypeSpan(string text, Family family)
     {
         if (text is "any" or "255")
@@ -101,12 +101,12 @@ internal static class MatchModules
         var types = text.Split(',');
         if (reader.Has("--limit-iface-"))
         {
-            // Of one link alone more addresses are UNICAST, and fewer LOCAL: nothing may be left out.
+            // For one link alone more addresses are UNICAST and fewer LOCAL: nothing may be left out.
             match.NotModelled("addresses of one link alone (--limit-iface-in, --limit-iface-out) are not modelled");
             return true;
         }
         PacketSet? all = PacketSet.None(match.Family);
-        // Of several types IPv6 asks that some hold together (net/netfilter/xt_addrtype.c); one alone means what it says.
+        // For several types IPv6 requires that some hold together (net/netfilter/xt_addrtype.c); a single type means what it says.
         if (match.Family == Family.IPv6 && types.Length > 1)
             all = null;
         foreach (var type in types)
@@ -145,11 +145,11 @@ internal static class MatchModules
         if (MarkValue(text) is { } mark)
             match.Mark(mark.Value, mark.Mask, reader.IsNegated);
         else
-            match.NotModelled($"the mark '{text}' is no number");
+            match.NotModelled($"the mark '{text}' is not a number");
         return true;
     }
 
-    /// <summary>Reads <c>0x1/0xff</c>, <c>5</c>; null where it is no number.</summary>
+    /// <summary>Reads <c>0x1/0xff</c>, <c>5</c>; null if it is not a number.</summary>
     internal static (uint Value, uint Mask)? MarkValue(string text)
     {
         var parts = text.Split('/');
@@ -166,7 +166,7 @@ internal static class MatchModules
         switch (reader.Option)
         {
             case "--hashlimit-upto" or "--hashlimit" or "--hashlimit-above":
-                // "! --hashlimit-upto" is how old versions wrote "--hashlimit-above".
+                // Old versions wrote "--hashlimit-above" as "! --hashlimit-upto".
                 match.May((reader.Option == "--hashlimit-above") == reader.IsNegated ? Chance.WithinRate : Chance.AboveRate, "-m hashlimit counts a rate");
                 break;
             case "--hashlimit-name":

@@ -5,13 +5,13 @@ using DockerNetHarden.Packets;
 namespace DockerNetHarden.Matching;
 
 /// <summary>
-/// Reads the matches of a rule as iptables-save prints them. What it does not know makes the rule uncertain, never wrong.
+/// Reads the matches of a rule as iptables-save prints them. An unknown match makes the rule uncertain, never wrong.
 /// Source: iptables(8), iptables-extensions(8).
 /// </summary>
 internal static class MatchReader
 {
-    /// <summary>Reads a rule's matches and what comes behind <c>-j</c> or <c>-g</c>.</summary>
-    /// <returns>What is matched, the target's name with its options, and whether it is a goto; no target for a rule that only counts.</returns>
+    /// <summary>Reads a rule's matches and what follows <c>-j</c> or <c>-g</c>.</summary>
+    /// <returns>The match, the target's name with its options, and whether it is a goto; no target for a rule that only counts.</returns>
     internal static (MatchBuilder Match, string? Target, bool IsGoto, IReadOnlyList<string> Options) Read(IReadOnlyList<string> tokens, RuleContext context)
     {
         var match = new MatchBuilder(context.Family);
@@ -62,7 +62,7 @@ internal static class MatchReader
         return (match, null, false, []);
     }
 
-    // A module that is known says nothing by itself; limit does even without its options.
+    // A known module adds no match by itself; only limit does, even without its options.
     private static void Begin(string module, MatchBuilder match)
     {
         switch (module)
@@ -94,7 +94,7 @@ internal static class MatchReader
             "mark" => MatchModules.Mark(ref reader, match),
             "limit" => Skip(ref reader, "--limit", "--limit-burst"),
             "hashlimit" => MatchModules.HashLimit(ref reader, match, context),
-            // The module itself already said that it is not modelled.
+            // The module is already marked as not modelled.
             not "" => Skip(ref reader, reader.Option),
             _ => Ports(ref reader, match) || MatchModules.TcpFlags(ref reader, match),
         };
@@ -130,7 +130,7 @@ internal static class MatchReader
     private static void Protocol(ref RuleTokens reader, MatchBuilder match)
     {
         var text = reader.Value();
-        // To iptables 0 is every protocol, and not IPv6's hop-by-hop options.
+        // To iptables, 0 is every protocol, but not IPv6's hop-by-hop options.
         if (text is "all" or "ip" or "0")
             match.Only(Layers.AnyProtocol, reader.IsNegated);
         else if (Protocols.NumberOf(text) is { } number)
@@ -176,7 +176,7 @@ internal static class MatchReader
         return true;
     }
 
-    /// <summary>Reads <c>80</c>, <c>1000:2000</c>, <c>:1024</c>, <c>80,443</c>; null where a port is no number.</summary>
+    /// <summary>Reads <c>80</c>, <c>1000:2000</c>, <c>:1024</c>, <c>80,443</c>; null if a port is not a number.</summary>
     internal static List<(UInt128 First, UInt128 Last)>? PortSpans(string text)
     {
         var spans = new List<(UInt128 First, UInt128 Last)>();

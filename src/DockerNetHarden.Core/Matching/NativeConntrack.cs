@@ -4,7 +4,7 @@ using DockerNetHarden.Packets;
 
 namespace DockerNetHarden.Matching;
 
-/// <summary>Reads what a native rule asks conntrack. False everywhere: not modelled. Source: nft(8), conntrack expressions; net/netfilter/nft_ct.c.</summary>
+/// <summary>Reads what a native rule asks of conntrack. False always means: not modelled. Source: nft(8), conntrack expressions; net/netfilter/nft_ct.c.</summary>
 internal sealed class NativeConntrack(MatchBuilder match, RuleContext context)
 {
     /// <summary>A key of a connection and its value, or a set of values.</summary>
@@ -13,7 +13,7 @@ internal sealed class NativeConntrack(MatchBuilder match, RuleContext context)
         var (key, direction) = (NativeValues.Text(NativeValues.Member(ct, "key")), NativeValues.Text(NativeValues.Member(ct, "dir")));
         return (key, direction) switch
         {
-            // A set, or one state; several as one value are a sum of bits, which no packet has.
+            // A set, or one state. Several states as one value are a sum of bits, which no packet has.
             ("state", null) when right.ValueKind != JsonValueKind.Array && NativeValues.Texts(right) is { } states => Tracked("--ctstate", string.Join(',', states), negated),
             ("direction", null) when NativeValues.Text(right) is "original" or "reply" =>
                 Tracked("--ctdir", (NativeValues.Text(right) == "original") != negated ? "original" : "reply", negated: false),
@@ -35,7 +35,7 @@ internal sealed class NativeConntrack(MatchBuilder match, RuleContext context)
         return isRead;
     }
 
-    // What was translated, or none of it. Of a packet without a connection there is no status, and the rule ends (nft_ct_get_eval in net/netfilter/nft_ct.c).
+    // Translated packets, or all others. A packet without a connection has no status, and the rule ends (nft_ct_get_eval in net/netfilter/nft_ct.c).
     private bool Translated(IReadOnlyList<string> words, bool any)
     {
         if (!words.All(static word => word is "dnat" or "snat"))
@@ -55,16 +55,16 @@ internal sealed class NativeConntrack(MatchBuilder match, RuleContext context)
         return true;
     }
 
-    /// <summary>One of some bits is set (<c>ct state new,established</c>, <c>ct status dnat</c>), or none (<c>ct status &amp; dnat == 0</c>).</summary>
+    /// <summary>Any of some bits is set (<c>ct state new,established</c>, <c>ct status dnat</c>), or none (<c>ct status &amp; dnat == 0</c>).</summary>
     internal bool HasBits(string key, IReadOnlyList<string> words, bool any) => key switch
     {
-        // A packet is in one state: one of several is what a list means to iptables too.
+        // A packet is in one state, so a list means one of several to iptables too.
         "state" => Tracked("--ctstate", string.Join(',', words), !any),
         "status" => Translated(words, any),
         _ => false,
     };
 
-    /// <summary><c>ct status &amp; (snat | dnat) == dnat</c>, <c>ct state &amp; new == new</c>, <c>... == 0</c>: the bits of the mask that are set, and no others.</summary>
+    /// <summary><c>ct status &amp; (snat | dnat) == dnat</c>, <c>ct state &amp; new == new</c>, <c>... == 0</c>: these bits of the mask are set, and no others.</summary>
     internal bool IsMasked(string key, JsonElement mask, JsonElement right, bool negated)
     {
         if (NativeValues.Bits(mask) is not { } masked)
@@ -76,7 +76,7 @@ internal sealed class NativeConntrack(MatchBuilder match, RuleContext context)
         return key switch
         {
             "state" => HasBits(key, [word], any: !negated),
-            // Sources are translated behind all that is walked here.
+            // Sources are translated after everything that is walked here.
             "status" when word == "dnat" && masked.All(static each => each is "dnat" or "snat") => Translated(["dnat"], any: !negated),
             _ => false,
         };

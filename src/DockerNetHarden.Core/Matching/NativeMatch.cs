@@ -14,7 +14,7 @@ internal sealed class NativeMatch(MatchBuilder match, RuleContext context, bool 
 
     private readonly NativeConntrack _conntrack = new(match, context);
 
-    /// <summary>Adds what <c>left op right</c> says; what is not understood makes the match uncertain.</summary>
+    /// <summary>Adds the match <c>left op right</c>; one that is not understood makes the match uncertain.</summary>
     internal void Add(JsonElement left, string? op, JsonElement right)
     {
         var negated = op == "!=";
@@ -32,7 +32,7 @@ internal sealed class NativeMatch(MatchBuilder match, RuleContext context, bool 
             match.NotModelled($"the match {left.GetRawText()} {op} {right.GetRawText()} is not modelled");
     }
 
-    /// <summary>Adds that a packet has what a key is made of, as an element of a set that it is put into: without it the rule ends.</summary>
+    /// <summary>Requires that a packet has the fields of a key for a set element: without them the rule ends.</summary>
     internal void Has(JsonElement key)
     {
         if (NativeValues.Member(key, "concat") is { ValueKind: JsonValueKind.Array } parts)
@@ -151,7 +151,7 @@ internal sealed class NativeMatch(MatchBuilder match, RuleContext context, bool 
         return true;
     }
 
-    // Of whatever type: that is asked for by a match of its own.
+    // Of any type: a match of its own asks for the type.
     private bool IcmpCodes(Family family, IReadOnlyList<string> codes, bool negated)
     {
         var numbers = codes.Select(code => IcmpCode(code, family)).ToList();
@@ -162,7 +162,7 @@ internal sealed class NativeMatch(MatchBuilder match, RuleContext context, bool 
         return true;
     }
 
-    // nft before 1.1 prints names, whatever the type is that they belong to. Source: the tables of names in src/datatype.c of nftables.
+    // nft before 1.1 prints names whatever type they belong to. Source: the tables of names in src/datatype.c of nftables.
     private static int? IcmpCode(string code, Family family) => (family, code) switch
     {
         (Family.IPv4, "net-unreachable") or (Family.IPv6, "no-route") => 0,
@@ -178,7 +178,7 @@ internal sealed class NativeMatch(MatchBuilder match, RuleContext context, bool 
         _ => byte.TryParse(code, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null,
     };
 
-    // nft's names of ICMP types that iptables spells out, or has no name for.
+    // nft's names of ICMP types that iptables spells out or has no name for.
     private static string Named(string type) => type switch
     {
         "info-request" => "15",
@@ -203,7 +203,7 @@ internal sealed class NativeMatch(MatchBuilder match, RuleContext context, bool 
         var all = PacketSet.None(context.Family);
         foreach (var type in types)
         {
-            // Of IPv6 the kernel looks at routes for all other types.
+            // For all other IPv6 types the kernel looks at routes.
             if ((context.Family == Family.IPv6 && type != "local") || context.AddressTypes.Named(type.ToUpperInvariant(), Packets) is not { } named)
                 return false;
             all = all.Union(named);
@@ -237,7 +237,7 @@ internal sealed class NativeMatch(MatchBuilder match, RuleContext context, bool 
     {
         if (Flags(mask) is not { } asked)
             return false;
-        // A set holds several values, each of them a sum of flags.
+        // A set holds several values, each a sum of flags.
         var values = NativeValues.Member(right, "set") is { ValueKind: JsonValueKind.Array } set ? set.EnumerateArray().Select(Flags).ToList() : [Flags(right)];
         if (values.Count == 0 || values.Contains(null))
             return false;

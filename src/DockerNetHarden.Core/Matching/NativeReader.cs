@@ -5,7 +5,7 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Matching;
 
 /// <summary>
-/// Makes walkable rules of a native nftables rule: one for each of its statements that does something, for each element of a verdict map one.
+/// Turns a native nftables rule into walkable rules: one for each statement that does something, and one for each element of a verdict map.
 /// Source: libnftables-json(5), nft(8).
 /// </summary>
 internal sealed class NativeReader(RuleContext context, NftRuleset ruleset, Func<NftRule, string, CompiledChain?> chainNamed)
@@ -36,7 +36,7 @@ internal sealed class NativeReader(RuleContext context, NftRuleset ruleset, Func
         return ("", default);
     }
 
-    // What must match before the statement at this place is carried out.
+    // What must match before the statement at this place is executed.
     private MatchBuilder Before(NftRule rule, int end)
     {
         var match = new MatchBuilder(context.Family);
@@ -54,7 +54,7 @@ internal sealed class NativeReader(RuleContext context, NftRuleset ruleset, Func
                 case "limit" when Exceeds(rule, body) is { } isOver:
                     match.May(isOver ? Chance.AboveRate : Chance.WithinRate, "a limit counts a rate");
                     break;
-                // A set of buckets, each with its rate.
+                // A set of buckets, each with its own rate.
                 case "set" when NativeValues.Member(body, "stmt") is { } inner && Limit(inner) is { } limit && Exceeds(rule, limit) is { } isOver && NativeValues.Member(body, "elem") is { } element:
                     native.Has(NativeValues.Member(NativeValues.Member(element, "elem"), "val") ?? element);
                     match.May(isOver ? Chance.AboveRate : Chance.WithinRate, "the limits of a set count rates");
@@ -70,7 +70,7 @@ internal sealed class NativeReader(RuleContext context, NftRuleset ruleset, Func
         return match;
     }
 
-    // Whether a limit matches what is above its rate: one of the rule's own, or one of the table's by its name; null for what is no limit that is known.
+    // Whether a limit matches what is above its rate. It belongs to the rule, or to the table by name; null if it is not a known limit.
     private bool? Exceeds(NftRule rule, JsonElement limit)
     {
         if (NativeValues.Text(limit) is { } name)
@@ -78,7 +78,7 @@ internal sealed class NativeReader(RuleContext context, NftRuleset ruleset, Func
         return NativeValues.Member(limit, "rate") is null ? null : NativeValues.Member(limit, "inv") is { ValueKind: JsonValueKind.True };
     }
 
-    // The one statement of an element that counts.
+    // The limit, if it is the only statement.
     private static JsonElement? Limit(JsonElement statements) =>
         statements.ValueKind == JsonValueKind.Array && statements.EnumerateArray().ToList() is [var only] ? NativeValues.Member(only, "limit") : null;
 
@@ -128,7 +128,7 @@ internal sealed class NativeReader(RuleContext context, NftRuleset ruleset, Func
         _ => new CompiledAction(ActionKind.Obscure) { Why = $"the statement {name} is not modelled" },
     };
 
-    // A target or match of iptables is printed without its options, and by older versions of nft without its name.
+    // nft prints a target or match of iptables without its options; older versions also omit its name.
     private CompiledAction? Extension(string? type, string? name) => (type, name) switch
     {
         ("match", _) => null,
@@ -174,7 +174,7 @@ internal sealed class NativeReader(RuleContext context, NftRuleset ruleset, Func
                 return null;
             return new CompiledAction(ActionKind.Mark) { Mark = NativeValues.Number(NativeValues.Member(body, "value")) is { } mark ? (mark, uint.MaxValue) : null };
         }
-        // A mark of the connection is read back by a mangle of the packet's; a zone makes another connection of the packet.
+        // A connection mark acts only through a later mangle of the packet's mark; a zone moves the packet to a different connection.
         if (NativeValues.Text(NativeValues.Member(NativeValues.Member(key, "ct"), "key")) is { } ct)
             return ct == "zone" ? new CompiledAction(ActionKind.Untrack) { Why = "conntrack zones are not modelled" } : null;
         return new CompiledAction(ActionKind.Redirect) { Why = "it rewrites the packets' headers" };

@@ -5,11 +5,11 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Matching;
 
 /// <summary>
-/// The native side of nf_tables: the chains at hooks that iptables-save does not show, and what it shows wider than it is.
+/// The native side of nf_tables: the chains at hooks that iptables-save does not show, and the rules that it shows wider than they are.
 /// </summary>
 internal sealed class NativeRuleset
 {
-    // What iptables-nft prints of its own expressions; anything else in one of its rules was put there by nft.
+    // What iptables-nft prints for its own expressions; nft put anything else into its rules.
     private static readonly (string Expression, string[] Tokens)[] s_printed =
     [
         ("\"iifname\"", ["-i"]), ("\"iif\"", ["-i"]), ("\"oifname\"", ["-o"]), ("\"oif\"", ["-o"]), ("\"saddr\"", ["-s"]), ("\"daddr\"", ["-d"]),
@@ -30,7 +30,7 @@ internal sealed class NativeRuleset
     private readonly Dictionary<(string Family, string Table), bool> _shown = [];
 
     /// <param name="nft">All of nf_tables.</param>
-    /// <param name="printed">What iptables-nft prints of its tables; null where it is not installed, then all tables are native.</param>
+    /// <param name="printed">What iptables-nft prints of its tables. Null if it is not installed; then all tables are native.</param>
     /// <param name="context">The host.</param>
     internal NativeRuleset(NftRuleset nft, Ruleset? printed, RuleContext context)
     {
@@ -56,20 +56,20 @@ internal sealed class NativeRuleset
             _chains[(chain.Family, chain.Table, chain.Name)], chain.Hook!, chain.Priority, chain.Type == "nat",
             chain.Policy == "drop" ? ActionKind.Drop : ActionKind.Accept,
             new Place($"{chain.Family} {chain.Table}", chain.Table, chain.Name, 0, null),
-            // Where there is no iptables the native filter chains are the ones that decide.
+            // Without iptables, the native filter chains are the ones that decide.
             Decides: chain.Type == "filter" && chain.Hook is "input" or "forward")
         {
             MayBypass = IsDormant(chain.Family, chain.Table) is null ? new Cause(null, $"the table {chain.Family} {chain.Table} has a flag that is not known, and may be dormant") : null,
         });
 
     /// <summary>
-    /// Whether iptables-save says of a table what is in it. Where it does not, the table's chains are walked as nft has them.
+    /// Whether iptables-save shows all of a table. If not, the table's chains are walked as nft has them.
     /// </summary>
     internal bool Shows(string table) => Shows(_family == Family.IPv4 ? "ip" : "ip6", table);
 
     /// <summary>
-    /// A rule of iptables-nft's own as nft has it, where what iptables-save prints leaves something out: <c>ip daddr { a, b } drop</c> comes out as
-    /// <c>-j DROP</c>. Null where the line says it all.
+    /// A rule of iptables-nft as nft has it, if iptables-save leaves something out: <c>ip daddr { a, b } drop</c> comes out as
+    /// <c>-j DROP</c>. Null if the line shows everything.
     /// </summary>
     internal CompiledMatch? Narrower(RuleLine line)
     {
@@ -80,7 +80,7 @@ internal sealed class NativeRuleset
         return reader.Read(rules[line.Position - 1], new Place(null, line.Table, line.Chain, line.Position, line)).LastOrDefault()?.Match;
     }
 
-    /// <summary>Why a link's packets may be decided about where they are not followed: chains of the families bridge and netdev; null where nothing does.</summary>
+    /// <summary>Why a link's packets may be decided where they are not followed: chains of the families bridge and netdev; null if there are none.</summary>
     internal string? BelowIp(string link)
     {
         foreach (var chain in _nft.Chains.Where(static chain => chain is { Hook: not null, Family: "bridge" or "netdev" } or { Hook: "ingress" or "egress" }))
@@ -95,7 +95,7 @@ internal sealed class NativeRuleset
         return null;
     }
 
-    /// <summary>Whether the kernel does not ask the table's chains; null where nft's flags do not say it.</summary>
+    /// <summary>Whether the kernel skips the table's chains; null if nft's flags do not tell.</summary>
     private bool? IsDormant(string family, string table)
     {
         var flags = _nft.FlaggedTables.Where(each => each.Family == family && each.Name == table).SelectMany(static each => each.Flags).ToList();
@@ -109,8 +109,8 @@ internal sealed class NativeRuleset
         return shown;
     }
 
-    // A table that nft does not know at all was made since: then there is only what iptables-save says. Rules that it left out make the numbers differ,
-    // and that a table is dormant it does not say.
+    // A table that nft does not list at all was made after it listed: then there is only what iptables-save shows. Rules that iptables-save leaves out make the
+    // numbers differ, but it does not show that a table is dormant.
     private bool IsShownWholly(string family, string table) => _printed is not null && family == (_family == Family.IPv4 ? "ip" : "ip6")
         && IptablesHooks.IsHookTable(table) && IsDormant(family, table) == false && _printed.Tables.Contains(table, StringComparer.Ordinal)
         && !_printed.IncompatibleTables.Contains(table, StringComparer.Ordinal)
@@ -124,14 +124,14 @@ internal sealed class NativeRuleset
 
     private static Place PlaceOf(NftRule rule, int index) => new($"{rule.Family} {rule.Table}", rule.Table, rule.Chain, index + 1, null);
 
-    // How the text was spaced depends on who wrote it.
+    // The spacing of the text depends on its writer.
     private static string Raw(System.Text.Json.JsonElement expression) => expression.GetRawText().Replace(" ", "", StringComparison.Ordinal);
 
     private static bool IsPrinted(string expression, RuleLine line)
     {
         if (!expression.StartsWith("{\"match\"", StringComparison.Ordinal))
             return true;
-        // iptables makes sets of ports only.
+        // Of sets, iptables makes only sets of ports.
         if (expression.Contains("\"set\"", StringComparison.Ordinal) && !expression.Contains("port\"", StringComparison.Ordinal))
             return false;
         return Array.Exists(s_printed, each => expression.Contains(each.Expression, StringComparison.Ordinal) && each.Tokens.Any(token => line.Tokens.Contains(token, StringComparer.Ordinal)));

@@ -4,16 +4,16 @@ using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Matching;
 
-/// <summary>Right sides of nftables' matches. Null everywhere: not modelled. Source: libnftables-json(5).</summary>
+/// <summary>Right sides of nftables' matches. Null always means: not modelled. Source: libnftables-json(5).</summary>
 internal static class NativeValues
 {
-    /// <summary>The member of an object; null where it is no object or has none.</summary>
+    /// <summary>The member of an object; null if it is not an object or has no such member.</summary>
     internal static JsonElement? Member(JsonElement? value, string name) =>
         value is { ValueKind: JsonValueKind.Object } found && found.TryGetProperty(name, out var member) ? member : null;
 
     internal static string? Text(JsonElement? value) => value is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
 
-    /// <summary>The elements of an anonymous set or a list, or the one value itself; null for a named set, whose elements are not told.</summary>
+    /// <summary>The elements of an anonymous set or a list, or the one value itself; null for a named set, whose elements are not listed.</summary>
     internal static IReadOnlyList<JsonElement>? Items(JsonElement value)
     {
         if (Text(value)?.StartsWith('@') == true)

@@ -3,8 +3,8 @@ using DockerNetHarden.Iptables;
 
 namespace DockerNetHarden.Matching;
 
-/// <summary>A place where packets are decided about.</summary>
-/// <param name="Backend">The implementation (<c>nft</c>, <c>legacy</c>) or the native table; null where it is outside the rules.</param>
+/// <summary>A place where packets are decided.</summary>
+/// <param name="Backend">The implementation (<c>nft</c>, <c>legacy</c>) or the native table; null outside the rules.</param>
 /// <param name="Table">The table.</param>
 /// <param name="Chain">The chain.</param>
 /// <param name="Position">The rule's place, from 1; 0 for the policy.</param>
@@ -13,12 +13,12 @@ internal sealed record Place(string? Backend, string Table, string Chain, int Po
 {
     private readonly string?[] _sentences = new string?[3];
 
-    /// <summary>As a sentence names it: <c>filter DOCKER-USER rule 2</c>, <c>filter FORWARD's policy</c>.</summary>
+    /// <summary>Its name in a sentence: <c>filter DOCKER-USER rule 2</c>, <c>filter FORWARD's policy</c>.</summary>
     public override string ToString() => Position == 0
         ? $"{Table} {Chain}'s policy"
         : string.Create(CultureInfo.InvariantCulture, $"{Table} {Chain} rule {Position}");
 
-    /// <summary>What the place does with packets, in a sentence without its full stop; made once, for a rule decides in many answers.</summary>
+    /// <summary>What the place does with packets, in a sentence without its full stop. Made once, because a rule decides in many answers.</summary>
     internal string Sentence(Verdict verdict) => _sentences[(int)verdict] ??= (verdict, Position) switch
     {
         (Verdict.Accept, 0) => $"{this} is ACCEPT and no rule before it decided",

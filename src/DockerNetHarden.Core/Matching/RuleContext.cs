@@ -5,7 +5,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Matching;
 
-/// <summary>What of a host the matches of its rules refer to.</summary>
+/// <summary>What the matches of a host's rules refer to.</summary>
 internal sealed class RuleContext(HostSnapshot host, Family family)
 {
     private readonly FrozenSet<string> _ambiguousRates = AmbiguousRates(host);
@@ -17,8 +17,8 @@ internal sealed class RuleContext(HostSnapshot host, Family family)
     internal HostIpSet? SetNamed(string name) => host.IpSets.FirstOrDefault(set => string.Equals(set.Name, name, StringComparison.Ordinal));
 
     /// <summary>
-    /// Whether rules of this hashlimit name ask for different rates: the kernel keeps one table a name, made by whichever came first,
-    /// whatever the text says.
+    /// Whether rules with this hashlimit name have different rates: the kernel keeps one table per name, made by whichever rule came first,
+    /// whatever the text of the others says.
     /// </summary>
     internal bool IsAmbiguousRate(string name) => _ambiguousRates.Contains(name);
 

@@ -1,12 +1,12 @@
 namespace DockerNetHarden.Matching;
 
 /// <summary>
-/// The rules of a chain by the destinations that they can match, so that packets to one network do not meet thousands of rules about others: an interval tree in
-/// an array, sorted by the lowest destination, each node with the highest one below it.
+/// The rules of a chain by the destinations that they can match, so that packets to one network do not meet thousands of rules about others. An interval tree in
+/// an array, sorted by the lowest destination; each node also has the highest destination below it.
 /// </summary>
 internal sealed class RuleIndex
 {
-    // A short chain is walked faster than it is looked up.
+    // Walking a short chain is faster than looking it up.
     private const int Worthwhile = 64;
 
     private readonly CompiledRule[] _rules;
@@ -39,7 +39,7 @@ internal sealed class RuleIndex
         return rules;
     }
 
-    // The middle of a stretch is the node of its tree.
+    // The middle of a range is the root of its tree.
     private UInt128 Measure(int start, int end)
     {
         if (start >= end)

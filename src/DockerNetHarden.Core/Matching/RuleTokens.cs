@@ -7,10 +7,10 @@ internal struct RuleTokens(IReadOnlyList<string> tokens)
 {
     private int _next;
 
-    /// <summary>The option that was read last.</summary>
+    /// <summary>The last option that was read.</summary>
     internal string Option { get; private set; } = "";
 
-    /// <summary>Whether an exclamation mark stood before it.</summary>
+    /// <summary>Whether an exclamation mark preceded it.</summary>
     internal bool IsNegated { get; private set; }
 
     internal bool ReadOption()
@@ -27,10 +27,10 @@ internal struct RuleTokens(IReadOnlyList<string> tokens)
         return true;
     }
 
-    /// <summary>The option's next value; empty where there is none.</summary>
+    /// <summary>The option's next value; empty if there is none.</summary>
     internal string Value() => _next < tokens.Count ? tokens[_next++] : "";
 
-    /// <summary>Passes over the values of an option that is not known.</summary>
+    /// <summary>Skips the values of an unknown option.</summary>
     internal void SkipValues()
     {
         if (RuleOptions.TakesText(Option))
@@ -39,9 +39,9 @@ internal struct RuleTokens(IReadOnlyList<string> tokens)
             _next++;
     }
 
-    /// <summary>Whether an option that begins so stands anywhere in the rule.</summary>
+    /// <summary>Whether an option with this beginning occurs anywhere in the rule.</summary>
     internal readonly bool Has(string start) => tokens.Any(token => token.StartsWith(start, StringComparison.Ordinal));
 
-    /// <summary>All that is left.</summary>
+    /// <summary>All remaining tokens.</summary>
     internal IReadOnlyList<string> Rest() => [.. tokens.Skip(_next)];
 }

@@ -3,14 +3,14 @@ using DockerNetHarden.Iptables;
 namespace DockerNetHarden.Matching;
 
 /// <summary>
-/// Makes chains that can be walked of a rule set of one implementation. Of iptables-nft a table that holds what iptables-save cannot show is left to
+/// Turns the rule set of one implementation into chains that can be walked. For iptables-nft, a table with contents that iptables-save cannot show is left to
 /// <see cref="NativeRuleset"/>, and a rule that it shows wider than it is matches as nft has it.
 /// </summary>
 internal sealed class RulesetCompiler(Ruleset rules, string backend, bool isActive, RuleContext context, NativeRuleset? native)
 {
     private readonly Dictionary<(string Table, string Chain), CompiledChain> _chains = [];
 
-    /// <summary>The chains at hooks that packets which come in pass.</summary>
+    /// <summary>The chains at hooks that incoming packets pass.</summary>
     internal List<BaseChain> Compile()
     {
         List<string> tables = [.. rules.Tables.Where(table => native?.Shows(table) != false)];
@@ -47,7 +47,7 @@ internal sealed class RulesetCompiler(Ruleset rules, string backend, bool isActi
 /// <summary>The chains of iptables at hooks of the kernel.</summary>
 internal static class IptablesHooks
 {
-    // Source: linux/netfilter_ipv4.h, enum nf_ip_hook_priorities; the nat table has two, before routing and behind it.
+    // Source: linux/netfilter_ipv4.h, enum nf_ip_hook_priorities; the nat table has two, one before routing and one after it.
     internal static IReadOnlyList<(string Table, string Chain, int Priority)> All { get; } =
     [
         ("raw", "PREROUTING", -300), ("mangle", "PREROUTING", -150), ("nat", "PREROUTING", -100),
@@ -56,9 +56,9 @@ internal static class IptablesHooks
         ("mangle", "POSTROUTING", -150), ("nat", "POSTROUTING", 100),
     ];
 
-    /// <summary>Whether a table is one of those that iptables has.</summary>
+    /// <summary>Whether iptables has a table of this name.</summary>
     internal static bool IsHookTable(string table) => All.Any(hook => hook.Table == table);
 
-    /// <summary>Whether a chain of a table is one at a hook of the kernel.</summary>
+    /// <summary>Whether a chain of a table is at a hook of the kernel.</summary>
     internal static bool IsHook(string table, string chain) => All.Any(hook => hook.Table == table && hook.Chain == chain);
 }

@@ -32,7 +32,7 @@ internal static class SetReader
         var addresses = new List<(UInt128 First, UInt128 Last)>();
         foreach (var member in members)
         {
-            // Options behind the member (timeout, nomatch) change what it means, a comment does not.
+            // Options after the member (timeout, nomatch) change its meaning; a comment does not.
             var text = member.Contains(" comment ", StringComparison.Ordinal) ? member[..member.IndexOf(" comment ", StringComparison.Ordinal)] : member;
             switch (type)
             {
@@ -54,7 +54,7 @@ internal static class SetReader
 
     private static bool IsException(string member) => member.EndsWith(" nomatch", StringComparison.Ordinal);
 
-    // Of the prefixes that hold an address the longest counts, and with nomatch it keeps the address out of the set. Source: ipset(8).
+    // The longest prefix that holds an address wins, and with nomatch it keeps the address out of the set. Source: ipset(8).
     private static PacketSet? Exceptions(IReadOnlyList<string> members, string direction, Family family)
     {
         var all = PacketSet.None(family);
@@ -94,7 +94,7 @@ internal static class SetReader
     private static readonly ProtocolLayer s_withPorts = new[] { Protocols.Tcp, Protocols.Udp, Protocols.Sctp, Protocols.UdpLite }
         .Select(Transport.Protocol).Aggregate(static (one, other) => one.Union(other));
 
-    // A set of ports alone has none of SCTP's. Source: ip_set_get_ip_port in net/netfilter/ipset/ip_set_bitmap_port.c.
+    // A set of ports alone has no SCTP ports. Source: ip_set_get_ip_port in net/netfilter/ipset/ip_set_bitmap_port.c.
     private static readonly ProtocolLayer s_tcpAndUdp = Transport.Protocol(Protocols.Tcp).Union(Transport.Protocol(Protocols.Udp));
 
     private static (UInt128 First, UInt128 Last)? Ports(string text) =>

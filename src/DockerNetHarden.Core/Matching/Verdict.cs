@@ -1,28 +1,28 @@
 namespace DockerNetHarden.Matching;
 
-/// <summary>What becomes of a packet.</summary>
+/// <summary>What happens to a packet.</summary>
 public enum Verdict
 {
     /// <summary>It is let through, for certain.</summary>
     Accept,
 
-    /// <summary>It is thrown away in silence, for certain.</summary>
+    /// <summary>It is silently dropped, for certain.</summary>
     Drop,
 
-    /// <summary>It is refused with an answer, for certain.</summary>
+    /// <summary>It is rejected with an answer, for certain.</summary>
     Reject,
 
-    /// <summary>Up to a rate it is let through, above it not.</summary>
+    /// <summary>It is let through up to a rate, and not above it.</summary>
     RateLimited,
 
-    /// <summary>Something on its way is not modelled, and decides. Never read as blocked, nor as open.</summary>
+    /// <summary>Something on its way is not modelled, and decides. Never read as blocked or as open.</summary>
     Unknown,
 }
 
 /// <summary>Which way a packet takes through the host.</summary>
 public enum PacketPath
 {
-    /// <summary>It did not come so far as to be routed.</summary>
+    /// <summary>It was not routed.</summary>
     None,
 
     /// <summary>To the host itself: INPUT.</summary>
@@ -31,6 +31,6 @@ public enum PacketPath
     /// <summary>Through the host: FORWARD.</summary>
     Forward,
 
-    /// <summary>From one port of a bridge to another, not routed: seen by iptables only with br_netfilter.</summary>
+    /// <summary>From one port of a bridge to another, not routed: iptables sees it only with br_netfilter.</summary>
     Bridged,
 }

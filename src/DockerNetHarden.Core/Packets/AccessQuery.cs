@@ -3,18 +3,18 @@ using DockerNetHarden.Addresses;
 namespace DockerNetHarden.Packets;
 
 /// <summary>
-/// Which packets are asked about: first packets of connections (conntrack state NEW, direction ORIGINAL; of TCP those with SYN and without ACK) that come
-/// into the host by one link. Everything that is not named is all of it.
+/// Which packets are asked about: first packets of connections (conntrack state NEW, direction ORIGINAL; for TCP those with SYN and without ACK) that enter
+/// the host by one link. Whatever is not named is not restricted.
 /// </summary>
 public sealed record AccessQuery
 {
     /// <summary>The family.</summary>
     public required Family Family { get; init; }
 
-    /// <summary>The link by which they come in: the bridge of a network.</summary>
+    /// <summary>The link by which they enter: the bridge of a network.</summary>
     public required string InInterface { get; init; }
 
-    /// <summary>Their sources; empty for every source, spoofed ones too.</summary>
+    /// <summary>Their sources; empty for every source, including spoofed ones.</summary>
     public IReadOnlyList<Cidr> Sources { get; init; } = [];
 
     /// <summary>Their destinations as the container names them, before any DNAT; empty for every destination.</summary>

@@ -1,8 +1,8 @@
 namespace DockerNetHarden.Packets;
 
 /// <summary>
-/// Between which numbers the sources and protocols of a set lie: a rule that lies beyond is passed over without any set being made. Sources are never rewritten on
-/// the way that is walked here, so what holds of a question holds of all its packets to the end.
+/// The bounds of a set's sources and protocols: a rule outside them is skipped without building a set. Sources are never rewritten on
+/// the way that is walked here, so the bounds of a question hold for all its packets to the end.
 /// </summary>
 internal readonly record struct Bounds(UInt128 FirstSource, UInt128 LastSource, UInt128 FirstProtocol, UInt128 LastProtocol)
 {

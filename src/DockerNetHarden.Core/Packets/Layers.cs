@@ -9,8 +9,8 @@ using DockerNetHarden.Addresses;
 namespace DockerNetHarden.Packets;
 
 /// <summary>
-/// The order of the dimensions, outermost first: destination, source, protocol, destination port (of ICMP: type times 256 plus code),
-/// source port, conntrack state with TCP flags. Destinations come first because rules name them most, and most differently.
+/// The order of the dimensions, outermost first: destination, source, protocol, destination port (for ICMP: type times 256 plus code),
+/// source port, conntrack state with TCP flags. Destinations come first because rules name them most often, and with the most variety.
 /// </summary>
 internal static class Layers
 {
@@ -34,7 +34,7 @@ internal static class Layers
 
 /// <summary>
 /// One dimension of a packet set together with all dimensions below it. A layer is never empty: null stands for the empty set, so that an
-/// empty branch cannot be built. All operations give back an operand itself where it is the result, which keeps branches shared.
+/// empty branch cannot be built. An operation returns one of its operands if that is the result, which keeps branches shared.
 /// </summary>
 internal interface ILayer<TSelf>
     where TSelf : class, ILayer<TSelf>
@@ -45,6 +45,6 @@ internal interface ILayer<TSelf>
 
     TSelf Union(TSelf other);
 
-    /// <summary>Whether the two are certainly the same set; false also where finding out would cost much.</summary>
+    /// <summary>Whether the two are certainly the same set. Also false if finding out would take long.</summary>
     bool IsSame(TSelf other);
 }

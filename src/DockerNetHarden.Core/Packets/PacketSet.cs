@@ -3,19 +3,19 @@ using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Packets;
 
-/// <summary>One packet, as it comes in.</summary>
+/// <summary>One packet, as it enters the host.</summary>
 /// <param name="Family">The family.</param>
 /// <param name="Source">The source address.</param>
 /// <param name="Destination">The destination address.</param>
 /// <param name="Protocol">The protocol's number (IANA).</param>
-/// <param name="SourcePort">The source port; of ICMP and ICMPv6 the identifier, which takes its place in conntrack; 0 where the protocol has neither.</param>
-/// <param name="DestinationPort">The destination port; of ICMP and ICMPv6 the type times 256 plus the code; 0 where the protocol has neither.</param>
+/// <param name="SourcePort">The source port; for ICMP and ICMPv6 the identifier, which takes its place in conntrack; 0 if the protocol has neither.</param>
+/// <param name="DestinationPort">The destination port; for ICMP and ICMPv6 the type times 256 plus the code; 0 if the protocol has neither.</param>
 public sealed record Packet(Family Family, Cidr Source, Cidr Destination, int Protocol, int SourcePort, int DestinationPort);
 
-/// <summary>What has been done to packets on their way: DNAT of address and port, and what conntrack says of them where that is not what came in.</summary>
-/// <param name="Destination">The new destination; null where it is the original one.</param>
-/// <param name="Port">The new destination port; null where it is the original one.</param>
-/// <param name="Tracking">The state that every rule sees; null for the packets' own.</param>
+/// <summary>What has been done to packets on their way: DNAT of address and port, and their conntrack state if it is no longer the original one.</summary>
+/// <param name="Destination">The new destination; null if it is still the original one.</param>
+/// <param name="Port">The new destination port; null if it is still the original one.</param>
+/// <param name="Tracking">The state that every rule sees; null for the packets' own state.</param>
 internal readonly record struct Rewriting(UInt128? Destination = null, int? Port = null, Tracking? Tracking = null)
 {
     /// <summary>Whether conntrack counts the packets as redirected (its virtual state DNAT).</summary>
@@ -23,12 +23,12 @@ internal readonly record struct Rewriting(UInt128? Destination = null, int? Port
 }
 
 /// <summary>
-/// An exact set of packets of one family, told by source, destination, protocol, ports (of ICMP type and code), TCP flags and conntrack
+/// An exact set of packets of one family, told apart by source, destination, protocol, ports (for ICMP type and code), TCP flags and conntrack
 /// state. Immutable: every operation gives a new one.
 /// </summary>
 public sealed class PacketSet
 {
-    // A sample is shown to people: what they know comes first.
+    // A sample is shown to people: protocols that they know come first.
     private static readonly int[] s_familiarProtocols = [Protocols.Tcp, Protocols.Udp, Protocols.Icmp, Protocols.IcmpV6];
     private static readonly int[] s_familiarPorts = [80, 443, 22, 53];
     private static readonly int[] s_familiarSourcePorts = [40000];
@@ -41,11 +41,11 @@ public sealed class PacketSet
     /// <summary>Whether no packet is in it.</summary>
     public bool IsEmpty => Root is null;
 
-    /// <summary>The outermost dimension; null where no packet is in the set.</summary>
+    /// <summary>The outermost dimension; null if the set is empty.</summary>
     internal DestinationLayer? Root { get; }
 
     /// <summary>All packets that a question names.</summary>
-    /// <exception cref="ArgumentException">The question names an address of the other family, an unknown protocol, or ports of a protocol that has none.</exception>
+    /// <exception cref="ArgumentException">The question names an address of the other family, an unknown protocol, or ports for a protocol without ports.</exception>
     public static PacketSet Of(AccessQuery query)
     {
         ArgumentNullException.ThrowIfNull(query);
@@ -66,19 +66,19 @@ public sealed class PacketSet
     /// <summary>No packet.</summary>
     public static PacketSet None(Family family) => new(family, null);
 
-    /// <summary>What is in both.</summary>
+    /// <summary>The packets that are in both.</summary>
     /// <exception cref="ArgumentException">The other set is of the other family.</exception>
     public PacketSet Intersect(PacketSet other) => With(Checked(other).Root is { } theirs ? Root?.Intersect(theirs) : null);
 
-    /// <summary>What is in this one only.</summary>
+    /// <summary>The packets that are only in this one.</summary>
     /// <exception cref="ArgumentException">The other set is of the other family.</exception>
     public PacketSet Subtract(PacketSet other) => With(Checked(other).Root is { } theirs ? Root?.Subtract(theirs) : Root);
 
-    /// <summary>What is in either.</summary>
+    /// <summary>The packets that are in either.</summary>
     /// <exception cref="ArgumentException">The other set is of the other family.</exception>
     public PacketSet Union(PacketSet other) => With(Checked(other).Root is not { } theirs ? Root : Root?.Union(theirs) ?? theirs);
 
-    /// <summary>Whether a packet is in it, with whatever TCP flags and in whatever conntrack state.</summary>
+    /// <summary>Whether a packet is in it, with any TCP flags and in any conntrack state.</summary>
     public bool Contains(Packet packet)
     {
         ArgumentNullException.ThrowIfNull(packet);
@@ -90,15 +90,15 @@ public sealed class PacketSet
     /// <summary>Whether the two hold the same packets.</summary>
     public bool SetEquals(PacketSet other) => Checked(other).Subtract(this).IsEmpty && Subtract(other).IsEmpty;
 
-    /// <summary>The destinations of its packets, as few prefixes as say it.</summary>
+    /// <summary>The destinations of its packets, as the smallest number of prefixes.</summary>
     public IReadOnlyList<Cidr> Destinations =>
         Root is null ? [] : Prefixes.Of(Family, Root.InOrder().Select(static span => (span.First, span.Last)));
 
-    /// <summary>The sources of its packets, as few prefixes as say it.</summary>
+    /// <summary>The sources of its packets, as the smallest number of prefixes.</summary>
     public IReadOnlyList<Cidr> Sources => Root is null ? [] : Prefixes.Of(Family, Root.InOrder().Select(static span => span.Inner).Distinct(ReferenceEqualityComparer.Instance)
         .Cast<SourceLayer>().SelectMany(static sources => sources.InOrder().Select(static span => (span.First, span.Last))));
 
-    /// <summary>One packet of it; null where there is none.</summary>
+    /// <summary>One of its packets; null if it is empty.</summary>
     public Packet? Sample()
     {
         if (Root is null)
@@ -123,7 +123,7 @@ public sealed class PacketSet
         return kinds.Count <= MostShown ? shown : string.Create(CultureInfo.InvariantCulture, $"{shown}; and {kinds.Count - MostShown} more kinds");
     }
 
-    /// <summary>The packets that are in this set once they have been rewritten so: a rule sees them as they are now, a question as they came in.</summary>
+    /// <summary>The packets that are in this set after this rewriting: a rule sees them as they are now, a question as they entered.</summary>
     internal PacketSet Before(Rewriting rewriting)
     {
         var root = Root;
@@ -142,7 +142,7 @@ public sealed class PacketSet
         return With(root);
     }
 
-    /// <summary>The same headers in whatever conntrack state and with whatever flags.</summary>
+    /// <summary>The same headers in any conntrack state and with any flags.</summary>
     internal PacketSet InEveryState() => With(Root?.Select(sources => sources.Select(protocols => protocols.Select(ports =>
         ports.Select(static sourcePorts => sourcePorts.Select(static _ => TrackedFlags.All))))));
 
@@ -169,7 +169,7 @@ public sealed class PacketSet
                 : throw new ArgumentException("Ports are asked about without a protocol; name one that has ports, for example tcp.", nameof(query));
         }
         var number = Protocols.NumberOf(query.Protocol)
-            ?? throw new ArgumentException($"'{query.Protocol}' is no protocol; name one (tcp, udp, icmp, icmpv6, sctp) or give a number from 0 to 255.", nameof(query));
+            ?? throw new ArgumentException($"'{query.Protocol}' is not a protocol; name one (tcp, udp, icmp, icmpv6, sctp) or give a number from 0 to 255.", nameof(query));
         if (!Protocols.HasPorts(number) && (query.Ports is not null || query.SourcePorts is not null))
             throw new ArgumentException($"The protocol '{query.Protocol}' has no ports; leave the ports out, or ask about tcp or udp.", nameof(query));
         return Transport.Protocol(number);

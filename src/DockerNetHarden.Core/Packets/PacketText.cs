@@ -4,14 +4,14 @@ using DockerNetHarden.Addresses;
 namespace DockerNetHarden.Packets;
 
 /// <summary>
-/// Packet sets in words. TCP flags and conntrack states are left out: a question is about packets that open a connection, and its answers
-/// are told from one another by what stands in their headers.
+/// Packet sets in words, without TCP flags and conntrack states: a question is about packets that open a connection, and their headers
+/// tell its answers apart.
 /// </summary>
 internal static class PacketText
 {
     private const int MostInOneList = 6;
 
-    /// <summary>A line a kind: packets with the same protocols, ports and sources, to all their destinations.</summary>
+    /// <summary>One line per kind: packets with the same protocols, ports and sources, to all their destinations.</summary>
     internal static IReadOnlyList<string> Of(PacketSet packets)
     {
         var known = new Dictionary<SourceLayer, IReadOnlyList<Kind>>(ReferenceEqualityComparer.Instance);
@@ -51,7 +51,7 @@ internal static class PacketText
         }
     }
 
-    // Types that open a connection are all that a question can be about.
+    // A question can only be about types that open a connection.
     private static string Types(int protocol, List<(UInt128 First, UInt128 Last)> numbers)
     {
         var types = numbers.SelectMany(static span => Enumerable.Range((int)(span.First >> 8), (int)(span.Last >> 8) - (int)(span.First >> 8) + 1)).Distinct().ToList();
@@ -61,7 +61,7 @@ internal static class PacketText
 
     private static string ProtocolsIn(Family family, List<(UInt128 First, UInt128 Last)> numbers)
     {
-        // The other family's ICMP opens no connection: its absence is not worth a word.
+        // The other family's ICMP opens no connection, so its absence is not mentioned.
         var other = family == Family.IPv4 ? Protocols.IcmpV6 : Protocols.Icmp;
         var all = numbers.SelectMany(static span => Enumerable.Range((int)span.First, (int)(span.Last - span.First) + 1)).ToHashSet();
         all.Add(other);

@@ -5,17 +5,17 @@ namespace DockerNetHarden.Packets;
 /// <summary>Spans of addresses as prefixes.</summary>
 internal static class Prefixes
 {
-    /// <summary>As few prefixes as hold exactly these spans.</summary>
+    /// <summary>The fewest prefixes that hold exactly these spans.</summary>
     internal static IReadOnlyList<Cidr> Of(Family family, IEnumerable<(UInt128 First, UInt128 Last)> spans) =>
         Cidr.Aggregate(spans.SelectMany(span => Of(family, span.First, span.Last)));
 
-    /// <summary>As few prefixes as hold exactly this span, in order.</summary>
+    /// <summary>The fewest prefixes that hold exactly this span, in order.</summary>
     internal static IEnumerable<Cidr> Of(Family family, UInt128 first, UInt128 last)
     {
         var width = Cidr.Width(family);
         while (true)
         {
-            // The widest prefix that begins here and does not go beyond the end.
+            // The widest prefix that begins here and ends within the span.
             var host = first == UInt128.Zero ? width : Math.Min(width, (int)UInt128.TrailingZeroCount(first));
             while (host > 0 && HostMask(host) > last - first)
                 host--;

@@ -4,7 +4,7 @@ using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Packets;
 
-/// <summary>Names and numbers of protocols. Source: the IANA protocol numbers, as iptables and /etc/protocols spell them.</summary>
+/// <summary>Names and numbers of protocols. Source: the IANA protocol numbers, in the spelling of iptables and /etc/protocols.</summary>
 internal static class Protocols
 {
     internal const int Icmp = 1;
@@ -27,7 +27,7 @@ internal static class Protocols
     private static readonly FrozenDictionary<string, int> s_numbers =
         s_known.ToFrozenDictionary(static known => known.Name, static known => known.Number, StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>The number of a protocol's name or number; null where the text is neither.</summary>
+    /// <summary>The number of a protocol, given by name or number; null if the text is neither.</summary>
     internal static int? NumberOf(string text) =>
         s_numbers.TryGetValue(text, out var number) ? number
         : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number <= Layers.LastProtocol ? number
@@ -44,6 +44,6 @@ internal static class Protocols
 
     internal static bool IsIcmp(int number) => number is Icmp or IcmpV6;
 
-    /// <summary>The types of ICMP that open a connection. Source: net/netfilter/nf_conntrack_proto_icmp.c and nf_conntrack_proto_icmpv6.c.</summary>
+    /// <summary>The ICMP types that open a connection. Source: net/netfilter/nf_conntrack_proto_icmp.c and nf_conntrack_proto_icmpv6.c.</summary>
     internal static IReadOnlyList<int> OpeningTypes(Family family) => family == Family.IPv4 ? [8, 13, 15, 17] : [128, 139];
 }

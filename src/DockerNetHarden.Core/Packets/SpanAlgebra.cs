@@ -1,9 +1,9 @@
 namespace DockerNetHarden.Packets;
 
-/// <summary>Intersection, difference and union of two dimensions, each taken apart along the smaller of the two.</summary>
+/// <summary>Intersection, difference and union of two dimensions.</summary>
 internal static class SpanAlgebra
 {
-    // Taken apart along the smaller of the two, so that a rule with one span costs one path.
+    // Split along the smaller of the two, so that a rule with one span costs one path.
     internal static Spans<T>? Intersect<T>(Spans<T>? large, Spans<T>? small)
         where T : class, ILayer<T>
     {
@@ -27,7 +27,7 @@ internal static class SpanAlgebra
         return taken is { Left: null, Right: null } ? Without(from, taken) : SubtractAll(from, taken);
     }
 
-    // The usual case, a rule that names one span within another: one path is copied, and no tree taken apart.
+    // The usual case, a rule that names one span within another: copy one path, and split no tree.
     private static Spans<T>? Without<T>(Spans<T> from, Spans<T> taken)
         where T : class, ILayer<T>
     {
@@ -69,7 +69,7 @@ internal static class SpanAlgebra
         return Spans<T>.Glue(Spans<T>.Glue(left, Overlay(Between(large, small.First, small.Last), small)), right);
     }
 
-    // Within the span of `added`: what is there becomes the union of both, the gaps become what is added.
+    // Within the span of `added`: what is there becomes the union of both, and the gaps are filled with what is added.
     private static Spans<T>? Overlay<T>(Spans<T>? there, Spans<T> added)
         where T : class, ILayer<T>
     {
@@ -96,7 +96,7 @@ internal static class SpanAlgebra
         return Each(tree, operand, subtract, ref last, ref result);
     }
 
-    // Many spans share what is below them: the last result is kept.
+    // Many spans share what is below them, so the last result is kept.
     private static Spans<T>? Each<T>(Spans<T>? tree, T operand, bool subtract, ref T? last, ref T? result)
         where T : class, ILayer<T>
     {

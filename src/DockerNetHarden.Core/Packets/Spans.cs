@@ -1,8 +1,8 @@
 namespace DockerNetHarden.Packets;
 
 /// <summary>
-/// One dimension: disjoint spans of numbers, each with the layer below it, as a balanced search tree that is never changed: an operation
-/// that touches few spans of many shares all others with its result. Ten thousand rules that each take one address out of a set
+/// One dimension: disjoint spans of numbers, each with the layer below it, as an immutable balanced search tree. An operation
+/// that touches few of many spans shares all others with its result. Ten thousand rules that each take one address out of a set
 /// cost ten thousand short paths, not ten thousand copies.
 /// </summary>
 /// <remarks>Balanced by height (AVL), built by joining; see Blelloch, Ferizovic, Sun, "Just Join for Parallel Ordered Sets" (2016).</remarks>
@@ -33,16 +33,16 @@ internal sealed class Spans<T> : ILayer<Spans<T>>
     /// <summary>What is below it.</summary>
     internal T Inner { get; }
 
-    /// <summary>Whether this is the whole dimension with everything below it: most rules name few dimensions, and the others cost nothing then.</summary>
+    /// <summary>Whether this is the whole dimension with everything below it. Most rules name few dimensions, and the others then cost nothing.</summary>
     internal bool IsEverything { get; private init; }
 
     /// <summary>How many spans there are.</summary>
     internal int Count { get; }
 
-    /// <summary>The lowest number of all.</summary>
+    /// <summary>The lowest number in it.</summary>
     internal UInt128 Low => Leftmost(this).First;
 
-    /// <summary>The highest number of all.</summary>
+    /// <summary>The highest number in it.</summary>
     internal UInt128 High => Rightmost(this).Last;
 
     internal static Spans<T> Of(UInt128 first, UInt128 last, T inner) => new(null, first, last, inner, null);
@@ -50,13 +50,13 @@ internal sealed class Spans<T> : ILayer<Spans<T>>
     /// <summary>A whole dimension over everything below.</summary>
     internal static Spans<T> Everything(UInt128 last, T inner) => new(null, 0, last, inner, null) { IsEverything = true };
 
-    /// <summary>These spans, which may overlap and come in any order, over one inner layer; null where there are none.</summary>
+    /// <summary>These spans, which may overlap and come in any order, over one inner layer; null if there are none.</summary>
     internal static Spans<T>? Of(IEnumerable<(UInt128 First, UInt128 Last)> spans, T inner)
     {
         var merged = new List<(UInt128 First, UInt128 Last)>();
         foreach (var span in spans.Order())
         {
-            // One number further on is still the same span; the highest number of all has none after it.
+            // The next number still belongs to the same span; the highest possible number has no next one.
             if (merged.Count > 0 && (span.First <= merged[^1].Last || span.First - merged[^1].Last == 1))
                 merged[^1] = (merged[^1].First, UInt128.Max(merged[^1].Last, span.Last));
             else
@@ -65,7 +65,7 @@ internal sealed class Spans<T> : ILayer<Spans<T>>
         return Build(merged, 0, merged.Count, inner);
     }
 
-    /// <summary>What is below a number; null where it is not in the set.</summary>
+    /// <summary>What is below a number; null if the number is not in the set.</summary>
     internal T? Find(UInt128 number)
     {
         var node = this;
@@ -74,7 +74,7 @@ internal sealed class Spans<T> : ILayer<Spans<T>>
         return node?.Inner;
     }
 
-    /// <summary>All spans in order, each as a tree of its own in name only: First, Last and Inner count.</summary>
+    /// <summary>All spans in order. Each is a tree in name only: First, Last and Inner count.</summary>
     internal IEnumerable<Spans<T>> InOrder()
     {
         var waiting = new Stack<Spans<T>>();
@@ -89,7 +89,7 @@ internal sealed class Spans<T> : ILayer<Spans<T>>
         }
     }
 
-    /// <summary>The same spans with something else below each; a span whose layer becomes null goes.</summary>
+    /// <summary>The same spans with something else below each; a span whose layer becomes null is removed.</summary>
     internal Spans<T>? Select(Func<T, T?> change)
     {
         Spans<T>? result = null;
@@ -112,7 +112,7 @@ internal sealed class Spans<T> : ILayer<Spans<T>>
 
     public bool IsSame(Spans<T> other)
     {
-        // Deep comparison is only worth while for the small branches that are compared all the time.
+        // Deep comparison is only worthwhile for the small branches that are compared all the time.
         const int Worthwhile = 8;
         if (ReferenceEquals(this, other))
             return true;
@@ -154,7 +154,7 @@ internal sealed class Spans<T> : ILayer<Spans<T>>
         return new Spans<T>(left, first, last, inner, right);
     }
 
-    // The two differ by at most two levels: one rotation, or two, make it one.
+    // The two differ by at most two levels: one or two rotations balance them.
     private static Spans<T> Balance(Spans<T>? left, Spans<T> root, Spans<T>? right)
     {
         if (Height(left) > Height(right) + 1)
@@ -180,7 +180,7 @@ internal sealed class Spans<T> : ILayer<Spans<T>>
     internal static Spans<T> Join(Spans<T>? left, Spans<T> root, Spans<T>? right) =>
         ReferenceEquals(left, root.Left) && ReferenceEquals(right, root.Right) ? root : Join(left, root.First, root.Last, root.Inner, right);
 
-    // All of left is below all of right. Spans that touch and have the same below them become one.
+    // All of left is below all of right. Adjacent spans with the same layer below become one.
     internal static Spans<T>? Glue(Spans<T>? left, Spans<T>? right)
     {
         if (left is null || right is null)

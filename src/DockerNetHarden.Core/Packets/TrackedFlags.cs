@@ -1,6 +1,6 @@
 namespace DockerNetHarden.Packets;
 
-/// <summary>What conntrack says of a packet: its state and, where that exists, its direction. Source: iptables-extensions(8), conntrack.</summary>
+/// <summary>What conntrack says about a packet: its state and, if there is one, its direction. Source: iptables-extensions(8), conntrack.</summary>
 internal enum Tracking
 {
     New,
@@ -14,7 +14,7 @@ internal enum Tracking
 
 /// <summary>
 /// The innermost dimensions: for each conntrack state the combinations of the six TCP flags (FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32)
-/// that are in the set, a bit a combination. Packets that are no TCP stand for all combinations.
+/// that are in the set, one bit per combination. Packets other than TCP stand for all combinations.
 /// </summary>
 internal sealed class TrackedFlags : ILayer<TrackedFlags>
 {
@@ -28,7 +28,7 @@ internal sealed class TrackedFlags : ILayer<TrackedFlags>
 
     internal ulong this[Tracking state] => _flags[(int)state];
 
-    /// <summary>These combinations of flags in these states; null where there are none.</summary>
+    /// <summary>These combinations of flags in these states; null if there are none.</summary>
     internal static TrackedFlags? Of(IEnumerable<Tracking> states, ulong flags)
     {
         var result = new ulong[States];
@@ -37,7 +37,7 @@ internal sealed class TrackedFlags : ILayer<TrackedFlags>
         return Known(result);
     }
 
-    /// <summary>The combinations in which the masked flags are as compared. Source: iptables-extensions(8), --tcp-flags.</summary>
+    /// <summary>The combinations whose masked flags equal the compared ones. Source: iptables-extensions(8), --tcp-flags.</summary>
     internal static ulong Combinations(int mask, int compared)
     {
         var result = 0UL;
@@ -46,7 +46,7 @@ internal sealed class TrackedFlags : ILayer<TrackedFlags>
         return result;
     }
 
-    /// <summary>The set of packets that would be in this one if conntrack said this of them.</summary>
+    /// <summary>The packets that would be in this set if conntrack gave them this state.</summary>
     internal TrackedFlags? AsIf(Tracking state) => Known([.. Enumerable.Repeat(this[state], States)]);
 
     public TrackedFlags? Intersect(TrackedFlags other) => ReferenceEquals(this, other) || ReferenceEquals(other, All) ? this

@@ -2,19 +2,19 @@ using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Packets;
 
-/// <summary>Sets of packets by what stands behind the addresses: protocol, ports, flags, conntrack state.</summary>
+/// <summary>Sets of packets by what follows the addresses: protocol, ports, flags, conntrack state.</summary>
 internal static class Transport
 {
     private const int Fin = 1, Syn = 2, Rst = 4, Ack = 16;
 
-    // Before what is made with it: static fields are set in the order of the text.
+    // Must come before the sets that use it: static fields are initialized in the order of the text.
     private static readonly ProtocolLayer?[] s_protocols = new ProtocolLayer?[Layers.LastProtocol + 1];
 
     private static readonly ProtocolLayer s_first4 = MakeFirstPackets(Family.IPv4);
     private static readonly ProtocolLayer s_first6 = MakeFirstPackets(Family.IPv6);
 
     /// <summary>
-    /// Packets that open a connection, as conntrack sees it: state NEW; of TCP those with SYN and without ACK, RST and FIN; of ICMP
+    /// Packets that open a connection, as conntrack sees it: state NEW; for TCP those with SYN and without ACK, RST and FIN; for ICMP
     /// the requests. Source: net/netfilter/nf_conntrack_proto_tcp.c, nf_conntrack_proto_icmp.c.
     /// </summary>
     internal static ProtocolLayer FirstPackets(Family family) => family == Family.IPv4 ? s_first4 : s_first6;
@@ -47,7 +47,7 @@ internal static class Transport
         var requests = Protocols.OpeningTypes(family)
             .Select(static type => ((UInt128)(type << 8), (UInt128)((type << 8) | 0xff)));
         var (icmp, other) = family == Family.IPv4 ? (Protocols.Icmp, Protocols.IcmpV6) : (Protocols.IcmpV6, Protocols.Icmp);
-        // ICMP within the other family's packets is INVALID to conntrack.
+        // The other family's ICMP is INVALID to conntrack.
         return ProtocolLayer.Of(0, Layers.LastProtocol, any)
             .Subtract(Protocol(Protocols.Tcp))!.Subtract(Protocol(icmp))!.Subtract(Protocol(other))!
             .Union(Just(Protocols.Tcp, opening))

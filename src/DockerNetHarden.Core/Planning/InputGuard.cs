@@ -5,14 +5,14 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Planning;
 
 /// <summary>
-/// Refuses, without Force, rules in the host's own way: one that decides in INPUT without a container's in-interface (it would meet the host's other
+/// Refuses, without Force, rules that affect the host itself: a rule that decides in INPUT without a container's in-interface (it would apply to the host's other
 /// clients, or let them in), one that decides what the host itself sends, and one that would match the connection in use.
 /// </summary>
 internal static class InputGuard
 {
     public static void Check(FirewallRule rule, IReadOnlyList<FirewallRule> resolved, HostSnapshot host, IReadOnlyList<FirewallRule> all)
     {
-        // RETURN and LOG decide nothing. An ACCEPT does: our jump stands at the head, so it would open what the administrator's own rules close.
+        // RETURN and LOG decide nothing. An ACCEPT does: our jump is first in its chain, so an ACCEPT would open what the administrator's own rules close.
         if (rule.Action is RuleAction.Return or RuleAction.Log)
             return;
         switch (rule.Chain)
@@ -21,9 +21,9 @@ internal static class InputGuard
                 CheckInterface(rule, host);
                 break;
             case "OUTPUT":
-                throw Refuse($"The rule '{rule}' decides what {host.HostName} itself sends, the answers of your own connection among it. Use mangle POSTROUTING with ! --src-type LOCAL for containers' packets, or give -Force.");
+                throw Refuse($"The rule '{rule}' decides what {host.HostName} itself sends, including the answers of your own connection. Use mangle POSTROUTING with ! --src-type LOCAL for containers' packets, or give -Force.");
             case "POSTROUTING" when !IsOfContainers(rule, host):
-                throw Refuse($"The rule '{rule}' decides in {rule.Table} POSTROUTING what {host.HostName} itself sends too, the answers of your own connection among it. Add -SourceAddressType '!LOCAL' or a Docker network's source, or give -Force.");
+                throw Refuse($"The rule '{rule}' decides in {rule.Table} POSTROUTING what {host.HostName} itself sends too, including the answers of your own connection. Add -SourceAddressType '!LOCAL' or a Docker network's source, or give -Force.");
         }
         if (rule.Action is RuleAction.Accept)
             return;
@@ -34,9 +34,9 @@ internal static class InputGuard
     private static void CheckInterface(FirewallRule rule, HostSnapshot host)
     {
         if (rule.InInterface is null || Negatable.Parse(rule.InInterface).Not)
-            throw Refuse($"The rule '{rule}' decides in {rule.Table} {rule.Chain} without a container's in-interface: it would meet every other client of {host.HostName} too, perhaps you. Add -InInterface docker:bridges or network:NAME, or give -Force.");
+            throw Refuse($"The rule '{rule}' decides in {rule.Table} {rule.Chain} without a container's in-interface: it would affect every other client of {host.HostName} too, perhaps you. Add -InInterface docker:bridges or network:NAME, or give -Force.");
         if (Operand.Parse(rule.InInterface, "InInterface") is Operand.Literal { Value: var link } && !IsContainers(link, host))
-            throw Refuse($"The rule '{rule}' decides in {rule.Table} {rule.Chain} what comes in by {link}, which is no bridge of Docker's on {host.HostName}. Name a bridge of a Docker network, or give -Force.");
+            throw Refuse($"The rule '{rule}' decides in {rule.Table} {rule.Chain} packets from {link}, which is not one of Docker's bridges on {host.HostName}. Name a bridge of a Docker network, or give -Force.");
     }
 
     private static bool IsOfContainers(FirewallRule rule, HostSnapshot host)
@@ -50,7 +50,7 @@ internal static class InputGuard
             || (source is Operand.Literal literal && host.Networks.SelectMany(network => network.Subnets).Any(subnet => subnet.Contains(Cidr.Parse(literal.Value))));
     }
 
-    // A bridge that does not exist yet carries nobody's connection: rules may stand before their network does.
+    // A bridge that does not exist yet carries nobody's connection: rules may exist before their network does.
     private static bool IsContainers(string link, HostSnapshot host)
     {
         if (host.Networks.Any(network => string.Equals(network.Bridge, link, StringComparison.Ordinal)))
@@ -64,7 +64,7 @@ internal static class InputGuard
     {
         if (host.Session is not { } session || rule.Chain is not ("INPUT" or "PREROUTING") || !Matches(rule, session))
             return;
-        // An exception of the same mark may let the session through.
+        // An exception with the same mark may let the session through.
         if (all.Any(other => other.Mark == rule.Mark && other.Phase == Phase.Exception && other.Chain == rule.Chain && other.Protocol is "tcp"
             && other.DestinationPort is { } ports && !ports.Contains("docker:", StringComparison.Ordinal) && !ports.StartsWith('!') && PortList.Parse(ports, "DestinationPort").Contains(session.ServerPort)
             && other.Destination is null && other.Source is null && other.ConnectionState is null))

@@ -4,7 +4,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Planning;
 
-/// <summary>A rule that stands in a host's tables, with its counters: ours, or anybody's.</summary>
+/// <summary>A rule in a host's tables, with its counters: ours or anybody's.</summary>
 public sealed record InstalledRule
 {
     /// <summary>The host as the user named it.</summary>
@@ -16,7 +16,7 @@ public sealed record InstalledRule
     /// <summary>The table.</summary>
     public required string Table { get; init; }
 
-    /// <summary>The chain in which the line stands; for a rule of ours its control's own chain, for example <c>DNH-METADATA</c>.</summary>
+    /// <summary>The chain that holds the line; for a rule of ours its control's own chain, for example <c>DNH-METADATA</c>.</summary>
     public required string Chain { get; init; }
 
     /// <summary>The place in the chain, counted from 1.</summary>
@@ -28,22 +28,22 @@ public sealed record InstalledRule
     /// <summary>How many bytes these packets had.</summary>
     public required long Bytes { get; init; }
 
-    /// <summary>The control of its mark; null where the rule is not ours.</summary>
+    /// <summary>The control in its mark; null if the rule is not ours.</summary>
     public string? Control { get; init; }
 
-    /// <summary>The subject of its mark.</summary>
+    /// <summary>The subject in its mark.</summary>
     public string? Subject { get; init; }
 
-    /// <summary>The network of its mark.</summary>
+    /// <summary>The network in its mark.</summary>
     public string? Network { get; init; }
 
-    /// <summary>The line as a person would type it, command included.</summary>
+    /// <summary>The line as a person would type it, with the command.</summary>
     public required string Text { get; init; }
 
-    /// <summary>The rule that the line is; null where it is not ours, or was changed to one that this module does not write.</summary>
+    /// <summary>The line as a rule; null if it is not ours, or was changed to one that this module does not write.</summary>
     public FirewallRule? Rule { get; init; }
 
-    /// <summary>Whether the line belongs to this module: it has a mark and stands in a chain of ours.</summary>
+    /// <summary>Whether the line belongs to this module: it has a mark and is in a chain of ours.</summary>
     public bool IsOurs => Control is not null;
 
     /// <inheritdoc/>
@@ -56,7 +56,7 @@ public sealed record InstalledRule
         return [.. host.Rules.OrderBy(rules => rules.Key).SelectMany(rules => rules.Value.AllRules).Select(line => Read(line, host.HostName))];
     }
 
-    // A mark counts only in a chain of ours: what somebody typed into DOCKER-USER with our comment is still his.
+    // A mark counts only in a chain of ours: a rule that somebody typed into DOCKER-USER with our comment is still theirs.
     private static InstalledRule Read(Iptables.RuleLine line, string host)
     {
         var ours = Hook.OwnerOf(line.Table, line.Chain) is var (_, hook) ? OurLine.Read(line, hook) : null;

@@ -5,28 +5,28 @@ using DockerNetHarden.Rules;
 namespace DockerNetHarden.Planning;
 
 /// <summary>
-/// The jumps from one hook of one family to our chains: which are to be there, what has to be done. A jump is inserted at the head, without a number
-/// (numbered inserts fail under concurrency on nft), and only where it is missing, twice, or cannot be reached.
+/// The jumps from one hook of one family to our chains: which should be there, and what has to be done. A jump is inserted at the head, without a number
+/// (numbered inserts fail under concurrency on nft), and only if it is missing, duplicated or out of reach.
 /// </summary>
 internal sealed class JumpPlan
 {
     private JumpPlan(IReadOnlyList<RuleLine> delete, IReadOnlyList<RuleLine> insert, IReadOnlyList<string> warnings) =>
         (Delete, Insert, Warnings) = (delete, insert, warnings);
 
-    /// <summary>One deletion an entry; a line that stands twice is there twice.</summary>
+    /// <summary>One entry per deletion; a duplicated line is listed twice.</summary>
     public IReadOnlyList<RuleLine> Delete { get; }
 
-    /// <summary>In the order of the insertions: the last comes to stand first.</summary>
+    /// <summary>In the order of insertion: the last one ends up first.</summary>
     public IReadOnlyList<RuleLine> Insert { get; }
 
     public IReadOnlyList<string> Warnings { get; }
 
-    /// <summary>What has to be done so that <paramref name="wanted"/> are jumped to, and no other chain of ours.</summary>
+    /// <summary>What has to be done so that the hook jumps to <paramref name="wanted"/> and to no other chain of ours.</summary>
     public static JumpPlan Of(Ruleset rules, Hook hook, Family family, IReadOnlyList<OurChain> wanted)
     {
         var lines = rules[hook.Table, hook.Chain];
         var there = lines.Where(IsOurs).ToList();
-        // Custom rules may ACCEPT; last, so that they cannot hide another control's block.
+        // Custom rules may ACCEPT. They come last, so that they cannot hide another control's block.
         var order = wanted.OrderBy(chain => chain.Control is "Custom" ? 1 : 0).ThenBy(chain => chain.Name, StringComparer.Ordinal).ToList();
         var missing = order.Where(chain => !there.Exists(line => IsJumpTo(line, chain))).ToList();
         var extra = there.Where((line, index) => !order.Exists(chain => IsJumpTo(line, chain)) || there.FindIndex(other => SameTokens(other, line)) < index).ToList();
@@ -44,22 +44,22 @@ internal sealed class JumpPlan
         return new JumpPlan(there, [.. Enumerable.Reverse(order).Select(chain => chain.Jump)], warnings);
     }
 
-    /// <summary>Whether a line is a jump of ours: exactly our comment and our chain, no condition.</summary>
+    /// <summary>Whether a line is a jump of ours: exactly our comment and our chain, without a condition.</summary>
     public static bool IsOurs(RuleLine line) =>
         line.Tokens is ["-m", "comment", "--comment", RuleMark.Owner, "-j", var target] && Hook.OwnerOf(line.Table, target)?.Hook.Chain is { } chain && string.Equals(chain, line.Chain, StringComparison.Ordinal);
 
-    /// <summary>Whether nothing behind a line is ever asked: it matches every packet and ends the chain.</summary>
+    /// <summary>Whether the kernel never reads past this line: it matches every packet and ends the chain.</summary>
     public static bool IsEndOfChain(RuleLine line)
     {
         var tokens = line.Tokens is ["-m", "comment", "--comment", _, ..] ? line.Tokens.Skip(4).ToList() : [.. line.Tokens];
         return tokens is ["-j", "ACCEPT" or "DROP" or "RETURN" or "REJECT" or "QUEUE", ..] or ["-g", _];
     }
 
-    // A custom chain must not be asked before another control's chain.
+    // A custom chain must not come before another control's chain.
     private static bool Precedes(List<RuleLine> there, OurChain custom, List<OurChain> order)
     {
         var position = there.FindIndex(line => IsJumpTo(line, custom));
-        // What is missing will be inserted at the head, before the custom chain.
+        // A missing jump will be inserted at the head, before the custom chain.
         return there.FindLastIndex(line => order.Exists(chain => chain != custom && IsJumpTo(line, chain))) > position;
     }
 

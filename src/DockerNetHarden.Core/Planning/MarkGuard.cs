@@ -4,22 +4,22 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Planning;
 
 /// <summary>
-/// Refuses, without Force, a set that is not what its mark needs. What is applied with a mark replaces all that stands under it, so a filter in the pipeline
-/// (Select-Object -First 1, Where-Object) could turn a block into its mere exceptions.
+/// Refuses, without Force, an incomplete set of rules for a mark. Applying a mark replaces everything under it, so a filter in the pipeline
+/// (Select-Object -First 1, Where-Object) could reduce a block to its exceptions.
 /// </summary>
 internal static class MarkGuard
 {
     public static void Check(IReadOnlyList<FirewallRule> desired, HostSnapshot host)
     {
         var marks = desired.GroupBy(rule => rule.Mark).Where(mark => mark.Key.Control is not "Custom" && !mark.Any(Blocks)).ToList();
-        // Reading the host's chains costs; what has its blocks needs no look.
+        // Reading the host's chains takes time; a set with blocks in it needs no check.
         if (marks.Count == 0)
             return;
         var there = host.Rules.Values.SelectMany(OurChain.ReadAll).SelectMany(chain => chain.Lines).Where(line => line.Rule is not null).ToList();
         foreach (var mark in marks)
         {
             if (there.Exists(line => line.Mark == mark.Key && Blocks(line.Rule!)))
-                throw new PlanException(PlanFailure.NeedsForce, $"What is given for {mark.Key} has exceptions only, and {host.HostName} has blocks under that mark: they would all be removed. Give the whole output of the command that makes the mark, unfiltered; or, if the block is to end, use Remove-FirewallRule first, or -Force.");
+                throw new PlanException(PlanFailure.NeedsForce, $"What is given for {mark.Key} has only exceptions, but {host.HostName} has blocks under that mark, and all of them would be removed. Give the whole output of the command that makes the mark, unfiltered; or, if the block should go, use Remove-FirewallRule first, or -Force.");
         }
     }
 

@@ -6,7 +6,7 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Planning;
 
 /// <summary>
-/// Makes of a rule with symbolic operands the literal rules that it means on one host. An operand that stands in a rule several times
+/// Turns a rule with symbolic operands into the literal rules that it means on one host. An operand that occurs several times in a rule
 /// (<c>-i network:web ! -o network:web</c>) means the same place each time.
 /// </summary>
 internal sealed class OperandResolver(HostSnapshot host, ICollection<string> warnings)
@@ -33,7 +33,7 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
         }
         var places = Places(operand);
         if (places.Count > 1 && OnlyNegated(rule, operand))
-            throw Unresolved(operand, $"on this host it means {places.Count} bridges, and 'none of them' cannot be said in one rule; name one network, or use it without '!' in the other interface too.");
+            throw Unresolved(operand, $"on this host it means {places.Count} bridges, and one rule cannot say 'none of them'; name one network, or use it without '!' in the other interface too.");
         return places.SelectMany(place => Substitute(rule, operand, place));
     }
 
@@ -56,7 +56,7 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
         }
     }
 
-    // A wildcard must not catch an interface that is no bridge of Docker's: br-lan with the administrator behind it, for example.
+    // A wildcard must not match an interface that is not one of Docker's bridges, for example br-lan with the administrator behind it.
     private IReadOnlyList<Location> NewBridges()
     {
         var others = host.Links.Where(link => link.StartsWith("br-", StringComparison.Ordinal) && !host.Networks.Any(network => string.Equals(network.Bridge, link, StringComparison.Ordinal))).ToList();
@@ -73,7 +73,7 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
             return [rule.With(spec => Interfaces(spec, operand, place))];
         var subnets = place.Subnets.Where(subnet => subnet.Family == rule.Family).ToList();
         if (subnets.Count > 1 && asAddress.Exists(text => Negatable.Parse(text).Not))
-            throw Unresolved(operand, $"it has {subnets.Count} subnets, and 'none of them' cannot be said in one rule; name the prefix yourself.");
+            throw Unresolved(operand, $"it has {subnets.Count} subnets, and one rule cannot say 'none of them'; name the prefix yourself.");
         return subnets.Select(subnet => rule.With(spec =>
         {
             Interfaces(spec, operand, place);
@@ -96,7 +96,7 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
         return string.Equals(parsed.Value, operand.ToString(), StringComparison.Ordinal) ? (parsed with { Value = value }).ToString() : text;
     }
 
-    // The ports that running containers publish. docker-proxy brings a container's packets to them to INPUT.
+    // The ports that running containers publish. docker-proxy brings packets from containers to these ports into INPUT.
     private IEnumerable<FirewallRule> Published(FirewallRule rule)
     {
         Engine(new Operand.Docker(DockerSymbol.Published));

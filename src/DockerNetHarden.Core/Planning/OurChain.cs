@@ -4,11 +4,11 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Planning;
 
-/// <summary>A line in a chain of ours: as it stands (or is to stand), and what is understood of it.</summary>
-/// <param name="Line">The line; counters included.</param>
-/// <param name="Mark">Whose it is; null where somebody else put it there.</param>
-/// <param name="Rule">The rule that it is; null where it is none that this module writes.</param>
-/// <param name="Key">What is compared: the canonical text, or the tokens where there is none.</param>
+/// <summary>A line in a chain of ours: the line as it is (or will be), and what it means.</summary>
+/// <param name="Line">The line, with its counters.</param>
+/// <param name="Mark">Whose it is; null if somebody else put it there.</param>
+/// <param name="Rule">The rule that it is; null if this module does not write such a rule.</param>
+/// <param name="Key">What is compared: the canonical text, or the tokens if there is none.</param>
 internal sealed record OurLine(RuleLine Line, RuleMark? Mark, FirewallRule? Rule, string Key)
 {
     public static OurLine Read(RuleLine line, Hook hook)
@@ -25,7 +25,7 @@ internal sealed record OurLine(RuleLine Line, RuleMark? Mark, FirewallRule? Rule
     }
 }
 
-/// <summary>One of our chains of one family: which control's, at which hook, and its lines in order.</summary>
+/// <summary>One of our chains of one family: its control, its hook, and its lines in order.</summary>
 internal sealed record OurChain(Family Family, Hook Hook, string Control, IReadOnlyList<OurLine> Lines)
 {
     public string Name => Hook.ChainOf(Control);
@@ -34,7 +34,7 @@ internal sealed record OurChain(Family Family, Hook Hook, string Control, IReadO
 
     public RuleLine Jump => new(Family, Hook.Table, Hook.Chain, JumpTokens);
 
-    /// <summary>All our chains of a rule set; foreign chains, also such with our prefix, are not ours.</summary>
+    /// <summary>All our chains of a rule set. Foreign chains are not ours, even if they have our prefix.</summary>
     public static IEnumerable<OurChain> ReadAll(Ruleset rules)
     {
         foreach (var table in Hook.Tables)
@@ -48,8 +48,8 @@ internal sealed record OurChain(Family Family, Hook Hook, string Control, IReadO
     }
 
     /// <summary>
-    /// The chain with other lines. What is bound to a network stands before what is for the whole host (the narrower decides first); then exceptions,
-    /// blocks, limits; then by mark. Lines that somebody else put into our chain stay at the end that they were nearer to.
+    /// The chain with other lines. Lines for one network come before lines for the whole host (the narrower decides first); then exceptions,
+    /// blocks, limits; then by mark. Lines that somebody else put into our chain stay at whichever end they were nearer to.
     /// </summary>
     public OurChain With(IEnumerable<OurLine> ours)
     {

@@ -6,8 +6,8 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Planning;
 
 /// <summary>
-/// What has to change on one host so that it is as desired: a pure function of the desired rules and a snapshot. What is applied with a mark replaces what
-/// stands under it; all other marks, and everything that is not ours, stay.
+/// What has to change on one host to get it into the desired state: a pure function of the desired rules and a snapshot. Rules that are applied replace all
+/// rules with the same mark; all other marks, and everything that is not ours, stay.
 /// </summary>
 public sealed class Plan
 {
@@ -22,42 +22,42 @@ public sealed class Plan
     /// <summary>The lines that go out, jumps included.</summary>
     public IReadOnlyList<RuleLine> Removed { get; internal init; } = [];
 
-    /// <summary>How many of the lines that are asked for stand already.</summary>
+    /// <summary>How many of the requested lines are already there.</summary>
     public int Unchanged { get; internal init; }
 
-    /// <summary>The transactions, in an order that is safe to stop at: what adds before what only removes.</summary>
+    /// <summary>The transactions, in an order that is safe to stop at: steps that add come before steps that only remove.</summary>
     public IReadOnlyList<PlanStep> Steps { get; internal init; } = [];
 
-    /// <summary>What the live tables must still say when they are written. A table without anything of ours needs none, unless Custom rules go in or others out: its step fails where
-    /// a chain that it makes is there after all.</summary>
+    /// <summary>What the live tables must still say when they are written. A table without anything of ours needs none, unless Custom rules go in or others out: its step fails if
+    /// a chain that it makes exists after all.</summary>
     public IReadOnlyList<PlanPremise> Premises { get; internal init; } = [];
 
     /// <summary>Chains to make first.</summary>
     public IReadOnlyList<NewChain> NewChains { get; internal init; } = [];
 
-    /// <summary>Tables that come to be by the plan: iptables-nft makes a table when it first writes there, and a host whose Docker writes with nftables may have none.</summary>
+    /// <summary>Tables that the plan creates: iptables-nft makes a table when it first writes there, and a host whose Docker writes with nftables may have none.</summary>
     public IReadOnlyList<PlanTable> NewTables => Before.Iptables.Backend != IptablesBackend.Nft ? []
         : [.. Steps.Select(static step => new PlanTable(step.Family, step.Table)).Concat(NewChains.Select(static chain => new PlanTable(chain.Family, chain.Table)))
             .Distinct().Where(table => !Before.Rules[table.Family].Tables.Contains(table.Table, StringComparer.Ordinal))];
 
-    /// <summary>Tables that an earlier write made and into which nothing goes by this plan: they may be empty afterwards.</summary>
+    /// <summary>Tables that an earlier write made and that get nothing from this plan: they may be empty afterwards.</summary>
     public IReadOnlyList<PlanTable> EmptiedTables =>
         [.. Steps.Select(static step => new PlanTable(step.Family, step.Table)).Where(table => Before.Rules[table.Family].HasChain(table.Table, PlanTable.Made)
             && !Added.Any(line => line.Family == table.Family && string.Equals(line.Table, table.Table, StringComparison.Ordinal)))];
 
-    /// <summary>What a person should know; nothing that stops the plan.</summary>
+    /// <summary>What a person should know, though it does not stop the plan.</summary>
     public IReadOnlyList<string> Warnings { get; internal init; } = [];
 
-    /// <summary>Controls of which nothing is left, though nobody named them: the reason to ask before -Prune.</summary>
+    /// <summary>Controls that lose all their rules, though nobody named them: the reason to ask before -Prune.</summary>
     public IReadOnlyList<string> VanishingControls { get; internal init; } = [];
 
-    /// <summary>Where the host is as desired already: what keeps the rules from acting all the same, a sentence each.</summary>
+    /// <summary>If the host is already as desired: what still keeps the rules from acting, one sentence each.</summary>
     public IReadOnlyList<string> Problems { get; internal init; } = [];
 
-    /// <summary>Whether the host is as desired already.</summary>
+    /// <summary>Whether the host is already as desired.</summary>
     public bool IsEmpty => Steps.Count == 0 && NewChains.Count == 0;
 
-    /// <summary>What a person reads: the very lines that go out (-) and in (+), as commands would write them; order changes are said in words.</summary>
+    /// <summary>What a person reads: the exact lines that go out (-) and in (+), as commands would write them; a change of order is described in words.</summary>
     public string Diff
     {
         get
@@ -72,7 +72,7 @@ public sealed class Plan
         }
     }
 
-    /// <summary>A line as a person would type it: command, table where it is not filter, <c>-A</c> and the rule.</summary>
+    /// <summary>A line as a person would type it: command, table if it is not filter, <c>-A</c> and the rule.</summary>
     public static string CommandLine(RuleLine line)
     {
         ArgumentNullException.ThrowIfNull(line);
@@ -80,10 +80,10 @@ public sealed class Plan
         return $"{Command(line.Family)} {table}-{(JumpPlan.IsOurs(line) ? "I" : "A")} {line.Chain} {SaveTokenizer.Join(line.Tokens)}";
     }
 
-    /// <summary>The plan to have these rules on a host.</summary>
+    /// <summary>The plan that gives a host these rules.</summary>
     /// <param name="desired">The rules; complete for each of their marks.</param>
     /// <param name="actual">The host.</param>
-    /// <param name="options">How; null for the defaults.</param>
+    /// <param name="options">The options; null for the defaults.</param>
     /// <exception cref="PlanException">The host cannot have these rules.</exception>
     public static Plan From(IReadOnlyList<FirewallRule> desired, HostSnapshot actual, PlanOptions? options = null)
     {
@@ -91,7 +91,7 @@ public sealed class Plan
         ArgumentNullException.ThrowIfNull(actual);
         options ??= new PlanOptions();
         if (desired.Count == 0)
-            throw new PlanException(PlanFailure.NothingGiven, options.Prune ? "Without a rule, Prune would remove everything of ours; to do that knowingly use Remove-FirewallRule -All." : "There is no rule to apply.");
+            throw new PlanException(PlanFailure.NothingGiven, options.Prune ? "Without a rule, Prune would remove everything of ours; to do that on purpose, use Remove-FirewallRule -All." : "There is no rule to apply.");
 
         var warnings = new List<string>();
         var resolver = new OperandResolver(actual, warnings);
@@ -111,7 +111,7 @@ public sealed class Plan
         return plan.IsEmpty ? builder.MakeEmpty(literal, plan.VanishingControls) : plan;
     }
 
-    /// <summary>The plan to remove what is ours and meant by <paramref name="remove"/>.</summary>
+    /// <summary>The plan that removes the rules of ours that <paramref name="remove"/> selects.</summary>
     public static Plan Without(Func<RuleMark, bool> remove, HostSnapshot actual)
     {
         ArgumentNullException.ThrowIfNull(remove);
@@ -119,7 +119,7 @@ public sealed class Plan
         return new PlanBuilder(actual, new PlanOptions { Force = true }, []).Build([], mark => !remove(mark), _ => true);
     }
 
-    /// <summary>The plan to remove single rules of ours, by their canonical text.</summary>
+    /// <summary>The plan that removes single rules of ours, by their canonical text.</summary>
     public static Plan WithoutRules(IReadOnlyList<FirewallRule> rules, HostSnapshot actual)
     {
         ArgumentNullException.ThrowIfNull(rules);

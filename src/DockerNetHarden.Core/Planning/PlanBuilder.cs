@@ -5,7 +5,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Planning;
 
-/// <summary>Puts a plan together: which chains of ours come to hold which lines, and the transactions that bring them there.</summary>
+/// <summary>Puts a plan together: which lines each of our chains will hold, and the transactions that get it there.</summary>
 internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<string> warnings)
 {
     private readonly List<RuleLine> _added = [];
@@ -14,7 +14,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
     private readonly List<PlanPremise> _premises = [];
     private readonly List<NewChain> _newChains = [];
 
-    // Each line of ours is parsed, so once only; a host can have thousands.
+    // Every line of ours is parsed, so do it only once: a host can have thousands.
     private readonly List<OurChain> _existing = [.. host.Rules.Values.SelectMany(OurChain.ReadAll)];
     private int _unchanged;
     private bool _removing;
@@ -22,11 +22,11 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
     /// <summary>Builds the plan.</summary>
     /// <param name="literal">The resolved rules that go in.</param>
     /// <param name="keeps">Which marks stay as they are.</param>
-    /// <param name="named">Which marks somebody named: a control that vanishes under one of these needs no question.</param>
-    /// <param name="keepsLine">Which single lines stay, of marks that stay.</param>
+    /// <param name="named">Which marks somebody named: a control that vanishes under one of these needs no confirmation.</param>
+    /// <param name="keepsLine">Which single lines stay, within marks that stay.</param>
     public Plan Build(IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<RuleMark, bool> named, Func<OurLine, bool>? keepsLine = null)
     {
-        // What stands there already may always be taken away.
+        // What is already there may always be taken away.
         _removing = literal.Count == 0;
         var wantedFamilies = literal.Select(rule => rule.Family).ToHashSet();
         foreach (var family in new[] { Family.IPv4, Family.IPv6 })
@@ -41,16 +41,16 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
         return Make([], Vanishing(literal, keeps, named));
     }
 
-    /// <summary>The plan of a host that is as desired: with what keeps these rules from acting.</summary>
+    /// <summary>The plan of a host that is already as desired, with the problems that keep these rules from acting.</summary>
     public Plan MakeEmpty(IReadOnlyList<FirewallRule> literal, IReadOnlyList<string> vanishing) => Make(RulePresence.OfResolved(literal, host, _existing), vanishing);
 
-    /// <summary>The plan of all that was found to be done.</summary>
+    /// <summary>The plan with everything that has to be done.</summary>
     private Plan Make(IReadOnlyList<string> problems, IReadOnlyList<string> vanishing) => new(host)
     {
         Added = _added,
         Removed = _removed,
         Unchanged = _unchanged,
-        // Until the last step is done a block may stand too many, never one too few.
+        // Until the last step is done there may be a block too many, never one too few.
         Steps = [.. _steps.OrderBy(step => step.Adds ? 0 : 1).Select(step => step.Step)],
         Premises = _premises,
         NewChains = _newChains,
@@ -63,7 +63,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
     {
         var existing = _existing.FindAll(chain => chain.Family == rules.Family);
         var places = existing.Select(chain => (chain.Hook, chain.Control)).Concat(literal.Select(rule => (rule.Hook, rule.Control))).ToHashSet();
-        // mangle first: the half of a block that Docker never touches stands before the other is looked at.
+        // mangle first: the half of a block that Docker never touches is in place before the other half is changed.
         foreach (var table in new[] { "mangle", "raw", "filter" })
         {
             var changes = new TableChange(rules, table);
@@ -82,7 +82,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
 
     private OurChain Compose(OurChain before, IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<OurLine, bool> keepsLine)
     {
-        // A line that is asked for and stands already keeps its tokens and its counters.
+        // A requested line that is already there keeps its tokens and its counters.
         var there = before.Lines.GroupBy(line => line.Key, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.First(), StringComparer.Ordinal);
         var wanted = literal.Select(rule => there.TryGetValue(rule.ToString(), out var line) ? line : OurLine.Make(rule, before.Name)).ToList();
         _unchanged += wanted.Select(line => line.Key).Distinct(StringComparer.Ordinal).Count(there.ContainsKey);
@@ -96,7 +96,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
         var wanted = changes.Chains.Where(chain => chain.Hook == hook && chain.Lines.Count > 0).ToList();
         if (wanted.Count > 0 && !hook.IsBuiltIn && (!rules.HasChain(hook.Table, hook.Chain) || (IsNftables && !_removing)))
         {
-            // Where the engine does not manage IPv6, nothing would ever jump to a DOCKER-USER of ours: it would only look like protection.
+            // If the engine does not manage IPv6, nothing would ever jump to a DOCKER-USER of ours: it would only look like protection.
             // The same goes for an engine that writes with nftables.
             if (!options.CreateChain || rules.Family == Family.IPv6 || IsNftables)
                 throw new PlanException(PlanFailure.ChainMissing, ChainMissing(rules.Family, hook));
@@ -115,7 +115,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
         _removed.AddRange(changes.Removed);
         warnings.AddRange(changes.Warnings);
         _steps.Add((new PlanStep(rules.Family, table, changes.Restore(), changes.Inverse()), changes.Added.Count > 0));
-        // What is ours and came since it was looked would be no part of a Prune, and a chain of Docker's is made before any step: there it has to be known first.
+        // A Prune would miss rules of ours that were added since the snapshot, and a chain of Docker's is made before any step. Both need to know the table first.
         if (!changes.IsItsOwnPremise || options.Prune || _newChains.Count > 0)
             _premises.Add(new PlanPremise(rules.Family, table, changes.Ours));
     }
@@ -123,7 +123,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
     private bool IsNftables => host.Engine?.FirewallBackend?.StartsWith("nftables", StringComparison.Ordinal) == true;
 
     private string ChainMissing(Family family, Hook hook) => IsNftables
-        ? $"{host.HostName} has no chain {hook.Chain}: its Docker writes with the nftables firewall backend, which never asks that chain; rules there would look like protection and be none. Set \"firewall-backend\": \"iptables\" in its daemon.json."
+        ? $"{host.HostName} has no chain {hook.Chain}: its Docker writes with the nftables firewall backend, which never asks that chain; rules there would look like protection but have no effect. Set \"firewall-backend\": \"iptables\" in its daemon.json."
         : family == Family.IPv6
         ? $"{host.HostName} has no chain {hook.Chain} in ip6tables: its engine does not manage IPv6 rules (Docker before 27, or ip6tables off). Use table mangle, chain POSTROUTING, for IPv6."
         : $"{host.HostName} has no chain {hook.Chain}: Docker is not started there, or runs with \"iptables\": false{(host.DockerError is { } error ? $" ({error.Message.TrimEnd('.')})" : "")}. Start Docker, or give -CreateChain to make the chain before Docker's first start; Docker keeps it.";

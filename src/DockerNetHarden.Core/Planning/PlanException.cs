@@ -6,7 +6,7 @@ public enum PlanFailure
     /// <summary>A symbolic operand means nothing on this host.</summary>
     UnresolvedOperand,
 
-    /// <summary>A chain that a rule needs is not there.</summary>
+    /// <summary>A chain that a rule needs does not exist.</summary>
     ChainMissing,
 
     /// <summary>The host has no tool for the rule's family.</summary>
@@ -15,7 +15,7 @@ public enum PlanFailure
     /// <summary>The plan could lock somebody out and is made only with Force.</summary>
     NeedsForce,
 
-    /// <summary>There is nothing to make a plan of.</summary>
+    /// <summary>There is nothing to plan.</summary>
     NothingGiven,
 }
 

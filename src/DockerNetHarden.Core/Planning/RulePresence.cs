@@ -6,12 +6,12 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Planning;
 
 /// <summary>
-/// Whether rules stand on a host where they can act: each in its control's chain, jumped to, in order, and not behind a line that ends the chain before
-/// them. It reads text, not packets: what other tables and other tools do to a packet is not looked at.
+/// Whether rules are on a host and can act: each in its control's chain, which is jumped to, in order, and not behind a line that ends the chain before
+/// them. This reads text, not packets: it does not look at what other tables and other tools do to a packet.
 /// </summary>
 public static class RulePresence
 {
-    /// <summary>What keeps the rules from acting, a sentence each; empty where nothing does.</summary>
+    /// <summary>What keeps the rules from acting, one sentence each; empty if nothing does.</summary>
     /// <exception cref="PlanException">An operand of a rule means nothing on this host.</exception>
     public static IReadOnlyList<string> Problems(IReadOnlyList<FirewallRule> rules, HostSnapshot host)
     {
@@ -20,11 +20,11 @@ public static class RulePresence
         return Problems(rules, host, [.. host.Rules.Values.SelectMany(OurChain.ReadAll)]);
     }
 
-    /// <summary>The same where our chains have been read already; a host can have thousands of rules.</summary>
+    /// <summary>The same, with our chains already read; a host can have thousands of rules.</summary>
     internal static IReadOnlyList<string> Problems(IReadOnlyList<FirewallRule> rules, HostSnapshot host, IReadOnlyList<OurChain> all) =>
         OfResolved([.. rules.SelectMany(new OperandResolver(host, []).Resolve)], host, all);
 
-    /// <summary>The same of rules whose operands are resolved already.</summary>
+    /// <summary>The same, for rules whose operands are already resolved.</summary>
     internal static IReadOnlyList<string> OfResolved(IReadOnlyList<FirewallRule> literal, HostSnapshot host, IReadOnlyList<OurChain> all)
     {
         var problems = new List<string>();
@@ -51,11 +51,11 @@ public static class RulePresence
         if (chain is null || there.Count == 0)
             yield break;
 
-        // Lines that are not ours stay where they are, so only ours can be out of order.
+        // Lines that are not ours stay in place, so only ours can be out of order.
         var order = chain.Lines.Where(line => wanted.Contains(line.Key)).Select(line => line.Key).Distinct(StringComparer.Ordinal);
         var right = chain.With(chain.Lines).Lines.Where(line => wanted.Contains(line.Key)).Select(line => line.Key);
         if (!order.SequenceEqual(right, StringComparer.Ordinal))
-            yield return $"The rules in {chain.Name} stand in another order than they should.";
+            yield return $"The rules in {chain.Name} are in the wrong order.";
         if (chain.Lines.TakeWhile(line => !wanted.Contains(line.Key)).FirstOrDefault(line => JumpPlan.IsEndOfChain(line.Line)) is { } end)
             yield return $"{chain.Name} ends before them, at '{end.Line.Text}'.";
 
@@ -64,13 +64,13 @@ public static class RulePresence
         foreach (var line in tables[hook.Table, hook.Chain].TakeWhile(line => !line.Tokens.SequenceEqual(chain.JumpTokens, StringComparer.Ordinal)))
         {
             if (LetsPast(line) is { } link && rules.Any(rule => rule.Action is RuleAction.Drop or RuleAction.Reject && (rule.InInterface is null || string.Equals(rule.InInterface, link, StringComparison.Ordinal))))
-                yield return $"{hook.Table} {hook.Chain} rule {line.Position} ({line.Text}) stands before our jump and lets what comes in by {link} past it.";
+                yield return $"{hook.Table} {hook.Chain} rule {line.Position} ({line.Text}) comes before our jump and lets packets from {link} past it.";
         }
         if (!hook.IsBuiltIn && !IsReached(tables, hook))
             yield return $"FORWARD does not jump to {hook.Chain}, or ends before the jump: is Docker running?";
     }
 
-    // A line that ends the chain for all packets of one interface: before our jump it opens what our rules for that interface close.
+    // A line that ends the chain for all packets of one interface: if it comes before our jump, it opens what our rules for that interface close.
     private static string? LetsPast(RuleLine line)
     {
         var tokens = line.Tokens.ToList();

@@ -5,13 +5,13 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Planning;
 
-/// <summary>All that changes in one table of one family: one transaction of iptables-restore, and the one that takes it back.</summary>
+/// <summary>All changes in one table of one family: one iptables-restore transaction, and the one that undoes it.</summary>
 internal sealed class TableChange(Ruleset rules, string table)
 {
     private readonly List<(OurChain? Before, OurChain After)> _chains = [];
     private readonly List<JumpPlan> _jumps = [];
 
-    // Only where something changes: a table can have thousands of lines.
+    // Only if something changes: a table can have thousands of lines.
     private string? _ours;
 
     public IReadOnlyList<OurChain> Chains => [.. _chains.Select(chain => chain.After)];
@@ -22,15 +22,15 @@ internal sealed class TableChange(Ruleset rules, string table)
 
     public List<string> Warnings { get; } = [];
 
-    /// <summary>The lines of the table in which our prefix stands, each ended by a newline.</summary>
+    /// <summary>The lines of the table that contain our prefix, each ended by a newline.</summary>
     public string Ours => _ours ??= string.Concat(rules.Lines(table).Where(line => line.Contains(Hook.Prefix, StringComparison.Ordinal)).Select(line => line + "\n"));
 
-    /// <summary>Whether nothing in the table is ours, or named like it.</summary>
+    /// <summary>Whether nothing in the table is ours or has our prefix.</summary>
     public bool IsBare => Ours.Length == 0;
 
     /// <summary>
-    /// Whether the transaction can go without a premise: no line of ours can be lost, because -N would fail; and whatever other control came since is asked as it should be,
-    /// because a new jump goes to the head of its hook. Only Custom rules, which may ACCEPT, must not get there before another control's.
+    /// Whether the transaction needs no premise. No line of ours can be lost, because -N would fail; and another control that has come since still works,
+    /// because a new jump goes to the head of its hook. Only Custom rules, which may ACCEPT, must not get ahead of another control.
     /// </summary>
     public bool IsItsOwnPremise => IsBare && !Chains.Any(chain => chain.Control is "Custom");
 
@@ -58,7 +58,7 @@ internal sealed class TableChange(Ruleset rules, string table)
     /// <summary>The transaction.</summary>
     public string Restore() => Write(_chains.Select(chain => (chain.Before, (OurChain?)chain.After)), _jumps.SelectMany(jump => jump.Delete), _jumps.SelectMany(jump => jump.Insert));
 
-    /// <summary>The transaction that takes it back. A jump comes back at the head of its chain.</summary>
+    /// <summary>The transaction that undoes it. A jump comes back at the head of its chain.</summary>
     public string Inverse() => Write(
         _chains.Select(chain => ((OurChain?)chain.After, chain.Before)),
         _jumps.SelectMany(jump => jump.Insert),
@@ -70,8 +70,8 @@ internal sealed class TableChange(Ruleset rules, string table)
         var filled = all.Where(chain => chain.To?.Lines.Count > 0).Select(chain => chain.To!).ToList();
         var gone = all.Where(chain => chain.From is not null && chain.To is not { Lines.Count: > 0 }).Select(chain => chain.From!).ToList();
         var text = new StringBuilder().Append('*').Append(table).Append('\n');
-        // A declaration makes a chain, or flushes a live one: the whole refill is one transaction. Where nothing was ours -N makes it, which fails where it is there
-        // after all, and all of the transaction with it.
+        // A declaration makes a chain, or flushes an existing one, so the whole refill is one transaction. If nothing was ours, -N makes the chain; if the chain exists
+        // after all, -N fails and the whole transaction with it.
         foreach (var chain in filled)
             text.Append(IsBare ? $"-N {chain.Name}\n" : $":{chain.Name} - [0:0]\n");
         foreach (var line in filled.SelectMany(chain => chain.Lines).Select(line => line.Line))
@@ -89,11 +89,11 @@ internal sealed class TableChange(Ruleset rules, string table)
         return text.Append("COMMIT\n").ToString();
     }
 
-    // A chain to which somebody else jumps cannot be deleted.
+    // A chain that somebody else jumps to cannot be deleted.
     private bool IsFree(OurChain chain) => !rules.ChainsOf(table).SelectMany(each => rules[table, each.Name])
         .Any(line => string.Equals(line.Target, chain.Name, StringComparison.Ordinal) && !JumpPlan.IsOurs(line));
 
-    // An empty chain that nobody needs is a change too: it goes.
+    // Removing an empty chain that nobody needs is a change too.
     private bool IsChanged(OurChain? from, OurChain? to) => (from, to) switch
     {
         (null, null) => false,

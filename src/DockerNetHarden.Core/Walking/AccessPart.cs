@@ -8,22 +8,22 @@ namespace DockerNetHarden.Walking;
 /// <summary>One part of an answer: packets that meet the same end by the same rule. The parts of an answer are disjoint and together are the question.</summary>
 public sealed record AccessPart
 {
-    /// <summary>The packets, as they came in.</summary>
+    /// <summary>The packets, as they entered.</summary>
     public required PacketSet Packets { get; init; }
 
-    /// <summary>What becomes of them.</summary>
+    /// <summary>What happens to them.</summary>
     public required Verdict Verdict { get; init; }
 
-    /// <summary>The rule that decides; null where a policy, or no rule at all, does.</summary>
+    /// <summary>The rule that decides; null if a policy decides, or nothing does.</summary>
     public RuleLine? Rule { get; init; }
 
-    /// <summary>Which implementation or table family the deciding rule is in: <c>nft</c>, <c>legacy</c>, or a native nftables table such as <c>inet firewalld</c>.</summary>
+    /// <summary>The implementation or table family of the deciding rule: <c>nft</c>, <c>legacy</c>, or a native nftables table such as <c>inet firewalld</c>.</summary>
     public string? Backend { get; init; }
 
-    /// <summary>The table of the deciding rule or policy; null where none decides.</summary>
+    /// <summary>The table of the deciding rule or policy; null if none decides.</summary>
     public string? Table { get; init; }
 
-    /// <summary>The chain of the deciding rule or policy; null where none decides.</summary>
+    /// <summary>The chain of the deciding rule or policy; null if none decides.</summary>
     public string? Chain { get; init; }
 
     /// <summary>The rule's place in its chain, from 1; 0 for a policy.</summary>
@@ -38,15 +38,15 @@ public sealed record AccessPart
     /// <summary>The way that the packets take.</summary>
     public PacketPath Path { get; init; }
 
-    /// <summary>The link by which they came in.</summary>
+    /// <summary>The link by which they entered.</summary>
     public string? InInterface { get; init; }
 
-    /// <summary>The link by which they leave; null where they do not, or it is not known.</summary>
+    /// <summary>The link by which they leave; null if they do not, or if it is not known.</summary>
     public string? OutInterface { get; init; }
 
-    /// <summary>The destination after DNAT or REDIRECT; null where it is unchanged.</summary>
+    /// <summary>The destination after DNAT or REDIRECT; null if it is unchanged.</summary>
     public Cidr? NewDestination { get; init; }
 
-    /// <summary>The container behind a published port that docker-proxy would carry these packets to; null where there is none.</summary>
+    /// <summary>The container behind a published port to which docker-proxy would carry these packets; null if there is none.</summary>
     public string? Proxied { get; init; }
 }

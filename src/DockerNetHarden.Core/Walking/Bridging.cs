@@ -5,27 +5,27 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Walking;
 
-/// <summary>Which packets stay on the bridge by which they came in, and whether iptables sees those. Source: Linux Documentation/networking/ip-sysctl, "bridge-nf-call-iptables".</summary>
+/// <summary>Which packets stay on the bridge by which they entered, and whether iptables sees them. Source: Linux networking/ip-sysctl, "bridge-nf-call-iptables".</summary>
 internal sealed class Bridging(HostSnapshot host, Family family, AddressTypes types)
 {
     private readonly Dictionary<string, PacketSet> _known = new(StringComparer.Ordinal);
 
-    /// <summary>Whether bridged packets pass iptables; null where it was not read.</summary>
+    /// <summary>Whether bridged packets pass iptables; null if it was not read.</summary>
     internal bool? IsSeen
     {
         get
         {
             var name = family == Family.IPv4 ? "net.bridge.bridge-nf-call-iptables" : "net.bridge.bridge-nf-call-ip6tables";
             return host.Sysctls.TryGetValue(name, out var value) ? value != "0"
-                // br_netfilter is not loaded, if sysctls were read at all.
+                // Not set: br_netfilter is not loaded, if sysctls were read at all.
                 : host.Sysctls.Count > 0 && !host.Unread.Keys.Any(static part => part.Contains("sysctl", StringComparison.OrdinalIgnoreCase)) ? false
                 : null;
         }
     }
 
     /// <summary>
-    /// Whether a TCP reset does not arrive that answers redirected packets which came in by this link: br_netfilter has it sent by the port of the bridge, past the translation back, and
-    /// whoever asked does not know the address that it comes from (nf_send_reset in net/ipv4/netfilter/nf_reject_ipv4.c). An ICMP error goes the way of all packets.
+    /// Whether a TCP reset that answers redirected packets from this link gets lost: br_netfilter sends it out by the port of the bridge, without translating it back, and
+    /// the client does not know the address that it comes from (nf_send_reset in net/ipv4/netfilter/nf_reject_ipv4.c). An ICMP error takes the normal way.
     /// </summary>
     internal bool LosesResets(string inLink) => IsSeen != false && IsBridge(inLink);
 

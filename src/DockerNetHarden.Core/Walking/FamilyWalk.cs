@@ -5,7 +5,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Walking;
 
-/// <summary>Everything that decides about one family's packets on a host, prepared once for all questions.</summary>
+/// <summary>Everything that decides one family's packets on a host, prepared once for all questions.</summary>
 internal sealed class FamilyWalk
 {
     private static readonly Version s_linkBehindRouting = new(5, 7);
@@ -36,10 +36,10 @@ internal sealed class FamilyWalk
 
     internal Mechanisms Mechanisms { get; }
 
-    /// <summary>For each container the packets to the host that docker-proxy carries to it.</summary>
+    /// <summary>For each container, the packets to the host that docker-proxy carries to it.</summary>
     internal IReadOnlyList<(string Container, PacketSet Packets)> Published { get; }
 
-    /// <summary>What a rule's own matches name, whichever way it is reached.</summary>
+    /// <summary>The packets that a rule's own matches name, however it is reached.</summary>
     internal (CompiledMatch Match, string? Target) Compile(IReadOnlyList<string> tokens)
     {
         var (match, target, _, _) = MatchReader.Read(tokens, _context);
@@ -60,21 +60,21 @@ internal sealed class FamilyWalk
         .Where(address => address.Link == link && address.Address.Family == Family)
         .Select(static address => (Cidr?)address.Address).FirstOrDefault();
 
-    /// <summary>Whether packets that come in by a link are forwarded; null where it was not read.</summary>
+    /// <summary>Whether packets that enter by a link are forwarded; null if it was not read.</summary>
     internal bool? IsForwarding(string inLink)
     {
         var value = Family == Family.IPv4
             ? Host.Sysctls.GetValueOrDefault($"net.ipv4.conf.{inLink}.forwarding") ?? Host.Sysctls.GetValueOrDefault("net.ipv4.ip_forward")
             : Host.Sysctls.GetValueOrDefault("net.ipv6.conf.all.forwarding");
-        // Since Linux 6.17 a link may forward IPv6 though the host does not.
+        // Since Linux 6.17 a link may forward IPv6 even if the host does not.
         var isForced = Family == Family.IPv6 && Host.Sysctls.GetValueOrDefault($"net.ipv6.conf.{inLink}.force_forwarding") is not null and not "0";
         return isForced ? true : value is null ? null : value != "0";
     }
 
-    /// <summary>Whether the kernel drops all that comes in by a link before any rule is asked (ip6_rcv_core in net/ipv6/ip6_input.c).</summary>
+    /// <summary>Whether the kernel drops everything that enters by a link before it asks any rule (ip6_rcv_core in net/ipv6/ip6_input.c).</summary>
     internal bool IsOff(string inLink) => Family == Family.IPv6 && Host.Sysctls.GetValueOrDefault($"net.ipv6.conf.{inLink}.disable_ipv6") is not null and not "0";
 
-    /// <summary>Why rules may exist that are not walked, and drop; null where all were read.</summary>
+    /// <summary>Why there may be rules that are not walked and may drop packets; null if all were read.</summary>
     internal string? Unseen =>
         Host is { Iptables.Backend: IptablesBackend.Nft, Nft: null } ? "nf_tables was not read: it may hold rules that iptables-save does not show"
         : Host.Iptables.Backend == IptablesBackend.Legacy && !Host.Rules.ContainsKey(Family) ? $"the rules of {Family} were not read"
@@ -93,13 +93,13 @@ internal sealed class FamilyWalk
             hooks.AddRange(new RulesetCompiler(other, isNft ? "legacy" : "nft", isActive: false, _context, isNft ? null : native).Compile());
         if (native is not null)
             hooks.AddRange(native.Chains());
-        // In which order chains of the same priority come is not known; it matters to nat only, which sees to it.
+        // The order of chains with the same priority is not known. It matters only to nat, which handles it.
         var forgets = !KeepsLink(Host);
         _hooks.AddRange(hooks.OrderBy(static hook => hook.Priority).Select(hook => forgets && hook.Hook == "postrouting" ? hook with { ForgetsLink = true } : hook));
         return native;
     }
 
-    // Linux 5.7 and later, where the version is known: 6.1.0-18-amd64.
+    // Linux 5.7 and later, if the version is known: 6.1.0-18-amd64.
     private static bool KeepsLink(HostSnapshot host) =>
         host.Sysctls.GetValueOrDefault("kernel.osrelease")?.Split('.', '-') is [var major, var minor, ..]
         && Version.TryParse($"{major}.{minor}", out var version) && version >= s_linkBehindRouting;

@@ -5,20 +5,20 @@ using DockerNetHarden.Packets;
 namespace DockerNetHarden.Walking;
 
 /// <summary>
-/// Takes packets through the chains of one hook. Sets of packets are split by certain matches only; where a match is not certain the packets stay together
-/// and carry on what may have happened (<see cref="Pending"/>, <see cref="Doubt"/>), so that the work grows with the rules and not with the ways through them.
+/// Takes packets through the chains of one hook. Only certain matches split packet sets. If a match is not certain, the packets stay together
+/// and carry what may have happened (<see cref="Pending"/>, <see cref="Doubt"/>), so that the work grows with the number of rules, not with the number of ways through them.
 /// </summary>
 internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkAddress, bool losesResets, Bounds bounds)
 {
     private const string LostReset = "but its reset does not arrive: br_netfilter sends it from the address to which the packets were redirected";
 
-    // The kernel refuses loops, and nft more than 16 levels; a chain this deep is no firewall but a mistake.
+    // The kernel refuses loops, and nft refuses more than 16 levels; a chain this deep is a mistake, not a firewall.
     private const int DeepestJump = 100;
 
-    // Chains that jump to each other in all ways could cost 2^n visits; nobody's rules come near this.
+    // Chains that jump to each other in every way could cost 2^n visits; no real rules come near this.
     private const long MostVisits = 2_000_000;
 
-    // Beyond so many different histories the differences are given up, which is sound.
+    // Beyond this many histories their differences are given up, which is sound.
     private const int MostHistories = 64;
 
     private UInt128 _low;
@@ -27,7 +27,7 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
     private int _depth;
     private bool _isBehindRouting;
 
-    /// <summary>The flows that go on behind the chain; what ends in it is told to the outcome.</summary>
+    /// <summary>The flows that continue after the chain; the outcome collects those that end in it.</summary>
     internal List<Flow> Run(BaseChain hook, IReadOnlyList<Flow> flows)
     {
         var on = new List<Flow>();
@@ -83,7 +83,7 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
         return done;
     }
 
-    // What goes through a chain only becomes less.
+    // Walking a chain only removes packets.
     private static (UInt128 Low, UInt128 High) Destinations(Flow flow) =>
         flow.State.Rewriting.Destination is { } destination ? (destination, destination)
         : flow.Packets.Root is { } root ? (root.Low, root.High)
@@ -160,7 +160,7 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
             Leave(rule, flow, done);
     }
 
-    // The rule decides about what is still here; what may have gone back before goes on there.
+    // The rule decides packets that are still here; packets that may have returned before continue there.
     private void Leave(CompiledRule rule, Flow flow, List<(int Level, Flow Flow)> done)
     {
         if (flow.State.Doubts is not { Level: > Doubt.BeyondHook } doubts)
@@ -203,7 +203,7 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
             done.AddRange(Walk(inner, flow, depth));
             return;
         }
-        // What does not match stays behind: that is when a rule of the inner chain does not decide.
+        // Packets that do not match stay behind; then a rule of the inner chain does not decide them.
         var entering = doubt is null ? flow : Doubted(rule, flow, depth, doubt with { Matches = doubt.Matches.Opposite() });
         foreach (var (level, back) in Walk(inner, entering, depth + 1))
         {
@@ -217,7 +217,7 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
     private string? WhyNot(CompiledAction jump) =>
         jump.Target is null ? jump.Why ?? "the chain it jumps to does not exist"
         : jump.Target.IsWalked ? $"it jumps back to {jump.Target.Name}: a loop"
-        : _depth >= DeepestJump ? "chains jump to one another too deep to be followed"
+        : _depth >= DeepestJump ? "chains jump to one another too deeply to be followed"
         : _visits > MostVisits ? "chains jump to one another in too many ways to be followed"
         : null;
 
@@ -239,7 +239,7 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
     private static void Resume(Flow flow, int level, List<(int Level, Flow Flow)> done) =>
         done.Add((level, flow.In(Doubt.At(level, flow.State.Doubts))));
 
-    // Flows with the same state become one: what jumped into a chain and came back joins what did not.
+    // Flows with the same state become one: packets that jumped into a chain and came back join those that did not.
     private static List<Flow> Merge(List<Flow> flows)
     {
         if (flows.Count < 2)

@@ -4,7 +4,7 @@ using DockerNetHarden.Packets;
 namespace DockerNetHarden.Walking;
 
 /// <summary>
-/// The way of one question's packets through a host: the hooks before routing, routing, the hooks to the host itself or through it.
+/// The way of one question's packets through a host: the hooks before routing, routing, then the hooks to the host itself or through it.
 /// Source: the Netfilter packet flow; net/ipv4/ip_input.c, ip_forward.c, ip_output.c.
 /// </summary>
 internal sealed class Journey
@@ -22,7 +22,7 @@ internal sealed class Journey
         _walk = Walker(_outcome);
     }
 
-    /// <summary>What becomes of packets that come in by a link.</summary>
+    /// <summary>What happens to packets that enter by a link.</summary>
     internal static IReadOnlyList<AccessPart> Of(FamilyWalk host, PacketSet packets, string inLink)
     {
         var journey = new Journey(host, packets, inLink);
@@ -34,7 +34,7 @@ internal sealed class Journey
     {
         var start = Doubted(new Flow(_packets, new FlowState(), null), _host.Unseen);
         if (_host.Family == Addresses.Family.IPv6 && !_host.Host.HasIPv6)
-            _outcome.Ended(start, MayBe.Dropped, null, "the host's kernel speaks no IPv6");
+            _outcome.Ended(start, MayBe.Dropped, null, "the host's kernel has no IPv6");
         else if (_host.Mechanisms.Entering(_inLink) is { } why)
             _outcome.Decided(start, Verdict.Unknown, why);
         else
@@ -51,7 +51,7 @@ internal sealed class Journey
         if (!_host.IsOff(_inLink))
             Route(BeforeRouting(flow));
         else if (!flow.Packets.IsEmpty)
-            _outcome.Ended(flow, MayBe.Dropped, null, $"net.ipv6.conf.{_inLink}.disable_ipv6 is on: the kernel drops all IPv6 that comes in by {_inLink}");
+            _outcome.Ended(flow, MayBe.Dropped, null, $"net.ipv6.conf.{_inLink}.disable_ipv6 is on: the kernel drops all IPv6 that enters by {_inLink}");
     }
 
     private void Bridge(Flow flow)
@@ -162,7 +162,7 @@ internal sealed class Journey
             _outcome.Arrived(flow with { Packets = rest });
     }
 
-    // Something outside the rules may drop the packets: no way is open for certain, and what a rule blocks is blocked.
+    // Something outside the rules may drop the packets: then no way is open for certain, and what a rule blocks stays blocked.
     private static Flow Doubted(Flow flow, string? why) => why is null ? flow : flow.Perhaps(MayBe.Dropped, Chance.NotKnown, new Cause(null, why));
 
     private static Flow Unclear(Flow flow, string why) => flow.Perhaps(MayBe.Anything, Chance.NotKnown, new Cause(null, why));
@@ -182,7 +182,7 @@ internal sealed class Journey
         return on;
     }
 
-    // Conntrack has not seen the packets: to every match they are INVALID, unless they were taken out of tracking.
+    // Conntrack has not seen the packets: every match sees them as INVALID, unless they were taken out of tracking.
     private List<Flow> BeforeConntrack(BaseChain chain, List<Flow> flows)
     {
         List<Flow> blind = [.. flows.Select(static flow => Seen(flow, flow.State.Rewriting.Tracking ?? Tracking.Invalid))];
@@ -191,7 +191,7 @@ internal sealed class Journey
         static Flow Seen(Flow flow, Tracking? state) => flow with { State = flow.State with { Rewriting = flow.State.Rewriting with { Tracking = state } } };
     }
 
-    // The nat chains are asked once a connection, by its first packet, until one of them has rewritten it.
+    // The nat chains see only the first packet of a connection, until one of them has rewritten it.
     private List<Flow> Nat(BaseChain chain, List<Flow> flows, int? before)
     {
         var opening = PacketSet.From(_host.Family, Transport.InStates([Tracking.New])!, null, null);
@@ -215,7 +215,7 @@ internal sealed class Journey
         return done;
     }
 
-    // Which of two chains of the same priority is asked first is not known: where both redirect, neither is certain.
+    // The order of two chains with the same priority is not known: if both redirect, neither is certain.
     private IEnumerable<Flow> RedirectedTwice(BaseChain chain, Flow flow)
     {
         var plain = flow with { State = flow.State with { Rewriting = default, Rerouted = null } };

@@ -6,12 +6,12 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Walking;
 
-/// <summary>What decides about packets beside the rules: programs on links, VRFs, chains below IP, virtual servers.</summary>
+/// <summary>What decides packets besides the rules: programs on links, VRFs, chains below IP, virtual servers.</summary>
 internal sealed class Mechanisms(HostSnapshot host, Family family, NativeRuleset? native)
 {
     private readonly PacketSet _virtualServers = VirtualServers(host, family);
 
-    /// <summary>Why nothing can be said of packets that come in by a link; null where nothing stands in the way.</summary>
+    /// <summary>Why nothing is known about packets that enter by a link; null if nothing prevents it.</summary>
     internal string? Entering(string link)
     {
         if (host.Unread.ContainsKey("LinkDetails") || host.Unread.ContainsKey("TcFilters"))
@@ -28,12 +28,12 @@ internal sealed class Mechanisms(HostSnapshot host, Family family, NativeRuleset
         return native?.BelowIp(link);
     }
 
-    /// <summary>Why packets that are sent out by a link may not arrive; null where nothing stands in the way.</summary>
+    /// <summary>Why packets sent out by a link may not arrive; null if nothing prevents it.</summary>
     internal string? Leaving(string? link) => link is null ? null
         : host.LinkDetails.Any(each => each.Name == link && each.HasTcFilter) ? $"a tc filter on {link} may drop or redirect the packets"
         : native?.BelowIp(link);
 
-    /// <summary>The packets to the host that a virtual server would take on to somewhere else.</summary>
+    /// <summary>The packets to the host that a virtual server would forward elsewhere.</summary>
     internal PacketSet ToVirtualServers => _virtualServers;
 
     // "TCP  0A000001:0050 rr", "TCP  [fd00:...:0001]:0050 rr", "FWM  00000001 rr" (by mark: any destination).

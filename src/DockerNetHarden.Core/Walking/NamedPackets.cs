@@ -4,7 +4,7 @@ using DockerNetHarden.Packets;
 
 namespace DockerNetHarden.Walking;
 
-/// <summary>The packets that an installed rule names, asked about from the start of their way.</summary>
+/// <summary>The packets that an installed rule names, followed from the start of their way.</summary>
 internal static class NamedPackets
 {
     private static readonly Tracking[] s_others = [.. Enum.GetValues<Tracking>().Where(static state => state != Tracking.New)];
@@ -29,13 +29,13 @@ internal static class NamedPackets
         var named = match.Now ?? PacketSet.All(family);
         if (match.Original is not null)
             named = named.Intersect(match.Original);
-        // State NEW stands for packets that open a connection; a rule without states means those.
+        // State NEW stands for packets that open a connection, and a rule without states means those.
         var namesStates = line.Tokens.Any(static token => token is "--ctstate" or "--state");
         var opening = Transport.FirstPackets(family);
         return named.Intersect(PacketSet.From(family, namesStates ? opening.Union(Transport.InStates(s_others)!) : opening, null, null));
     }
 
-    // A rule of INPUT says nothing of what is forwarded. What did not come so far as to be routed, or may go anywhere, concerns all.
+    // A rule of INPUT does not concern forwarded packets. Packets that were not routed, or may go anywhere, concern every rule.
     private static bool IsOnWay(AccessPart part, IReadOnlySet<string> hooks) => part.Path switch
     {
         PacketPath.Local => hooks.Count == 0 || hooks.Contains("input") || hooks.Contains("prerouting"),

@@ -3,7 +3,7 @@ using DockerNetHarden.Packets;
 
 namespace DockerNetHarden.Walking;
 
-/// <summary>Collects what becomes of packets, and makes the parts of an answer of it.</summary>
+/// <summary>Collects what happens to packets and turns it into the parts of an answer.</summary>
 internal sealed class Outcome
 {
     private readonly Dictionary<PartKey, (PacketSet Packets, Trail? Trail)> _parts = [];
@@ -14,7 +14,7 @@ internal sealed class Outcome
     /// <summary>The parts, in the order in which they were found.</summary>
     internal IReadOnlyList<AccessPart> Parts(string inLink) => [.. _parts.Select(part => part.Key.ToPart(part.Value.Packets, part.Value.Trail, inLink))];
 
-    /// <summary>Whose accepting rules are meant from now on.</summary>
+    /// <summary>The hook whose accepting rules count from now on.</summary>
     internal void Enter(BaseChain hook) => _hook = hook;
 
     /// <summary>A rule lets packets out of the hook.</summary>
@@ -24,7 +24,7 @@ internal sealed class Outcome
             _acceptedByRules.Add((place, flow));
     }
 
-    /// <summary>A policy does.</summary>
+    /// <summary>A policy lets packets out of the hook.</summary>
     internal void Accepted(BaseChain hook, Place place, Flow flow)
     {
         if (hook.Decides)

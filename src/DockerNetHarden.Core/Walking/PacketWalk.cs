@@ -7,15 +7,15 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Walking;
 
 /// <summary>
-/// What the live ruleset of a host does to packets: computed for whole sets of packets from the rules, the routes and what else decides a
-/// packet's way. What is not modelled makes the verdict <see cref="Verdict.Unknown"/>; a block is told only where it is certain.
+/// What the live ruleset of a host does to packets: computed for whole packet sets from the rules, the routes and whatever else decides a
+/// packet's way. What is not modelled makes the verdict <see cref="Verdict.Unknown"/>; a block is reported only if it is certain.
 /// </summary>
 public sealed class PacketWalk
 {
     private readonly object _gate = new();
     private readonly Dictionary<Family, FamilyWalk> _families = [];
 
-    /// <summary>Prepares a host's rulesets for questions; do it once for many of them.</summary>
+    /// <summary>Prepares a host's rulesets for questions. Do it once for many questions.</summary>
     /// <param name="host">The host. Rules are prepared when the first question of their family is asked.</param>
     public PacketWalk(HostSnapshot host)
     {
@@ -26,7 +26,7 @@ public sealed class PacketWalk
     /// <summary>The host.</summary>
     public HostSnapshot Host { get; }
 
-    /// <summary>What becomes of the packets: disjoint parts that together are the question.</summary>
+    /// <summary>What happens to the packets: disjoint parts that together are the question.</summary>
     /// <exception cref="ArgumentException">The question contradicts itself; see <see cref="PacketSet.Of"/>.</exception>
     public IReadOnlyList<AccessPart> Ask(AccessQuery query)
     {
@@ -34,9 +34,9 @@ public sealed class PacketWalk
         return Ask(PacketSet.Of(query), query.InInterface);
     }
 
-    /// <summary>What becomes of packets that come in by a link: disjoint parts that together are all of them; none for no packets.</summary>
-    /// <param name="packets">The packets, as they come in.</param>
-    /// <param name="inInterface">The link by which they come in.</param>
+    /// <summary>What happens to packets that enter by a link: disjoint parts that together are all of them; none for no packets.</summary>
+    /// <param name="packets">The packets, as they enter.</param>
+    /// <param name="inInterface">The link by which they enter.</param>
     public IReadOnlyList<AccessPart> Ask(PacketSet packets, string inInterface)
     {
         ArgumentNullException.ThrowIfNull(packets);
@@ -48,12 +48,12 @@ public sealed class PacketWalk
     }
 
     /// <summary>
-    /// What becomes of the packets that an installed rule names: those which its own matches tell, by every link that it does not exclude, on the way on which
-    /// its chain is asked, from the start of that way. Conntrack states are those of <c>--ctstate</c>; a rule that names none is asked about packets which open
-    /// a connection. Of established connections it is assumed that they were not redirected.
+    /// What happens to the packets that an installed rule names: those that its own matches describe, by every link that it does not exclude, on the way that leads to
+    /// its chain, from the start of that way. Conntrack states are those of <c>--ctstate</c>; a rule that names none is asked about packets that open
+    /// a connection. Established connections are assumed not to be redirected.
     /// </summary>
-    /// <param name="line">The rule, as it stands in the rule set.</param>
-    /// <returns>The parts, for each link on their own; empty where the rule names no packets that come in.</returns>
+    /// <param name="line">The rule, as it is in the rule set.</param>
+    /// <returns>The parts, separately for each link; empty if the rule names no packets that enter.</returns>
     public IReadOnlyList<AccessPart> AskFor(RuleLine line)
     {
         ArgumentNullException.ThrowIfNull(line);

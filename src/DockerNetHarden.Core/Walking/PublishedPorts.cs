@@ -4,10 +4,10 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Walking;
 
-/// <summary>Ports of the host behind which docker-proxy listens for a container. Source: Docker, "Port publishing and mapping".</summary>
+/// <summary>Ports of the host on which docker-proxy listens for a container. Source: Docker, "Port publishing and mapping".</summary>
 internal static class PublishedPorts
 {
-    /// <summary>For each container the packets to the host that its ports take.</summary>
+    /// <summary>For each container, the packets to the host that its ports take.</summary>
     internal static IReadOnlyList<(string Container, PacketSet Packets)> Of(HostSnapshot host, Family family)
     {
         if (host.DaemonSettings.GetValueOrDefault("userland-proxy") == "false")

@@ -14,14 +14,14 @@ internal enum RouteKind
     Unknown,
 }
 
-/// <summary>A way that routing gives packets.</summary>
+/// <summary>A way that routing chooses for packets.</summary>
 /// <param name="Kind">Where they go.</param>
-/// <param name="Link">The link by which they leave; null where they do not.</param>
-/// <param name="Why">Why they are not delivered, or perhaps not, or why the way is not known; null where they go.</param>
+/// <param name="Link">The link by which they leave; null if they do not.</param>
+/// <param name="Why">Why they are not or may not be delivered, or why the way is not known; null if they are delivered.</param>
 internal sealed record RouteOutcome(RouteKind Kind, string? Link = null, string? Why = null);
 
 /// <summary>
-/// The routing decision: rules by priority, in each the table, in it the longest prefix, of equal ones the lowest metric.
+/// The routing decision: rules by priority, in each its table, in the table the longest prefix, among equal prefixes the lowest metric.
 /// Source: ip-rule(8), ip-route(8).
 /// </summary>
 internal sealed class Router(HostSnapshot host, Family family)
@@ -68,31 +68,31 @@ internal sealed class Router(HostSnapshot host, Family family)
         : host.Unread.ContainsKey("RoutingRules") ? "the routing rules were not read"
         : null;
 
-    // What the kernel decides without a look at routes (ip_route_input_slow in net/ipv4/route.c, ip6_route_input in net/ipv6/route.c).
+    // What the kernel decides without looking at routes (ip_route_input_slow in net/ipv4/route.c, ip6_route_input in net/ipv6/route.c).
     private void BeforeRoutes(string inLink, Remaining rest)
     {
         if (family == Family.IPv6)
         {
             rest.Take(To("ff02::1"), new RouteOutcome(RouteKind.Local));
             rest.Take(To("ff00::/8"), new RouteOutcome(RouteKind.Local, null, OfGroup));
-            rest.Take(To("::"), new RouteOutcome(RouteKind.Drop, null, "the unspecified address is no destination"));
+            rest.Take(To("::"), new RouteOutcome(RouteKind.Drop, null, "the unspecified address is not a destination"));
             rest.Take(To("::1"), new RouteOutcome(RouteKind.Drop, null, "the loopback address is not reached from outside"));
-            // A link-local address is looked for on the link of the packet only.
+            // A link-local address is looked up only on the packet's link.
             rest.Take(To("fe80::/10").Subtract(LocalAddresses()), new RouteOutcome(RouteKind.Forward, inLink));
             return;
         }
-        // All hosts are in the group of all hosts.
+        // All hosts are in the all-hosts group.
         rest.Take(To("224.0.0.1").Union(To("255.255.255.255")), new RouteOutcome(RouteKind.Local));
         rest.Take(To("224.0.0.0/4"), new RouteOutcome(RouteKind.Local, null, OfGroup));
         rest.Take(To("0.0.0.0").Intersect(PacketSet.From(family, Layers.AnyProtocol, [(0, 0)], null)), new RouteOutcome(RouteKind.Local));
         // Kernels before 5.3 drop all of 0.0.0.0/8.
-        rest.Take(To("0.0.0.0"), new RouteOutcome(RouteKind.Drop, null, "0.0.0.0 is no destination"));
+        rest.Take(To("0.0.0.0"), new RouteOutcome(RouteKind.Drop, null, "0.0.0.0 is not a destination"));
         var isOpen = RouteLocalnet(inLink);
         if (isOpen == false)
             rest.Take(To("127.0.0.0/8"), new RouteOutcome(RouteKind.Drop, null, $"route_localnet is off on {inLink}: loopback addresses are not reached from there"));
         else if (isOpen is null)
             rest.Take(To("127.0.0.0/8"), new RouteOutcome(RouteKind.Unknown, null, $"route_localnet of {inLink} was not read"));
-        // Without routes the host's own addresses are still known.
+        // The host's own addresses are known even without routes.
         rest.Take(LocalAddresses(), new RouteOutcome(RouteKind.Local));
     }
 
@@ -114,7 +114,7 @@ internal sealed class Router(HostSnapshot host, Family family)
         return rules.Where(rule => !IsOfVrf(rule, inLink));
     }
 
-    // The rule for VRFs says nothing about links that are in none.
+    // The rule for VRFs does not concern links outside a VRF.
     private bool IsOfVrf(RoutingRule rule, string inLink) =>
         rule.Text.Contains("l3mdev", StringComparison.Ordinal)
         && host.LinkDetails.FirstOrDefault(link => link.Name == inLink)?.Master is null or { Length: 0 };
@@ -137,7 +137,7 @@ internal sealed class Router(HostSnapshot host, Family family)
         }
     }
 
-    // A rule suppresses what would be delivered; what a black hole takes it does not (fib_rules_lookup in net/core/fib_rules.c).
+    // A rule suppresses packets that would be delivered, but not packets that go to a black hole (fib_rules_lookup in net/core/fib_rules.c).
     private static bool IsDelivered(HostRoute route) => route.Type is "unicast" or "local" or "broadcast" or "anycast" or "multicast";
 
     // Null for a throw route: the next rule decides.

@@ -4,7 +4,7 @@ using DockerNetHarden.Packets;
 
 namespace DockerNetHarden.Walking;
 
-/// <summary>What a rule makes of packets that it changes, and does not only decide about: marks, redirections, packets that conntrack does not see.</summary>
+/// <summary>What a rule that changes packets, and does not only decide them, turns them into: marks, redirections, packets that conntrack does not see.</summary>
 internal static class RuleChange
 {
     /// <summary>The packets after the rule, and whether they leave the hook with it.</summary>
@@ -33,7 +33,7 @@ internal static class RuleChange
             yield return (flow with { State = flow.State with { Rerouted = new Cause(rule.Place, $"the address of {inLink}, to which it redirects, is not known") } }, true);
             yield break;
         }
-        // To conntrack what is redirected to where it was going is not redirected.
+        // To conntrack, packets redirected to their own destination are not redirected.
         var same = flow.Packets.Intersect(PacketsTo(flow.Packets.Family, destination, rule.Action.Port));
         if (!same.IsEmpty)
             yield return (flow with { Packets = same }, true);

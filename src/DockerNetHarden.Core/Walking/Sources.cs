@@ -5,21 +5,21 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Walking;
 
-/// <summary>Packets that the kernel may drop for their source.</summary>
+/// <summary>Packets that the kernel may drop because of their source.</summary>
 /// <param name="Packets">The packets.</param>
-/// <param name="Why">Why, a sentence without its full stop.</param>
-/// <param name="IsCertain">Whether it does.</param>
+/// <param name="Why">Why, in a sentence without its full stop.</param>
+/// <param name="IsCertain">Whether it certainly drops them.</param>
 internal sealed record DoubtfulSource(PacketSet Packets, string Why, bool IsCertain);
 
 /// <summary>
-/// Which sources the kernel may refuse when it routes: its own addresses, what cannot be a source at all, and with rp_filter whatever it would
+/// Which sources the kernel may refuse when it routes: its own addresses, addresses that cannot be a source and, with rp_filter, every source that it would
 /// not answer by the link. Source: Linux Documentation/networking/ip-sysctl, fib_validate_source in net/ipv4/fib_frontend.c.
 /// </summary>
 internal sealed class Sources(HostSnapshot host, Family family, AddressTypes types)
 {
     private readonly Dictionary<string, IReadOnlyList<DoubtfulSource>> _known = new(StringComparer.Ordinal);
 
-    /// <summary>Packets that are, or may be, dropped for their source; disjoint.</summary>
+    /// <summary>Packets that are, or may be, dropped because of their source; disjoint.</summary>
     internal IReadOnlyList<DoubtfulSource> Doubtful(string inLink)
     {
         if (!_known.TryGetValue(inLink, out var doubtful))
@@ -34,8 +34,8 @@ internal sealed class Sources(HostSnapshot host, Family family, AddressTypes typ
         var odd = From(types.Broadcast).Subtract(never).Subtract(own);
         var doubtful = new List<DoubtfulSource>
         {
-            new(never, "multicast and broadcast addresses are no sources", IsCertain: true),
-            new(odd, "the source may be none from which the kernel takes packets", IsCertain: false),
+            new(never, "multicast and broadcast addresses cannot be sources", IsCertain: true),
+            new(odd, "the kernel may not accept packets from this source", IsCertain: false),
         };
         if (AcceptsOwn(inLink) is not true)
             doubtful.Add(new(own, "the kernel drops packets from outside whose source is an address of the host's own", AcceptsOwn(inLink) is false));
@@ -48,7 +48,7 @@ internal sealed class Sources(HostSnapshot host, Family family, AddressTypes typ
         return doubtful;
     }
 
-    // Either of the two sysctls is enough (IN_DEV_ORCONF in linux/inetdevice.h); null where they were not read.
+    // Either of the two sysctls is enough (IN_DEV_ORCONF in linux/inetdevice.h); null if they were not read.
     private bool? AcceptsOwn(string inLink)
     {
         string?[] values = [host.Sysctls.GetValueOrDefault("net.ipv4.conf.all.accept_local"), host.Sysctls.GetValueOrDefault($"net.ipv4.conf.{inLink}.accept_local")];
@@ -59,7 +59,7 @@ internal sealed class Sources(HostSnapshot host, Family family, AddressTypes typ
 
     private int Level(string name) => host.Sysctls.GetValueOrDefault($"net.ipv4.conf.{name}.rp_filter") switch { "1" => 1, "2" => 2, _ => 0 };
 
-    // Strict: by this link. Loose: by any. A default route by another link answers nobody here, one by this link everybody.
+    // Strict: by this link. Loose: by any. A default route by another link answers nobody here; one by this link answers everybody.
     private PacketSet Answered(string inLink, bool strict)
     {
         var rest = PacketSet.All(family);

@@ -5,7 +5,7 @@ using DockerNetHarden.Lab.Linux;
 namespace DockerNetHarden.Lab;
 
 /// <summary>
-/// A host that really boots: a Debian root whose systemd is the first process, and starts Docker and sshd as on any server. Its disk stays from boot to boot; the
+/// A host that really boots: a Debian root whose first process is systemd, which starts Docker and sshd as on any server. Its disk survives from boot to boot; the
 /// kernel's tables, bridges and processes are new each time. Outside it are the network and the services of a lab, which count what arrives.
 /// </summary>
 public sealed class BootedHost : IAsyncDisposable
@@ -15,10 +15,10 @@ public sealed class BootedHost : IAsyncDisposable
 
     private const string Gateway = "172.31.16.1";
 
-    // No modules, no clock, no kernel log, no audit: those are the computer's, whose kernel this host shares.
+    // No modules, clock, kernel log or audit: those belong to the computer, whose kernel this host shares.
     private const string Capabilities = "-sys_module,-sys_time,-sys_rawio,-syslog,-audit_control";
 
-    // A busy machine takes a while for what takes three seconds on an idle one. Shutting down, Docker gives a container ten seconds to end.
+    // A busy machine takes much longer than the three seconds of an idle one. When it shuts down, Docker gives a container ten seconds to end.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     private readonly string folder;
@@ -41,7 +41,7 @@ public sealed class BootedHost : IAsyncDisposable
     /// <summary>How long the last boot took, from the first process to a running system.</summary>
     public TimeSpan BootedIn { get; private set; }
 
-    /// <summary>The arguments that enter the host; a command's arguments follow. They are others after each boot.</summary>
+    /// <summary>The arguments that enter the host; a command's arguments follow. They change with each boot.</summary>
     public IReadOnlyList<string> Shell => IsOn
         ? ["nsenter", "--target", init.Pid.ToString(CultureInfo.InvariantCulture), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--",
             "setpriv", "--bounding-set=" + Capabilities, "env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"]
@@ -50,7 +50,7 @@ public sealed class BootedHost : IAsyncDisposable
     /// <summary>The names of the Debian roots here that can boot: folders of <c>out/engines</c> with systemd and Docker.</summary>
     public static IReadOnlyList<string> Roots => [.. LabEngine.All.Where(engine => engine.Root is { } root && engine.WhyUnavailable() is null && CanBoot(root)).Select(engine => engine.Name)];
 
-    /// <summary>Why no host can be booted on this machine; null where one can.</summary>
+    /// <summary>Why no host can be booted on this machine; null if one can.</summary>
     public static string? WhyUnavailable()
     {
         if (LabHost.WhyUnavailable() is { } reason)
@@ -88,7 +88,7 @@ public sealed class BootedHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Switches it on and waits until systemd says that all has started.</summary>
+    /// <summary>Switches it on and waits until systemd reports that everything has started.</summary>
     /// <exception cref="LabException">It does not boot, or a unit failed; the message says which.</exception>
     public async Task BootAsync(CancellationToken stop = default)
     {
@@ -98,7 +98,7 @@ public sealed class BootedHost : IAsyncDisposable
         File.Delete(Number);
         string[] arguments = ["/bin/sh", Script, "on", folder, root, Lab.Name, Lab.OutsideNamespace, LabFolder.Cgroup(Lab.Name), Address + "/20", Gateway, Capabilities];
         started = await ProcessRun.StartDetachedAsync(arguments, Log, new Dictionary<string, string>(StringComparer.Ordinal), stop).ConfigureAwait(false);
-        await WaitAsync(() => Task.FromResult(File.Exists(Number)), "puts no system together", stop).ConfigureAwait(false);
+        await WaitAsync(() => Task.FromResult(File.Exists(Number)), "does not start its first process", stop).ConfigureAwait(false);
         init = ProcessMark.Of(int.Parse(await File.ReadAllTextAsync(Number, stop).ConfigureAwait(false), CultureInfo.InvariantCulture));
         var state = "";
         await WaitAsync(async () => (state = await StateAsync(stop).ConfigureAwait(false)) is "running" or "degraded", "does not finish booting", stop).ConfigureAwait(false);
@@ -107,18 +107,18 @@ public sealed class BootedHost : IAsyncDisposable
         BootedIn = clock.Elapsed;
     }
 
-    /// <summary>Shuts it down in its own order, as <c>systemctl poweroff</c> does.</summary>
+    /// <summary>Shuts it down cleanly, as <c>systemctl poweroff</c> does.</summary>
     public async Task PowerOffAsync(CancellationToken stop = default)
     {
-        // Where the host is quicker, the command ends with it and cannot tell how it went.
+        // If the host is quicker, the command ends with it and cannot report the result.
         var asked = await ExecAsync(["systemctl", "poweroff"], stop: stop).ConfigureAwait(false);
         await EndAsync($"does not shut down ({asked.Errors.Trim()})").ConfigureAwait(false);
     }
 
-    /// <summary>Ends it as a power cut does: nothing is asked.</summary>
+    /// <summary>Ends it without warning, as a power cut does.</summary>
     public async Task CutPowerAsync()
     {
-        // The kernel ends every process of a PID namespace with its first one, and that one last.
+        // The kernel ends a PID namespace's processes together with its first one, which goes last.
         init.Signal(Native.SigKill);
         await EndAsync("does not end").ConfigureAwait(false);
     }
@@ -127,7 +127,7 @@ public sealed class BootedHost : IAsyncDisposable
     public Task<CommandResult> ExecAsync(IReadOnlyList<string> arguments, string? input = null, CancellationToken stop = default) =>
         ProcessRun.RunAsync([.. Shell, .. arguments], stop, input);
 
-    /// <summary>Runs a container in which the host's own programs are mounted read-only, as in every lab.</summary>
+    /// <summary>Runs a container with the host's own programs mounted read-only, as in every lab.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="options">Further arguments of <c>docker run</c>.</param>
     /// <param name="command">Its process.</param>
@@ -152,7 +152,7 @@ public sealed class BootedHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         init.Signal(Native.SigKill);
-        // Before there is a first process; with it, all that it started.
+        // Before there is a first process; afterwards, everything that it started.
         started.Signal(Native.SigKill);
         await init.WaitAsync(Patience).ConfigureAwait(false);
         await Lab.DisposeAsync().ConfigureAwait(false);
@@ -188,7 +188,7 @@ public sealed class BootedHost : IAsyncDisposable
         if (!await started.WaitAsync(Patience).ConfigureAwait(false) || !await init.WaitAsync(Patience).ConfigureAwait(false))
             throw new LabException($"The host '{Lab.Name}' {otherwise} within {Patience.TotalSeconds.ToString("0", CultureInfo.InvariantCulture)} s.");
         init = started = ProcessMark.Nobody;
-        // Its network namespace goes some time after its last process, and the cable with it. Pulled here, the next boot can plug in its own.
+        // Its network namespace outlives its last process for a while, and the cable with it. Removed here, so that the next boot can make its own.
         await ProcessRun.RunAsync(["ip", "-n", Lab.OutsideNamespace, "link", "delete", "boot0"], CancellationToken.None).ConfigureAwait(false);
     }
 }

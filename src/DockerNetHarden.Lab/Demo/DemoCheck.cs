@@ -4,7 +4,7 @@ using DockerNetHarden.Lab.Services;
 
 namespace DockerNetHarden.Lab.Demo;
 
-/// <summary>What a check should come to once the host is hardened.</summary>
+/// <summary>What a check should result in once the host is hardened.</summary>
 internal enum Expectation
 {
     Blocked,
@@ -12,7 +12,7 @@ internal enum Expectation
     Limited,
 }
 
-/// <summary>One line of the demo's table: who asks what, and what hardening should make of it.</summary>
+/// <summary>One line of the demo's table: who asks for what, and what hardening should make of it.</summary>
 internal sealed record DemoCheck(string What, string From, string To, int Port, ProbeProtocol Protocol, Expectation Hardened, int Count = 1)
 {
     public static IReadOnlyList<DemoCheck> For(LabHost lab, LabContainer onDefaultBridge)
@@ -45,7 +45,7 @@ internal sealed record DemoCheck(string What, string From, string To, int Port, 
         return new DemoResult(burst.Open, Count, string.Create(CultureInfo.InvariantCulture, $"{burst.Open} of {Count}"));
     }
 
-    /// <summary>Whether a result after hardening is the one that hardening promises.</summary>
+    /// <summary>Whether the result after hardening is what hardening promises.</summary>
     public bool IsAsPromised(DemoResult result) => Hardened switch
     {
         Expectation.Blocked => result.Open == 0,

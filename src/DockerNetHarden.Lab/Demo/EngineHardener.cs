@@ -8,10 +8,10 @@ using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Lab.Demo;
 
-/// <summary>Hardens through the engine, where there is no pwsh: the same controls, the same plan, without the cmdlets.</summary>
+/// <summary>Hardens through the core, if there is no pwsh: the same controls, the same plan, without the cmdlets.</summary>
 public sealed class EngineHardener : IHardener
 {
-    public string Description => "The four controls through the engine (there is no pwsh here): metadata, host access, internal access, mail";
+    public string Description => "The four controls through the core (there is no pwsh here): metadata, host access, internal access, mail";
 
     public async Task<string> HardenAsync(LabHost lab, CancellationToken stop)
     {
@@ -42,7 +42,7 @@ public sealed class EngineHardener : IHardener
         }
     }
 
-    // The demo asks nobody: the host is a throwaway one.
+    // The demo does not ask: the host is a throwaway one.
     private sealed class Sink : IFleetSink
     {
         private readonly ConcurrentQueue<string> _lines = new();

@@ -4,12 +4,12 @@ using System.Text.RegularExpressions;
 
 namespace DockerNetHarden.Lab.Demo;
 
-/// <summary>What containers reach on a Docker host as it comes, and what they reach once it is hardened: with real packets, before and after.</summary>
+/// <summary>What containers reach on an untouched Docker host, and on the same host once it is hardened: with real packets, before and after.</summary>
 internal sealed partial class LabDemo(IHardener hardener, TextWriter output, Style style)
 {
     private const int ShownLength = 118;
 
-    /// <summary>Runs the demo; true where every check came to what hardening promises.</summary>
+    /// <summary>Runs the demo; true if every check did what hardening promises.</summary>
     public async Task<bool> RunAsync(LabBackend backend, CancellationToken stop)
     {
         var clock = Stopwatch.StartNew();
@@ -63,7 +63,7 @@ internal sealed partial class LabDemo(IHardener hardener, TextWriter output, Sty
         for (var i = 0; i < checks.Count; i++)
         {
             var (check, first) = (checks[i], before[i]);
-            // Red is what should not be: reached before, or not as promised after.
+            // Red marks what should not be: reached before, or not as promised after.
             var wrong = check.Hardened != Expectation.Open && first.Open > 0;
             var text = wrong ? style.Bad(first.Text.PadRight(11)) : style.Good(first.Text.PadRight(11));
             var mark = ' ';
@@ -93,7 +93,7 @@ internal sealed partial class LabDemo(IHardener hardener, TextWriter output, Sty
             foreach (var line in ours)
             {
                 var packets = line[1..line.IndexOf(':', StringComparison.Ordinal)];
-                // The mark in the comment is left out: the chain's name says whose rule it is, and the target would not fit.
+                // The mark in the comment is left out: the chain's name already tells whose rule it is, and the target would not fit.
                 var rule = Mark().Replace(line[(line.IndexOf(']', StringComparison.Ordinal) + 2)..], "");
                 var shown = $"{packets,7}  {(rule.Length > ShownLength ? rule[..(ShownLength - 3)] + "..." : rule)}";
                 await SayAsync(packets == "0" ? style.Quiet(shown) : shown).ConfigureAwait(false);

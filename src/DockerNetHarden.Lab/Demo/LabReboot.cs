@@ -5,12 +5,12 @@ using DockerNetHarden.Lab.Services;
 
 namespace DockerNetHarden.Lab.Demo;
 
-/// <summary>The end of the demo: the rules are saved, the host's tables are emptied as by a power cut, and what its next start runs is run.</summary>
+/// <summary>The end of the demo: the rules are saved, the host's tables are emptied as by a power cut, and then the programs of its next start run.</summary>
 internal sealed class LabReboot(IHardener hardener, TextWriter output, Style style)
 {
     private const string Asker = "c0";
 
-    /// <summary>Runs it; true where metadata was out of reach from dockerd's start on.</summary>
+    /// <summary>Runs it; true if metadata was out of reach as soon as dockerd started.</summary>
     public async Task<bool> RunAsync(LabHost lab, CancellationToken stop)
     {
         OwnFiles files;
@@ -25,7 +25,7 @@ internal sealed class LabReboot(IHardener hardener, TextWriter output, Style sty
         }
         using (files)
         {
-            await SayAsync("\n" + style.Heading("Saved, and the host starts anew")).ConfigureAwait(false);
+            await SayAsync("\n" + style.Heading("Saved, and the host starts again")).ConfigureAwait(false);
             await SayAsync(style.Quiet(await hardener.SaveAsync(lab, files, stop).ConfigureAwait(false))).ConfigureAwait(false);
             await lab.StopDockerAsync().ConfigureAwait(false);
             await FlushAsync(lab, stop).ConfigureAwait(false);

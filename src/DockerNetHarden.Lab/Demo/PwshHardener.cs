@@ -10,7 +10,7 @@ public sealed class PwshHardener : IHardener
 
     private PwshHardener(string pwsh, string module) => (this.pwsh, this.module) = (pwsh, module);
 
-    /// <summary>The hardener for a staged module (its folder or its manifest); null where there is no such module or no pwsh on the PATH.</summary>
+    /// <summary>The hardener for a staged module (its folder or its manifest); null if there is no such module or no pwsh on the PATH.</summary>
     public static PwshHardener? Find(string? module)
     {
         if (LabHost.FindProgram("pwsh") is not { } program || module is null)

@@ -1,6 +1,6 @@
 namespace DockerNetHarden.Lab.Demo;
 
-/// <summary>Colours where the terminal has them (and NO_COLOR is unset, https://no-color.org), plain text elsewhere.</summary>
+/// <summary>Colours if the terminal has them (and NO_COLOR is unset, https://no-color.org), otherwise plain text.</summary>
 internal sealed class Style(bool colours)
 {
     public static Style Detect() => new(

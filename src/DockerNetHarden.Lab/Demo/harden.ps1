@@ -10,7 +10,7 @@ $ErrorActionPreference = 'Stop'
 Import-Module $Module
 
 if ($Step -eq 'Save') {
-    # The throwaway host was not started by systemd, so Auto would find nothing.
+    # systemd did not start the throwaway host, so Auto would find nothing.
     Save-FirewallRule -Method Systemd | Format-List HostName, Method, Status, Enabled, Unit, Count, Files | Out-String -Width 140
     return
 }

@@ -1,17 +1,17 @@
 namespace DockerNetHarden.Lab;
 
 /// <summary>
-/// Which Docker engine a lab's host has, and with it which userland: this machine's own, or a folder with a whole Debian in it (<c>./build.sh engines</c>), from which
-/// dockerd, docker, iptables, nft, ip, sshd and sudo are taken.
+/// The Docker engine of a lab's host, and with it the userland: this machine's own, or a folder with a whole Debian in it (<c>./build.sh engines</c>), which
+/// provides dockerd, docker, iptables, nft, ip, sshd and sudo.
 /// </summary>
 /// <param name="Name">The folder under <c>out/engines</c>, which is the Debian suite's name; <c>machine</c> for this machine's own programs.</param>
-/// <param name="Series">The Docker series that the project is tested on with it, such as <c>28.5</c>; null where any will do.</param>
+/// <param name="Series">The Docker series that the project is tested on with it, such as <c>28.5</c>; null if any will do.</param>
 public sealed record LabEngine(string Name, string? Series)
 {
-    /// <summary>The folder with the engines; the checkout's <c>out/engines</c> where it is not set.</summary>
+    /// <summary>The folder with the engines; if it is not set, the checkout's <c>out/engines</c>.</summary>
     public const string FolderVariable = "DNH_LAB_ENGINES";
 
-    /// <summary>Set to 1, an engine of another series than the project is tested on is used as well.</summary>
+    /// <summary>If set to 1, an engine of an untested series is used as well.</summary>
     public const string AnySeriesVariable = "DNH_LAB_ANY_SERIES";
 
     /// <summary>The programs of this machine. On Debian 12 that is Docker 20.10.</summary>
@@ -25,18 +25,18 @@ public sealed record LabEngine(string Name, string? Series)
 
     public static IReadOnlyList<LabEngine> All { get; } = [Machine, Trixie, Sid];
 
-    /// <summary>The folder that holds the engine's Debian; null for this machine's own.</summary>
+    /// <summary>The folder that holds the engine's Debian; null for this machine's own engine.</summary>
     public string? Root => Name == Machine.Name ? null : Folder is { } folder ? Path.Combine(folder, Name) : null;
 
     private static string? Folder => Environment.GetEnvironmentVariable(FolderVariable) is { Length: > 0 } set ? Path.GetFullPath(set)
         : Checkout() is { } checkout ? Path.Combine(checkout, "out", "engines")
         : null;
 
-    /// <exception cref="LabException">There is no engine of this name.</exception>
+    /// <exception cref="LabException">There is no engine with this name.</exception>
     public static LabEngine Parse(string name) => All.FirstOrDefault(engine => engine.Name == name)
         ?? throw new LabException($"'{name}' is not an engine; the engines are {string.Join(", ", All.Select(engine => engine.Name))}.");
 
-    /// <summary>Why this engine cannot be raised here, whatever else the lab needs; null where it can.</summary>
+    /// <summary>Why this engine cannot be raised here, apart from the lab's other needs; null if it can.</summary>
     public string? WhyUnavailable()
     {
         if (this == Machine)
@@ -49,7 +49,7 @@ public sealed record LabEngine(string Name, string? Series)
             : $"needs Docker {Series}, and out/engines/{Name} has {version ?? "none"} ({AnySeriesVariable}=1 runs it all the same)";
     }
 
-    /// <summary>The upstream version of one of the engine's packages, without Debian's revision: 28.5.2 of <c>28.5.2+dfsg4-1</c>. Null where it is not installed.</summary>
+    /// <summary>The upstream version of one of the engine's packages, without Debian's revision: 28.5.2 for <c>28.5.2+dfsg4-1</c>. Null if it is not installed.</summary>
     public string? Version(string package)
     {
         // dpkg(1) keeps a paragraph for each package in this file; see deb-version(7) for the parts of a version.
@@ -67,7 +67,7 @@ public sealed record LabEngine(string Name, string? Series)
         return null;
     }
 
-    // The lab runs from a folder below the checkout's root, whether as a program or inside a test.
+    // The lab runs from a folder below the checkout's root, as a program or inside a test.
     private static string? Checkout()
     {
         for (var folder = AppContext.BaseDirectory; folder is not null; folder = Path.GetDirectoryName(folder))

@@ -1,10 +1,10 @@
 # shellcheck shell=sh disable=SC2154
-# Read by build.sh, whose say, loud, fail, has and install_packages it uses, and $results, the folder of the tests' results.
+# Sourced by build.sh. It uses build.sh's say, loud, fail, has and install_packages, and $results, the folder of the tests' results.
 
 # Where the lab looks for engines (LabEngine).
 engines=${DNH_LAB_ENGINES:-out/engines}
 
-# The Debian suites whose engines the lab runs beside this machine's (LabEngine.All), and what each has to have.
+# The Debian suites whose engines the lab runs beside this machine's (LabEngine.All), and what each must contain.
 engine_suites='trixie sid'
 engine_packages=systemd,systemd-sysv,dbus,docker.io,docker-cli,iptables,nftables,iproute2,ipset,conntrack,netcat-openbsd,curl,busybox-static,openssh-server,sudo,procps,kmod
 
@@ -17,7 +17,7 @@ engine_line() {
     printf '%s: Docker %s, iptables %s, nft %s' "$1" "$(engine_version "$1" docker.io)" "$(engine_version "$1" iptables)" "$(engine_version "$1" nftables)"
 }
 
-# A Debian in a folder, under its name only when it is whole.
+# Makes a Debian in a folder, which gets its final name only when it is complete.
 make_engine() {
     new=$engines/$1.new
     remove_engine "$1.new"
@@ -31,7 +31,7 @@ make_engine() {
     fi
 }
 
-# debootstrap mounts /proc and /sys while it works, and leaves them if it is cut short.
+# debootstrap mounts /proc and /sys while it works, and leaves them mounted if it is cut short.
 remove_engine() {
     for mounted in proc sys; do
         umount -l "$engines/$1/$mounted" 2>/dev/null || :
@@ -39,7 +39,7 @@ remove_engine() {
     rm -rf --one-file-system "${engines:?}/$1"
 }
 
-# All that were made in this checkout; a folder that the caller named is the caller's.
+# Removes all engines that were made in this checkout. A folder that the caller named belongs to the caller.
 remove_engines() {
     engines=out/engines
     for engine in "$engines"/*/; do
@@ -47,7 +47,7 @@ remove_engines() {
     done
 }
 
-# Prepares the engines that are not there yet, side by side. Fails if one could not be made; the others are used all the same.
+# Prepares the missing engines, side by side. Fails if one could not be made; the others are still used.
 prepare_engines() {
     mkdir -p "$engines"
     missing=
@@ -76,7 +76,7 @@ prepare_engines() {
     return "${code:-0}"
 }
 
-# What the lab's tests ran on: the name of such a test ends with its engine in brackets (LabTestCase).
+# Which engines the lab's tests ran on: the name of such a test ends with its engine in brackets (LabTestCase).
 report_engines() {
     [ -f "$results/DockerNetHarden.Lab.Tests.trx" ] || return 0
     for suite in $engine_suites; do

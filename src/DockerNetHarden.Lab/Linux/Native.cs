@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace DockerNetHarden.Lab.Linux;
 
-// The few system calls that .NET has no face for. Numbers are those of Linux on every architecture that .NET supports.
+// The few system calls that .NET does not offer. Numbers are those of Linux on every architecture that .NET supports.
 internal static partial class Native
 {
     public const int CloneNewNet = 0x40000000;

@@ -7,8 +7,8 @@ using System.Runtime.InteropServices;
 namespace DockerNetHarden.Lab.Linux;
 
 /// <summary>
-/// A network namespace, by the file that stands for it (<c>/run/netns/x</c>, <c>/proc/PID/ns/net</c>). A socket belongs for its whole life to the
-/// namespace of the thread that opened it (setns(2)), so a short-lived thread enters, opens, and ends: no helper process stands between the lab and its packets.
+/// A network namespace, by the file that stands for it (<c>/run/netns/x</c>, <c>/proc/PID/ns/net</c>). A socket belongs for life to the
+/// namespace of the thread that opened it (setns(2)), so a short-lived thread enters, opens the socket and ends: no helper process stands between the lab and its packets.
 /// </summary>
 internal sealed class NetNamespace(string path)
 {
@@ -19,7 +19,7 @@ internal sealed class NetNamespace(string path)
     public static NetNamespace Of(int process) => new(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/ns/net"));
 
     /// <summary>
-    /// Runs on a thread of its own inside the namespace. The action must neither start tasks nor touch the thread pool: a pool thread made there would stay there.
+    /// Runs on its own thread inside the namespace. The action must neither start tasks nor touch the thread pool: a pool thread made there would stay there.
     /// </summary>
     public T Run<T>(Func<T> action)
     {
@@ -47,8 +47,8 @@ internal sealed class NetNamespace(string path)
 
     public Socket OpenSocket(AddressFamily family, SocketType type, int protocol)
     {
-        var number = family switch { AddressFamily.InterNetwork => 2, AddressFamily.InterNetworkV6 => 10, _ => throw new NotSupportedException($"{family} is no family of the lab.") };
-        var kind = type switch { SocketType.Stream => 1, SocketType.Dgram => 2, SocketType.Raw => 3, _ => throw new NotSupportedException($"{type} is no socket type of the lab.") };
+        var number = family switch { AddressFamily.InterNetwork => 2, AddressFamily.InterNetworkV6 => 10, _ => throw new NotSupportedException($"{family} is not a family of the lab.") };
+        var kind = type switch { SocketType.Stream => 1, SocketType.Dgram => 2, SocketType.Raw => 3, _ => throw new NotSupportedException($"{type} is not a socket type of the lab.") };
         var descriptor = Run(() =>
         {
             var opened = Native.OpenSocket(number, kind | Native.SocketCloseOnExec, protocol);
@@ -57,7 +57,7 @@ internal sealed class NetNamespace(string path)
         return new Socket(new SafeSocketHandle(descriptor, ownsHandle: true));
     }
 
-    /// <summary>The number of an interface inside the namespace: what the zone of a link-local address means there.</summary>
+    /// <summary>The number of an interface inside the namespace: the meaning of a link-local address's zone there.</summary>
     public uint InterfaceIndex(string name)
     {
         var index = Run(() => Native.InterfaceIndex(name));
@@ -73,7 +73,7 @@ internal sealed class NetNamespace(string path)
         return true;
     });
 
-    /// <summary>The kernel's name for the namespace, <c>net:[4026532281]</c>; null where it is gone.</summary>
+    /// <summary>The kernel's name for the namespace, <c>net:[4026532281]</c>; null if it is gone.</summary>
     public string? Identity()
     {
         try

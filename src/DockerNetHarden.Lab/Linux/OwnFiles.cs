@@ -4,8 +4,8 @@ using System.Globalization;
 namespace DockerNetHarden.Lab.Linux;
 
 /// <summary>
-/// A network namespace with an /etc and a /usr/share of its own: what is written there is seen by nobody else and gone at the end. A lab's host shares the
-/// files of this machine, and those must not change.
+/// A network namespace with its own /etc and /usr/share: nobody else sees what is written there, and it is gone at the end. A lab's host shares the
+/// files of this machine, which must not change.
 /// </summary>
 public sealed class OwnFiles : IDisposable
 {
@@ -41,7 +41,7 @@ public sealed class OwnFiles : IDisposable
     public IReadOnlyList<string> Shell { get; }
 
     /// <summary>Makes it for a lab's host, or another network namespace.</summary>
-    /// <exception cref="LabException">This machine cannot: the message is mount's.</exception>
+    /// <exception cref="LabException">This machine cannot do it: the message is mount's.</exception>
     public static OwnFiles Of(string networkNamespace)
     {
         var files = new OwnFiles(networkNamespace);

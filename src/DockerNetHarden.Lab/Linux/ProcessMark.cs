@@ -3,8 +3,8 @@ using System.Globalization;
 namespace DockerNetHarden.Lab.Linux;
 
 /// <summary>
-/// One process for good: its number and its start time (field 22 of <c>/proc/PID/stat</c>, proc(5), in clock ticks since boot), so that a number
-/// that was given again is not taken for it. Number 0 stands for nobody.
+/// One process, unmistakably: its number and its start time (field 22 of <c>/proc/PID/stat</c>, proc(5), in clock ticks since boot), so that a reused
+/// number is not taken for it. Number 0 stands for nobody.
 /// </summary>
 public sealed record ProcessMark(int Pid, long StartTicks)
 {
@@ -15,7 +15,7 @@ public sealed record ProcessMark(int Pid, long StartTicks)
         : Stat(pid) is { } stat ? new ProcessMark(pid, stat.Start)
         : throw new LabException($"There is no process {pid}. Name a running one, or 0 for a lab that stays until it is taken down.");
 
-    /// <summary>Whether the process runs. One that ended and that nobody has waited for does not.</summary>
+    /// <summary>Whether the process runs. A process that ended but was not waited for does not.</summary>
     public bool IsAlive() => Pid != 0 && Stat(Pid) is { } stat && stat.Start == StartTicks && stat.State is not ('Z' or 'X');
 
     public void Signal(int signal)
@@ -24,7 +24,7 @@ public sealed record ProcessMark(int Pid, long StartTicks)
             _ = Native.Kill(Pid, signal);
     }
 
-    /// <summary>Waits until the process is gone; false where it is not after the time.</summary>
+    /// <summary>Waits until the process is gone; false if it still exists after the time.</summary>
     public async Task<bool> WaitAsync(TimeSpan atMost)
     {
         var until = Environment.TickCount64 + (long)atMost.TotalMilliseconds;
@@ -38,13 +38,13 @@ public sealed record ProcessMark(int Pid, long StartTicks)
     }
 
     /// <summary>
-    /// The processor time of the process and of those of its children that ended and were waited for: fields 14 to 17 of <c>/proc/PID/stat</c> (proc(5)), in ticks
-    /// of 10 ms. Zero where it is gone.
+    /// The processor time of the process and of its children that ended and were waited for: fields 14 to 17 of <c>/proc/PID/stat</c> (proc(5)), in ticks
+    /// of 10 ms. Zero if it is gone.
     /// </summary>
     public TimeSpan ProcessorTime() => Stat(Pid) is { } stat && stat.Start == StartTicks ? TimeSpan.FromMilliseconds(10 * stat.Ticks) : TimeSpan.Zero;
 
     /// <summary>
-    /// The process that this one started and waits for: what nsenter(1) and unshare(1) run where they enter or make a PID namespace. Null where this one ended first.
+    /// The process that this one started and waits for: what nsenter(1) and unshare(1) run when they enter or make a PID namespace. Null if this one ended first.
     /// </summary>
     public async Task<ProcessMark?> ChildAsync(CancellationToken stop)
     {
@@ -60,10 +60,10 @@ public sealed record ProcessMark(int Pid, long StartTicks)
         return null;
     }
 
-    /// <summary>The process that has a number inside the PID namespace of <paramref name="init"/>, its first process: what Docker says of a container on such a host.</summary>
+    /// <summary>The process with a number inside the PID namespace of <paramref name="init"/>, its first process: the number that Docker gives for a container on such a host.</summary>
     public static ProcessMark? Inside(ProcessMark init, int pid)
     {
-        // The first process's root shows the namespace's own /proc. A start time is the same in every view, so the two together name one process.
+        // The first process's root shows the namespace's own /proc. A start time is the same in every view, so both together identify one process.
         if (Stat(string.Create(CultureInfo.InvariantCulture, $"/proc/{init.Pid}/root/proc/{pid}")) is not { } inside)
             return null;
         foreach (var (outer, stat) in All())
@@ -114,7 +114,7 @@ public sealed record ProcessMark(int Pid, long StartTicks)
         try
         {
             var text = File.ReadAllText(directory + "/stat");
-            // The name stands in brackets and may hold brackets and spaces itself: count from the last one.
+            // The name is in brackets and may itself contain brackets and spaces: count from the last one.
             var fields = text[(text.LastIndexOf(')') + 2)..].Split(' ');
             return (fields[0][0], int.Parse(fields[1], CultureInfo.InvariantCulture), fields[11..15].Sum(ticks => long.Parse(ticks, CultureInfo.InvariantCulture)),
                 long.Parse(fields[19], CultureInfo.InvariantCulture));

@@ -3,7 +3,7 @@ using System.Diagnostics;
 
 namespace DockerNetHarden.Lab.Linux;
 
-/// <summary>What a command wrote and how it ended.</summary>
+/// <summary>What a command wrote, and how it ended.</summary>
 public sealed record CommandResult(IReadOnlyList<string> Arguments, int ExitCode, string Output, string Errors)
 {
     /// <summary>The output, or the failure with the command's own words.</summary>
@@ -58,8 +58,8 @@ internal static class ProcessRun
     }
 
     /// <summary>
-    /// Starts a process that outlives this one, in a session of its own, its streams on a file. The shell is a constant: the arguments are its
-    /// positional parameters, never its code. The job of a shell without job control leads no group, so setsid does not fork and the number printed is the process's.
+    /// Starts a process that outlives this one, in its own session, with its streams in a file. The shell code is constant: the arguments are its
+    /// positional parameters, never its code. Without job control the shell's job leads no group, so setsid does not fork and the printed number is the process's.
     /// </summary>
     public static async Task<ProcessMark> StartDetachedAsync(
         IReadOnlyList<string> arguments, string log, IReadOnlyDictionary<string, string> environment, CancellationToken stop)

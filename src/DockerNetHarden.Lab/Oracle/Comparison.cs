@@ -8,14 +8,14 @@ using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Lab.Oracle;
 
-/// <summary>Something in which walk and kernel differ.</summary>
-/// <param name="Packet">The packet; null where only the sum over all packets is wrong.</param>
+/// <summary>A difference between walk and kernel.</summary>
+/// <param name="Packet">The packet; null if only the sum over all packets is wrong.</param>
 /// <param name="Text">What each of them says.</param>
 internal sealed record Difference(OraclePacket? Packet, string Text);
 
 /// <summary>
-/// Compares what the walk says of packets with what the kernel did to them. Of each packet: whether it arrived, by which link, with which destination.
-/// Of each rule and policy that throws packets away: how many, for which the kernel keeps a counter.
+/// Compares what the walk says about packets with what the kernel did to them. For each packet: whether it arrived, by which link, with which destination.
+/// For each rule and policy that drops packets: how many, by the kernel's counter.
 /// </summary>
 internal sealed class Comparison
 {
@@ -30,7 +30,7 @@ internal sealed class Comparison
 
     private Comparison(HostSnapshot host, Family family, bool mayBeUnknown) => (_host, _family, _mayBeUnknown) = (host, family, mayBeUnknown);
 
-    /// <summary>The differences, those that name a packet first; empty where walk and kernel agree.</summary>
+    /// <summary>The differences, those that name a packet first; empty if walk and kernel agree.</summary>
     public static IReadOnlyList<Difference> Of(
         HostSnapshot host, IReadOnlyList<OraclePacket> packets, IReadOnlyList<Arrival?> arrivals, bool mayBeUnknown, OracleTally? tally = null)
     {
@@ -81,7 +81,7 @@ internal sealed class Comparison
         }
     }
 
-    // Whoever asks about one packet must be told what is told of it among all others.
+    // A question about one packet must get the same answer as a question about all of them.
     private void Narrow(PacketWalk walk, OraclePacket packet, IReadOnlyList<AccessPart> parts)
     {
         var header = packet.Header;
@@ -109,8 +109,8 @@ internal sealed class Comparison
         counts[key] = counts.GetValueOrDefault(key) + 1;
     }
 
-    // What passed a rule that accepts may have been thrown away later: then the kernel's count is higher. Where a match is not modelled the walk may be
-    // certain that a packet ends, and not where.
+    // A packet that an accepting rule let through may have been dropped later: then the kernel's count is higher. If a match is not modelled, the walk may be
+    // certain that a packet ends, but not where.
     private void Counters()
     {
         if (_mayBeUnknown)
@@ -121,7 +121,7 @@ internal sealed class Comparison
         var throwing = rules.Where(static rule => rule.Verdict is "DROP" or "REJECT");
         if (_host.OtherRules.ContainsKey(_family))
         {
-            // Where both implementations throw a packet away, the one does whose hook was registered last: only the sum of a table can be known.
+            // If both implementations drop a packet, the one whose hook was registered last does it: only the sum of a table can be known.
             foreach (var table in throwing.GroupBy(static rule => rule.Key.Table, StringComparer.Ordinal))
                 Compare($"all rules of the tables '{table.Key}'", table.Sum(rule => _thrownAway.GetValueOrDefault(rule.Key)), table.Sum(static rule => rule.Kernel));
             return;

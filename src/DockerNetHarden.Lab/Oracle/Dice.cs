@@ -1,6 +1,6 @@
 namespace DockerNetHarden.Lab.Oracle;
 
-/// <summary>Chance from a seed: the same in each run and with each .NET (System.Random keeps its sequence where a seed is given).</summary>
+/// <summary>Chance from a seed: the same in each run and with each .NET (System.Random keeps its sequence for a given seed).</summary>
 internal sealed class Dice(int seed)
 {
     private readonly Random _random = new(seed);

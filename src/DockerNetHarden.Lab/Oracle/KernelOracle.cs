@@ -4,26 +4,26 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Oracle;
 
-/// <summary>How a run goes.</summary>
-/// <param name="Seed">Where the chance begins: the same seed gives the same rulesets and packets.</param>
-/// <param name="Pairs">How many pairs of a ruleset and a packet are tried at least.</param>
-/// <param name="Foreign">Whether matches stand in the rules that the walk does not model; only then it may say Unknown.</param>
+/// <summary>The settings of a run.</summary>
+/// <param name="Seed">The start of the chance: the same seed gives the same rulesets and packets.</param>
+/// <param name="Pairs">The smallest number of pairs of a ruleset and a packet to try.</param>
+/// <param name="Foreign">Whether rules contain matches that the walk does not model; only then may it answer Unknown.</param>
 public sealed record OracleOptions(int Seed, long Pairs, bool Foreign = false)
 {
     /// <summary>The packets that one ruleset is asked about.</summary>
     public int PacketsPerRuleset { get; init; } = 300;
 
-    /// <summary>How many disagreements are looked into before the run ends.</summary>
+    /// <summary>How many disagreements are investigated before the run ends.</summary>
     public int MostDisagreements { get; init; } = 1;
 }
 
 /// <summary>How a run ended.</summary>
 /// <param name="Pairs">The pairs that were compared.</param>
 /// <param name="Rulesets">The rulesets that were loaded.</param>
-/// <param name="Repeated">Batches that were sent again because kernel and walk differed, and then did not.</param>
+/// <param name="Repeated">Batches that were sent again because kernel and walk differed, and then agreed.</param>
 /// <param name="Elapsed">The time.</param>
 /// <param name="Tally">What the packets met, and how often: verdicts, ways, deciding tables.</param>
-/// <param name="Disagreements">For each disagreement the smallest ruleset and packet, and what each says.</param>
+/// <param name="Disagreements">For each disagreement the smallest ruleset and packet, and what each side says.</param>
 public sealed record OracleReport(long Pairs, int Rulesets, int Repeated, TimeSpan Elapsed, IReadOnlyDictionary<string, long> Tally, IReadOnlyList<string> Disagreements)
 {
     /// <summary>The run as text.</summary>
@@ -32,7 +32,7 @@ public sealed record OracleReport(long Pairs, int Rulesets, int Repeated, TimeSp
         $"{Pairs} pairs, {Rulesets} rulesets, {Elapsed.TotalSeconds:0.0} s ({Elapsed.TotalMilliseconds * 1000 / Pairs:0.0} ms for a thousand pairs), {Repeated} repeated; {string.Join(", ", Tally.Select(static count => $"{count.Key} {count.Value}"))}\n{(Disagreements.Count == 0 ? "No disagreement." : string.Join("\n\n", Disagreements))}");
 }
 
-/// <summary>Asks the kernel whether the walk is right: random rulesets, random packets, and what became of them.</summary>
+/// <summary>Asks the kernel whether the walk is right: random rulesets, random packets, and what happened to them.</summary>
 public sealed class KernelOracle : IAsyncDisposable
 {
     private readonly OracleRouter _router;
@@ -46,7 +46,7 @@ public sealed class KernelOracle : IAsyncDisposable
         _observer = new Observer(router);
     }
 
-    /// <summary>Why the kernel cannot be asked here; null where it can.</summary>
+    /// <summary>Why the kernel cannot be asked here; null if it can.</summary>
     public static string? WhyUnavailable() => OracleRouter.WhyUnavailable();
 
     /// <summary>Makes the namespaces.</summary>
@@ -64,7 +64,7 @@ public sealed class KernelOracle : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs until the pairs are compared or there are disagreements enough.</summary>
+    /// <summary>Runs until all pairs are compared or there are enough disagreements.</summary>
     /// <param name="options">What to run.</param>
     /// <param name="progress">Told of the pairs so far, after each ruleset.</param>
     /// <param name="stop">Stops between two rulesets.</param>
@@ -87,7 +87,7 @@ public sealed class KernelOracle : IAsyncDisposable
             pairs += packets.Count;
             if (differences.Count > 0)
             {
-                // What only happened once says something about this machine's load, nothing about rules.
+                // What happens only once is about this machine's load, not about rules.
                 differences = await CompareAsync(rules, packets, options.Foreign, null, stop).ConfigureAwait(false);
                 if (differences.Count == 0)
                     repeated++;
@@ -109,7 +109,7 @@ public sealed class KernelOracle : IAsyncDisposable
         return Comparison.Of(host, packets, arrivals, mayBeUnknown, tally);
     }
 
-    /// <summary>What the kernel does to these packets under these rules: where they arrive, and the rules with what they counted.</summary>
+    /// <summary>What the kernel does to these packets under these rules: where they arrive, and the rules with their counters.</summary>
     internal async Task<(IReadOnlyList<Arrival?> Arrivals, HostSnapshot Host)> ObserveAsync(OracleRuleset rules, IReadOnlyList<OraclePacket> packets, CancellationToken stop)
     {
         await _router.LoadAsync(rules, stop).ConfigureAwait(false);
@@ -151,7 +151,7 @@ public sealed class KernelOracle : IAsyncDisposable
         }
         catch (LabException)
         {
-            // iptables refuses it: a match was taken away that another one needs.
+            // iptables refuses it: a match that another one needs was removed.
             return false;
         }
     }

@@ -14,7 +14,7 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
     private bool IsV4 => family == Family.IPv4;
 
     /// <summary>Matches for a rule.</summary>
-    /// <param name="chain">The built-in chain that the rule stands in; null in a user's chain, where all options are allowed.</param>
+    /// <param name="chain">The rule's built-in chain; null for a user's chain, where all options are allowed.</param>
     /// <param name="count">How many of them.</param>
     /// <param name="protocol">A protocol that the rule must name; null for any or none.</param>
     public ImmutableList<string> Take(string? chain, int count, string? protocol)
@@ -100,7 +100,7 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
         return a.Bits < b.Bits ? $"{a.Address}-{b.Address}" : $"{b.Address}-{a.Address}";
     }
 
-    // Of one rule: the protocol once, then what needs it.
+    // In one rule: the protocol once, then the matches that need it.
     private void Transport(List<string> matches, string kind, ref string? protocol)
     {
         if (kind is "icmp" && protocol is null)
@@ -131,7 +131,7 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
 
     private string AddressType()
     {
-        // There is no broadcast in IPv6, and the kernel refuses to be asked for it (net/netfilter/xt_addrtype.c).
+        // IPv6 has no broadcast, and the kernel refuses to match it (net/netfilter/xt_addrtype.c).
         var type = dice.Pick("LOCAL", "LOCAL", "UNICAST", IsV4 ? "BROADCAST" : "LOCAL", "MULTICAST");
         var side = dice.Pick("--dst-type", "--dst-type", "--src-type");
         return $"-m addrtype {Not()}{side} {type}";

@@ -4,13 +4,13 @@ using DockerNetHarden.Addresses;
 namespace DockerNetHarden.Lab.Oracle;
 
 /// <summary>Where a packet arrived.</summary>
-/// <param name="OutLink">The router's link by which it left; null where the router itself took it.</param>
+/// <param name="OutLink">The router's link by which it left; null if the router itself took it.</param>
 /// <param name="Destination">Its destination then.</param>
 internal sealed record Arrival(string? OutLink, Cidr Destination);
 
 /// <summary>
-/// Sends packets and sees what becomes of each: packet sockets at the far ends of the cables, and for what the router takes itself raw sockets in it,
-/// which get a copy of whatever passed INPUT (raw(7)).
+/// Sends packets and sees what happens to each: packet sockets at the far ends of the cables and, for what the router takes itself, raw sockets inside it,
+/// which get a copy of everything that passed INPUT (raw(7)).
 /// </summary>
 internal sealed class Observer : IDisposable
 {
@@ -45,7 +45,7 @@ internal sealed class Observer : IDisposable
         }
     }
 
-    /// <summary>Sends all packets and says of each where it arrived, in the same order; null for one that did not.</summary>
+    /// <summary>Sends all packets and returns where each arrived, in the same order; null for one that did not.</summary>
     public IReadOnlyList<Arrival?> Send(IReadOnlyList<OraclePacket> packets)
     {
         const int Most = 4096;
@@ -81,7 +81,7 @@ internal sealed class Observer : IDisposable
         _netfilter?.Dispose();
     }
 
-    // A veth hands a frame over within the sender's own system call; only under load is a rest left to ksoftirqd.
+    // A veth hands a frame over within the sender's own system call; only under load does ksoftirqd get the rest.
     private void Collect(Action<uint, Arrival> found)
     {
         foreach (var (link, socket) in _cables)

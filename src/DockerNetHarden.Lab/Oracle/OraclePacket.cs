@@ -3,10 +3,10 @@ using DockerNetHarden.Packets;
 
 namespace DockerNetHarden.Lab.Oracle;
 
-/// <summary>The first packet of a connection, and the bridge of the router by which it comes in.</summary>
+/// <summary>The first packet of a connection, and the bridge of the router by which it enters.</summary>
 /// <param name="InLink">The bridge.</param>
 /// <param name="Header">The packet.</param>
-/// <param name="Flags">Of TCP the flags, as they stand in the header: SYN, and those that a first packet may have besides.</param>
+/// <param name="Flags">For TCP the flags, as in the header: SYN, and others that a first packet may have.</param>
 internal sealed record OraclePacket(string InLink, Packet Header, int Flags = OraclePacket.Syn)
 {
     public const int Syn = 2;

@@ -6,8 +6,8 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Lab.Oracle;
 
 /// <summary>
-/// A router in a namespace of its own, with two bridges as Docker makes them and two uplinks. All four cables end in a second namespace that has no
-/// addresses: it sends what it is told to and answers nothing, so that no packet but the asked ones is counted.
+/// A router in its own namespace, with two bridges as Docker makes them and two uplinks. All four cables end in a second namespace that has no
+/// addresses: it sends what it is told to and answers nothing, so that only the packets under test are counted.
 /// </summary>
 internal sealed class OracleRouter : IAsyncDisposable
 {
@@ -20,7 +20,7 @@ internal sealed class OracleRouter : IAsyncDisposable
 
     private OracleRouter(string name) => (_router, _wire) = (name + "r", name + "w");
 
-    /// <summary>The cables, by the router's link that they lead to.</summary>
+    /// <summary>The cables, by the router's link at their other end.</summary>
     public static IReadOnlyDictionary<string, string> WireEnds { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
     {
         [OracleSites.FirstBridge] = "wa",
@@ -35,7 +35,7 @@ internal sealed class OracleRouter : IAsyncDisposable
 
     public NetNamespace Wire => NetNamespace.Named(_wire);
 
-    /// <summary>Why rulesets cannot be tried here; null where they can.</summary>
+    /// <summary>Why rulesets cannot be tried here; null if they can.</summary>
     public static string? WhyUnavailable()
     {
         if (!OperatingSystem.IsLinux() || !Environment.IsPrivilegedProcess)
@@ -70,7 +70,7 @@ internal sealed class OracleRouter : IAsyncDisposable
     public async Task<CommandResult> RunAsync(IReadOnlyList<string> command, CancellationToken stop, string? input = null) =>
         await ProcessRun.RunAsync(["nsenter", "--net=/run/netns/" + _router, "--", .. command], stop, input).ConfigureAwait(false);
 
-    /// <summary>Writes the ruleset, and takes away what another one left in tables that it does not use. Counters are zero afterwards.</summary>
+    /// <summary>Writes the ruleset, and removes what an earlier one left in tables that it does not use. Counters are zero afterwards.</summary>
     /// <exception cref="LabException">iptables refuses it.</exception>
     public async Task LoadAsync(OracleRuleset rules, CancellationToken stop)
     {
@@ -111,7 +111,7 @@ internal sealed class OracleRouter : IAsyncDisposable
     {
         foreach (var space in (string[])[_router, _wire])
             await IpAsync(["netns", "add", space], null, stop).ConfigureAwait(false);
-        // Nothing of the kernel's own is to be sent: no duplicate address detection, no router solicitations, no redirects, no answers.
+        // The kernel must send nothing by itself: no duplicate address detection, no router solicitations, no redirects, no answers.
         foreach (var which in (string[])["all", "default"])
         {
             Wire.Write($"/proc/sys/net/ipv6/conf/{which}/disable_ipv6", "1");
@@ -121,7 +121,7 @@ internal sealed class OracleRouter : IAsyncDisposable
             Space.Write($"/proc/sys/net/ipv4/conf/{which}/rp_filter", "0");
             Space.Write($"/proc/sys/net/ipv4/conf/{which}/send_redirects", "0");
         }
-        // With br_netfilter what DNAT sends back to the bridge stays on it, past FORWARD if it is the same port; the cable here is one port.
+        // With br_netfilter, a packet that DNAT sends back to the bridge stays on it, past FORWARD if it is the same port; the cable here is one port.
         foreach (var family in (string[])["iptables", "ip6tables"])
         {
             if (Directory.Exists("/proc/sys/net/bridge"))
@@ -170,7 +170,7 @@ internal sealed class OracleRouter : IAsyncDisposable
             "route add unreachable 2001:db8:ff01::/48",
             "route add prohibit 2001:db8:ff02::/48",
         ]);
-        // Who is spoken to on a link is known beforehand: a packet that waits for an answer of ARP would not arrive.
+        // The neighbours on a link are known beforehand: a packet that waits for an ARP answer would not arrive.
         lines.AddRange(from neighbour in Neighbours() select $"neigh add {neighbour.Address} lladdr 02:00:00:00:00:99 dev {neighbour.Link} nud permanent");
         return string.Join('\n', lines);
     }
@@ -184,7 +184,7 @@ internal sealed class OracleRouter : IAsyncDisposable
 
     private static string Text(byte[] hardwareAddress) => string.Join(':', hardwareAddress.Select(static octet => octet.ToString("x2", CultureInfo.InvariantCulture)));
 
-    // Of runs that were killed: namespaces whose process is gone.
+    // Left over from killed runs: namespaces whose process is gone.
     private static async Task RemoveRemainsAsync(CancellationToken stop)
     {
         if (!Directory.Exists("/run/netns"))

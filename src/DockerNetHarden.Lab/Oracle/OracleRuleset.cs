@@ -5,8 +5,8 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Oracle;
 
-/// <summary>A rule as parts that can be taken away one by one.</summary>
-/// <param name="Matches">Matches, each a text such as <c>! -s 10.0.0.0/8</c>.</param>
+/// <summary>A rule as parts that can be removed one by one.</summary>
+/// <param name="Matches">Matches, each as text such as <c>! -s 10.0.0.0/8</c>.</param>
 /// <param name="Target">The target with its options, <c>-j DROP</c>; empty for a rule that only counts.</param>
 internal sealed record OracleRule(ImmutableList<string> Matches, string Target)
 {
@@ -36,7 +36,7 @@ internal sealed record OracleRuleset(Family Family, ImmutableList<OracleTable> T
 
     public static OracleRuleset Empty(Family family) => new(family, []);
 
-    /// <summary>What iptables-restore is given. Every table stands in it: what is not mentioned would stay from the ruleset before.</summary>
+    /// <summary>The input of iptables-restore. It contains every table: one that is missing would keep the rules of the ruleset before.</summary>
     public string RestoreText(IptablesBackend backend)
     {
         var text = new StringBuilder();
@@ -58,7 +58,7 @@ internal sealed record OracleRuleset(Family Family, ImmutableList<OracleTable> T
         return text.ToString();
     }
 
-    /// <summary>Only what is not empty, for people.</summary>
+    /// <summary>Only the parts that are not empty, for people.</summary>
     public override string ToString()
     {
         var text = new StringBuilder();

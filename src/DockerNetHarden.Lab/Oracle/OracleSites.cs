@@ -3,8 +3,8 @@ using DockerNetHarden.Addresses;
 namespace DockerNetHarden.Lab.Oracle;
 
 /// <summary>
-/// The addresses of the little world in which rulesets are tried: small pools, so that random rules and random packets meet often. Sources and
-/// destinations have no address in common: a packet that answers another one would be no first packet.
+/// The addresses of the little world in which rulesets are tried: small pools, so that random rules and random packets often meet. Sources and
+/// destinations share no address: a packet that answers another one would not be a first packet.
 /// </summary>
 internal static class OracleSites
 {
@@ -23,7 +23,7 @@ internal static class OracleSites
     private static readonly string[] Sources6 =
         ["fd30::2", "fd30::3", "fd30::ffff:1", "fd31::2", "fd31::99", "fd00:a::77", "2001:db8:5::99", "2a00::4"];
 
-    // Outside, the router itself, neighbours on its links, and what its routes refuse.
+    // Outside, the router itself, neighbours on its links, and destinations that its routes refuse.
     private static readonly string[] Outside4 =
         ["169.254.169.254", "169.254.170.2", "168.63.129.16", "10.0.0.5", "10.1.2.3", "10.255.255.255", "192.168.7.7", "203.0.113.25", "203.0.113.128", "8.8.8.8", "100.100.100.200"];
 

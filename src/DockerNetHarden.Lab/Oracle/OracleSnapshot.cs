@@ -6,7 +6,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Oracle;
 
-/// <summary>What the walk is given: the router as it was read once, with the rules as they are now.</summary>
+/// <summary>The walk's input: the router as it was read once, with its current rules.</summary>
 internal sealed class OracleSnapshot(OracleRouter router, HostSnapshot bare)
 {
     /// <summary>Reads the router without rules, as any host is read.</summary>
@@ -17,7 +17,7 @@ internal sealed class OracleSnapshot(OracleRouter router, HostSnapshot bare)
             return await new DockerHost(shell).ReadWholeAsync(stop).ConfigureAwait(false);
     }
 
-    /// <summary>Reads the rules, with what they have counted.</summary>
+    /// <summary>Reads the rules, with their counters.</summary>
     public async Task<HostSnapshot> ReadAsync(OracleRuleset rules, CancellationToken stop)
     {
         var read = new Dictionary<IptablesBackend, Ruleset>();
@@ -29,7 +29,7 @@ internal sealed class OracleSnapshot(OracleRouter router, HostSnapshot bare)
         {
             Iptables = new IptablesTool(main, "", OracleRouter.Command(main, Family.IPv4), OracleRouter.Command(main, Family.IPv6)),
             Rules = new Dictionary<Family, Ruleset> { [rules.Family] = read.GetValueOrDefault(main) ?? Ruleset.Parse(rules.Family, ""), [empty] = Ruleset.Parse(empty, "") },
-            // Of legacy tables nft says nothing, and its own are empty then.
+            // nft does not show legacy tables, and its own are empty then.
             Nft = !read.ContainsKey(IptablesBackend.Nft) ? bare.Nft : NftText.Parse(Encoding.UTF8.GetBytes((await router.RunAsync(["nft", "-j", "list", "ruleset"], stop).ConfigureAwait(false)).OrThrow())),
             OtherRules = read.Where(one => one.Key != main).ToDictionary(_ => rules.Family, static one => one.Value),
         };

@@ -6,8 +6,8 @@ using DockerNetHarden.Packets;
 namespace DockerNetHarden.Lab.Oracle;
 
 /// <summary>
-/// Packets as Ethernet frames. Each carries a number of its own in a field that neither NAT nor routing changes, so that the one who arrives is known:
-/// TCP's sequence number, SCTP's initiate tag (RFC 9260, 3.3.2), ESP's SPI, else the first bytes of the payload.
+/// Packets as Ethernet frames. Each carries its own number in a field that neither NAT nor routing changes, so that an arriving packet can be recognised:
+/// TCP's sequence number, SCTP's initiate tag (RFC 9260, 3.3.2), ESP's SPI, otherwise the first bytes of the payload.
 /// </summary>
 internal static class PacketBytes
 {
@@ -32,7 +32,7 @@ internal static class PacketBytes
         return frame;
     }
 
-    /// <summary>The destination and the number of an IP packet; null where it is none of ours.</summary>
+    /// <summary>The destination and the number of an IP packet; null if it is not one of ours.</summary>
     public static (Cidr Destination, uint Number)? Read(ReadOnlySpan<byte> ip)
     {
         if (ip.Length < 20)
@@ -42,7 +42,7 @@ internal static class PacketBytes
         return ip[0] >> 4 == 6 && ip.Length > 40 && Number(ip[6], ip[40..]) is { } number6 ? (Address(ip.Slice(24, 16)), number6) : null;
     }
 
-    /// <summary>The number in what follows the IP header; null where there is none.</summary>
+    /// <summary>The number in what follows the IP header; null if there is none.</summary>
     public static uint? Number(int protocol, ReadOnlySpan<byte> segment)
     {
         var place = NumberPlace(protocol);

@@ -3,7 +3,7 @@ using DockerNetHarden.Packets;
 
 namespace DockerNetHarden.Lab.Oracle;
 
-/// <summary>Random first packets of connections. No two of a batch are of one connection, nor could a translation of addresses make them so.</summary>
+/// <summary>Random first packets of connections. No two of a batch belong to one connection, and no translation of addresses can make them so.</summary>
 internal static class PacketGenerator
 {
     public static IReadOnlyList<OraclePacket> Take(int seed, Family family, int count)
@@ -15,8 +15,8 @@ internal static class PacketGenerator
         {
             var packet = One(dice, family);
             var header = packet.Header;
-            // Whatever the destination is, a translation can make it another's. Where two connections would become one, conntrack changes a port of the later
-            // one and says DNAT of it, which no packet by itself would show.
+            // Whatever the destination is, a translation can turn it into another packet's. If two connections would become one, conntrack changes a port of the later
+            // one and marks it DNAT, which no single packet would show.
             if (taken.Add((header.Source, header.Protocol, header.SourcePort)))
                 packets.Add(packet);
         }
@@ -38,7 +38,7 @@ internal static class PacketGenerator
         var source = Cidr.Parse(dice.Pick(OracleSites.Sources(family)));
         var destination = Cidr.Parse(dice.Chance(55) ? dice.Pick(OracleSites.Outside(family)) : dice.Pick(OracleSites.Destinations(family)));
         var bridge = dice.Pick(OracleSites.Bridges);
-        // Who sits on the same bridge is spoken to past the router: such a packet would not come to it.
+        // Neighbours on the same bridge are reached past the router: such a packet would not get to it.
         while (Array.IndexOf(OracleSites.Neighbours(family), destination.Address) is >= 0 and var at && at == Array.IndexOf(OracleSites.Bridges, bridge))
             destination = Cidr.Parse(dice.Pick(OracleSites.Destinations(family)));
         return new OraclePacket(bridge, new Packet(family, source, destination, protocol, from, to), Flags(dice));
@@ -57,6 +57,6 @@ internal static class PacketGenerator
 
     private static int SourcePort(Dice dice) => dice.Chance(20) ? dice.Pick(OracleSites.Ports) : dice.Number(1024, 65535);
 
-    // The edges of what rules name too: one beside each port.
+    // Also the edges of what rules name: the numbers beside each port.
     private static int DestinationPort(Dice dice) => dice.Chance(15) ? dice.Number(1, 65535) : Math.Clamp(dice.Pick(OracleSites.Ports) + dice.Pick(0, 0, 0, 0, 1, -1), 1, 65535);
 }

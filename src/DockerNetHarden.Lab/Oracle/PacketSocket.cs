@@ -8,8 +8,8 @@ using Microsoft.Win32.SafeHandles;
 namespace DockerNetHarden.Lab.Oracle;
 
 /// <summary>
-/// A socket of a kind that .NET has no face for: AF_PACKET (packet(7)), netlink (netlink(7)), and raw sockets (raw(7)), of which .NET cannot tell the
-/// destination of what an IPv6 one received. It never blocks.
+/// A kind of socket that .NET does not offer: AF_PACKET (packet(7)), netlink (netlink(7)), and raw sockets (raw(7)), for which .NET cannot tell the
+/// destination of a received IPv6 packet. It never blocks.
 /// </summary>
 internal sealed partial class PacketSocket : IDisposable
 {
@@ -29,7 +29,7 @@ internal sealed partial class PacketSocket : IDisposable
 
     private PacketSocket(int descriptor) => _descriptor = new SafeFileHandle(descriptor, ownsHandle: true);
 
-    /// <summary>Frames of one link. The protocol is an EtherType: what is sent by others on this host is only seen with ETH_P_ALL.</summary>
+    /// <summary>Frames of one link. The protocol is an EtherType: frames that others on this host send are seen only with ETH_P_ALL.</summary>
     public static PacketSocket OfLink(NetNamespace space, string link, ushort etherType) => space.Run(() =>
     {
         var socket = new PacketSocket(Open(Packet));
@@ -44,7 +44,7 @@ internal sealed partial class PacketSocket : IDisposable
         return socket;
     });
 
-    /// <summary>Copies of what a namespace itself takes of one protocol.</summary>
+    /// <summary>Copies of the packets of one protocol that a namespace itself takes.</summary>
     public static PacketSocket OfProtocol(NetNamespace space, Family family, int protocol) => space.Run(() =>
     {
         var socket = new PacketSocket(Open(family == Family.IPv4 ? Inet : Inet6, protocol));
@@ -54,7 +54,7 @@ internal sealed partial class PacketSocket : IDisposable
         return socket;
     });
 
-    /// <summary>A conversation with the kernel's netfilter.</summary>
+    /// <summary>A socket to the kernel's netfilter.</summary>
     public static PacketSocket OfNetfilter(NetNamespace space) => space.Run(() => new PacketSocket(Open(Netlink, NetlinkNetfilter)));
 
     public void Send(ReadOnlySpan<byte> data)
@@ -63,10 +63,10 @@ internal sealed partial class PacketSocket : IDisposable
             throw Error("A packet could not be sent");
     }
 
-    /// <summary>The next one; 0 where there is none.</summary>
+    /// <summary>The next one; 0 if there is none.</summary>
     public int Receive(Span<byte> buffer) => Received(Receive(_descriptor, buffer, buffer.Length, DoNotWait));
 
-    /// <summary>The next one of an IPv6 raw socket, which gets no IP header (RFC 3542, 3): its destination comes beside the data.</summary>
+    /// <summary>The next one of an IPv6 raw socket, which gets no IP header (RFC 3542, 3): its destination comes separately from the data.</summary>
     public unsafe int Receive(Span<byte> buffer, out Cidr destination)
     {
         // struct cmsghdr (length, level, type) and struct in6_pktinfo (address, interface), on a 64-bit machine.

@@ -22,9 +22,9 @@ internal sealed class RulesetGenerator
         _matches = new MatchGenerator(dice, family, foreign);
     }
 
-    /// <summary>The ruleset of a seed.</summary>
+    /// <summary>The ruleset for a seed.</summary>
     /// <param name="seed">The seed.</param>
-    /// <param name="foreign">Whether matches stand in it that the walk does not model.</param>
+    /// <param name="foreign">Whether it contains matches that the walk does not model.</param>
     public static OracleRuleset Take(int seed, bool foreign)
     {
         var dice = new Dice(seed);
@@ -32,7 +32,7 @@ internal sealed class RulesetGenerator
         var generator = new RulesetGenerator(dice, family, foreign);
         var backends = dice.Weighted((45, "nft"), (30, "legacy"), (25, "both"));
         var tables = ImmutableList<OracleTable>.Empty;
-        // Of two implementations that translate addresses the one whose hook was registered last wins: no host does that.
+        // If two implementations translate addresses, the one whose hook was registered last wins: no real host does that.
         var nat = dice.Pick(IptablesBackend.Nft, IptablesBackend.Legacy);
         foreach (var backend in (IptablesBackend[])[IptablesBackend.Nft, IptablesBackend.Legacy])
         {
@@ -60,10 +60,10 @@ internal sealed class RulesetGenerator
             var policy = table is not "nat" && _dice.Chance(table is "filter" ? 25 : 4) ? "DROP" : "ACCEPT";
             chains.Add(new OracleChain(chain, policy, Rules(table, chain, users)));
         }
-        // A chain jumps only to those behind it: no loops, which the kernel refuses.
+        // A chain jumps only to later ones: no loops, which the kernel refuses.
         for (var i = 0; i < users.Length; i++)
             chains.Add(new OracleChain(users[i], null, Rules(table, null, users[(i + 1)..])));
-        // What the router itself says (resets, errors, echoes) would be counted behind OUTPUT like the packets that are asked about.
+        // What the router itself sends (resets, errors, echoes) would be counted after OUTPUT like the packets under test.
         if (table is "filter")
             chains.Add(new OracleChain("OUTPUT", "DROP", []));
         return new OracleTable(backend, table, chains.ToImmutable());
@@ -96,7 +96,7 @@ internal sealed class RulesetGenerator
             "" => "",
             _ => "-j " + kind,
         };
-        // A verdict for all packets leaves nothing to those behind it: jumps may have no match, verdicts seldom.
+        // A verdict for all packets leaves nothing for later rules: jumps may have no match, verdicts seldom do.
         var fewest = kind is "jump" or "RETURN" || chain is null ? 0 : 1;
         return new OracleRule(_matches.Take(chain, _dice.Number(fewest, table is "raw" or "mangle" ? 4 : 3), protocol), target);
     }

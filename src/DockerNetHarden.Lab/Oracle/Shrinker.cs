@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace DockerNetHarden.Lab.Oracle;
 
-/// <summary>Takes away whatever can be taken away while something stays true: the smallest ruleset that shows a disagreement.</summary>
+/// <summary>Removes everything that can be removed while something stays true: the smallest ruleset that shows a disagreement.</summary>
 internal static class Shrinker
 {
     public static async Task<OracleRuleset> ShrinkAsync(OracleRuleset rules, Func<OracleRuleset, Task<bool>> staysTrue)
@@ -32,7 +32,7 @@ internal static class Shrinker
     private static IEnumerable<OracleRuleset> WithoutATable(OracleRuleset rules) =>
         rules.Tables.Select(table => rules with { Tables = rules.Tables.Remove(table) });
 
-    // A user's chain with the jumps to it; a built-in one is emptied.
+    // A user's chain goes together with the jumps to it; a built-in one is emptied.
     private static IEnumerable<OracleRuleset> WithoutAChain(OracleRuleset rules) =>
         from table in rules.Tables
         from chain in table.Chains

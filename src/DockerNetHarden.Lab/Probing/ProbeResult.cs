@@ -3,13 +3,13 @@ using System.Text.Json.Serialization;
 
 namespace DockerNetHarden.Lab.Probing;
 
-/// <summary>What became of a probe.</summary>
+/// <summary>What happened to a probe.</summary>
 public enum Reach
 {
     /// <summary>The other end answered as its protocol asks.</summary>
     Open,
 
-    /// <summary>Refused at once: a TCP reset or an ICMP port unreachable before a connection stood.</summary>
+    /// <summary>Refused at once: a TCP reset or an ICMP port unreachable before a connection was made.</summary>
     Refused,
 
     /// <summary>No answer within the time.</summary>
@@ -18,7 +18,7 @@ public enum Reach
     /// <summary>An ICMP error other than port unreachable, or no route.</summary>
     Unreachable,
 
-    /// <summary>A connection stood and was ended without the answer.</summary>
+    /// <summary>A connection was made and then ended without the answer.</summary>
     Broken,
 }
 
@@ -43,9 +43,9 @@ public enum ProbeProtocol
 }
 
 /// <summary>One probe's outcome.</summary>
-/// <param name="Result">What became of it.</param>
+/// <param name="Result">What happened to it.</param>
 /// <param name="Milliseconds">How long it took.</param>
-/// <param name="Body">The body that HTTP was answered with.</param>
+/// <param name="Body">The body of the HTTP answer.</param>
 public sealed record ProbeResult([property: JsonConverter(typeof(JsonStringEnumConverter<Reach>))] Reach Result, double Milliseconds, string? Body = null)
 {
     [JsonIgnore]
@@ -65,5 +65,5 @@ public sealed record BurstResult(int Count, int Open, int Refused, int TimedOut,
     }
 }
 
-/// <summary>Two requests over one connection, and what stood between them.</summary>
+/// <summary>Two requests over one connection, and what happened between them.</summary>
 public sealed record KeepAliveResult(ProbeResult First, ProbeResult Second);

@@ -7,7 +7,7 @@ using DockerNetHarden.Lab.Services;
 
 namespace DockerNetHarden.Lab.Probing;
 
-/// <summary>Sends real packets from inside one namespace and says exactly what became of them.</summary>
+/// <summary>Sends real packets from inside one namespace and reports exactly what happened to them.</summary>
 internal sealed class Prober(NetNamespace from, IPAddress? source, TimeSpan patience)
 {
     public async Task<ProbeResult> AskAsync(IPAddress to, int port, ProbeProtocol protocol, CancellationToken stop)
@@ -43,14 +43,14 @@ internal sealed class Prober(NetNamespace from, IPAddress? source, TimeSpan pati
         return BurstResult.Of(results, clock.Elapsed);
     }
 
-    /// <summary>Asks at an even rate until stopped; every request is a connection of its own.</summary>
+    /// <summary>Asks at an even rate until stopped; every request has its own connection.</summary>
     public async Task<BurstResult> StreamAsync(IPAddress to, int port, ProbeProtocol protocol, int perSecond, CancellationToken until)
     {
         var running = new List<Task<ProbeResult>>();
         var clock = Stopwatch.StartNew();
         while (!until.IsCancellationRequested)
         {
-            // As many as are due, so that a late wake-up does not lower the rate. The probes are not stopped with the stream: each has its own end.
+            // As many as are due, so that a late wake-up does not lower the rate. The probes are not stopped with the stream: each ends by itself.
             for (var due = (int)(clock.Elapsed.TotalSeconds * perSecond) + 1; running.Count < due;)
                 running.Add(AskAsync(to, port, protocol, CancellationToken.None));
             await Task.Delay(Math.Max(1, 500 / perSecond), CancellationToken.None).ConfigureAwait(false);

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace DockerNetHarden.Lab.Services;
 
-// The least of RFC 1035 that a reachability check needs: one question, one answer of type A, nothing compressed but the answer's name.
+// The part of RFC 1035 that a reachability check needs: one question, one answer of type A, with only the answer's name compressed.
 internal static class DnsMessage
 {
     public const int HeaderLength = 12;
@@ -16,7 +16,7 @@ internal static class DnsMessage
         return message;
     }
 
-    /// <summary>The answer to a question; null where the bytes are no question.</summary>
+    /// <summary>The answer to a question; null if the bytes are not a question.</summary>
     public static byte[]? Answer(ReadOnlySpan<byte> question)
     {
         if (question.Length < HeaderLength + 5 || (question[2] & 0x80) != 0 || BinaryPrimitives.ReadUInt16BigEndian(question[4..]) != 1)

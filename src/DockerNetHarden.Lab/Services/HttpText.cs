@@ -16,7 +16,7 @@ internal static class HttpText
     public static byte[] Response(string body) => Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
         $"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}"));
 
-    /// <summary>Reads one message; null where the other end closed before it began.</summary>
+    /// <summary>Reads one message; null if the other end closed before it began.</summary>
     public static async Task<(string Head, string Body)?> ReadAsync(Socket socket, CancellationToken stop)
     {
         var buffer = new byte[LongestHead];
@@ -33,13 +33,13 @@ internal static class HttpText
                 var head = Encoding.ASCII.GetString(buffer, 0, end);
                 var total = end + 4 + ContentLength(head);
                 if (total > buffer.Length)
-                    throw new IOException("The HTTP message is longer than the lab's messages are.");
+                    throw new IOException("The HTTP message is longer than any of the lab's.");
                 if (length >= total)
                     return (head, Encoding.UTF8.GetString(buffer, end + 4, total - end - 4));
             }
             else if (length == buffer.Length)
             {
-                throw new IOException("What was received is no HTTP message.");
+                throw new IOException("What was received is not an HTTP message.");
             }
         }
     }

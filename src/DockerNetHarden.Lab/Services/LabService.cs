@@ -16,7 +16,7 @@ public enum ServiceKind
     Echo,
 }
 
-/// <summary>Where a service of the lab stands.</summary>
+/// <summary>Where a service of the lab runs.</summary>
 public enum ServicePlace
 {
     /// <summary>Outside: behind the host's uplink.</summary>
@@ -32,7 +32,7 @@ public sealed record LabService(string Name, ServicePlace Place, string Address,
 /// <summary>How often a service was reached: connections and datagrams that arrived, and requests among them that were answered.</summary>
 public sealed record ServiceCount(long Connections, long Requests);
 
-/// <summary>The addresses of a lab: the same in every lab, for every lab has namespaces of its own.</summary>
+/// <summary>The addresses of a lab: the same in every lab, because every lab has its own namespaces.</summary>
 public static class LabAddresses
 {
     /// <summary>The host's address on its uplink: in 172.31.0.0/16, AWS's default VPC and one of Docker's address pools.</summary>
@@ -59,7 +59,7 @@ public static class LabAddresses
     public const string Web = "203.0.113.25";
     public const string WebSecond = "198.51.100.7";
 
-    // Documentation prefixes (RFC 3849) stand for the internet, a unique local address (RFC 4193) for what is internal.
+    // Documentation prefixes (RFC 3849) stand for the internet, a unique local address (RFC 4193) for internal hosts.
     public const string HostV6 = "2001:db8:31::4";
     public const string NeighbourV6 = "2001:db8:31::9";
     public const string GatewayV6 = "2001:db8:31::1";
@@ -75,7 +75,7 @@ public static class LabAddresses
     /// <summary>The port of the host's UDP echo, on every IPv4 address.</summary>
     public const int HostEchoPort = 9000;
 
-    /// <summary>Everything that answers before a rule is written.</summary>
+    /// <summary>Everything that answers before any rule is written.</summary>
     public static IReadOnlyList<LabService> Services { get; } =
     [
         new("metadata", ServicePlace.Outside, Metadata, 80, ServiceKind.Http),
@@ -98,11 +98,11 @@ public static class LabAddresses
         new("host-http", ServicePlace.Host, "0.0.0.0", HostHttpPort, ServiceKind.Http),
         new("host-http", ServicePlace.Host, "::", HostHttpPort, ServiceKind.Http),
         new("host-echo", ServicePlace.Host, "0.0.0.0", HostEchoPort, ServiceKind.Echo),
-        // Bound to the address that it answers from: an answer from another address is no answer to a resolver.
+        // Bound to the address that it answers from: a resolver does not accept an answer from another address.
         new("host-dns", ServicePlace.Host, Host, 53, ServiceKind.Dns),
     ];
 
-    /// <summary>What answers over IPv6 as well in a lab that has it.</summary>
+    /// <summary>The services that also answer over IPv6 in a lab with IPv6.</summary>
     public static IReadOnlyList<LabService> ServicesV6 { get; } =
     [
         new("metadata-v6", ServicePlace.Outside, MetadataV6, 80, ServiceKind.Http),

@@ -7,7 +7,7 @@ using DockerNetHarden.Lab.Linux;
 
 namespace DockerNetHarden.Lab.Services;
 
-/// <summary>The sockets of one service inside one namespace. The backlog is wide, so that a burst is limited by the firewall under test and by nothing else.</summary>
+/// <summary>The sockets of one service inside one namespace. The backlog is large, so that only the firewall under test limits a burst.</summary>
 internal sealed class Listener : IDisposable
 {
     private const int Backlog = 4096;
@@ -75,7 +75,7 @@ internal sealed class Listener : IDisposable
             }
             catch (SocketException)
             {
-                // A connection that was reset before it was accepted; the next one is another matter.
+                // A connection that was reset before it was accepted; the next one is unaffected.
             }
             catch (Exception error) when (error is ObjectDisposedException or OperationCanceledException)
             {
@@ -99,7 +99,7 @@ internal sealed class Listener : IDisposable
         }
         catch (Exception error) when (error is SocketException or IOException or OperationCanceledException)
         {
-            // The client went away; that is its affair.
+            // The client went away, as it may.
         }
     }
 
@@ -125,7 +125,7 @@ internal sealed class Listener : IDisposable
 
     private async Task DnsAsync(Socket client)
     {
-        // Over TCP a message has its length before it (RFC 1035, 4.2.2).
+        // Over TCP each message is preceded by its length (RFC 1035, 4.2.2).
         using var stream = new NetworkStream(client);
         var size = new byte[2];
         await stream.ReadExactlyAsync(size, stop).ConfigureAwait(false);
@@ -166,7 +166,7 @@ internal sealed class Listener : IDisposable
             }
             catch (SocketException)
             {
-                // An ICMP error for an earlier answer, or no way back to a spoofed source: the datagram arrived, and that is counted.
+                // An ICMP error for an earlier answer, or no way back to a spoofed source: the datagram arrived, and that is what counts.
             }
             catch (Exception error) when (error is ObjectDisposedException or OperationCanceledException)
             {
@@ -175,7 +175,7 @@ internal sealed class Listener : IDisposable
         }
     }
 
-    // A datagram to one of the host's many addresses is answered from that address; the socket bound to it also takes what comes to it later.
+    // A datagram to one of the host's many addresses is answered from that address; the socket bound to it also takes later datagrams to it.
     private Socket From(IPAddress local, Socket wildcard)
     {
         var bound = (IPEndPoint)wildcard.LocalEndPoint!;

@@ -6,8 +6,8 @@ using DockerNetHarden.Lab.Linux;
 namespace DockerNetHarden.Lab.Services;
 
 /// <summary>
-/// The process behind the hidden verb <c>serve</c>: every service of one lab, inside both namespaces and inside containers, and a control socket that is
-/// asked for the counters. It outlives the command that raised the lab.
+/// The process behind the hidden verb <c>serve</c>: every service of one lab, inside both namespaces and inside containers, and a control socket that
+/// returns the counters. It outlives the command that raised the lab.
 /// </summary>
 internal sealed class ServiceProcess(string hostNamespace, string outsideNamespace, string controlSocket, bool ipv6)
 {
@@ -24,7 +24,7 @@ internal sealed class ServiceProcess(string hostNamespace, string outsideNamespa
             listeners.Add(Listener.Open(place, service.Name, LabAddress.Parse(service.Address), service.Port, service.Kind, counters, stop));
         }
 
-        // Bound last: that it answers means that everything else does.
+        // Bound last: if it answers, so does everything else.
         using var control = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         control.Bind(new UnixDomainSocketEndPoint(controlSocket));
         control.Listen(64);
@@ -54,7 +54,7 @@ internal sealed class ServiceProcess(string hostNamespace, string outsideNamespa
         }
         catch (Exception error) when (error is IOException or JsonException or OperationCanceledException)
         {
-            // Whoever asked is gone or did not ask; nobody is left to be told.
+            // The asker is gone or sent no request, so there is nobody to tell.
         }
     }
 
@@ -71,7 +71,7 @@ internal sealed class ServiceProcess(string hostNamespace, string outsideNamespa
                         new NetNamespace(request.Namespace!), request.Name!, LabAddress.Parse(request.Address!), request.Port, request.Kind, counters, stop));
                     return new ControlReply(null);
                 default:
-                    return new ControlReply($"'{request.Operation}' is no operation of the lab's services; there are counts and listen.");
+                    return new ControlReply($"'{request.Operation}' is not an operation of the lab's services, which are counts and listen.");
             }
         }
         catch (Exception error) when (error is SocketException or IOException or FormatException or LabException or System.ComponentModel.Win32Exception)

@@ -48,7 +48,7 @@ public sealed class AuditCheckTests
     }
 
     [Fact]
-    public void The_worst_comes_first_and_every_finding_says_whose_it_is()
+    public void The_worst_comes_first_and_every_finding_names_its_subject()
     {
         var findings = HardeningAudit.Of(Bare);
         Assert.Equal((FindingStatus.Fail, Severity.Critical), (findings[0].Status, findings[0].Severity));
@@ -60,7 +60,7 @@ public sealed class AuditCheckTests
     }
 
     [Fact]
-    public void Metadata_that_the_profile_allows_is_no_failure()
+    public void Metadata_that_the_profile_allows_is_not_a_failure()
     {
         var host = Bare.WithNetwork("plain", network => network.WithProfile("MetadataAccess"));
         Assert.All(
@@ -69,7 +69,7 @@ public sealed class AuditCheckTests
     }
 
     [Fact]
-    public void Metadata_that_an_exception_allows_is_no_failure()
+    public void Metadata_that_an_exception_allows_is_not_a_failure()
     {
         var host = Bare.Applied(new MetadataAccess { ExceptNetworks = ["plain"] }.Rules());
         var findings = HardeningAudit.Of(host);
@@ -78,7 +78,7 @@ public sealed class AuditCheckTests
     }
 
     [Fact]
-    public void Ports_of_the_host_that_are_excepted_are_no_failure_and_others_are()
+    public void Excepted_ports_of_the_host_are_not_a_failure_but_others_are()
     {
         var host = Bare.Applied(new HostAccess { AllowPorts = PortSpec.ParseAll(["3128/tcp"]) }.Rules());
         Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(host), "HOST-ACCESS", "plain").Status);
@@ -87,12 +87,12 @@ public sealed class AuditCheckTests
     }
 
     [Fact]
-    public void The_hosts_own_DNS_for_containers_is_no_failure()
+    public void The_hosts_own_DNS_for_containers_is_not_a_failure()
     {
         var host = Bare.WithIPv4Only() with { Resolvers = [Cidr.Parse("10.0.0.5")] };
         host = host.Iptables("-A INPUT -i plain0 -p udp -m udp --dport 53 -j ACCEPT", "-A INPUT -i plain0 -j DROP");
         var findings = HardeningAudit.Of(host);
-        // 53 is open at every address of the host; of these only 10.0.0.5 is a resolver.
+        // 53 is open at every address of the host, but only 10.0.0.5 is a resolver.
         Assert.Equal(FindingStatus.Fail, Find(findings, "GATEWAY-ACCESS", "plain").Status);
         host = Bare.WithIPv4Only() with { Resolvers = [Cidr.Parse("10.0.0.5")] };
         host = host.Iptables("-A INPUT -i plain0 -d 10.0.0.5/32 -p udp -m udp --dport 53 -j ACCEPT", "-A INPUT -i plain0 -j DROP");
@@ -100,7 +100,7 @@ public sealed class AuditCheckTests
     }
 
     [Fact]
-    public void Internal_ranges_are_what_an_external_network_must_not_reach()
+    public void An_external_network_must_not_reach_internal_ranges()
     {
         var host = Bare.WithNetwork("plain", network => network.WithProfile("ExternalOnly"));
         Assert.Equal(FindingStatus.Fail, Find(HardeningAudit.Of(host), "INTERNAL-ACCESS", "plain").Status);
@@ -109,7 +109,7 @@ public sealed class AuditCheckTests
     }
 
     [Fact]
-    public void Closed_internal_ranges_and_an_open_host_lead_through_docker_proxy()
+    public void With_closed_internal_ranges_and_an_open_host_docker_proxy_still_leads_there()
     {
         var target = new NetworkReference("quiet", "quiet0", [Cidr.Parse("172.20.0.0/16")]);
         var host = Bare.WithNetwork("quiet", network => network.WithProfile("ExternalOnly")).Applied(new InternalAccess { Network = target }.Rules());
@@ -120,7 +120,7 @@ public sealed class AuditCheckTests
     }
 
     [Fact]
-    public void Without_its_second_half_a_block_is_open_while_Docker_takes_its_jump_away()
+    public void Without_its_second_half_a_block_is_open_while_Dockers_jump_is_away()
     {
         var host = Hardened.Iptables("-t mangle -F POSTROUTING");
         Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(host), "METADATA-AWS", "plain").Status);
@@ -151,7 +151,7 @@ public sealed class AuditCheckTests
     }
 
     [Fact]
-    public void A_block_of_the_hosts_own_address_in_DOCKER_USER_stands_in_the_wrong_chain()
+    public void A_block_of_the_hosts_own_address_in_DOCKER_USER_is_in_the_wrong_chain()
     {
         var host = Bare.Applied([FirewallRule.Parse("-A DOCKER-USER -d 10.0.0.5 -j DROP").Named("host")]);
         Assert.Equal(FindingStatus.Fail, Find(HardeningAudit.Of(host), "RULE-INEFFECTIVE", "plain").Status);
@@ -181,7 +181,7 @@ public sealed class AuditCheckTests
     public void An_internal_network_in_isolated_mode_does_not_reach_the_host()
     {
         var host = FixtureHost.Docker28.WithNetwork("inner", network => network.WithOption(Driver + "gateway_mode_ipv4", "isolated"));
-        // The option alone says nothing: what counts is that the bridge has no address.
+        // The option alone proves nothing: what counts is that the bridge has no address.
         Assert.Equal(FindingStatus.Fail, Find(HardeningAudit.Of(host), "INTERNAL-GATEWAY", "inner").Status);
         host = host.WithIPv4Only() with { Addresses = [.. host.Addresses.Where(address => address.Link != "inner0")] };
         Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(host), "INTERNAL-GATEWAY", "inner").Status);
@@ -201,7 +201,7 @@ public sealed class AuditCheckTests
 
     [Theory]
     [MemberData(nameof(Containers))]
-    public void Containers_that_rules_do_not_hold_are_found(string id, DockerContainer container, FindingStatus status, string cis)
+    public void Containers_that_rules_do_not_restrain_are_found(string id, DockerContainer container, FindingStatus status, string cis)
     {
         var finding = HardeningAudit.Of(Bare with { Containers = [container] }).First(each => each.Id == id);
         Assert.Equal((status, cis), (finding.Status, finding.CisItem));
@@ -217,7 +217,7 @@ public sealed class AuditCheckTests
     }
 
     [Fact]
-    public void A_container_on_two_networks_has_what_each_allows()
+    public void A_container_on_two_networks_may_do_what_either_allows()
     {
         var both = new DockerContainer { Id = "1", Name = "both", State = "running", Addresses = [new ContainerAddress("plain", null, null), new ContainerAddress("inner", null, null)] };
         var host = (Bare with { Containers = [both] }).WithNetwork("inner", network => network.WithProfile("Isolated"));
@@ -257,7 +257,7 @@ public sealed class AuditCheckTests
         var finding = Find(HardeningAudit.Of(foreign), "OPEN-CONNECTION", null);
         Assert.Equal(FindingStatus.Fail, finding.Status);
         Assert.Equal("conntrack -D -p tcp -s 172.18.0.2 -d 169.254.169.254 --dport 80", finding.Remedy);
-        // Ours match the direction and not the state.
+        // Ours match the direction, not the state.
         Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(Hardened with { Connections = [open] }), "OPEN-CONNECTION", null).Status);
         Assert.Equal(FindingStatus.Warning, Find(HardeningAudit.Of(Bare with { Connections = null }), "OPEN-CONNECTION", null).Status);
     }

@@ -5,15 +5,15 @@ using DockerNetHarden.Docker;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 
-/// <summary>Networks that have only one of the two families. Engines from 28 on make some without IPv4 (<c>--ipv4=false --ipv6</c>).</summary>
+/// <summary>Networks with only one of the two families. From engine 28 on some have no IPv4 (<c>--ipv4=false --ipv6</c>).</summary>
 public sealed class AuditFamilyTests
 {
     [Fact]
-    public void A_network_is_asked_in_the_families_that_it_has()
+    public void A_network_is_asked_about_only_in_its_own_families()
     {
         var findings = HardeningAudit.Of(FixtureHost.Docker28.WithIPv6Only()).Where(finding => finding.Network is "plain").ToList();
         Assert.NotEmpty(findings);
-        // Four numbers with dots between them stand in no evidence.
+        // No evidence contains an IPv4 address.
         Assert.DoesNotContain(findings.SelectMany(finding => finding.Evidence.Select(line => $"{finding.Id}: {line}")), line => line.Split(' ', ',', '/').Any(word => word.Count(each => each == '.') == 3));
         Assert.Equal(FindingStatus.NotApplicable, Status(findings, "METADATA-AZURE"));
         Assert.Equal(FindingStatus.Fail, Status(findings, "METADATA-AWS"));
@@ -21,7 +21,7 @@ public sealed class AuditFamilyTests
     }
 
     [Fact]
-    public void A_network_whose_subnets_nobody_told_the_engine_may_have_any_address()
+    public void A_network_with_unknown_subnets_may_have_any_address()
     {
         var host = FixtureHost.Docker28.WithNetwork("plain", network => network with { Subnets = [] });
         Assert.Equal(FindingStatus.Fail, Status(HardeningAudit.Of(host), "METADATA-AZURE"));

@@ -6,12 +6,12 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 
-/// <summary>Rule sets that a search through the text would be content with, and that protect nothing, or not all.</summary>
+/// <summary>Rule sets that would satisfy a text search but protect nothing, or not everything.</summary>
 public sealed class AuditFaultTests
 {
     private const string Block = "-d 169.254.169.254/32 -j DROP";
 
-    // Name, commands, a check and network that fail all the same, a check and network that pass ("" for none).
+    // Name, commands, a check and network that still fail, a check and network that pass ("" for none).
     public static TheoryData<string, string[], string, string, string, string> Faults => new()
     {
         { "appended after RETURN", [$"-A DOCKER-USER {Block}"], "METADATA-AWS", "plain", "", "" },
@@ -55,7 +55,7 @@ public sealed class AuditFaultTests
     }
 
     [Fact]
-    public void A_block_in_the_other_iptables_that_nothing_goes_to_fails_and_is_named()
+    public void A_block_in_the_unused_iptables_fails_and_is_named()
     {
         const string Twin = """
             *filter
@@ -83,21 +83,21 @@ public sealed class AuditFaultTests
         Assert.Contains(finding.Evidence, line => line.Contains("OUTPUT rule 1", StringComparison.Ordinal));
     }
 
-    // The guide's own rules, in the right place: they do what they say and no more.
+    // The guide's own rules, in the right place: they do what they say and nothing more.
     [Fact]
-    public void A_block_that_is_one_passes()
+    public void A_real_block_passes()
     {
         var host = FixtureHost.Docker20.WithIPv4Only().Iptables($"-I DOCKER-USER {Block}", "-I INPUT -i plain0 -j DROP");
         var findings = HardeningAudit.Of(host);
         Assert.Equal(FindingStatus.Pass, findings.Single(finding => finding is { Id: "METADATA-DIGITALOCEAN", Network: "plain" }).Status);
         Assert.Equal(FindingStatus.Pass, findings.Single(finding => finding is { Id: "HOST-ACCESS", Network: "plain" }).Status);
         Assert.Equal(FindingStatus.Pass, findings.Single(finding => finding is { Id: "GATEWAY-ACCESS", Network: "plain" }).Status);
-        // Docker takes its jump away at times, and nothing stands behind it.
+        // Docker removes its jump at times, and nothing backs it up.
         Assert.Equal(FindingStatus.Fail, findings.Single(finding => finding is { Id: "DOCKER-USER-BACKSTOP", Network: "plain" }).Status);
     }
 
     [Fact]
-    public void What_is_closed_in_IPv4_only_fails()
+    public void What_is_closed_only_in_IPv4_fails()
     {
         var host = FixtureHost.Docker20.WithIPv6().Iptables($"-I DOCKER-USER {Block}", "-I DOCKER-USER -d 168.63.129.16/32 -j DROP", "-I INPUT -i plain0 -j DROP");
         var finding = HardeningAudit.Of(host).Single(each => each is { Id: "IPV6-OPEN", Network: "plain" });
@@ -110,7 +110,7 @@ public sealed class AuditFaultTests
         ["169.254.169.254/32", "168.63.129.16/32", "100.100.100.200/32", "169.254.42.42/32", "169.254.0.2/32", "169.254.2.0/24", "169.254.0.3/32"];
 
     [Fact]
-    public void Metadata_that_is_closed_in_IPv4_and_open_in_IPv6_fails()
+    public void Metadata_closed_in_IPv4_but_open_in_IPv6_fails()
     {
         var host = FixtureHost.Docker20.WithIPv6().Iptables([.. AllMetadata.Select(address => $"-I DOCKER-USER -d {address} -j DROP")]);
         var findings = HardeningAudit.Of(host);

@@ -9,7 +9,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 
-/// <summary>Hosts on which a check could be content although something is open, or cannot be said.</summary>
+/// <summary>Hosts on which a check could pass although something is open or not certain.</summary>
 public sealed class AuditHoleTests
 {
     private const string Driver = "com.docker.network.bridge.";
@@ -20,7 +20,7 @@ public sealed class AuditHoleTests
     [Theory]
     [InlineData(Family.IPv4, "0.0.0.0/0")]
     [InlineData(Family.IPv6, "::/0")]
-    public void A_local_route_of_everything_in_a_table_of_a_proxy_leaves_something_to_ask(Family family, string everything)
+    public void A_proxys_local_route_for_everything_still_leaves_something_to_ask(Family family, string everything)
     {
         var host = Bare.WithIPv6();
         host = host with { Routes = [.. host.Routes, new HostRoute(family, "100", "local", Cidr.Parse(everything), ["lo"])] };
@@ -33,7 +33,7 @@ public sealed class AuditHoleTests
     }
 
     [Fact]
-    public void Without_the_jump_nft_does_not_have_it_either()
+    public void A_removed_jump_is_removed_from_nft_too()
     {
         var host = Bare.WithIPv4Only().Iptables(Block).OnNft();
         host = host with { Nft = host.Nft! with { Chains = [.. host.Nft.Chains.Select(Hooked)], Rules = [.. host.Nft.Rules.Select(rule => Told(rule, host.Rules[Family.IPv4]))] } };
@@ -42,7 +42,7 @@ public sealed class AuditHoleTests
         Assert.Equal(FindingStatus.Fail, Find(findings, "DOCKER-USER-BACKSTOP", "plain").Status);
     }
 
-    // filter FORWARD and what stands in DOCKER-USER as nft prints it; the rest is read from iptables-save alone.
+    // filter FORWARD and the contents of DOCKER-USER as nft prints them; the rest is read from iptables-save alone.
     private static NftChain Hooked(NftChain chain) => chain is { Family: "ip", Table: "filter", Name: "FORWARD" }
         ? chain with { Type = "filter", Hook = "forward", Priority = 0, Policy = "drop" } : chain;
 
@@ -71,7 +71,7 @@ public sealed class AuditHoleTests
     }
 
     [Fact]
-    public void A_redirection_of_credentials_that_is_not_understood_is_a_warning()
+    public void An_unknown_redirection_of_credentials_is_a_warning()
     {
         var host = Bare.WithIPv4Only().Iptables(Block, "-t nat -A PREROUTING -d 169.254.170.2/32 -p tcp -m tcp --dport 80 -m u32 --u32 \"6&0xFF=0x6\" -j REDIRECT --to-ports 51679");
         Assert.Equal(FindingStatus.Warning, Find(HardeningAudit.Of(host), "METADATA-AWS", "plain").Status);
@@ -99,7 +99,7 @@ public sealed class AuditHoleTests
     }
 
     [Fact]
-    public void An_internal_network_that_is_isolated_in_IPv4_only_reaches_the_host_in_IPv6()
+    public void An_internal_network_isolated_only_in_IPv4_reaches_the_host_in_IPv6()
     {
         var host = FixtureHost.Docker28.WithNetwork("inner", network => network.WithOption(Driver + "gateway_mode_ipv4", "isolated"));
         host = host with { Addresses = [.. host.Addresses.Where(address => address.Address != Cidr.Parse("172.19.0.1"))] };
@@ -134,7 +134,7 @@ public sealed class AuditHoleTests
             Addresses = [.. host.Addresses, new HostAddress("eth0", Cidr.Parse("203.0.113.5"))],
             Routes = [.. host.Routes, new HostRoute(Family.IPv4, "local", "local", Cidr.Parse("203.0.113.5"), ["eth0"])],
         };
-        // Closed by the addresses that containers name, before DNAT.
+        // Closed at the addresses that containers use, before DNAT.
         host = host.Iptables([.. InternalAccess.DefaultRanges.Select(range => $"-t mangle -A PREROUTING -i quiet0 -d {range} -j DROP")]);
         var finding = Find(HardeningAudit.Of(host), "INTERNAL-ACCESS", "quiet");
         Assert.Equal(FindingStatus.Fail, finding.Status);
@@ -143,7 +143,7 @@ public sealed class AuditHoleTests
     }
 
     [Fact]
-    public void Open_connections_are_asked_of_the_rules_as_their_next_packet_is()
+    public void Open_connections_are_judged_by_their_next_packet()
     {
         var metadata = new OpenConnection(Family.IPv4, "tcp", Cidr.Parse("172.18.0.2"), Cidr.Parse("169.254.169.254"), 80);
         Assert.Equal(FindingStatus.Pass, Of(Bare.Iptables(Block)).Status);
@@ -181,7 +181,7 @@ public sealed class AuditHoleTests
     [InlineData("ACCEPT", "-I FORWARD -i eth0 -o plain0 -j DROP", FindingStatus.Pass)]
     [InlineData("DROP", "-I FORWARD -i eth0 -o plain0 -p tcp -m tcp --dport 80 -j ACCEPT", FindingStatus.Fail)]
     [InlineData("DROP", "-I FORWARD -d 172.18.0.2/32 -i eth0 -o plain0 -p tcp -m tcp --dport 80 -j ACCEPT", FindingStatus.Pass)]
-    public void Ports_that_are_not_published_are_asked_for_from_outside(string policy, string? rule, FindingStatus status)
+    public void Unpublished_ports_are_tried_from_outside(string policy, string? rule, FindingStatus status)
     {
         var host = Bare.WithIPv4Only();
         var text = host.Rules[Family.IPv4].ToString()!.Replace(":FORWARD DROP", $":FORWARD {policy}", StringComparison.Ordinal);
@@ -191,7 +191,7 @@ public sealed class AuditHoleTests
         Assert.Equal(status == FindingStatus.Fail, finding.Remedy is not null);
     }
 
-    // LXC's containers, and hosts in namespaces, have a veth for an uplink.
+    // LXC's containers, and hosts in namespaces, have a veth as their uplink.
     [Theory]
     [InlineData(null)]
     [InlineData("veth")]
@@ -214,7 +214,7 @@ public sealed class AuditHoleTests
         var host = FixtureHost.Docker20.WithIPv4Only();
         host = host with
         {
-            // As Calico has it: a route to the one address of the container, and a link-local address.
+            // As with Calico: a route to the container's single address, and a link-local address.
             LinkDetails = [new HostLink("cali1", "veth", null, HasXdp: false, HasTcFilter: false), .. host.LinkDetails.Where(link => link.Name != "eth0")],
             Addresses = [.. host.Addresses.Where(address => address.Link != "eth0"), new HostAddress("cali1", Cidr.Parse("169.254.1.1"))],
             Routes = [.. host.Routes.Where(route => !route.Links.Contains("eth0")), new HostRoute(Family.IPv4, "main", "unicast", Cidr.Parse("10.244.0.7"), ["cali1"])],
@@ -231,7 +231,7 @@ public sealed class AuditHoleTests
         var unseen = Bare.Sysctl("net.bridge.bridge-nf-call-iptables", "0");
         Assert.DoesNotContain("not Docker's", Find(HardeningAudit.Of(unseen), "ICC-NOT-FILTERED", "quiet").Remedy, StringComparison.Ordinal);
         var virtualMachines = unseen with { LinkDetails = [.. unseen.LinkDetails, new HostLink("virbr0", "bridge", null, HasXdp: false, HasTcFilter: false)] };
-        Assert.Contains("virbr0, which is not Docker's", Find(HardeningAudit.Of(virtualMachines), "ICC-NOT-FILTERED", "quiet").Remedy, StringComparison.Ordinal);
+        Assert.Contains("virbr0 (not Docker's)", Find(HardeningAudit.Of(virtualMachines), "ICC-NOT-FILTERED", "quiet").Remedy, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -246,13 +246,13 @@ public sealed class AuditHoleTests
     }
 
     [Fact]
-    public void What_cannot_be_said_of_a_network_is_not_forbidden_by_it()
+    public void An_uncertain_answer_about_a_network_does_not_count_as_forbidden()
     {
         var both = new DockerContainer { Id = "1", Name = "both", State = "running", Addresses = [new ContainerAddress("plain", null, null), new ContainerAddress("quiet", null, null)] };
         var host = Bare.WithIPv4Only().Iptables("-I DOCKER-USER -i quiet0 -m u32 --u32 \"6&0xFF=0x6\" -j DROP") with { Containers = [both] };
         var finding = Assert.Single(HardeningAudit.Of(host.WithNetwork("quiet", network => network.WithProfile("Isolated"))), each => each.Id == "CONTAINER-SEVERAL-NETWORKS");
         Assert.Equal(FindingStatus.Warning, finding.Status);
-        Assert.Contains(finding.Evidence, line => line.StartsWith("Whether it reaches metadata by quiet cannot be said", StringComparison.Ordinal));
+        Assert.Contains(finding.Evidence, line => line.StartsWith("It is not certain whether it reaches metadata by quiet;", StringComparison.Ordinal));
         Assert.DoesNotContain(finding.Evidence, line => line.Contains("quiet forbids", StringComparison.Ordinal));
     }
 

@@ -7,7 +7,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 
-/// <summary>What a finding offers as its remedy mends it, and turns nothing else from Pass to Fail; each on the fixtures, applied in memory.</summary>
+/// <summary>A finding's remedy mends it and turns nothing else from Pass to Fail; each on the fixtures, applied in memory.</summary>
 public sealed class AuditRemedyTests
 {
     private static readonly string[] FixtureNames = ["20.10", "20.10 with IPv6", "20.10 with profiles", "20.10 with exceptions", "28", "28 with IPv6 only", "29", "29 with profiles"];
@@ -24,7 +24,7 @@ public sealed class AuditRemedyTests
         var before = HardeningAudit.Of(host);
         var mendable = before.Where(finding => finding.Rules.Count > 0).DistinctBy(finding => string.Join('\n', finding.Rules) + finding.Id).ToList();
         Assert.NotEmpty(mendable);
-        // An audit for each, the longest test here: one after the other they would run on alone, with a core idle.
+        // An audit for each, the longest test here: one after the other, they would still run when all other tests are done, with a core idle.
         Assert.All(mendable.AsParallel().AsOrdered().Select(finding => (Finding: finding, After: HardeningAudit.Of(host.Applied(finding.Rules)))), each =>
         {
             var (finding, after) = each;
@@ -54,15 +54,15 @@ public sealed class AuditRemedyTests
         var host = Host(name);
         foreach (var finding in HardeningAudit.Of(host).Where(finding => finding.Rules.Count > 0))
         {
-            // What stands under the same mark is not taken away; only what is bound to an interface that is gone is.
+            // Rules under the same mark are kept; only those bound to an interface that no longer exists are removed.
             Assert.Empty(Plan.From(finding.Rules, host).Removed.Select(line => $"{finding.Id} {finding.Network} removes {line.Text}"));
         }
     }
 
     [Fact]
-    public void A_remedy_keeps_what_stands_under_its_mark()
+    public void A_remedy_keeps_the_existing_rules_of_its_mark()
     {
-        // The network's own block, with an address more than the control would block, and without the host's IPv6.
+        // The network's own block, with one address more than the control would block, and without the host's IPv6.
         var own = new HostAccess { Network = new NetworkReference("plain", "plain0"), HostAddresses = [Cidr.Parse("10.0.0.5")] };
         var host = FixtureHost.Docker20.Applied(own.Rules());
         var finding = HardeningAudit.Of(host).Single(each => each is { Id: "GATEWAY-ACCESS", Network: "plain", Status: FindingStatus.Fail });
@@ -71,7 +71,7 @@ public sealed class AuditRemedyTests
     }
 
     [Fact]
-    public void A_network_that_was_made_anew_gets_its_rules_on_the_bridge_that_it_has_now()
+    public void A_network_created_again_gets_its_rules_on_its_new_bridge()
     {
         var old = new NetworkReference("plain", "br-0123456789ab", [Cidr.Parse("172.30.0.0/16")]);
         var rules = new MetadataAccess { Network = old }.Rules();

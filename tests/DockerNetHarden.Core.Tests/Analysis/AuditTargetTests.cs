@@ -17,7 +17,7 @@ public sealed class AuditTargetTests
     };
 
     [Fact]
-    public void Metadata_asks_about_whole_addresses_and_about_single_ports_apart()
+    public void Metadata_asks_about_whole_addresses_and_about_single_ports_separately()
     {
         var questions = AccessTargets.Of("metadata", Host, "apps0");
         Assert.All(questions, question => Assert.Equal("apps0", question.InInterface));
@@ -41,7 +41,7 @@ public sealed class AuditTargetTests
     [InlineData("net.ipv4.conf.apps0.route_localnet", true)]
     [InlineData("net.ipv4.conf.all.route_localnet", true)]
     [InlineData("net.ipv4.conf.docker0.route_localnet", false)]
-    public void Loopback_addresses_are_the_hosts_where_the_kernel_routes_them(string sysctl, bool isAsked)
+    public void Loopback_addresses_belong_to_the_host_if_the_kernel_routes_them(string sysctl, bool isAsked)
     {
         var host = Host with { Sysctls = new Dictionary<string, string> { [sysctl] = "1" } };
         Assert.Equal(isAsked, AccessTargets.Of("Host", host, "apps0")[0].Destinations.Contains(Cidr.Parse("127.0.0.0/8")));
@@ -64,7 +64,7 @@ public sealed class AuditTargetTests
     [InlineData("Metdata")]
     [InlineData("10.0.0.1/8")]
     [InlineData("")]
-    public void What_is_neither_names_the_words(string text)
+    public void Any_other_text_is_refused_with_a_list_of_the_words(string text)
     {
         var error = Assert.Throws<FormatException>(() => AccessTargets.Of(text, Host, "apps0"));
         Assert.Contains("Metadata, Host, Internal", error.Message, StringComparison.Ordinal);

@@ -9,7 +9,7 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Core.Tests.Analysis;
 
 /// <summary>
-/// Hosts on paper as three engines leave them: 20.10 and 28 with iptables, 29 with nftables. eth0 is 10.0.0.5 with the way out; docker0 is 172.17/16,
+/// Hosts on paper as three engines leave them: 20.10 and 28 with iptables, 29 with nftables. eth0 is 10.0.0.5 and leads out; docker0 is 172.17/16,
 /// plain0 172.18/16 with a container that publishes 8080 to its port 80, inner0 172.19/16 internal, quiet0 172.20/16 with icc off, and from 28 on routed0
 /// 172.21/16 (gateway mode routed) and open0 172.22/16 (nat-unprotected, 8081 to 80). The rules are in Fixtures, in the forms that the engines write and
 /// iptables-save and nft print. Sources: moby's integration/network/bridge/iptablesdoc and nftablesdoc; for 20.10 its libnetwork.
@@ -48,7 +48,7 @@ internal static class FixtureHost
         _ => throw new ArgumentException(name, nameof(name)),
     };
 
-    /// <summary>The host with lines put in as <c>iptables</c> would: <c>-A CHAIN ...</c>, <c>-I CHAIN ...</c>, <c>-N CHAIN</c>, after <c>-t TABLE</c> where it is not filter.</summary>
+    /// <summary>The host with lines added as <c>iptables</c> adds them: <c>-A CHAIN ...</c>, <c>-I CHAIN ...</c>, <c>-N CHAIN</c>, after <c>-t TABLE</c> if it is not filter.</summary>
     public static HostSnapshot Iptables(this HostSnapshot host, params string[] commands) =>
         host with { Rules = Changed(host.Rules, Family.IPv4, commands) };
 
@@ -56,7 +56,7 @@ internal static class FixtureHost
     public static HostSnapshot Ip6tables(this HostSnapshot host, params string[] commands) =>
         host with { Rules = Changed(host.Rules, Family.IPv6, commands) };
 
-    /// <summary>The same host with iptables-nft: nf_tables holds a rule for each that iptables-save prints.</summary>
+    /// <summary>The same host with iptables-nft: nf_tables holds one rule for each that iptables-save prints.</summary>
     public static HostSnapshot OnNft(this HostSnapshot host) => host with
     {
         Iptables = new IptablesTool(IptablesBackend.Nft, "iptables v1.8.9 (nf_tables)", "iptables", "ip6tables"),
@@ -148,7 +148,7 @@ internal static class FixtureHost
     {
         HostName = "fixture",
         TakenAt = DateTimeOffset.UnixEpoch,
-        // Legacy: then nothing of it stands in nf_tables, and rules can be put in without saying them twice.
+        // Legacy: nf_tables then holds nothing of it, and rules can be added without writing them twice.
         Iptables = new IptablesTool(IptablesBackend.Legacy, "iptables v1.8.9 (legacy)", "iptables", "ip6tables"),
         Engine = new DockerEngine { Version = version, ApiVersion = "1.41", AddressPools = [Cidr.Parse("172.17.0.0/16")] },
         Networks = [.. networks.Select(Network)],

@@ -5,7 +5,7 @@ using FsCheck.Fluent;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 
-/// <summary>Set algebra against the membership of packets, on small numbers, where random sets overlap all the time.</summary>
+/// <summary>Set algebra against membership of single packets, on small numbers, where random sets overlap all the time.</summary>
 public sealed class PacketSetPropertyTests
 {
     private const int Runs = 500;
@@ -47,7 +47,7 @@ public sealed class PacketSetPropertyTests
         select new Packet(Family.IPv4, Cidr.Parse($"10.0.0.{source}"), Cidr.Parse($"10.0.0.{destination}"), protocol, 7, port);
 
     [Fact]
-    public void Operations_say_of_each_packet_what_logic_says() => Check(
+    public void Operations_agree_with_logic_on_each_packet() => Check(
         (one, other, packet) =>
         {
             var (inOne, inOther) = (one.Contains(packet), other.Contains(packet));
@@ -66,7 +66,7 @@ public sealed class PacketSetPropertyTests
         });
 
     [Fact]
-    public void A_sample_and_the_destinations_are_of_the_set() => Check(
+    public void A_sample_and_the_destinations_belong_to_the_set() => Check(
         static (one, _, packet) => one.IsEmpty
             ? one.Sample() is null && one.Destinations.Count == 0
             : one.Contains(one.Sample()!) && (!one.Contains(packet) || one.Destinations.Any(prefix => prefix.Contains(packet.Destination))));
@@ -74,7 +74,7 @@ public sealed class PacketSetPropertyTests
     [Fact]
     public void Many_holes_leave_the_tree_balanced_enough_to_be_fast()
     {
-        // Two thousand holes in order are the worst case of a tree that is not balanced: its depth would overflow nothing, but show in Destinations.
+        // Two thousand holes in order are the worst case of an unbalanced tree: its depth would not overflow, but Destinations would show it.
         var rest = PacketSet.All(Family.IPv4);
         for (var i = 0; i < 2_000; i++)
             rest = rest.Subtract(PacketSet.Of(new AccessQuery { Family = Family.IPv4, InInterface = "a", Destinations = [Cidr.Parse($"10.{i / 250}.{i % 250}.1")] }).InEveryState());

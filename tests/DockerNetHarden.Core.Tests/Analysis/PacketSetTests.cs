@@ -22,18 +22,18 @@ public sealed class PacketSetTests
     [InlineData("10.0.0.0/8,192.168.0.0/16", "udp", "53,67:68", null, "udp to 10.0.0.0/8, 192.168.0.0/16 port 53, 67-68")]
     [InlineData("fd00:ec2::254", "tcp", null, null, "tcp to fd00:ec2::254")]
     [InlineData(null, "icmp", null, "172.17.0.0/16", "icmp from 172.17.0.0/16")]
-    public void A_set_is_told_in_words(string? destination, string? protocol, string? ports, string? source, string text) =>
+    public void A_set_is_described_in_words(string? destination, string? protocol, string? ports, string? source, string text) =>
         Assert.Equal(text, Set(destination, protocol, ports, source).ToString());
 
     [Fact]
-    public void What_is_left_is_told_in_words_too()
+    public void A_remainder_is_described_in_words_too()
     {
         Assert.Equal("all but tcp to 10.0.0.1; tcp to 10.0.0.1 port 0-79, 81-65535", Set("10.0.0.1").Subtract(Set("10.0.0.1", "tcp", "80")).ToString());
         Assert.Equal("no packets", Set("10.0.0.1").Subtract(Set("10.0.0.0/8")).ToString());
     }
 
     [Fact]
-    public void Sets_are_added_and_taken_away_exactly()
+    public void Sets_are_added_and_subtracted_exactly()
     {
         var all = Set("10.0.0.0/8");
         var hole = Set("10.1.0.0/16", "tcp", "25");
@@ -66,7 +66,7 @@ public sealed class PacketSetTests
     [Theory]
     [InlineData("gre", "80", "has no ports")]
     [InlineData(null, "80", "without a protocol")]
-    [InlineData("tcpp", null, "'tcpp' is no protocol")]
+    [InlineData("tcpp", null, "'tcpp' is not a protocol")]
     public void A_question_that_contradicts_itself_is_refused(string? protocol, string? ports, string reason) =>
         Assert.Contains(reason, Assert.Throws<ArgumentException>(() => Set("10.0.0.1", protocol, ports)).Message, StringComparison.Ordinal);
 

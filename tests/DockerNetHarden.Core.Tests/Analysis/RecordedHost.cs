@@ -13,17 +13,17 @@ namespace DockerNetHarden.Core.Tests.Analysis;
 
 /// <summary>
 /// Hosts as real engines left them, and what real packets of their containers met: Docker 26.1.5 and 28.5.2 of Debian, and 29.7.2, built from its tag, with each of its firewall
-/// backends, on Linux 6.18. <c>up0</c>, a veth, is the link to the outside. The networks: docker0, two with IPv6 (v6) and without (plain), one with IPv6 only (only6, engine 28 and later),
+/// backends, on Linux 6.18. <c>up0</c>, a veth, is the link to the outside. The networks: docker0, with IPv6 (v6), without it (plain), with IPv6 only (only6, from engine 28),
 /// internal (int), icc off (noicc), gateway modes routed, nat-unprotected (unprot) and isolated (isol), and trusted_host_interfaces (trusted). Every container listens on port 80, every address of
-/// the host on 8443. <c>after-export-loaded</c> is the same host with what <c>Export-FirewallRule -As Nftables</c> writes of the four controls, and with one network (later) that was made after it.
-/// <c>switched-from-iptables</c> changed its backend without a reboot. Each file in Fixtures holds the Engine API's replies, the texts of iptables-save, nft, ip and sysctl, and the probes.
+/// the host on 8443. <c>after-export-loaded</c> is the same host with the four controls from <c>Export-FirewallRule -As Nftables</c>, and a network (later) made afterwards.
+/// <c>switched-from-iptables</c> changed its backend without a reboot. Each file in Fixtures holds the Engine API's replies, the output of iptables-save, nft, ip and sysctl, and probes.
 /// </summary>
 internal static class RecordedHost
 {
     private static readonly ConcurrentDictionary<string, Recording> Known = new(StringComparer.Ordinal);
     private static readonly ConcurrentDictionary<string, IReadOnlyList<HardeningFinding>> Found = new(StringComparer.Ordinal);
 
-    // What the recording does not hold: the DNS server of the host and its containers.
+    // Not in the recording: the DNS server of the host and its containers.
     private static readonly Cidr Resolver = Cidr.Parse("203.0.113.53");
 
     /// <summary>The recordings with probes.</summary>
@@ -34,11 +34,11 @@ internal static class RecordedHost
 
     public static HostSnapshot Of(string name) => Read(name).Host;
 
-    /// <summary>What the audit finds there, worked out once.</summary>
+    /// <summary>The audit's findings there, computed once.</summary>
     public static IReadOnlyList<HardeningFinding> Findings(string name) => Found.GetOrAdd(name, static each => HardeningAudit.Of(Of(each)));
 
     /// <summary>
-    /// The same rules in iptables-legacy: nothing of iptables stands in nf_tables then, and rules can be put in without saying them twice.
+    /// The same rules in iptables-legacy: nf_tables then holds no iptables rules, and rules can be added without writing them twice.
     /// </summary>
     public static HostSnapshot OnLegacy(this HostSnapshot host) => host with
     {
@@ -102,10 +102,10 @@ internal static class RecordedHost
 
 /// <summary>What one real packet of a container met.</summary>
 /// <param name="Container">The container's name.</param>
-/// <param name="Destination">The destination, as the container named it.</param>
+/// <param name="Destination">The destination that the container used.</param>
 /// <param name="Port">The port.</param>
 /// <param name="Protocol"><c>tcp</c> or <c>udp</c>.</param>
-/// <param name="Outcome"><c>OK</c>, <c>TIMEOUT</c>, the name of an errno, or <c>UNSENT-</c> and one: the container has no route there.</param>
+/// <param name="Outcome"><c>OK</c>, <c>TIMEOUT</c>, the name of an errno, or <c>UNSENT-</c> plus one: the container has no route there.</param>
 internal sealed record RecordedProbe(string Container, Cidr Destination, int Port, string Protocol, string Outcome)
 {
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Container} to {Destination.Address} {Port}/{Protocol}");

@@ -8,7 +8,7 @@ using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 
-/// <summary>What the analysis says of recorded hosts is what real packets met there, for every container and every destination that was tried.</summary>
+/// <summary>The analysis says about recorded hosts what real packets met there, for every container and every destination that was tried.</summary>
 public sealed class RecordedHostTests
 {
     // A source port that no rule names.
@@ -33,35 +33,35 @@ public sealed class RecordedHostTests
 
     [Theory]
     [MemberData(nameof(All))]
-    public void The_audit_says_something_sensible_of_everything(string name)
+    public void The_audit_says_something_sensible_about_everything(string name)
     {
         var host = RecordedHost.Of(name);
         var findings = RecordedHost.Findings(name);
         Assert.Empty(findings.Where(finding => finding.Status is FindingStatus.Error).Select(Text));
-        // Each bridge network has an answer to what every network is asked.
+        // Each bridge network has an answer to every question for all networks.
         foreach (var network in host.Networks.Where(network => network.Bridge is not null))
             Assert.Equal(["GATEWAY-ACCESS", "HOST-ACCESS", "MAIL-RATE", "METADATA-AWS", "NAT-UNPROTECTED"], findings.Where(finding => finding.Network == network.Name).Select(finding => finding.Id)
                 .Where(id => id is "GATEWAY-ACCESS" or "HOST-ACCESS" or "MAIL-RATE" or "METADATA-AWS" or "NAT-UNPROTECTED").Order(StringComparer.Ordinal));
-        // A network without IPv4 is not asked in IPv4.
+        // A network without IPv4 gets no IPv4 questions.
         Assert.Empty(findings.Where(finding => finding.Network is "only6" && finding.Evidence.Any(line => line.Contains("10.18.18.246", StringComparison.Ordinal) || line.Contains("0.0.0.1", StringComparison.Ordinal))).Select(Text));
         Assert.Empty(findings.Where(finding => finding.Id is "METADATA-AZURE" && finding.Network is "only6" && finding.Status is not FindingStatus.NotApplicable).Select(Text));
-        // Nothing of what was recorded rests on something that is not modelled, but routes that leave by two bridges: the host was used before, and bridges of networks that are gone stand there.
+        // Nothing in the recording depends on something that is not modelled, except routes by two bridges: the host was used before, and bridges of removed networks are left.
         Assert.DoesNotContain(findings.SelectMany(finding => finding.Evidence), line => line.Contains("Unknown", StringComparison.Ordinal) && !line.Contains(" leaves by br-", StringComparison.Ordinal));
     }
 
-    // Before engine 28 a neighbour with a route reaches what is not published, if FORWARD accepts; from then on Docker drops it, but for gateway mode nat-unprotected.
+    // Before engine 28 a neighbour with a route reaches unpublished ports if FORWARD accepts; from then on Docker drops that, except in gateway mode nat-unprotected.
     [Theory]
     [InlineData("26.1.5-before", new[] { "bridge", "noicc", "plain", "v6" })]
     [InlineData("28.5.2-before", new[] { "unprot" })]
-    // What engine 29 lists of containers does not name a port that is published in gateway mode routed; inspecting one does.
+    // Engine 29's list of containers omits a port that is published in gateway mode routed; inspecting the container shows it.
     [InlineData("29.7.2-iptables-before", new[] { "routed", "unprot" })]
     [InlineData("29.7.2-nftables-before", new[] { "routed", "unprot" })]
-    public void What_the_uplink_reaches_is_found_though_it_is_a_veth(string name, string[] networks) =>
+    public void What_the_uplink_reaches_is_found_although_it_is_a_veth(string name, string[] networks) =>
         Assert.Equal(networks, RecordedHost.Findings(name).Where(finding => finding is { Id: "NAT-UNPROTECTED", Status: FindingStatus.Fail }).Select(finding => finding.Network));
 
     // The export closes metadata and mail in IPv4, the host in both families.
     [Fact]
-    public void What_was_exported_for_nftables_holds()
+    public void The_export_for_nftables_holds()
     {
         var findings = RecordedHost.Findings("29.7.2-nftables-after-export-loaded");
         var controls = findings.Where(finding => finding.Id is "HOST-ACCESS" or "GATEWAY-ACCESS" or "INTERNAL-GATEWAY" or "INTERNAL-VIA-PROXY" or "MAIL-RATE" or "DAEMON-USERLAND-PROXY"
@@ -78,20 +78,20 @@ public sealed class RecordedHostTests
 
     private static bool Agrees(HostSnapshot host, RecordedProbe probe, AccessPart? part) => (probe.Outcome, part?.Verdict) switch
     {
-        // The listing of what is Unknown is the test's own.
+        // The test itself lists what is Unknown.
         (_, Verdict.Unknown) => true,
-        // A family that the container has no address in is not asked about.
+        // A family in which the container has no address is not asked about.
         (_, null) => probe.Outcome.StartsWith("UNSENT", StringComparison.Ordinal) && SourceOf(host, probe) is null,
         // A packet to the container's own address never leaves it.
         _ when SourceOf(host, probe) == probe.Destination => true,
         ("OK", Verdict.Accept or Verdict.RateLimited) => true,
         ("TIMEOUT", Verdict.Drop or Verdict.RateLimited) => true,
         ("ECONNREFUSED", Verdict.Reject) => true,
-        // Let through, and nobody listens: what the host would answer itself, if no docker-proxy stands there.
+        // Let through, but nobody listens: the host itself would answer, if no docker-proxy listens there.
         ("ECONNREFUSED", Verdict.Accept) => part is { Path: PacketPath.Local, Proxied: null },
-        // Let through, and nobody has the address: the bridge of an isolated network has no route, and what is for it goes outside.
+        // Let through, but nobody has the address: the bridge of an isolated network has no route, and its packets go outside.
         ("TIMEOUT", Verdict.Accept) => part is { OutInterface: "up0" } && host.Networks.Any(network => network.Name is "isol" && network.Subnets.Any(subnet => subnet.Contains(probe.Destination))),
-        // The container has the address and no route: its network has no gateway for it. What would become of the packets is not told by the recording.
+        // The container has the address but no route: its network has no gateway for it. The recording does not tell what would happen to the packets.
         (var outcome, _) => outcome.StartsWith("UNSENT", StringComparison.Ordinal) && NetworkOf(host, probe) is { Internal: true } network && !network.Subnets.Any(subnet => subnet.Contains(probe.Destination)),
     };
 
@@ -102,7 +102,7 @@ public sealed class RecordedHostTests
         Assert.Empty(questions.Problems);
         if (SourceOf(host, probe) is not { } source)
         {
-            // The host is a neighbour, and reached from a link-local address.
+            // The host is a neighbour, and can be reached from a link-local address.
             Assert.All(questions.All, question => Assert.Equal([LinkLocal], question.Query.Sources));
             return null;
         }

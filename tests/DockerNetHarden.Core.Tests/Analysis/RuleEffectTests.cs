@@ -6,7 +6,7 @@ using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 
-/// <summary>Rules that stand and decide, and rules that a look at the text would pass.</summary>
+/// <summary>Rules that exist and decide, and rules that would only pass a look at the text.</summary>
 public sealed class RuleEffectTests
 {
     private static readonly FirewallRule Drop = FirewallRule.Parse("-A DOCKER-USER -d 203.0.113.25/32 -j DROP");
@@ -27,7 +27,7 @@ public sealed class RuleEffectTests
         var rules = Rules(control);
         Assert.NotEmpty(Problems(rules, host));
         Holds(rules, host.Applied(rules));
-        // All of them together, too: what one control excepts is not another's fault.
+        // All of them together, too: one control's exceptions do not count against another.
         if (control is "accept")
             return;
         FirewallRule[] all = [.. Rules("metadata"), .. Rules("host"), .. Rules("internal"), .. Rules("mail"), .. rules];
@@ -35,7 +35,7 @@ public sealed class RuleEffectTests
     }
 
     [Fact]
-    public void A_part_of_what_stands_decides_its_packets()
+    public void A_part_of_the_applied_rules_decides_its_packets()
     {
         var rules = Rules("gcp");
         var host = FixtureHost.Docker20.Applied(rules);
@@ -59,11 +59,11 @@ public sealed class RuleEffectTests
     }
 
     [Fact]
-    public void A_block_where_its_packets_do_not_pass_decides_nothing()
+    public void A_block_that_its_packets_never_meet_decides_nothing()
     {
         var input = FirewallRule.Parse("-A INPUT -i docker0 -d 203.0.113.25/32 -j DROP");
         Assert.Contains("does not decide", Assert.Single(Problems([input], FixtureHost.Docker20.Applied([input]))), StringComparison.Ordinal);
-        // ECS's agent is reached by a redirection: DOCKER-USER never sees the packet (facts of amazon-ecs-init).
+        // ECS's agent is reached through a redirection: DOCKER-USER never sees the packet (facts of amazon-ecs-init).
         var ecs = FirewallRule.Parse("-A DOCKER-USER -d 169.254.170.2/32 -p tcp -m tcp --dport 80 -j DROP");
         var host = FixtureHost.Docker20.Iptables("-t nat -A PREROUTING -d 169.254.170.2/32 -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 51679").Applied([ecs]);
         Assert.Contains(Problems([ecs], host), problem => problem.Contains("does not decide", StringComparison.Ordinal));
@@ -78,7 +78,7 @@ public sealed class RuleEffectTests
     }
 
     [Fact]
-    public void An_accept_that_a_later_table_takes_back_decides_nothing()
+    public void An_accept_that_a_later_table_reverses_decides_nothing()
     {
         FirewallRule[] rules = [FirewallRule.Parse("-A DOCKER-USER -d 169.254.169.254/32 -j ACCEPT"), .. Rules("metadata")];
         Assert.Contains(Problems([rules[0]], FixtureHost.Docker20.Applied(rules)), problem => problem.Contains("does not decide", StringComparison.Ordinal));

@@ -24,7 +24,7 @@ public sealed class TraceQuestionsTests
     };
 
     [Fact]
-    public void Without_a_network_all_bridges_are_asked_about_and_what_has_none_is_said()
+    public void Without_a_network_all_bridges_are_asked_about_and_networks_without_one_are_reported()
     {
         var questions = TraceQuestions.Of(new TraceRequest().To("1.2.3.4"), Host);
         Assert.Equal(["bridge", "apps"], questions.All.Select(question => question.Network));
@@ -55,11 +55,11 @@ public sealed class TraceQuestionsTests
     }
 
     [Fact]
-    public void A_false_source_is_asked_about_where_the_network_is_named() =>
+    public void A_spoofed_source_is_asked_about_if_the_network_is_named() =>
         Assert.Equal("10.9.9.9/32", Assert.Single(TraceQuestions.Of(new TraceRequest { Networks = ["apps"], Source = Cidr.Parse("10.9.9.9") }.To("1.2.3.4"), Host).All).Query.Sources[0].ToString());
 
     [Fact]
-    public void What_the_host_does_not_have_is_said_with_what_it_has()
+    public void What_the_host_lacks_is_reported_with_what_it_has()
     {
         void Expect(TraceRequest request, TraceProblemKind kind, string part)
         {
@@ -78,13 +78,13 @@ public sealed class TraceQuestionsTests
     }
 
     [Fact]
-    public void Ports_and_protocols_hold_beside_those_of_a_word()
+    public void Ports_and_protocols_combine_with_those_of_a_word()
     {
         var request = new TraceRequest { Networks = ["apps"] }.To("Metadata").With("53,443", null);
         var questions = TraceQuestions.Of(request, Host).All;
         Assert.NotEmpty(questions);
         Assert.All(questions, question => Assert.Equal("tcp", question.Query.Protocol));
-        // WireServer's are 80, 443 and 32526.
+        // WireServer's ports are 80, 443 and 32526.
         var wireServer = Assert.Single(questions, question => question.Query.Destinations.Contains(Cidr.Parse("168.63.129.16")));
         Assert.Equal("443", wireServer.Query.Ports!.ToString());
         Assert.Contains(questions, question => question.Query.Ports!.ToString() is "53,443" && question.Query.Destinations.Contains(Cidr.Parse("169.254.169.254")));
@@ -96,7 +96,7 @@ public sealed class TraceQuestionsTests
     {
         var request = new TraceRequest();
         var six = TraceQuestions.Of(request, Host).All.Where(question => question.Query.Family == Family.IPv6).ToList();
-        // docker0 has no IPv6 subnet: its containers reach the host over link-local addresses, and nothing beyond it.
+        // docker0 has no IPv6 subnet: its containers reach the host by link-local addresses, and nothing beyond it.
         Assert.All(six.Where(question => question.Network is "bridge"), question => Assert.All(question.Query.Destinations, destination => Assert.Contains(Host.Addresses, address => address.Address == destination)));
         Assert.Contains(six, question => question.Network is "bridge" && question.Target is "Host");
         Assert.DoesNotContain(six, question => question.Network is "bridge" && question.Target is "Metadata");
@@ -122,7 +122,7 @@ public sealed class TraceQuestionsTests
             ["Accept fd18::/64", "Drop fe80::/10"],
             new PacketWalk(host).Ask(question.Packets, "plain0").Select(part => $"{part.Verdict} {string.Join(' ', question.SourcesOf(part))}").Order(StringComparer.Ordinal));
         var udp = Assert.Single(TraceQuestions.Of(new TraceRequest { Networks = ["plain"] }.To("fd18::1").With("22", "udp"), host).All);
-        // The bridge's own address is no container's: what is left of the lower half of the subnet is many prefixes, and never the whole.
+        // The bridge's own address does not belong to a container: the rest of the lower half of the subnet is many prefixes, and never the whole.
         var parts = new PacketWalk(host).Ask(udp.Packets, "plain0").ToDictionary(part => $"{part.Verdict} {part.Position}", udp.SourcesOf);
         Assert.Equal(["Accept 0", "Drop 1", "Drop 2"], parts.Keys.Order(StringComparer.Ordinal));
         Assert.Equal(["fd18::8000:0:0:0/65"], parts["Accept 0"].Select(source => source.ToString()));
@@ -146,6 +146,6 @@ public sealed class TraceQuestionsTests
         Assert.Throws<RefusedValueException>(() => new TraceRequest().With(ports, protocol));
 
     [Fact]
-    public void A_destination_that_is_none_is_refused() =>
+    public void An_invalid_destination_is_refused() =>
         Assert.Throws<RefusedValueException>(() => new TraceRequest().To("Metadata", "example.org"));
 }

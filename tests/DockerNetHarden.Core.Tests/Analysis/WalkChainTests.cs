@@ -3,7 +3,7 @@ using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 
-/// <summary>Chains, returns, gotos, policies, and what is not certain on the way.</summary>
+/// <summary>Chains, returns, gotos, policies, and matches that are not certain.</summary>
 public sealed class WalkChainTests
 {
     private const string Head = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:A - [0:0]\n:B - [0:0]\n";
@@ -18,12 +18,12 @@ public sealed class WalkChainTests
     public void A_goto_does_not_come_back_to_the_chain_it_left()
     {
         Assert.Equal(Verdict.Accept, Ask("FORWARD -g A", "FORWARD -j DROP", "A -d 10.9.9.9/32 -j DROP").Verdict);
-        // Left by goto, B comes back to where A was jumped to from.
+        // Entered by goto, B returns to where A was jumped to from.
         Assert.Equal((Verdict.Drop, "FORWARD"), (Ask("FORWARD -j A", "FORWARD -j DROP", "A -g B", "A -j ACCEPT", "B -j RETURN") is var part ? part.Verdict : default, part.Chain!));
     }
 
     [Fact]
-    public void A_policy_decides_where_no_rule_does()
+    public void A_policy_decides_if_no_rule_does()
     {
         var part = WalkHost.Of("*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n").AskOne("203.0.113.9");
         Assert.Equal((Verdict.Drop, "filter", "FORWARD", 0), (part.Verdict, part.Table, part.Chain, part.Position));
@@ -49,14 +49,14 @@ public sealed class WalkChainTests
     }
 
     [Fact]
-    public void What_a_target_does_that_is_not_modelled_is_not_guessed_at()
+    public void The_effect_of_an_unmodelled_target_is_not_guessed_at()
     {
         Assert.Equal(Verdict.Unknown, Ask("FORWARD -j NFQUEUE --queue-num 0 --queue-bypass", "FORWARD -j DROP").Verdict);
         Assert.Equal(Verdict.Drop, Ask("FORWARD -j LOG --log-prefix x", "FORWARD -p tcp -m tcp -j TCPMSS --clamp-mss-to-pmtu", "FORWARD", "FORWARD -j DROP").Verdict);
     }
 
     [Fact]
-    public void A_drop_that_is_not_certain_is_no_block_and_no_leave()
+    public void An_uncertain_drop_is_neither_a_block_nor_a_pass()
     {
         var part = Ask("FORWARD -m string --algo bm --string x --to 60 -j DROP");
         Assert.Equal(Verdict.Unknown, part.Verdict);
@@ -65,7 +65,7 @@ public sealed class WalkChainTests
     }
 
     [Theory]
-    // Only five a minute are dropped, all others pass.
+    // Only five a minute are dropped; all others pass.
     [InlineData(Verdict.Unknown, "FORWARD -m limit --limit 5/min -j A", "A -j DROP")]
     [InlineData(Verdict.RateLimited, "FORWARD -m hashlimit --hashlimit-above 5/min --hashlimit-name a -j A", "A -j DROP")]
     [InlineData(Verdict.RateLimited, "FORWARD -m limit --limit 5/min -j A", "FORWARD -j DROP", "A -j ACCEPT")]
@@ -80,11 +80,11 @@ public sealed class WalkChainTests
     [Theory]
     [InlineData("-j ACCEPT")]
     [InlineData("-j RETURN")]
-    public void What_may_have_left_before_a_block_is_not_blocked(string leave) =>
+    public void Packets_that_may_have_left_before_a_block_are_not_blocked(string leave) =>
         Assert.Equal(Verdict.Unknown, Ask($"FORWARD -m length --length 40 {leave}", "FORWARD -j DROP").Verdict);
 
     [Fact]
-    public void What_may_have_returned_meets_the_outer_chain_again()
+    public void Packets_that_may_have_returned_meet_the_outer_chain_again()
     {
         Assert.Equal((Verdict.Drop, "FORWARD"), (Ask("FORWARD -j A", "FORWARD -j DROP", "A -m length --length 40 -j RETURN", "A -j DROP") is var part ? part.Verdict : default, part.Chain!));
         Assert.Equal(Verdict.Unknown, Ask("FORWARD -j A", "FORWARD -j DROP", "A -m length --length 40 -j RETURN", "A -j ACCEPT").Verdict);
@@ -100,7 +100,7 @@ public sealed class WalkChainTests
         Assert.Equal((Verdict.RateLimited, "A", 1), (part.Verdict, part.Chain, part.Position));
         Assert.Equal("let through up to the rate of filter A rule 1, above it blocked by filter A rule 2.", part.Reason);
         Assert.Equal(Verdict.RateLimited, Ask("FORWARD -m limit --limit 5/min -j ACCEPT", "FORWARD -j REJECT").Verdict);
-        // Blocked up to a rate is the opposite.
+        // Blocked up to a rate is the opposite case.
         Assert.Equal(Verdict.Unknown, Ask("FORWARD -m limit --limit 5/min -j DROP").Verdict);
         Assert.Equal(Verdict.Drop, Ask("FORWARD -m limit --limit 5/min -j REJECT", "FORWARD -j DROP").Verdict);
     }
@@ -129,7 +129,7 @@ public sealed class WalkChainTests
     }
 
     [Fact]
-    public void What_is_not_tracked_is_neither_NEW_nor_redirected()
+    public void An_untracked_packet_is_neither_NEW_nor_redirected()
     {
         var host = WalkHost.Of($"""
             *raw

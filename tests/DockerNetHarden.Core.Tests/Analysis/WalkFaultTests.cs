@@ -3,7 +3,7 @@ using DockerNetHarden.Matching;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 
-/// <summary>Rulesets that hold the right line and block nothing: what a check of the text passes.</summary>
+/// <summary>Rulesets that contain the right line but block nothing: a check of the text would pass them.</summary>
 public sealed class WalkFaultTests
 {
     private const string Metadata = "169.254.169.254";

@@ -88,7 +88,7 @@ internal static class WalkHost
         });
     }
 
-    /// <summary>The same where the answer must be one part.</summary>
+    /// <summary>The same, if the answer must be a single part.</summary>
     public static AccessPart AskOne(this HostSnapshot host, string destination, string? protocol = null, string? ports = null, string link = "docker0", string? source = "172.17.0.2") =>
         Assert.Single(host.Ask(destination, protocol, ports, link, source));
 

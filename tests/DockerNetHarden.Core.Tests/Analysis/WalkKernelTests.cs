@@ -5,7 +5,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 
-/// <summary>What the kernel was seen to do otherwise than the walk said (the lab's oracle), each as the smallest ruleset.</summary>
+/// <summary>Cases in which the kernel did something else than the walk said (found by the lab's oracle), each as the smallest ruleset.</summary>
 public sealed class WalkKernelTests
 {
     [Theory]
@@ -15,7 +15,7 @@ public sealed class WalkKernelTests
     [InlineData("mangle", "PREROUTING", "! -o eth+", Verdict.Drop)]
     [InlineData("filter", "FORWARD", "-o eth0", Verdict.Drop)]
     [InlineData("filter", "FORWARD", "! -o eth0", Verdict.Accept)]
-    public void Before_routing_there_is_no_link_to_leave_by(string table, string chain, string match, Verdict expected)
+    public void Before_routing_there_is_no_out_interface(string table, string chain, string match, Verdict expected)
     {
         var host = WalkHost.Of($"*{table}\n:{chain} ACCEPT [0:0]\n:USER - [0:0]\n-A {chain} -j USER\n-A USER {match} -j DROP\nCOMMIT\n");
         Assert.Equal(expected, host.AskOne("169.254.169.254", "tcp", "80").Verdict);
@@ -25,7 +25,7 @@ public sealed class WalkKernelTests
     [InlineData("-o eth0", Verdict.Accept)]
     [InlineData("! -o eth0", Verdict.Drop)]
     [InlineData("-o +", Verdict.Drop)]
-    public void What_the_host_takes_itself_leaves_by_no_link(string match, Verdict expected)
+    public void Packets_to_the_host_itself_leave_by_no_link(string match, Verdict expected)
     {
         var host = WalkHost.Of($"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:COMMON - [0:0]\n-A INPUT -j COMMON\n-A COMMON {match} -j DROP\nCOMMIT\n");
         Assert.Equal(expected, host.AskOne("10.0.0.5", "tcp", "22").Verdict);
@@ -39,7 +39,7 @@ public sealed class WalkKernelTests
     [InlineData("-i docker0", "5.4.0-190-generic", Verdict.Unknown)]
     [InlineData("-i docker0", "5.10.0-28-amd64", Verdict.Drop)]
     [InlineData("! -i docker0", "6.1", Verdict.Accept)]
-    public void Behind_routing_older_kernels_know_no_link_to_come_in_by(string match, string? kernel, Verdict expected)
+    public void After_routing_older_kernels_know_no_in_interface(string match, string? kernel, Verdict expected)
     {
         var host = WalkHost.Of($"*mangle\n:POSTROUTING ACCEPT [0:0]\n:USER - [0:0]\n-A POSTROUTING -j USER\n-A USER {match} -j DROP\nCOMMIT\n").With("kernel.osrelease", kernel);
         Assert.Equal(expected, host.AskOne("203.0.113.9", "tcp", "80").Verdict);
@@ -50,7 +50,7 @@ public sealed class WalkKernelTests
     [InlineData("10.1.0.1", Verdict.Accept)]
     [InlineData("10.1.5.1", Verdict.Drop)]
     [InlineData("8.8.8.8", Verdict.Accept)]
-    public void Of_the_prefixes_of_a_set_the_longest_counts(string destination, Verdict expected)
+    public void The_longest_prefix_of_a_set_counts(string destination, Verdict expected)
     {
         var host = WalkHost.WithDockerUser("-m set --match-set inside dst -j DROP") with
         {
@@ -78,7 +78,7 @@ public sealed class WalkKernelTests
     }
 
     [Fact]
-    public void What_conntrack_calls_the_source_port_of_a_ping_is_its_identifier()
+    public void Conntrack_takes_the_identifier_of_a_ping_as_its_source_port()
     {
         var parts = WalkHost.WithDockerUser("-m conntrack --ctorigsrcport 1000:65535 -j DROP").Ask("8.8.8.8", "icmp");
         Packet Ping(int identifier) => new(Family.IPv4, Cidr.Parse("172.17.0.2"), Cidr.Parse("8.8.8.8"), 1, identifier, 8 << 8);

@@ -6,7 +6,7 @@ using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 
-/// <summary>Redirection, routing, and what stands beside the rules.</summary>
+/// <summary>Redirection, routing, and mechanisms other than rules.</summary>
 public sealed class WalkNatTests
 {
     private const string Open = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n";
@@ -126,11 +126,11 @@ public sealed class WalkNatTests
     [InlineData("0", Verdict.Drop)]
     [InlineData("1", Verdict.Accept)]
     [InlineData(null, Verdict.Unknown)]
-    public void Loopback_is_reached_with_route_localnet_only(string? sysctl, Verdict verdict) =>
+    public void Loopback_is_reached_only_with_route_localnet(string? sysctl, Verdict verdict) =>
         Assert.Equal(verdict, WalkHost.Of($"{Open}COMMIT\n").With("net.ipv4.conf.all.route_localnet", sysctl).AskOne("127.0.0.1").Verdict);
 
     [Fact]
-    public void Spoofed_sources_may_be_dropped_by_rp_filter_and_are_blocked_by_rules_all_the_same()
+    public void Spoofed_sources_may_be_dropped_by_rp_filter_and_are_still_blocked_by_rules()
     {
         var open = WalkHost.Of($"{Open}COMMIT\n").With("net.ipv4.conf.docker0.rp_filter", "1");
         Assert.Equal(Verdict.Accept, open.AskOne("203.0.113.9").Verdict);
@@ -144,11 +144,11 @@ public sealed class WalkNatTests
     [InlineData("0", Verdict.Drop)]
     [InlineData("1", Verdict.Accept)]
     [InlineData(null, Verdict.Unknown)]
-    public void The_hosts_own_address_is_no_source_unless_accept_local_says_so(string? sysctl, Verdict verdict) =>
+    public void The_hosts_own_address_is_not_a_source_unless_accept_local_says_so(string? sysctl, Verdict verdict) =>
         Assert.Equal(verdict, WalkHost.Of($"{Open}COMMIT\n").With("net.ipv4.conf.docker0.accept_local", sysctl).AskOne("203.0.113.9", source: "10.0.0.5").Verdict);
 
     [Fact]
-    public void A_published_port_is_the_container_behind_it()
+    public void A_published_port_leads_to_the_container_behind_it()
     {
         var host = WalkHost.Of($"{Open}COMMIT\n") with
         {
@@ -164,7 +164,7 @@ public sealed class WalkNatTests
     [InlineData("0.0.0.0/0", "web", null)]
     [InlineData("::/0", null, "web")]
     [InlineData("10.0.0.5", "web", null)]
-    public void A_port_published_in_one_family_is_the_containers_in_that_family_only(string address, string? four, string? six)
+    public void A_port_published_in_one_family_leads_to_the_container_only_in_that_family(string address, string? four, string? six)
     {
         var host = WalkHost.Of($"{Open}COMMIT\n") with
         {
@@ -174,7 +174,7 @@ public sealed class WalkNatTests
         Assert.Equal(six, (host with { Rules = WalkHost.Of($"{Open}COMMIT\n", family: Family.IPv6).Rules }).AskOne("fd10::5", "tcp", "8080", source: "fd17::2").Proxied);
     }
 
-    // Measured on Linux 6.18 in namespaces, with iptables-legacy and nft: behind a bridge, with br_netfilter, the reset of a redirected connection comes from the new address and is not taken.
+    // Measured on Linux 6.18 (iptables-legacy and nft): behind a bridge with br_netfilter, the reset of a redirected connection comes from the new address and is ignored.
     [Theory]
     [InlineData("1", "tcp-reset", Verdict.Drop)]
     [InlineData("1", "icmp-port-unreachable", Verdict.Reject)]
@@ -190,7 +190,7 @@ public sealed class WalkNatTests
     }
 
     [Fact]
-    public void Programs_on_links_decide_before_and_behind_all_rules()
+    public void Programs_on_links_decide_before_and_after_all_rules()
     {
         var host = WalkHost.Of($"{Open}-A FORWARD -d 203.0.113.9/32 -j DROP\nCOMMIT\n");
         Assert.Equal(Verdict.Unknown, (host with { LinkDetails = [new HostLink("docker0", "bridge", null, false, true)] }).AskOne("203.0.113.9").Verdict);

@@ -7,7 +7,7 @@ using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 
-/// <summary>Chains of nftables beside those of iptables, and rules of nft's in the tables of iptables-nft.</summary>
+/// <summary>Chains of nftables beside those of iptables, and rules of nft in the tables of iptables-nft.</summary>
 public sealed class WalkNativeTests
 {
     private const string Open = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n";
@@ -77,7 +77,7 @@ public sealed class WalkNativeTests
     private const string State = "{\"ct\":{\"key\":\"state\"}}";
     private const string TcpFlags = "{\"payload\":{\"protocol\":\"tcp\",\"field\":\"flags\"}}";
 
-    // As nft 1.0.6, 1.1.3 and 1.1.7 list what is in the comment. The packet opens a connection, and nothing has been translated.
+    // As nft 1.0.6, 1.1.3 and 1.1.7 list the rule in the comment. The packet opens a connection, and nothing has been translated.
     public static TheoryData<string, Verdict> Bits => new()
     {
         // ct status & dnat == 0; ct status ! dnat
@@ -87,12 +87,12 @@ public sealed class WalkNativeTests
         // ct status dnat; ct status & dnat != 0
         { Match(Status, "\"dnat\"", "in") + Drop, Verdict.Accept },
         { Match(Status, "[\"snat\",\"dnat\"]", "in") + Drop, Verdict.Accept },
-        // ct status & (snat | dnat) == dnat, and before 1.1 without the bar.
+        // ct status & (snat | dnat) == dnat, and the same before 1.1 without the bar.
         { Match("{\"&\":[" + Status + ",{\"|\":[\"snat\",\"dnat\"]}]}", "\"dnat\"") + Drop, Verdict.Accept },
         { Match("{\"&\":[" + Status + ",[\"snat\",\"dnat\"]]}", "\"dnat\"", "!=") + Drop, Verdict.Drop },
         { Match("{\"&\":[" + Status + ",\"dnat\"]}", "0") + Drop, Verdict.Drop },
         { Match("{\"&\":[" + Status + ",\"dnat\"]}", "0", "!=") + Drop, Verdict.Accept },
-        // A status has many bits, and ct status == dnat asks for one and no other.
+        // A status has many bits; ct status == dnat matches exactly one.
         { Match(Status, "\"dnat\"") + Drop, Verdict.Unknown },
         { Match(Status, "\"assured\"", "!") + Drop, Verdict.Unknown },
         // ct state ! established,related; ct state & (established | related) == 0
@@ -110,21 +110,21 @@ public sealed class WalkNativeTests
         // tcp flags & (rst | ack) == 0
         { Match(TcpFlags, "[\"rst\",\"ack\"]", "!") + Drop, Verdict.Drop },
         { Match(TcpFlags, "\"syn\"", "!") + Drop, Verdict.Accept },
-        // Two flags more, for congestion, are not known here.
+        // Two more flags, for congestion, are not known here.
         { Match(TcpFlags, "\"syn\"") + Drop, Verdict.Unknown },
         { Match("{\"&\":[" + TcpFlags + ",{\"|\":[\"fin\",\"syn\"]}]}", "{\"set\":[\"fin\",\"syn\"]}") + Drop, Verdict.Drop },
         // meta l4proto tcp ct original proto-dst 20-30
         { Match("{\"meta\":{\"key\":\"l4proto\"}}", "\"tcp\"") + "," + Match("{\"ct\":{\"key\":\"proto-dst\",\"dir\":\"original\"}}", "{\"range\":[20,30]}") + Drop, Verdict.Drop },
         { Match("{\"meta\":{\"key\":\"l4proto\"}}", "\"tcp\"") + "," + Match("{\"ct\":{\"key\":\"proto-dst\",\"dir\":\"original\"}}", "{\"set\":[80,25]}", "!=") + Drop, Verdict.Accept },
         { Match("{\"fib\":{\"result\":\"type\",\"flags\":[\"daddr\"]}}", "{\"set\":[\"local\",\"broadcast\"]}", "!=") + Drop, Verdict.Drop },
-        // A named limit, of the table that the rule is in.
+        // A named limit of the rule's table.
         { "{\"limit\":\"beyond\"}" + Drop, Verdict.RateLimited },
         { "{\"limit\":\"within\"},{\"return\":null}\n{\"drop\":null}", Verdict.RateLimited },
         { "{\"limit\":\"gone\"}" + Drop, Verdict.Unknown },
         // update @buckets { ip saddr limit rate over 5/minute burst 5 packets } drop
         { Bucket("ip", "saddr", isOver: true) + Drop, Verdict.RateLimited },
         { Bucket("ip", "saddr", isOver: false) + ",{\"return\":null}\n{\"drop\":null}", Verdict.RateLimited },
-        // Without what the key is made of the rule ends.
+        // Without the fields of the key the rule ends.
         { Bucket("udp", "dport", isOver: true) + Drop, Verdict.Accept },
         { Bucket("ip6", "saddr", isOver: true) + Drop, Verdict.Accept },
         { Bucket("ether", "saddr", isOver: true) + Drop, Verdict.Unknown },
@@ -141,13 +141,13 @@ public sealed class WalkNativeTests
     [Theory]
     [InlineData("!", Verdict.Accept)]
     [InlineData("in", Verdict.Drop)]
-    public void What_was_redirected_has_the_status_of_it(string op, Verdict verdict)
+    public void A_redirected_packet_has_that_status(string op, Verdict verdict)
     {
         const string Dnat = "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d 203.0.113.9/32 -j DNAT --to-destination 198.51.100.7\nCOMMIT\n";
         Assert.Equal(verdict, Host(Match(Status, "\"dnat\"", op) + Drop, save: Dnat + Open).AskOne("203.0.113.9", "tcp", "25").Verdict);
     }
 
-    // Names of codes are printed by nft 1.0.6, numbers by 1.1.
+    // nft 1.0.6 prints names of codes, 1.1 prints numbers.
     [Theory]
     [InlineData("\"echo-request\"", "\"net-unreachable\"", Verdict.Drop)]
     [InlineData("\"echo-request\"", "0", Verdict.Drop)]
@@ -158,7 +158,7 @@ public sealed class WalkNativeTests
     {
         var host = Host(Match("{\"payload\":{\"protocol\":\"icmp\",\"field\":\"type\"}}", type) + "," + Match("{\"payload\":{\"protocol\":\"icmp\",\"field\":\"code\"}}", code) + Drop);
         var query = new AccessQuery { Family = Family.IPv4, InInterface = "docker0", Sources = [Cidr.Parse("172.17.0.2")], Destinations = [Cidr.Parse("203.0.113.9")], Protocol = "icmp" };
-        // A ping, type 8 and code 0; whoever sends one chooses its identifier.
+        // A ping, type 8 and code 0; the sender chooses its identifier.
         var ping = new Packet(query.Family, query.Sources[0], query.Destinations[0], 1, 7, 8 << 8);
         Assert.Equal(verdict, Assert.Single(new PacketWalk(host).Ask(query), part => part.Packets.Contains(ping)).Verdict);
     }
@@ -169,7 +169,7 @@ public sealed class WalkNativeTests
         Assert.Equal(verdict, Host(rules).AskOne("203.0.113.9", "tcp", "25").Verdict);
 
     [Fact]
-    public void A_native_drop_is_told_with_its_table()
+    public void A_native_drop_is_reported_with_its_table()
     {
         var part = Host("{\"drop\":null}").AskOne("203.0.113.9");
         Assert.Equal((Verdict.Drop, "inet own", "own", "c", 1), (part.Verdict, part.Backend, part.Table, part.Chain, part.Position));
@@ -180,7 +180,7 @@ public sealed class WalkNativeTests
     [InlineData("\"dormant\"", Verdict.Accept)]
     [InlineData("[\"dormant\",\"owner\"]", Verdict.Accept)]
     [InlineData("\"owner\"", Verdict.Drop)]
-    // nft 1.0.6 prints whatever stands in its memory there: the name of its release, of another table.
+    // nft 1.0.6 prints stray memory there: the name of its release, or of another table.
     [InlineData("\"Lester Gooch #5\"", Verdict.Unknown)]
     public void A_dormant_table_decides_nothing(string flags, Verdict expected)
     {
@@ -219,7 +219,7 @@ public sealed class WalkNativeTests
     [InlineData("CT", -300, "filter")]
     [InlineData("REDIRECT", -100, "nat")]
     [InlineData("DNAT", -100, "nat")]
-    public void What_nft_does_not_print_of_a_target_is_not_guessed_at(string target, int priority, string type)
+    public void Options_of_a_target_that_nft_does_not_print_are_not_guessed_at(string target, int priority, string type)
     {
         var part = Host(Xt(target), chain: $"\"hook\":\"prerouting\",\"type\":\"{type}\",\"prio\":{priority}", family: "ip").AskOne("203.0.113.9", "tcp", "25");
         Assert.Equal(Verdict.Unknown, part.Verdict);
@@ -249,7 +249,7 @@ public sealed class WalkNativeTests
         Assert.Equal((Verdict.Drop, Verdict.Accept), (wider.AskOne("1.1.1.1").Verdict, wider.AskOne("203.0.113.9").Verdict));
         var whole = WalkHost.Of(Save) with { Nft = NftText.Parse(Encoding.UTF8.GetBytes($"{Head}{{\"counter\":{{\"packets\":0,\"bytes\":0}}}}{Drop}]}}}}]}}")) };
         Assert.Equal((Verdict.Drop, "DOCKER-USER"), (whole.AskOne("203.0.113.9") is var part ? part.Verdict : default, part.Chain));
-        // A rule that iptables-save leaves out altogether: the numbers differ, and the table is walked as nft has it.
+        // A rule that iptables-save leaves out completely: the numbers differ, and the table is walked as nft has it.
         var left = WalkHost.Of(Save.Replace("-A DOCKER-USER -j DROP\n", "", StringComparison.Ordinal)) with { Nft = wider.Nft };
         Assert.Equal((Verdict.Drop, Verdict.Accept), (left.AskOne("1.1.1.1").Verdict, left.AskOne("203.0.113.9").Verdict));
     }

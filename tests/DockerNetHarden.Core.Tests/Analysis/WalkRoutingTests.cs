@@ -4,7 +4,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
 
-/// <summary>Routing rules beyond the usual three, and what the kernel decides before it looks at them.</summary>
+/// <summary>Routing rules beyond the usual three, and what the kernel decides before it reads them.</summary>
 public sealed class WalkRoutingTests
 {
     private const string Open = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n";
@@ -68,7 +68,7 @@ public sealed class WalkRoutingTests
     }
 
     [Fact]
-    public void What_sends_from_0_0_0_0_to_0_0_0_0_reaches_the_host() =>
+    public void A_packet_from_0_0_0_0_to_0_0_0_0_reaches_the_host() =>
         Assert.Equal((Verdict.Unknown, PacketPath.Local), (WalkHost.Of(Open).AskOne("0.0.0.0", source: "0.0.0.0") is var part ? part.Verdict : default, part.Path));
 
     [Theory]
@@ -83,7 +83,7 @@ public sealed class WalkRoutingTests
     [Theory]
     [InlineData("docker0", Verdict.Accept)]
     [InlineData("eth0", Verdict.Drop)]
-    public void A_link_may_forward_IPv6_though_the_host_does_not(string link, Verdict verdict)
+    public void A_link_may_forward_IPv6_even_if_the_host_does_not(string link, Verdict verdict)
     {
         var host = WalkHost.Of(Open, family: Family.IPv6).With("net.ipv6.conf.all.forwarding", "0").With($"net.ipv6.conf.{link}.force_forwarding", "1");
         Assert.Equal(verdict, host.AskOne("2001:db8::1").Verdict);
@@ -120,7 +120,7 @@ public sealed class WalkRoutingTests
     [Fact]
     public void What_a_rule_suppresses_the_next_one_decides()
     {
-        // What wg-quick(8) makes: the main table without its default route, then the tunnel for all that is not the tunnel's own.
+        // The rules that wg-quick(8) makes: the main table without its default route, then the tunnel for everything but its own packets.
         var host = Host("100: from all lookup main suppress_prefixlength 0", "101: not from all fwmark 0xca6c lookup 100");
         Assert.Equal(("vpn0", "eth0"), (host.AskOne("203.0.113.9").OutInterface, host.AskOne("10.0.0.9").OutInterface));
         Assert.Equal("vpn0", Host("100: from all lookup main suppress_prefixlength 24", "101: from all lookup 100").AskOne("10.0.0.9").OutInterface);

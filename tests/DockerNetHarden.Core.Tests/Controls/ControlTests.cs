@@ -5,7 +5,7 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Core.Tests.Controls;
 
-/// <summary>What the controls' rules are made of; that they hold is the lab's to say.</summary>
+/// <summary>What the controls' rules consist of; the lab proves that they hold.</summary>
 public sealed class ControlTests
 {
     private static readonly NetworkReference Apps = new("apps", "apps0", [Cidr.Parse("172.18.0.0/16")]);
@@ -21,7 +21,7 @@ public sealed class ControlTests
             Assert.NotEmpty(blocked);
             Assert.Equal(blocked, backed);
             Assert.All(rules.Where(rule => rule is { Table: "mangle", Action: RuleAction.Drop }), rule => Assert.Equal("!LOCAL", rule.SourceAddressType));
-            // What passes before the one half has to pass before the other.
+            // What passes one half has to pass the other.
             Assert.Equal(
                 rules.Where(rule => rule is { Chain: "DOCKER-USER", Action: RuleAction.Return }).Select(rule => (rule.Destination, rule.Protocol, rule.DestinationPort)).ToHashSet(),
                 rules.Where(rule => rule is { Table: "mangle", Action: RuleAction.Return }).Select(rule => (rule.Destination, rule.Protocol, rule.DestinationPort)).ToHashSet());
@@ -29,7 +29,7 @@ public sealed class ControlTests
     }
 
     [Fact]
-    public void Every_filter_block_matches_what_was_opened_and_what_belongs_to_nothing()
+    public void Every_filter_block_matches_opened_connections_and_packets_without_a_connection()
     {
         Control[] controls = [new MetadataAccess(), new HostAccess(), new InternalAccess(), new MetadataAccess { Action = RuleAction.Drop }];
         var blocks = controls.Select(control => control.Rules().Where(rule => rule is { Table: "filter", Action: RuleAction.Reject or RuleAction.Drop }).ToList()).ToList();
@@ -89,7 +89,7 @@ public sealed class ControlTests
     }
 
     [Fact]
-    public void A_log_line_stands_before_each_block_limited_and_with_the_controls_prefix()
+    public void Each_block_follows_a_limited_log_line_with_the_controls_prefix()
     {
         foreach (var control in new Control[] { new MetadataAccess { Log = true }, new HostAccess { Log = true }, new InternalAccess { Log = true }, new SmtpRate { Log = true } })
         {

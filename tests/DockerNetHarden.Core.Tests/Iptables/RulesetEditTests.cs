@@ -23,7 +23,7 @@ public sealed class RulesetEditTests
     public void The_same_rules_change_nothing() => Assert.Equal(Save, Edited("one", "two", "three"));
 
     [Fact]
-    public void A_new_rule_stands_in_its_place_and_nothing_else_moves()
+    public void A_new_rule_goes_to_its_place_and_nothing_else_moves()
     {
         Assert.Equal(Save.Replace("[4:40]", "[0:0] -A A -j new\n[4:40]", StringComparison.Ordinal), Edited("one", "two", "new", "three"));
         Assert.Equal(Save.Replace("# last", "[0:0] -A A -j new\n# last", StringComparison.Ordinal), Edited("one", "two", "three", "new"));
@@ -49,20 +49,20 @@ public sealed class RulesetEditTests
     }
 
     [Fact]
-    public void Of_two_equal_rules_each_is_used_once()
+    public void Two_equal_rules_are_each_used_once()
     {
         var edited = Rules().WithRules("filter", "A", [Rule("one"), Rule("one", packets: 5, bytes: 6)]);
         Assert.Equal(["[1:10] -A A -j  one", "[5:6] -A A -j one"], Raw(edited));
     }
 
     [Fact]
-    public void A_chain_that_is_missing_is_declared_behind_the_others() =>
+    public void A_missing_chain_is_declared_after_the_others() =>
         Assert.Equal(
             Save.Replace(":B - [0:0]\n", ":B - [0:0]\n:DNH-SMTP - [0:0]\n", StringComparison.Ordinal).Replace("COMMIT", "[0:0] -A DNH-SMTP -j DROP\nCOMMIT", StringComparison.Ordinal),
             Rules().WithRules("filter", "DNH-SMTP", [Rule("DROP", "DNH-SMTP")]).ToString());
 
     [Fact]
-    public void The_first_rule_of_a_chain_stands_in_front_of_those_of_later_chains() =>
+    public void The_first_rule_of_a_chain_comes_before_those_of_later_chains() =>
         Assert.Equal(
             Save.Replace("[1:10]", "[0:0] -A INPUT -j DROP\n[1:10]", StringComparison.Ordinal),
             Rules().WithRules("filter", "INPUT", [Rule("DROP", "INPUT")]).ToString());
@@ -72,11 +72,11 @@ public sealed class RulesetEditTests
     [InlineData("*nat\nCOMMIT", "*nat\nCOMMIT\n*mangle\n:POSTROUTING ACCEPT [0:0]\n[0:0] -A POSTROUTING -j DROP\nCOMMIT\n")]
     [InlineData("*nat\r\nCOMMIT\r\n", "*nat\r\nCOMMIT\r\n*mangle\r\n:POSTROUTING ACCEPT [0:0]\r\n[0:0] -A POSTROUTING -j DROP\r\nCOMMIT\r\n")]
     [InlineData("*nat\n:X - [0:0]\n-A X -j Y\nCOMMIT\r", "*nat\n:X - [0:0]\n-A X -j Y\nCOMMIT\n*mangle\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -j DROP\nCOMMIT\n")]
-    public void A_table_that_is_missing_is_added_in_the_style_of_the_text(string save, string expected) =>
+    public void A_missing_table_is_added_in_the_style_of_the_text(string save, string expected) =>
         Assert.Equal(expected, Rules(save).WithRules("mangle", "POSTROUTING", [Rule("DROP", "POSTROUTING", "mangle")]).ToString());
 
     [Fact]
-    public void New_rules_have_no_counters_where_the_text_has_none()
+    public void New_rules_have_no_counters_if_the_text_has_none()
     {
         var edited = Rules("*filter\n:A - [0:0]\n-A A -j one\nCOMMIT\n").WithRules("filter", "A", [Rule("one"), Rule("two", packets: 5, bytes: 6)]);
         Assert.Equal("*filter\n:A - [0:0]\n-A A -j one\n-A A -j two\nCOMMIT\n", edited.ToString());
@@ -122,7 +122,7 @@ public sealed class RulesetEditTests
     }
 
     [Fact]
-    public void Any_edit_has_its_result_and_touches_no_other_line() =>
+    public void Any_edit_has_its_effect_and_touches_no_other_line() =>
         Prop.ForAll(SaveText.Whole.ToArbitrary(), SaveText.Tokens.ListOf().ToArbitrary(), Gen.Choose(0, int.MaxValue).ToArbitrary(), (save, fresh, seed) =>
         {
             var before = Rules(save);
@@ -131,7 +131,7 @@ public sealed class RulesetEditTests
             var chains = before.ChainsOf(table);
             var chain = chains.Count == 0 || random.Next(8) == 0 ? "NEW" : chains[random.Next(chains.Count)].Name;
 
-            // Some of the rules that are there, some new ones, in any order.
+            // Some of the existing rules, some new ones, in any order.
             var wanted = before[table, chain].Where(_ => random.Next(3) > 0).Concat(fresh.Select(tokens => new RuleLine(Family.IPv4, table, chain, tokens))).ToArray();
             if (random.Next(2) == 0)
                 random.Shuffle(wanted);

@@ -77,7 +77,7 @@ public sealed class RulesetTests
             Ruleset.Parse(Family.IPv4, Host).Lines("nat"));
 
     [Fact]
-    public void A_table_that_is_not_there_has_no_lines() => Assert.Empty(Ruleset.Parse(Family.IPv4, Host).Lines("raw"));
+    public void A_missing_table_has_no_lines() => Assert.Empty(Ruleset.Parse(Family.IPv4, Host).Lines("raw"));
 
     [Theory]
     [InlineData("")]
@@ -97,7 +97,7 @@ public sealed class RulesetTests
     }
 
     [Fact]
-    public void Carriage_returns_are_no_part_of_tokens_or_policies()
+    public void Carriage_returns_are_not_part_of_tokens_or_policies()
     {
         var rules = Ruleset.Parse(Family.IPv4, "*filter\r\n:INPUT DROP\r\n:X - [0:0]\r\n-A X -j DROP\r\nCOMMIT\r\n");
         Assert.Equal("DROP", rules["filter", "X"][0].Target);
@@ -123,7 +123,7 @@ public sealed class RulesetTests
     [InlineData("-A X -j LOG --log-prefix \"x \"", "-j LOG --log-prefix \"x \"")] // no level where none is printed: the default is not made up
     [InlineData("-A X -j DOCKER-s", "-j DOCKER-s")]
     [InlineData("  -A \"X\" \"-j\" DROP", "-j DROP")]
-    public void A_trap_is_read_rightly(string line, string text)
+    public void Tricky_text_is_read_correctly(string line, string text)
     {
         var rule = Read(line);
         Assert.Equal($"-A X {text}", rule.Text);
@@ -131,7 +131,7 @@ public sealed class RulesetTests
         Assert.Equal(Filter(line), Ruleset.Parse(Family.IPv4, Filter(line)).ToString());
     }
 
-    [Theory] // all of them are accepted and saved so by iptables 1.8.9
+    [Theory] // iptables 1.8.9 accepts and saves all of them like this
     [InlineData("a\"b")]
     [InlineData("a'b")]
     [InlineData("#x")]
@@ -175,14 +175,14 @@ public sealed class RulesetTests
     [InlineData("[a:2] -A X -j DROP", "counters have the form")]
     [InlineData("[-1:2] -A X -j DROP", "counters have the form")]
     [InlineData("[1:99999999999999999999999] -A X -j DROP", "counters have the form")]
-    [InlineData("[1:2] *nat", "none of the lines")]
-    [InlineData("-A", "none of the lines")]
+    [InlineData("[1:2] *nat", "not one of the lines")]
+    [InlineData("-A", "not one of the lines")]
     [InlineData("-A ", "is empty")]
-    [InlineData("-AX -j DROP", "none of the lines")]
-    [InlineData("-I X -j DROP", "none of the lines")]
-    [InlineData("-D X -j DROP", "none of the lines")]
-    [InlineData("iptables-save v1.8.9 (legacy): Cannot initialize: Permission denied (you must be root)", "none of the lines")]
-    [InlineData("COMMIT now", "none of the lines")]
+    [InlineData("-AX -j DROP", "not one of the lines")]
+    [InlineData("-I X -j DROP", "not one of the lines")]
+    [InlineData("-D X -j DROP", "not one of the lines")]
+    [InlineData("iptables-save v1.8.9 (legacy): Cannot initialize: Permission denied (you must be root)", "not one of the lines")]
+    [InlineData("COMMIT now", "not one of the lines")]
     [InlineData("-A Y -j DROP", "'Y' is not declared")]
     [InlineData("-A x -j DROP", "'x' is not declared")]
     [InlineData("-A \"\" -j DROP", "is empty")]
@@ -192,10 +192,10 @@ public sealed class RulesetTests
     [InlineData(":X - [0:0]", "declared twice")]
     [InlineData(":Y", "a name and a policy")]
     [InlineData(":", "a name and a policy")]
-    [InlineData(":Y - [0:0] more", "'more' stands behind")]
-    [InlineData(":Y - more", "'more' stands behind")]
+    [InlineData(":Y - [0:0] more", "'more' comes after")]
+    [InlineData(":Y - more", "'more' comes after")]
     [InlineData(":Y - [0]", "counters have the form")]
-    [InlineData("-N Y Z", "'Z' stands behind")]
+    [InlineData("-N Y Z", "'Z' comes after")]
     [InlineData("-P INPUT", "a name and a policy")]
     [InlineData("*nat", "'filter' before it has no COMMIT")]
     public void A_malformed_line_is_named_with_its_number_and_the_reason(string line, string reason)
@@ -212,11 +212,11 @@ public sealed class RulesetTests
     [InlineData("-A INPUT -j DROP\n", 1, "outside a table")]
     [InlineData("\n\nsh: 1: iptables-save: not found\n", 3, "outside a table")]
     [InlineData("*filter\nCOMMIT\nCOMMIT\n", 3, "outside a table")]
-    [InlineData("*filter\nCOMMIT\n*filter\nCOMMIT\n", 3, "'filter' stands in the output twice")]
+    [InlineData("*filter\nCOMMIT\n*filter\nCOMMIT\n", 3, "'filter' is in the output twice")]
     [InlineData("*\nCOMMIT\n", 1, "is empty")]
     [InlineData("*filter x\nCOMMIT\n", 1, "white space")]
     [InlineData("*filter\n:INPUT ACCEPT [0:0]\n", 2, "ends within the table 'filter'")]
-    [InlineData("*filter\n:INPUT ACCEPT [0:0]\nCOMM", 3, "none of the lines")]
+    [InlineData("*filter\n:INPUT ACCEPT [0:0]\nCOMM", 3, "not one of the lines")]
     public void A_malformed_output_is_named_with_the_line_and_the_reason(string save, int line, string reason)
     {
         var error = Assert.Throws<IptablesFormatException>(() => Ruleset.Parse(Family.IPv4, save));
@@ -238,7 +238,7 @@ public sealed class RulesetTests
         Prop.ForAll(SaveText.Whole.ToArbitrary(), save =>
         {
             var rules = Ruleset.Parse(Family.IPv4, save);
-            // The second reader is a dumb one: a rule is a line that holds "-A " in front or behind counters.
+            // The second reader is deliberately simple: a rule is a line that starts with "-A ", with or without counters.
             var lines = save.Replace("\r\n", "\n", StringComparison.Ordinal).Split('\n').Count(static line => line.StartsWith("-A ", StringComparison.Ordinal) || (line.StartsWith('[') && line.Contains("] -A ", StringComparison.Ordinal)));
             return rules.ToString() == save && rules.AllRules.Count == lines
                 && rules.Tables.Sum(table => rules.ChainsOf(table).Sum(chain => rules[table, chain.Name].Count)) == lines;

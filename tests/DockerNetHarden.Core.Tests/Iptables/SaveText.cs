@@ -4,7 +4,7 @@ using FsCheck.Fluent;
 
 namespace DockerNetHarden.Core.Tests.Iptables;
 
-/// <summary>Random save outputs, made of what iptables-save prints and of what makes parsers stumble.</summary>
+/// <summary>Random save outputs, made of what iptables-save prints and of what confuses parsers.</summary>
 internal static class SaveText
 {
     private static readonly string[] s_awkward =
@@ -30,7 +30,7 @@ internal static class SaveText
 
     internal static Gen<string> NewLine { get; } = Gen.Elements("\n", "\r\n");
 
-    /// <summary>A whole output: one to three tables, remarks anywhere, either line end, perhaps none behind the last line.</summary>
+    /// <summary>A whole output: one to three tables, remarks anywhere, either line end, perhaps none after the last line.</summary>
     internal static Gen<string> Whole { get; } =
         from newLine in NewLine
         from counted in Gen.Elements(true, false)

@@ -29,7 +29,7 @@ public sealed class SaveTokenizerTests
     [InlineData("\"")]
     [InlineData("\"abc\\")]
     [InlineData("\"abc\\\"")]
-    public void A_quote_that_is_not_closed_is_an_error(string text) =>
+    public void An_unclosed_quote_is_an_error(string text) =>
         Assert.Contains("double quote is not closed", Assert.Throws<FormatException>(() => SaveTokenizer.Split(text)).Message, StringComparison.Ordinal);
 
     [Theory]

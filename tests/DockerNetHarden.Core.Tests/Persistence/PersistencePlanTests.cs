@@ -18,21 +18,21 @@ public sealed class PersistencePlanTests
     [InlineData(PersistenceMethod.Systemd, "systemd", "netfilter-persistent", "iptables-services")]
     [InlineData(PersistenceMethod.NetfilterPersistent, "netfilter-persistent", "iptables-services")]
     [InlineData(PersistenceMethod.IptablesServices, "iptables-services")]
-    public void Auto_takes_what_the_host_has_systemd_first(PersistenceMethod expected, params string[] systems) =>
+    public void Auto_takes_what_the_host_has_and_prefers_systemd(PersistenceMethod expected, params string[] systems) =>
         Assert.Equal(expected, PersistencePlan.Keep(Rules, Files(Sysconfig, systems), PersistenceMethod.Auto).Method);
 
     [Theory]
     [InlineData(PersistenceMethod.Auto)]
     [InlineData(PersistenceMethod.NetfilterPersistent)]
     [InlineData(PersistenceMethod.IptablesServices)]
-    public void A_method_that_the_host_has_not_is_an_error_that_names_another(PersistenceMethod method) =>
+    public void A_method_that_the_host_lacks_is_an_error_that_names_another(PersistenceMethod method) =>
         Assert.Contains("-Method Systemd", Assert.Throws<PersistenceException>(() => PersistencePlan.Keep(Rules, Files(null), method)).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData(PersistenceMethod.Systemd)]
     [InlineData(PersistenceMethod.NetfilterPersistent)]
     [InlineData(PersistenceMethod.IptablesServices)]
-    public void What_is_written_is_not_written_again_and_nothing_is_left_of_it(PersistenceMethod method)
+    public void Nothing_is_written_twice_and_removal_leaves_nothing_behind(PersistenceMethod method)
     {
         var before = Files(Sysconfig, "systemd", "netfilter-persistent", "iptables-services");
         var plan = PersistencePlan.Keep(Rules, before, method);
@@ -48,7 +48,7 @@ public sealed class PersistencePlanTests
     }
 
     [Fact]
-    public void Another_method_takes_the_place_of_the_one_before()
+    public void A_new_method_replaces_the_one_before()
     {
         var before = Files(Sysconfig, "systemd", "netfilter-persistent", "iptables-services");
         foreach (var method in new[] { PersistenceMethod.IptablesServices, PersistenceMethod.Systemd, PersistenceMethod.NetfilterPersistent, PersistenceMethod.Systemd })
@@ -79,7 +79,7 @@ public sealed class PersistencePlanTests
     }
 
     [Fact]
-    public void A_file_that_is_no_save_output_is_left_alone_unless_it_is_to_be_written()
+    public void A_file_that_is_not_a_save_output_is_left_alone_unless_it_has_to_be_written()
     {
         var broken = Files("this is no rule\n", "systemd", "iptables-services");
         Assert.Equal(PersistenceMethod.Systemd, PersistencePlan.Keep(Rules, broken, PersistenceMethod.Systemd).Method);
@@ -118,7 +118,7 @@ public sealed class PersistencePlanTests
         Assert.Contains("nothing loads", Assert.Single(Finding(host with { Saved = files with { Links = [] } }).Evidence), StringComparison.Ordinal);
         var other = Finding(Planning.Snapshots.Host() with { Saved = files });
         Assert.Equal(FindingStatus.Warning, other.Status);
-        Assert.Contains("Saved and not applied: iptables -A DNH-CUSTOM", Assert.Single(other.Evidence), StringComparison.Ordinal);
+        Assert.Contains("Saved but not applied: iptables -A DNH-CUSTOM", Assert.Single(other.Evidence), StringComparison.Ordinal);
 
         static HardeningFinding Finding(HostSnapshot snapshot) => HardeningAudit.Of(snapshot).Single(static finding => finding.Id == "RULES-SAVED");
     }
@@ -138,7 +138,7 @@ public sealed class PersistencePlanTests
         Systems = systems,
     };
 
-    // What the host has on its disk when the plan was carried out.
+    // The host's disk after the plan was carried out.
     private static SavedFiles Carry(PersistencePlan plan, SavedFiles now)
     {
         var texts = now.Texts.Where(file => !plan.Delete.Contains(file.Key)).ToDictionary();

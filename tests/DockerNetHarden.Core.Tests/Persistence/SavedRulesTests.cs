@@ -20,10 +20,10 @@ public sealed class SavedRulesTests
     }
 
     [Fact]
-    public void It_holds_what_is_ours_and_no_line_of_anybody_else()
+    public void It_holds_our_lines_and_nobody_elses()
     {
         var host = Hardened();
-        // Somebody's own line in our chain, and a mark in a chain that is not ours.
+        // Somebody's own line in our chain, and a line with a mark in a chain that is not ours.
         var text = host.Rules[Family.IPv4].ToString().Replace("-A FORWARD -j DOCKER-USER\n", "-A FORWARD -j DOCKER-USER\n-A DNH-CUSTOM -s 10.1.1.1/32 -j RETURN\n-A DOCKER-USER -m comment --comment \"DockerNetHarden:Custom\" -j DROP\n", StringComparison.Ordinal);
         var saved = SavedRules.Of(host with { Rules = new Dictionary<Family, DockerNetHarden.Iptables.Ruleset>(host.Rules) { [Family.IPv4] = DockerNetHarden.Iptables.Ruleset.Parse(Family.IPv4, text) } });
         Assert.Equal(SavedRules.Of(host), saved);
@@ -73,7 +73,7 @@ public sealed class SavedRulesTests
     [InlineData("# DockerNetHarden 1: x\n[iptables]\n5 iptables\n", "Line 3")]
     [InlineData("# DockerNetHarden 1: x\n[4 filter]\n-A\n", "Line 3")]
     [InlineData("# DockerNetHarden 1: x\n[4 filter]\nrm -rf\n", "Line 3")]
-    public void What_is_no_such_text_is_an_error_that_names_the_line(string text, string named) =>
+    public void Any_other_text_is_an_error_that_names_the_line(string text, string named) =>
         Assert.Contains(named, Assert.ThrowsAny<FormatException>(() => SavedRules.Parse(text)).Message, StringComparison.Ordinal);
 
     [Fact]

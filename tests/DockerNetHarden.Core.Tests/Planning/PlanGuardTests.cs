@@ -14,7 +14,7 @@ public sealed class PlanGuardTests
     [InlineData("-A DOCKER-USER -i network:lan -j DROP", PlanFailure.UnresolvedOperand, "macvlan")]
     [InlineData("-A DOCKER-USER ! -o docker:bridges -j DROP", PlanFailure.UnresolvedOperand, "2 bridges")]
     [InlineData("-A INPUT -s 172.16.0.0/12 -j DROP", PlanFailure.NeedsForce, "in-interface")]
-    [InlineData("-A INPUT -i eth0 -j DROP", PlanFailure.NeedsForce, "no bridge of Docker's")]
+    [InlineData("-A INPUT -i eth0 -j DROP", PlanFailure.NeedsForce, "not one of Docker's bridges")]
     [InlineData("-6 -A DOCKER-USER -j DROP", PlanFailure.ChainMissing, "mangle")]
     public void What_the_host_cannot_have_is_an_error_before_anything_is_written(string rule, PlanFailure failure, string reason)
     {
@@ -44,7 +44,7 @@ public sealed class PlanGuardTests
     [InlineData("-t mangle -A POSTROUTING -d 10.0.0.5 -m addrtype ! --src-type LOCAL -j DROP")]
     [InlineData("-t mangle -A POSTROUTING -s 172.18.0.0/24 -d 10.0.0.5 -j DROP")]
     [InlineData("-t mangle -A POSTROUTING -s network:apps -j DROP")]
-    public void What_decides_containers_packets_only_needs_none(string text) =>
+    public void What_decides_only_containers_packets_needs_no_force(string text) =>
         Assert.False(Plan.From([FirewallRule.Parse(text)], Snapshots.Host()).IsEmpty);
 
     [Fact]
@@ -56,7 +56,7 @@ public sealed class PlanGuardTests
         Assert.Equal(PlanFailure.NeedsForce, error.Failure);
         Assert.Contains("MetadataAccess/gcp", error.Message, StringComparison.Ordinal);
         Assert.False(Plan.From([rules[0]], host, new PlanOptions { Force = true }).IsEmpty);
-        Assert.False(Plan.From([rules[0]], Snapshots.Host()).IsEmpty); // nothing is lost where nothing stands
+        Assert.False(Plan.From([rules[0]], Snapshots.Host()).IsEmpty); // with nothing there, nothing is lost
     }
 
     [Fact]
@@ -83,7 +83,7 @@ public sealed class PlanGuardTests
     }
 
     [Fact]
-    public void Lines_that_are_never_asked_are_a_problem_of_a_host_that_is_as_desired()
+    public void Lines_that_are_never_reached_are_a_problem_even_if_the_host_is_as_desired()
     {
         var rules = new HostAccess().Rules();
         var host = Apply(Snapshots.Host(), Plan.From(rules, Snapshots.Host()));
@@ -118,7 +118,7 @@ public sealed class PlanGuardTests
             Assert.Equal(PlanFailure.ChainMissing, error.Failure);
             Assert.Contains("nftables firewall backend", error.Message, StringComparison.Ordinal);
         }
-        // A chain that an earlier engine left is never asked either.
+        // Nothing jumps to a chain that an earlier engine left, either.
         var left = Snapshots.Host() with { Engine = host.Engine };
         Assert.Equal(PlanFailure.ChainMissing, Assert.Throws<PlanException>(() => Plan.From(new SmtpRate().Rules(), left)).Failure);
     }

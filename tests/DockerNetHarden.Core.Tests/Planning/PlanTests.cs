@@ -40,11 +40,11 @@ public sealed class PlanTests
                 var rules = pool[random.Next(pool.Count)];
                 var plan = random.Next(4) == 0
                     ? Plan.Without(mark => mark == rules[0].Mark, host)
-                    // A profile's exceptions may take the place of another profile's block here.
+                    // Here a profile's exceptions may replace another profile's block.
                     : Plan.From(rules, host, new PlanOptions { Force = true });
                 var next = Apply(host, plan);
                 var undone = next.After(plan.Steps.Reverse().Select(each => (each.Family, each.Inverse)));
-                // A jump that was gone comes back at the head of its chain; jumps of ours have no order among each other.
+                // A jump that was missing comes back at the head of its chain; jumps of ours have no fixed order.
                 Assert.Equal(Lines(host).Split('\n').Order(StringComparer.Ordinal), Lines(undone).Split('\n').Order(StringComparer.Ordinal));
                 Assert.Equal(Foreign(host), Foreign(undone));
                 Assert.Equal(Foreign(host), Foreign(next));
@@ -79,18 +79,18 @@ public sealed class PlanTests
     }
 
     [Fact]
-    public void Where_nothing_is_ours_the_step_is_its_own_premise_and_elsewhere_the_tables_are_compared()
+    public void If_nothing_is_ours_the_step_needs_no_premise_and_otherwise_the_tables_are_compared()
     {
         var bare = Plan.From(new MetadataAccess().Rules(), Snapshots.Host());
         Assert.Empty(bare.Premises);
         Assert.All(bare.Steps, step => Assert.Contains("\n-N DNH-METADATA\n", step.Restore, StringComparison.Ordinal));
         Assert.All(bare.Steps, step => Assert.DoesNotContain("\n:", step.Restore, StringComparison.Ordinal));
 
-        // Custom rules may ACCEPT: what another control wrote since must be known, or they would be asked before it. With Prune it would stay.
+        // Custom rules may ACCEPT: rules that another control wrote since must be known, or the Custom rules would come before them. A Prune would leave them.
         Assert.Equal("", Assert.Single(Plan.From([FirewallRule.Parse("-A DOCKER-USER -d 192.0.2.1/32 -j ACCEPT")], Snapshots.Host()).Premises).Lines);
         Assert.Equal(2, Plan.From(new MetadataAccess().Rules(), Snapshots.Host(), new PlanOptions { Prune = true }).Premises.Count);
 
-        // A chain of Docker's is made before any step, so there it is compared first.
+        // A chain of Docker's is made before any step, so the table is compared first.
         var without = Snapshots.Host();
         without = without with { Rules = new Dictionary<Family, Ruleset> { [Family.IPv4] = without.Rules[Family.IPv4].WithRules("filter", "FORWARD", []).WithoutChain("filter", Hook.DockerUser) } };
         var made = Plan.From([FirewallRule.Parse("-A DOCKER-USER -d 192.0.2.1/32 -j DROP")], without, new PlanOptions { CreateChain = true });
@@ -118,7 +118,7 @@ public sealed class PlanTests
     }
 
     [Fact]
-    public void A_mark_is_replaced_wholly_and_others_stay()
+    public void A_mark_is_replaced_completely_and_others_stay()
     {
         var host = Snapshots.Host();
         host = Apply(host, Plan.From([.. new MetadataAccess { Provider = "aws" }.Rules(), .. new MetadataAccess { Provider = "azure", Log = true }.Rules()], host));
@@ -140,12 +140,12 @@ public sealed class PlanTests
         var plan = Plan.From(new MetadataAccess { Provider = "azure" }.Rules(), counted);
         Assert.Contains("[12:720] -A DNH-METADATA", plan.Steps.First(step => step.Table == "filter").Restore, StringComparison.Ordinal);
         Assert.Contains("[0:0] -A DNH-METADATA", plan.Steps.First(step => step.Table == "filter").Restore, StringComparison.Ordinal);
-        // Counters alone are no reason to write.
+        // A difference in counters alone is no reason to write.
         Assert.True(Plan.From(new MetadataAccess { Provider = "aws" }.Rules(), counted).IsEmpty);
     }
 
     [Fact]
-    public void A_rate_that_the_kernel_prints_in_another_way_is_no_difference()
+    public void A_rate_that_the_kernel_prints_differently_is_not_a_difference()
     {
         var rules = new SmtpRate { PerMinute = 60 }.Rules();
         var host = Apply(Snapshots.Host(), Plan.From(rules, Snapshots.Host()));
@@ -174,7 +174,7 @@ public sealed class PlanTests
     }
 
     [Fact]
-    public void The_premise_is_what_the_save_says_of_our_chains()
+    public void The_premise_is_what_the_save_says_about_our_chains()
     {
         var host = Apply(Snapshots.Host(), Plan.From(new MetadataAccess { Provider = "aws" }.Rules(), Snapshots.Host()));
         var plan = Plan.From(new MetadataAccess { Provider = "azure" }.Rules(), host);
@@ -200,7 +200,7 @@ public sealed class PlanTests
 
     private static HostSnapshot Apply(HostSnapshot host, Plan plan) => host.After(plan.Steps.Select(step => (step.Family, step.Restore)));
 
-    // All rules, chains without a rule left out: an empty table says nothing.
+    // All rules, without empty chains: an empty table means nothing.
     private static string Lines(HostSnapshot host) =>
         string.Join('\n', host.Rules.OrderBy(pair => pair.Key).SelectMany(pair => pair.Value.AllRules).Select(line => $"{line.Family} {line.Table} {line.Text}"));
 

@@ -3,7 +3,7 @@ using DockerNetHarden.Iptables;
 
 namespace DockerNetHarden.Core.Tests.Planning;
 
-/// <summary>What <c>iptables-restore --noflush --counters</c> does with the few forms that a plan writes; all else is an error.</summary>
+/// <summary>What <c>iptables-restore --noflush --counters</c> does with the few forms that a plan writes; anything else is an error.</summary>
 internal static class RestoreModel
 {
     public static Ruleset Apply(Ruleset rules, string restore)
@@ -41,7 +41,7 @@ internal static class RestoreModel
         switch (tokens[0])
         {
             case "-A":
-                Assert.Contains(chain, declared); // a chain that is not ours is never appended to
+                Assert.Contains(chain, declared); // a plan never appends to a chain that is not ours
                 return rules.WithRules(table, chain, [.. there, line]);
             case "-I":
                 return rules.WithRules(table, chain, [line, .. there]);

@@ -49,7 +49,7 @@ internal static class Snapshots
         Resolvers = [Cidr.Parse("10.0.0.2"), Cidr.Parse("fd00::2")],
     };
 
-    /// <summary>What the host is after a plan's transactions: a small model of <c>iptables-restore --noflush</c>, for the texts that plans write.</summary>
+    /// <summary>The host after a plan's transactions: a small model of <c>iptables-restore --noflush</c>, for the texts that plans write.</summary>
     public static HostSnapshot After(this HostSnapshot host, IEnumerable<(Family Family, string Restore)> steps)
     {
         var rules = host.Rules.ToDictionary(pair => pair.Key, pair => pair.Value);

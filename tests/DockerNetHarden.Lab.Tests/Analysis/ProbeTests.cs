@@ -8,13 +8,13 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Lab.Tests.Analysis;
 
-/// <summary>Probes of the engine, from inside real containers, against a real packet filter.</summary>
+/// <summary>The product's probes, from inside real containers, against a real packet filter.</summary>
 [Collection(NftCollection.Name)]
 public sealed class ProbeTests(NftLab lab)
 {
     private LabHost Lab => lab.Lab;
 
-    // Each of the tools that a host may have; the first of them is taken.
+    // Each of the tools that a host may have; the first one found is used.
     [LabTheory]
     [InlineData("bash")]
     [InlineData("nc")]
@@ -63,7 +63,7 @@ public sealed class ProbeTests(NftLab lab)
 
     private static ConnectionProbe To(DockerContainer container, string address, int port) => new(container.Id, container.Pid, Cidr.Parse(address), port);
 
-    /// <summary>A folder for PATH with the commands of this machine but some.</summary>
+    /// <summary>A folder for PATH with this machine's commands except some.</summary>
     private sealed class CommandFolder : IDisposable
     {
         public CommandFolder(string[] without)

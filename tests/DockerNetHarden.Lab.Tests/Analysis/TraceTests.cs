@@ -19,7 +19,7 @@ public sealed class TraceOnTrixie(TrixieLab lab) : TraceTests(lab);
 [Collection(SidCollection.Name)]
 public sealed class TraceOnSid(SidLab lab) : TraceTests(lab);
 
-/// <summary>What is computed of a hardened host, beside what real connections to real services meet.</summary>
+/// <summary>Computed verdicts of a hardened host, compared with what real connections to real services meet.</summary>
 public abstract class TraceTests(LabFixture fixture)
 {
     [LabFact]
@@ -45,7 +45,7 @@ public abstract class TraceTests(LabFixture fixture)
         string[] expected =
         [
             "apps 10.0.0.5 Accept Connected", "apps 169.254.169.254 Drop TimedOut", $"apps {LabAddresses.Host} Reject Refused", $"apps {LabAddresses.Web} Accept Connected",
-            // Internal ranges hold the metadata addresses, and their chain is asked first.
+            // The internal ranges contain the metadata addresses, and their chain comes first.
             "bridge 10.0.0.5 Reject Refused", "bridge 169.254.169.254 Reject Refused", $"bridge {LabAddresses.Host} Accept Refused", $"bridge {LabAddresses.Web} Accept Connected",
         ];
         Assert.Equal(string.Join('\n', expected.Order(StringComparer.Ordinal)), string.Join('\n', seen));

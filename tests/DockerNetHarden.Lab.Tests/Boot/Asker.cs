@@ -3,14 +3,14 @@ using System.Globalization;
 namespace DockerNetHarden.Lab.Tests.Boot;
 
 /// <summary>
-/// A container that is always restarted and asks for metadata 200 times a second from its first moment, each time over a connection of its own. It tells how often
-/// it asked and was answered; what arrived is counted at the service.
+/// A container with a restart policy that asks for metadata 200 times a second from its first moment, each time over a new connection. It reports how often
+/// it asked and was answered; the service counts what arrived.
 /// </summary>
 internal sealed class Asker(BootedHost host)
 {
     private const string Name = "asker";
 
-    // Paced by the clock (in hundredths of a second, times(2)): where the machine was slow, it catches up. Pairs are "asked answered hundredths".
+    // Paced by the clock (in hundredths of a second, times(2)): after a slow moment of the machine it catches up. Pairs are "asked answered hundredths".
     private const string Program = """
         use strict; use Socket qw(:all); use IO::Select; use POSIX ();
         $| = 1; $SIG{TERM} = sub { exit 0 }; $SIG{PIPE} = 'IGNORE';
@@ -50,10 +50,10 @@ internal sealed class Asker(BootedHost host)
 
     internal Task StartAsync() => host.RunContainerAsync(Name, ["--restart", "always"], ["/usr/bin/perl", "-e", Program]);
 
-    /// <summary>When the container was last started, as Docker says it.</summary>
+    /// <summary>When the container was last started, according to Docker.</summary>
     internal async Task<string> StartedAsync() => (await host.ExecAsync(["docker", "inspect", "--format", "{{.State.StartedAt}}", Name])).OrThrow().Trim();
 
-    /// <summary>What it says once it has asked so often since its last start.</summary>
+    /// <summary>What it reports once it has asked this often since its last start.</summary>
     internal async Task<Said> AfterAsync(int times)
     {
         for (var i = 0; i < 300; i++)

@@ -10,11 +10,11 @@ using Xunit.Abstractions;
 
 namespace DockerNetHarden.Lab.Tests.Boot;
 
-/// <summary>Saved rules on a host that systemd boots: the order of the units, the guard as a service, and what arrives at the metadata service meanwhile.</summary>
+/// <summary>Saved rules on a host that systemd boots: the order of the units, the guard as a service, and what meanwhile arrives at the metadata service.</summary>
 public sealed class BootTests(ITestOutputHelper output)
 {
-    // A firewall of the host's own under a name that the distributions have, which empties whole tables at its start, and loading ours take seconds: what stands in its order
-    // by luck on a quick host does not stand so here.
+    // A firewall with a name that distributions use, which empties whole tables when it starts, and the loading of our rules both take seconds: an order that holds only
+    // by luck on a quick host does not hold here.
     private const string SlowStart = """
         cat >/etc/systemd/system/iptables.service <<'END'
         [Service]
@@ -36,7 +36,7 @@ public sealed class BootTests(ITestOutputHelper output)
 
     [BootTheory]
     [MemberData(nameof(Roots))]
-    public async Task Saved_rules_stand_before_the_first_container_does_and_without_them_metadata_is_read(string root)
+    public async Task Saved_rules_are_in_place_before_the_first_container_starts_and_without_them_metadata_is_read(string root)
     {
         await using var host = await BootedHost.MakeAsync(root);
         var asker = new Asker(host);
@@ -45,7 +45,7 @@ public sealed class BootTests(ITestOutputHelper output)
         Assert.NotEqual(0, (await asker.AfterAsync(100)).Answered);
         await ApplyAsync(host, InvocationStatus.Applied);
 
-        // Applied and not saved: after the next start nothing of it is there.
+        // Applied but not saved: nothing of it is left after the next start.
         await host.PowerOffAsync();
         var before = await ArrivedAsync(host);
         await BootAsync(host);
@@ -61,7 +61,7 @@ public sealed class BootTests(ITestOutputHelper output)
             { ExitCode: 0 } verified => verified.Errors,
             var failed => string.Create(CultureInfo.InvariantCulture, $"exit code {failed.ExitCode}: {failed.Errors}"),
         });
-        // From here on, shutting down included, nothing arrives.
+        // From here on nothing arrives, not even during shutdown.
         before = await ArrivedAsync(host);
         await host.PowerOffAsync();
         await BootAsync(host);
@@ -71,7 +71,7 @@ public sealed class BootTests(ITestOutputHelper output)
         await AssertOrderAsync(host);
         await ApplyAsync(host, InvocationStatus.Unchanged);
 
-        // A power cut is another way to end.
+        // A power cut is another way to go down.
         await host.CutPowerAsync();
         await BootAsync(host);
         said = await asker.AfterAsync(400);
@@ -83,7 +83,7 @@ public sealed class BootTests(ITestOutputHelper output)
         Assert.Equal(PersistenceStatus.Removed, removed.Status);
         // The rules stay until the host is switched off.
         Assert.Equal(before, await ArrivedAsync(host));
-        // Without ours before Docker it would fall into Docker's start.
+        // If ours did not start before Docker, it would start during Docker's start.
         await RunAsync(host, "systemctl", "disable", "iptables.service");
         await host.PowerOffAsync();
         await BootAsync(host);
@@ -94,7 +94,7 @@ public sealed class BootTests(ITestOutputHelper output)
 
     [BootTheory]
     [MemberData(nameof(Roots))]
-    public async Task The_guard_is_a_service_that_puts_back_what_another_firewall_takes_and_comes_back_itself(string root)
+    public async Task The_guard_is_a_service_that_puts_back_what_another_firewall_removes_and_comes_back_itself(string root)
     {
         await using var host = await BootedHost.MakeAsync(root);
         await BootAsync(host);
@@ -112,7 +112,7 @@ public sealed class BootTests(ITestOutputHelper output)
 
         await RunAsync(host, "systemctl", "reload", "nftables.service");
         await BackAsync(host, ours);
-        // It tells of a round at its end, and the journal is written a little later.
+        // It reports a round at its end, and the journal is written a little later.
         await UntilAsync(async () => (await JournalAsync(host)).Contains("keep: iptables", StringComparison.Ordinal));
         Assert.Contains("keep: iptables", await JournalAsync(host), StringComparison.Ordinal);
 
@@ -121,7 +121,7 @@ public sealed class BootTests(ITestOutputHelper output)
         await BackAsync(host, ours);
         Assert.Equal("1", await ShowAsync(host, "docker-net-harden-guard.service", "NRestarts"));
 
-        // The engine brings its own rules back, and the way is open but for ours.
+        // The engine brings its own rules back, and only ours close the way.
         await RunAsync(host, "systemctl", "restart", "docker.service");
         var asker = new Asker(host);
         var before = await ArrivedAsync(host);
@@ -143,7 +143,7 @@ public sealed class BootTests(ITestOutputHelper output)
             Assert.Equal("active", await ShowAsync(host, unit, "ActiveState"));
     }
 
-    // As systemd saw it: the host's own firewall, ours, Docker.
+    // The order that systemd saw: the host's own firewall, ours, Docker.
     private async Task AssertOrderAsync(BootedHost host)
     {
         Assert.Equal(("active", "success"), (await ShowAsync(host, "docker-net-harden.service", "ActiveState"), await ShowAsync(host, "docker-net-harden.service", "Result")));
@@ -184,7 +184,7 @@ public sealed class BootTests(ITestOutputHelper output)
 
     private static ProcessShell Open(BootedHost host) => new("booted", host.Shell[0], [.. host.Shell.Skip(1), "/bin/sh"]);
 
-    // Lines of ours and Docker's IPv4 jump, in any order: a jump that was put back stands at the head. Of IPv6 nothing of ours stands in DOCKER-USER here.
+    // Lines of ours and Docker's IPv4 jump, in any order: a restored jump goes to the head. DOCKER-USER of IPv6 holds nothing of ours here.
     private static async Task<string> OursAsync(BootedHost host) => string.Join('\n', (await RunAsync(host, "iptables-save")).Split('\n').Where(line => line == "-A FORWARD -j DOCKER-USER")
         .Concat((await RunAsync(host, "/bin/sh", "-c", "iptables-save; ip6tables-save")).Split('\n').Where(line => line.Contains("DNH-", StringComparison.Ordinal)))
         .Select(line => line.Split(" [")[0]).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
@@ -208,7 +208,7 @@ public sealed class BootTests(ITestOutputHelper output)
         Assert.Equal(ours, await OursAsync(host));
     }
 
-    // A second or two is what it takes; a machine that runs other tests beside this one may come to it later.
+    // It takes a second or two; a machine that runs other tests at the same time may need longer.
     private static async Task UntilAsync(Func<Task<bool>> done)
     {
         var clock = Stopwatch.StartNew();

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace DockerNetHarden.Lab.Tests.Boot;
 
-/// <summary>A test on every root that can boot: its one argument is the root's name. Elsewhere it is skipped, and its name says why.</summary>
+/// <summary>A test on every root that can boot, with the root's name as its one argument. Elsewhere it is skipped, and its name says why.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class BootTheoryAttribute : TheoryAttribute
 {

@@ -2,14 +2,14 @@ using System.Globalization;
 
 namespace DockerNetHarden.Lab.Tests.Boot;
 
-/// <summary>A host that boots keeps its disk and loses everything else, and leaves nothing on the machine.</summary>
+/// <summary>A host that boots keeps its disk, loses everything else, and leaves nothing on the machine.</summary>
 public sealed class BootedHostTests
 {
     public static TheoryData<string> Roots => [.. BootedHost.Roots.Take(1)];
 
     [BootTheory]
     [MemberData(nameof(Roots))]
-    public async Task What_is_on_the_disk_stays_from_boot_to_boot_and_the_kernels_tables_do_not(string root)
+    public async Task The_disk_survives_a_boot_and_the_kernels_tables_do_not(string root)
     {
         await using var host = await BootedHost.MakeAsync(root);
         await host.BootAsync();
@@ -28,14 +28,14 @@ public sealed class BootedHostTests
 
     [BootTheory]
     [MemberData(nameof(Roots))]
-    public async Task What_is_the_computers_it_cannot_change(string root)
+    public async Task It_cannot_change_what_belongs_to_the_computer(string root)
     {
         await using var host = await BootedHost.MakeAsync(root);
         await host.BootAsync();
-        // The value that it has: nothing would change if this went through.
+        // Writes the current value: if this succeeded, nothing would change.
         Assert.NotEqual(0, (await host.ExecAsync(["/bin/sh", "-c", "cat /proc/sys/kernel/panic >/proc/sys/kernel/panic"])).ExitCode);
         Assert.Equal(0, (await host.ExecAsync(["/bin/sh", "-c", "cat /proc/sys/net/ipv4/ip_forward >/proc/sys/net/ipv4/ip_forward"])).ExitCode);
-        // Modules (16) and the clock (25); see capabilities(7). Of systemd, and of a command that is run there.
+        // Modules (16) and the clock (25); see capabilities(7). For systemd, and for a command that runs there.
         foreach (var line in (await host.ExecAsync(["grep", "--no-filename", "CapBnd", "/proc/1/status", "/proc/self/status"])).OrThrow().Split('\n', StringSplitOptions.RemoveEmptyEntries))
             Assert.Equal(0, long.Parse(line.Split('\t')[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture) & ((1L << 16) | (1L << 25)));
     }
@@ -54,7 +54,7 @@ public sealed class BootedHostTests
         await Task.Delay(300);
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => boot);
-        // Taken down by another process, as `dnh-lab down` and the next lab do with what was left.
+        // Taken down by another process, as `dnh-lab down` and the next lab do with leftovers.
         var abandoned = await BootedHost.MakeAsync(root);
         await abandoned.BootAsync();
         Assert.NotEmpty(Traces(abandoned.Lab.Name));

@@ -6,7 +6,7 @@ using DockerNetHarden.Lab.Tests.Hardening;
 
 namespace DockerNetHarden.Lab.Tests.Cli;
 
-/// <summary>docker-net-harden on a Docker host: a process of its own, as a service or a pipeline runs it.</summary>
+/// <summary>docker-net-harden on a Docker host, as its own process, the way a service or a pipeline runs it.</summary>
 [Collection(NftCollection.Name)]
 public sealed class CliTests(NftLab lab) : IAsyncLifetime
 {
@@ -35,7 +35,7 @@ public sealed class CliTests(NftLab lab) : IAsyncLifetime
     }
 
     [LabFact]
-    public async Task A_policy_is_planned_applied_and_then_stands()
+    public async Task A_policy_is_planned_applied_and_then_in_force()
     {
         await File.WriteAllTextAsync(_policy, """{ "version": 1, "networks": [ { "name": "clinet", "profile": "Default" } ], "controls": [ { "control": "MetadataAccess" } ] }""");
         await lab.Lab.ExpectAsync(Reach.Open, From, Metadata, 80);
@@ -57,7 +57,7 @@ public sealed class CliTests(NftLab lab) : IAsyncLifetime
         Assert.Equal(("unchanged", true), (line.RootElement.GetProperty("status").GetString(), line.RootElement.GetProperty("verified").GetBoolean()));
         Assert.Equal(0, (await RunAsync("plan", _policy)).ExitCode);
 
-        // The empty policy with --prune takes it all back.
+        // The empty policy with --prune takes everything back.
         await File.WriteAllTextAsync(_policy, """{ "version": 1 }""");
         Assert.Equal(0, (await RunAsync("apply", _policy, "--prune", "--force")).ExitCode);
         await lab.Lab.ExpectAsync(Reach.Open, From, Metadata, 80);
@@ -85,13 +85,13 @@ public sealed class CliTests(NftLab lab) : IAsyncLifetime
         await using var watch = WatchProcess.Start(lab.Lab, _policy);
         await watch.WaitForAsync(static line => line.GetProperty("event").GetString() is "result" && line.GetProperty("cause").GetString() is "start", Patience);
 
-        // The rules name bridges: a network that comes makes them others.
+        // The rules name bridges, so a new network changes them.
         await lab.Lab.CreateNetworkAsync("late", "late0");
         var came = await watch.WaitForAsync(static line => line.TryGetProperty("cause", out var cause) && cause.GetString()!.Contains("network create late", StringComparison.Ordinal), Patience);
         Assert.Equal(("applied", true), (came.GetProperty("status").GetString(), came.GetProperty("verified").GetBoolean()));
         Assert.Contains("-A DNH-SMTP -i late0 -o late0", (await lab.Lab.ExecAsync(["iptables-nft-save"])).OrThrow(), StringComparison.Ordinal);
 
-        // While the daemon is away nobody tells; what was taken away meanwhile is there again after it is back.
+        // While the daemon is away there are no events; what was removed meanwhile is back once the daemon is.
         await lab.Lab.StopDockerAsync();
         await watch.WaitForAsync(static line => line.GetProperty("event").GetString() is "disconnected", Patience);
         (await lab.Lab.ExecAsync(["iptables-nft", "-F", "DNH-SMTP"])).OrThrow();

@@ -4,7 +4,7 @@ using System.Threading.Channels;
 
 namespace DockerNetHarden.Lab.Tests.Cli;
 
-/// <summary>A running <c>docker-net-harden watch --json</c> on a lab host, and what it says.</summary>
+/// <summary>A running <c>docker-net-harden watch --json</c> on a lab host, and its output.</summary>
 internal sealed class WatchProcess : IAsyncDisposable
 {
     private readonly Process _process;
@@ -24,7 +24,7 @@ internal sealed class WatchProcess : IAsyncDisposable
 
     public static WatchProcess Start(LabHost lab, string policy)
     {
-        // nsenter becomes the program: a signal to the process reaches it.
+        // nsenter becomes the program, so a signal to the process reaches it.
         var start = new ProcessStartInfo(lab.Shell[0], [.. lab.Shell.Skip(1), "dotnet", Program, "watch", policy, "--json"]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         start.Environment["DOCKER_HOST"] = lab.DockerHost;
         return new WatchProcess(Process.Start(start)!);
@@ -48,7 +48,7 @@ internal sealed class WatchProcess : IAsyncDisposable
             throw new InvalidOperationException("It was not said within the time. What was said:\n" + string.Join('\n', _said));
     }
 
-    /// <summary>Ends it as systemd does, and gives its exit code.</summary>
+    /// <summary>Ends it as systemd does, and returns its exit code.</summary>
     public async Task<int> TerminateAsync(TimeSpan patience)
     {
         using var kill = Process.Start("kill", ["-TERM", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);

@@ -4,7 +4,7 @@ using DockerNetHarden.Hosts.Docker;
 
 namespace DockerNetHarden.Lab.Tests.Docker;
 
-/// <summary>One engine for the tests of a class; none where none can be started, and then every test says why.</summary>
+/// <summary>One engine for the tests of a class; null if none can be started, and then every test says why.</summary>
 public sealed class EngineFixture : IAsyncLifetime
 {
     internal RealEngine? Engine { get; private set; }
@@ -32,7 +32,7 @@ public sealed class DockerEngineTests(EngineFixture fixture) : IClassFixture<Eng
         Assert.Equal(await Real().DockerAsync("version", "--format", "{{.Server.Version}}"), engine.Version);
         Assert.Equal(await Real().DockerAsync("version", "--format", "{{.Server.APIVersion}}"), engine.ApiVersion);
         Assert.False(engine.IsRootless);
-        // Its configuration is empty, so these are the built-in ones.
+        // Its configuration is empty, so these are the built-in pools.
         Assert.Equal(16, engine.AddressPools.Count);
     }
 

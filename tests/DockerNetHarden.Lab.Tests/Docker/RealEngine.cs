@@ -6,7 +6,7 @@ using DockerNetHarden.Hosts.Docker;
 
 namespace DockerNetHarden.Lab.Tests.Docker;
 
-/// <summary>A dockerd of its own in a network namespace of its own: own socket, own folders, gone at the end, also after a failure.</summary>
+/// <summary>A separate dockerd in its own network namespace: own socket, own folders, gone at the end, even after a failure.</summary>
 internal sealed class RealEngine : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -18,7 +18,7 @@ internal sealed class RealEngine : IAsyncDisposable
 
     private RealEngine()
     {
-        // As short as can be: a container's socket path within has 107 bytes at most.
+        // As short as possible: the path of a container's socket inside it has at most 107 bytes.
         _folder = Directory.CreateTempSubdirectory("dnhdk").FullName;
         _namespace = "dnhdk-" + Path.GetFileName(_folder)[5..];
     }
@@ -27,7 +27,7 @@ internal sealed class RealEngine : IAsyncDisposable
 
     public DockerEndpoint Endpoint => DockerEndpoint.Parse("unix://" + SocketPath);
 
-    /// <summary>Why no engine can be started here; null where one can.</summary>
+    /// <summary>Why no engine can be started here; null if one can.</summary>
     public static string? WhyNot()
     {
         if (!OperatingSystem.IsLinux() || !Environment.IsPrivilegedProcess)
@@ -52,13 +52,13 @@ internal sealed class RealEngine : IAsyncDisposable
         }
     }
 
-    /// <summary>The docker command on this engine; its output.</summary>
+    /// <summary>Runs the docker command on this engine; returns its output.</summary>
     public Task<string> DockerAsync(params string[] arguments) => RunAsync("docker", arguments);
 
-    /// <summary>A command in the engine's network namespace.</summary>
+    /// <summary>Runs a command in the engine's network namespace.</summary>
     public Task<string> InNamespaceAsync(params string[] command) => RunAsync("nsenter", ["--net=/run/netns/" + _namespace, .. command]);
 
-    /// <summary>A container of the image that runs until it is removed.</summary>
+    /// <summary>Runs a container of the image until it is removed.</summary>
     public Task<string> RunContainerAsync(string name, params string[] options) =>
         DockerAsync(["run", "-d", "--name", name, .. options, "-v", "/usr:/usr:ro", "-v", "/lib:/lib:ro", "-v", "/lib64:/lib64:ro", "dnh-test:1", "/usr/bin/sleep", "600"]);
 
@@ -69,7 +69,7 @@ internal sealed class RealEngine : IAsyncDisposable
         await _daemon.WaitForExitAsync().WaitAsync(Patience);
     }
 
-    /// <summary>Bytes to a program on this engine, its output back: as a remote conversation would have it.</summary>
+    /// <summary>Sends bytes to a program on this engine and returns its output, as a remote conversation would.</summary>
     public async Task<byte[]> TalkAsync(byte[] input, string file, params string[] arguments)
     {
         using var process = Start(file, arguments);
@@ -107,7 +107,7 @@ internal sealed class RealEngine : IAsyncDisposable
             if (!_daemon.HasExited)
                 _daemon.Kill(entireProcessTree: true);
         }
-        // What a killed daemon leaves: its containerd, shims and their containers. All of them name this folder.
+        // Left by a killed daemon: its containerd, shims and their containers. All of them name this folder.
         await KillLeftoversAsync();
         await TryAsync(() => _log.WaitAsync(Patience));
         _daemon?.Dispose();
@@ -118,7 +118,7 @@ internal sealed class RealEngine : IAsyncDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    // A daemon that was killed leaves its containers' control groups. Only those of this engine's own containers are removed.
+    // A killed daemon leaves its containers' control groups. Only those of this engine's own containers are removed.
     private void RemoveControlGroups()
     {
         var containers = Path.Combine(_folder, "d", "containers");
@@ -141,7 +141,7 @@ internal sealed class RealEngine : IAsyncDisposable
         await InNamespaceAsync("ip", "link", "set", "lo", "up");
         var configuration = Path.Combine(_folder, "daemon.json");
         await File.WriteAllTextAsync(configuration, "{}");
-        // nsenter and not "ip netns exec": that mounts /sys anew, and dockerd then misses its cgroups.
+        // nsenter, because "ip netns exec" mounts a new /sys, in which dockerd finds no cgroups.
         _daemon = Start("setsid", ["nsenter", "--net=/run/netns/" + _namespace, "dockerd", "--data-root", Path.Combine(_folder, "d"), "--exec-root", Path.Combine(_folder, "x"),
             "--pidfile", Path.Combine(_folder, "p"), "--config-file", configuration, "-H", "unix://" + SocketPath]);
         _daemon.StandardInput.Close();
@@ -186,7 +186,7 @@ internal sealed class RealEngine : IAsyncDisposable
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
         start.Environment["DOCKER_HOST"] = "unix://" + SocketPath;
-        // A client that is newer than the engine may refuse to speak the engine's version by itself.
+        // A client newer than the engine may not fall back to the engine's version by itself.
         start.Environment["DOCKER_API_VERSION"] = "1.41";
         start.Environment.Remove("DOCKER_CONTEXT");
         return Process.Start(start)!;
@@ -208,7 +208,7 @@ internal sealed class RealEngine : IAsyncDisposable
         {
             try
             {
-                // A container's process does not name the folder, but its root is an overlay in it: the only line whose mount point is "/".
+                // A container's process does not name the folder, but its root is an overlay in it: the only line with the mount point "/".
                 return File.ReadAllText($"/proc/{id}/cmdline").Contains(_folder + "/", StringComparison.Ordinal)
                     || File.ReadLines($"/proc/{id}/mountinfo").Any(line => line.Split(' ')[4] is "/" && line.Contains($"upperdir={_folder}/", StringComparison.Ordinal));
             }
@@ -228,7 +228,7 @@ internal sealed class RealEngine : IAsyncDisposable
         }
     }
 
-    // Cleaning goes on whatever one step says: the next may still succeed, and Directory.Delete at the end does not hide what is left.
+    // Cleaning goes on if a step fails: the next may still succeed, and Directory.Delete at the end does not hide what is left.
     private static async Task TryAsync(Func<Task> step)
     {
         try

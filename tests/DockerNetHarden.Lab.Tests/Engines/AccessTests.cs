@@ -21,7 +21,7 @@ public sealed class AccessOnTrixie(TrixieLab lab) : AccessTests(lab);
 [Collection(SidCollection.Name)]
 public sealed class AccessOnSid(SidLab lab) : AccessTests(lab);
 
-/// <summary>The ways in which users reach a host. By each of them everything is done once: read, hardened, a network made, a connection tried, and taken back.</summary>
+/// <summary>The ways in which users reach a host. Each is used for everything once: read, harden, make a network, try a connection, take it back.</summary>
 public abstract class AccessTests(LabFixture fixture)
 {
     private LabHost Lab => fixture.Lab;
@@ -58,7 +58,7 @@ public abstract class AccessTests(LabFixture fixture)
     private async Task WorkAsync(OpenHost host)
     {
         await using var hardening = await Hardening.Hardening.OfAsync(Lab);
-        hardening.CompareForeign = false; // Docker puts its jump elsewhere when the network is made
+        hardening.CompareForeign = false; // Docker moves its jump when the network is made
         await Lab.ExpectAsync(Reach.Open, "a1", LabAddresses.Metadata, 80);
         var sink = new CollectingSink();
         IReadOnlyList<FirewallRule> rules = [.. new MetadataAccess().Rules(), .. new HostAccess().Rules()];

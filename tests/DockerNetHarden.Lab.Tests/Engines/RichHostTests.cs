@@ -25,7 +25,7 @@ public sealed class RichHostOnTrixie(RichTrixieLab lab) : RichHostTests(lab);
 [Collection(RichSidCollection.Name)]
 public sealed class RichHostOnSid(RichSidLab lab) : RichHostTests(lab);
 
-/// <summary>Every kind of network and of published port that the engine has: what the controls close, what they leave open, and whether the analysis knows it.</summary>
+/// <summary>Every kind of network and of published port that the engine has: what the controls close, what they leave open, and whether the analysis knows.</summary>
 public abstract class RichHostTests(RichLab fixture)
 {
     private static readonly Control[] FourControls = [new MetadataAccess(), new HostAccess(), new InternalAccess(), new SmtpRate()];
@@ -80,7 +80,7 @@ public abstract class RichHostTests(RichLab fixture)
                 await Lab.ExpectAsync(Reach.Open, "net", LabAddresses.HostV6, 8085);
             foreach (var network in fixture.Networks.Where(network => network is { HasIPv4: true, HasGateway: true }))
                 await Lab.ExpectAsync(Reach.Open, "host", (await Lab.ContainerAsync(network.Container)).Address, 80);
-            // What is routed is reached at its own address.
+            // Routed containers are reached at their own address.
             if (fixture.Networks.Any(network => network.Name is "routed"))
                 await Lab.ExpectAsync(Reach.Open, "net", (await Lab.ContainerAsync("routed1")).Address, 80, source: LabAddresses.Web);
         }
@@ -117,7 +117,7 @@ public abstract class RichHostTests(RichLab fixture)
             {
                 await OutsideAsync(profile == NetworkProfile.MetadataAccess ? Reach.Open : Reach.Refused, profile == NetworkProfile.ExternalOnly ? Reach.Refused : Reach.Open, Reach.Open);
             }
-            // The others are not meant.
+            // The others are not covered.
             await Lab.ExpectAsync(Reach.Open, "plain1", LabAddresses.Metadata, 80);
         }
         finally
@@ -135,7 +135,7 @@ public abstract class RichHostTests(RichLab fixture)
     }
 
     [LabFact]
-    public async Task What_the_audit_offers_mends_the_host_in_a_few_rounds_and_then_nothing_fails_that_rules_can_mend()
+    public async Task The_audits_remedies_mend_the_host_in_a_few_rounds_and_then_nothing_fails_that_rules_can_mend()
     {
         await using var hardening = await Hardening.Hardening.OfAsync(Lab);
         var rounds = 0;
@@ -146,8 +146,8 @@ public abstract class RichHostTests(RichLab fixture)
             Assert.True((await hardening.ApplyAsync([.. findings.Where(finding => finding.Status == FindingStatus.Fail).SelectMany(finding => finding.Rules)])).Verified);
         }
         Assert.InRange(rounds, 1, 3);
-        // The legacy lab has two iptables: dockerd writes IPv4 with the legacy one, and IPv6, which this Docker does not write, is the machine's own nft one. There nft
-        // prints no comments, so what the analysis says of IPv6 is a Warning, and no Pass.
+        // The legacy lab has two iptables: dockerd writes IPv4 with the legacy one; IPv6, which this Docker does not write, is in the machine's own nft one. nft prints no
+        // comments there, so the analysis answers IPv6 with a Warning, not a Pass.
         var isMixed = fixture.Engine.Backend == LabBackend.Legacy;
         foreach (var network in fixture.Networks.Where(network => network is { LeadsOutside: true, HasIPv4: true } && !(isMixed && network.HasIPv6)))
         {
@@ -157,7 +157,7 @@ public abstract class RichHostTests(RichLab fixture)
                 Assert.True(finding.Status == FindingStatus.Pass, $"{finding.Status}: {Describe([finding])}");
             }
         }
-        // What still fails is a setting of Docker that no rule changes, and says what to change.
+        // What still fails is a setting of Docker that no rule can change, and the finding says what to change.
         Assert.All(findings.Where(finding => finding.Status == FindingStatus.Fail), finding => Assert.False(string.IsNullOrEmpty(finding.Remedy), Describe([finding])));
         foreach (var network in fixture.Networks)
         {
@@ -214,7 +214,7 @@ public abstract class RichHostTests(RichLab fixture)
         var wrong = new System.Collections.Concurrent.ConcurrentQueue<string>();
         var confirmed = 0;
         var names = host.Containers.ToDictionary(container => container.Id, container => container.Name, StringComparer.Ordinal);
-        // The lab's own prober and not the product's: hundreds of packets that are dropped take no longer than one.
+        // The lab's own prober instead of the product's: hundreds of dropped packets take no longer than one.
         await Parallel.ForEachAsync(asked.DistinctBy(each => each.Probe), new ParallelOptions { MaxDegreeOfParallelism = 128 }, async (each, stop) =>
         {
             var (question, part, probe) = each;
@@ -233,16 +233,16 @@ public abstract class RichHostTests(RichLab fixture)
                 Interlocked.Increment(ref confirmed);
         });
         Assert.True(wrong.IsEmpty, string.Join('\n', wrong.Order(StringComparer.Ordinal)));
-        // Most answers are such that one connection proves them; the rest are ports at which nobody listens.
+        // For most answers one connection is proof; the rest are ports on which nobody listens.
         Assert.True(confirmed > 60, $"Only {confirmed} of {asked.Count} answers were confirmed.");
     }
 
-    // Whether a container of the question's network has a route to what is not on its bridge.
+    // Whether a container of the question's network has a route beyond its bridge.
     private bool Leads(TraceQuestion question) => fixture.Networks.FirstOrDefault(network => network.Name == question.Network) is not { } network
         || (network.LeadsOutside && (question.Query.Family == Family.IPv4 ? network.HasIPv4 : network.HasIPv6));
 
-    // Rules of both families without counters, and which tables there are: a table of ours that stays empty would be seen. A legacy table is the kernel's: once used, it
-    // stays in its network namespace, so there only what is in tables is compared.
+    // Rules of both families without counters, and the list of tables, which would show an empty table of ours. A legacy table belongs to the kernel: once used, it
+    // stays in its network namespace, so only the contents of legacy tables are compared.
     private async Task<string> EverythingAsync()
     {
         var lines = new List<string>();

@@ -2,9 +2,9 @@ using DockerNetHarden.Lab.Services;
 
 namespace DockerNetHarden.Lab.Tests.Engines;
 
-/// <summary>One network of such a lab and the container on it, in which a service answers on port 80 of every address.</summary>
+/// <summary>One network of such a lab and its container, in which a service answers on port 80 of every address.</summary>
 /// <param name="Name">The network's name; its container is called NAME1 and its service NAME-inner.</param>
-/// <param name="Arguments">What <c>docker network create</c> is given.</param>
+/// <param name="Arguments">The arguments of <c>docker network create</c>.</param>
 /// <param name="Publish">What the container publishes.</param>
 internal sealed record RichNetwork(string Name, string[] Arguments, string[] Publish)
 {
@@ -14,7 +14,7 @@ internal sealed record RichNetwork(string Name, string[] Arguments, string[] Pub
 
     public bool HasIPv6 { get; init; }
 
-    /// <summary>Whether its containers can reach what is beyond the host.</summary>
+    /// <summary>Whether its containers can reach anything beyond the host.</summary>
     public bool LeadsOutside { get; init; } = true;
 
     /// <summary>Whether the host has an address on its bridge.</summary>
@@ -22,12 +22,12 @@ internal sealed record RichNetwork(string Name, string[] Arguments, string[] Pub
 }
 
 /// <summary>
-/// A host as real ones are: bridges with and without IPv6 and IPv4, internal ones, without inter-container communication and, where the engine has them, with every gateway
+/// A host like real ones: bridges with and without IPv6 and IPv4, internal ones, some without inter-container communication and, if the engine has them, with every gateway
 /// mode; ports published in every form.
 /// </summary>
 public abstract class RichLab(TestedEngine engine) : LabFixture(engine)
 {
-    /// <summary>Ports published over IPv4 and where they answer: 8081 everywhere, 8082 on one address of the host, 8083 on its loopback only.</summary>
+    /// <summary>Ports published over IPv4, and where they answer: 8081 everywhere, 8082 on one address of the host, 8083 only on its loopback.</summary>
     private static readonly string[] Ports = ["8081:80", LabAddresses.Host + ":8082:80", "127.0.0.1:8083:80", "8086:9000/udp"];
 
     private Version? _version;
@@ -59,7 +59,7 @@ public abstract class RichLab(TestedEngine engine) : LabFixture(engine)
             if (network.Publish.Length > 0 && network.HasIPv4)
                 await raised.ServeAsync(network.Container, network.Name + "-echo", 9000, ServiceKind.Echo);
         }
-        // The network around the host knows the ways to what is not translated.
+        // The network around the host has routes to addresses that are not translated.
         foreach (var subnet in new[] { DualSubnet, SixSubnet, RoutedSubnet, OpenSubnet })
             await raised.RouteAsync(subnet);
     }

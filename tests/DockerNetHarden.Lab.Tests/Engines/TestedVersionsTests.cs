@@ -3,7 +3,7 @@ using DockerNetHarden.Tests;
 
 namespace DockerNetHarden.Lab.Tests.Engines;
 
-/// <summary>docs/tested-versions.md says what is tested; here it is held to that.</summary>
+/// <summary>docs/tested-versions.md says what is tested; these tests check that it is true.</summary>
 public sealed partial class TestedVersionsTests
 {
     private static readonly string s_page = ProjectRoot.Read("docs", "tested-versions.md");
@@ -20,9 +20,9 @@ public sealed partial class TestedVersionsTests
     }
 
     [Fact]
-    public void An_engine_that_is_there_has_the_versions_of_the_table()
+    public void An_installed_engine_has_the_versions_of_the_table()
     {
-        // Debian's names of the packages. Another machine than the table's brings its own Docker.
+        // Debian's names of the packages. A machine other than the table's brings its own Docker.
         foreach (var engine in LabEngine.All.Where(engine => engine.WhyUnavailable() is null && (engine.Version("docker.io") ?? "").StartsWith(Row(engine).Groups["docker"].Value + ".", StringComparison.Ordinal)))
         {
             foreach (var (package, column) in new[] { ("docker.io", "docker"), ("iptables", "iptables"), ("nftables", "nft") })

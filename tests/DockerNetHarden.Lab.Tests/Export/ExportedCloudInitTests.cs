@@ -5,7 +5,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Tests.Export;
 
-/// <summary>User data that cloud-init takes, and whose early command hardens a host on which nothing of Docker's is yet.</summary>
+/// <summary>User data that cloud-init accepts, and whose early command hardens a host before Docker has left anything on it.</summary>
 public sealed class ExportedCloudInitTests
 {
     private static readonly IReadOnlyList<FirewallRule> Rules = [.. new MetadataAccess().Rules(), FirewallRule.Parse("""-A DOCKER-USER -p tcp --dport 99 -m comment --comment "it is {{ x }} 'y' \"z\" # a: b" -j DROP""")];
@@ -33,7 +33,7 @@ public sealed class ExportedCloudInitTests
         await space.RunOkAsync("sh", script);
         Assert.Equal(expected, space.Save());
         Assert.Equal("600\n", await space.RunOkAsync("stat", "-c", "%a", space.Folder + "/etc/docker-net-harden/saved"));
-        // The next boot of the same instance leaves to the unit what it had.
+        // On the next boot of the same instance, the unit does the work.
         await space.RunOkAsync("iptables-nft", "-t", "mangle", "-F");
         var changed = space.Save();
         await space.RunOkAsync("sh", script);
@@ -42,7 +42,7 @@ public sealed class ExportedCloudInitTests
 
     private static string Text() => Assert.Single(FirewallExport.Of(ExportFormat.CloudInit, Rules).Texts).Text;
 
-    // The literal block that stands under bootcmd, as a reader of YAML takes it.
+    // The literal block under bootcmd, as a YAML reader reads it.
     private static string BootCommand(string text)
     {
         var lines = text.Split('\n').SkipWhile(line => line is not "bootcmd:").Skip(2).TakeWhile(line => line.Length == 0 || line.StartsWith("    ", StringComparison.Ordinal));

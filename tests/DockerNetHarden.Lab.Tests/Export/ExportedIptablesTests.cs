@@ -7,12 +7,12 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Tests.Export;
 
-/// <summary>Each export for iptables, applied by its own engine to a bare host, gives the tables that the module itself makes; applied again it changes nothing.</summary>
+/// <summary>Each export for iptables, applied by its own engine to a bare host, gives the same tables as the module itself; applied again it changes nothing.</summary>
 public sealed class ExportedIptablesTests
 {
     private static readonly NetworkReference Web = new("web", "web0", [Cidr.Parse("172.18.0.0/16")]);
 
-    // Every control, bound to a bridge that is known: no host has to be looked at. And rules of one's own on several hooks.
+    // Every control, bound to a known bridge, so that no host has to be read; and custom rules on several hooks.
     private static readonly IReadOnlyList<FirewallRule> Rules =
     [
         .. new MetadataAccess { Log = true }.Rules(), .. new HostAccess { Network = Web, Dns = false }.Rules(), .. new InternalAccess { Network = Web, Dns = false }.Rules(),
@@ -115,7 +115,7 @@ public sealed class ExportedIptablesTests
         Assert.True(again.Length == 0, Differences(again, space.Save()));
     }
 
-    // Which lines the script wants that the kernel prints otherwise.
+    // The lines that the script wants and that the kernel prints differently.
     private static string Differences(string wanted, string there) =>
         string.Join('\n', wanted.Split('\n').Select(line => line.Split("  (")[0]).Where(line => line.StartsWith("-A", StringComparison.Ordinal)).Except(there.Split('\n').Select(line => line.Split("  (")[0]), StringComparer.Ordinal).Take(20));
 

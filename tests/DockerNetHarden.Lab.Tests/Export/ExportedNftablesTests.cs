@@ -15,7 +15,7 @@ public sealed class ExportedNftablesOnNft(NftLab lab) : ExportedNftablesTests(la
 [Collection(LegacyCollection.Name)]
 public sealed class ExportedNftablesOnLegacy(LegacyLab lab) : ExportedNftablesTests(lab);
 
-/// <summary>The table of nftables, asked with packets: it decides what the module's own rules decide, beside either iptables.</summary>
+/// <summary>The nftables table, tested with packets: it decides the same as the module's own rules, beside either iptables.</summary>
 public abstract class ExportedNftablesTests(LabFixture fixture)
 {
     private LabHost Lab => fixture.Lab;
@@ -42,16 +42,16 @@ public abstract class ExportedNftablesTests(LabFixture fixture)
             await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Internal, 80);
             await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Internal, 80);
             await Lab.ExpectAsync(Reach.Open, "host", LabAddresses.Metadata, 80);
-            // DNS on the metadata address stays; from apps another control, which is asked too, closes the whole range.
+            // DNS on the metadata address stays open; from apps another control, which is also asked, closes the whole range.
             await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 53, ProbeProtocol.Dns);
             await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Metadata, 53, ProbeProtocol.Dns);
-            // Docker's own doings change nothing of it, and a network made later is covered.
+            // Docker's own changes do not affect it, and a network made later is covered.
             await Lab.CreateNetworkAsync("later");
             var later = await Lab.RunContainerAsync(new LabContainerOptions("l1") { Network = "later", Publish = ["18080:80"] });
             await Lab.ServeAsync("l1", "l1-web", 80);
             await Lab.ExpectAsync(Reach.Refused, "l1", LabAddresses.Metadata, 80);
             await Lab.ExpectAsync(Reach.Refused, "l1", later.Gateway, LabAddresses.HostHttpPort);
-            // Who comes from outside reaches a published port and has its answer.
+            // A client from outside reaches a published port and gets its answer.
             await Lab.ExpectAsync(Reach.Open, "net", LabAddresses.Host, 18080);
             await Lab.ExpectAsync(Reach.Open, "host", later.Address, 80);
             await Lab.RemoveContainerAsync("l1");
@@ -92,7 +92,7 @@ public abstract class ExportedNftablesTests(LabFixture fixture)
     }
 
     [LabFact]
-    public async Task Whatever_the_vocabulary_says_nft_takes_or_the_export_refuses_it_by_name()
+    public async Task Nft_accepts_the_whole_vocabulary_or_the_export_refuses_it_by_name()
     {
         var (taken, refused) = (new List<FirewallRule>(), 0);
         foreach (var rule in new RandomRules(5).Take(1500).Distinct())
@@ -108,7 +108,7 @@ public abstract class ExportedNftablesTests(LabFixture fixture)
                 refused++;
             }
         }
-        // Original ports without a protocol, for the most part.
+        // Mostly original ports without a protocol.
         Assert.InRange(refused, 1, taken.Count / 4);
         var check = await Lab.ExecAsync(["nft", "-c", "-f", "-"], NftRenderer.Render(taken));
         Assert.True(check.ExitCode == 0, check.Errors.Length > 4000 ? check.Errors[..4000] : check.Errors);

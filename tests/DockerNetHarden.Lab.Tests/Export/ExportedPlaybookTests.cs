@@ -48,12 +48,12 @@ public sealed class ExportedPlaybookTests(FleetLab lab) : IAsyncLifetime
         (code, said) = await RunAsync();
         Assert.True(code == 0, said);
         Assert.All(lab.Fleet.Hosts, host => Assert.NotEqual(0, Count(said, host.Name, "changed")));
-        // No systemd here, or none that the test may touch: that is said, and no failure.
+        // No systemd here, or none that the test may touch: the playbook says so and does not fail.
         Assert.Contains("loader load before it", said, StringComparison.Ordinal);
         foreach (var host in lab.Fleet.Hosts)
         {
             Assert.Equal(expected, await HostState.OursAsync(host));
-            // The inventory's word counts: nothing is written into the folder that all of them would share.
+            // The inventory's setting counts: nothing is written into the folder that all of them would share.
             Assert.True(File.Exists(Path.Combine(folder, host.Name, "saved")));
         }
         Assert.Equal(own, Directory.Exists("/etc/docker-net-harden"));
@@ -70,7 +70,7 @@ public sealed class ExportedPlaybookTests(FleetLab lab) : IAsyncLifetime
         }
     }
 
-    // What the module itself makes on the first host, which is then as it was.
+    // The result of the module itself on the first host, which is then restored.
     private async Task<SortedDictionary<string, string>> InvokedAsync()
     {
         await using var hardening = await Hardening.Hardening.OfAsync(lab.Fleet.Hosts[0]);
@@ -81,7 +81,7 @@ public sealed class ExportedPlaybookTests(FleetLab lab) : IAsyncLifetime
     private async Task WriteAsync()
     {
         await File.WriteAllTextAsync(Path.Combine(folder, "playbook.yml"), Assert.Single(FirewallExport.Of(ExportFormat.Ansible, Rules).Texts).Text);
-        // The hosts share this machine's files: each has a folder of its own, and this machine's systemd is left alone.
+        // The hosts share this machine's files, so each gets its own folder, and this machine's systemd is left alone.
         await File.WriteAllTextAsync(Path.Combine(folder, "hosts"), string.Concat(lab.Fleet.Hosts.Select(host => $"{host.Name} docker_net_harden_dir={Path.Combine(folder, host.Name)}\n"))
             + $"[all:vars]\nansible_ssh_executable={lab.Fleet.Client.Program}\nansible_ssh_transfer_method=piped\nansible_remote_tmp={folder}/tmp\nansible_become=false\nansible_python_interpreter=/usr/bin/python3\n"
             + $"docker_net_harden_boot={(Directory.Exists("/run/systemd/system") ? "false" : "true")}\n");

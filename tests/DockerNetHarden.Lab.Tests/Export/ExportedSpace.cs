@@ -9,7 +9,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Tests.Export;
 
-/// <summary>A bare host, a network namespace and a folder: what an export comes to there, beside what the module itself does on another such host.</summary>
+/// <summary>A bare host, a network namespace and a folder: the result of an export there, compared with what the module itself does on another such host.</summary>
 internal sealed class ExportedSpace : IDisposable
 {
     private const string Docker = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\n-A DOCKER-USER -j RETURN\nCOMMIT\n";
@@ -21,7 +21,7 @@ internal sealed class ExportedSpace : IDisposable
     {
         (this.backend, space) = (backend, HostNamespace.Make());
         Folder = Directory.CreateTempSubdirectory("dnh-export-").FullName;
-        // The implementation that is not the machine's default is the one to be found out.
+        // The export has to detect the implementation that is not the machine's default.
         space.Restore(Tool, Docker);
     }
 
@@ -29,7 +29,7 @@ internal sealed class ExportedSpace : IDisposable
 
     public string Tool => backend == IptablesBackend.Nft ? "iptables-nft" : "iptables-legacy";
 
-    /// <summary>The tables after the module's own applying.</summary>
+    /// <summary>The tables after the module itself has applied the rules.</summary>
     public static async Task<string> InvokedAsync(IptablesBackend backend, IReadOnlyList<FirewallRule> rules)
     {
         using var host = new ExportedSpace(backend);
@@ -62,7 +62,7 @@ internal sealed class ExportedSpace : IDisposable
         }
     }
 
-    /// <summary>A command inside; whatever it says, with its exit code.</summary>
+    /// <summary>Runs a command inside; returns its output and its exit code.</summary>
     public async Task<(int ExitCode, string Said)> RunAsync(params string[] command)
     {
         using var process = Process.Start(new ProcessStartInfo("ip", ["netns", "exec", space.Name, .. command]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;

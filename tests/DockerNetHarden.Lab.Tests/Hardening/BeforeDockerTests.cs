@@ -7,7 +7,7 @@ using DockerNetHarden.Planning;
 namespace DockerNetHarden.Lab.Tests.Hardening;
 
 /// <summary>
-/// A host whose Docker has not started. Each test has a lab of its own, without live-restore: with containers that live on, Docker 20.10 does not arrange
+/// A host whose Docker has not started. Each test has its own lab, without live-restore: with containers that live on, Docker 20.10 does not set up
 /// DOCKER-USER at its start at all.
 /// </summary>
 public sealed class BeforeDockerTests
@@ -21,7 +21,7 @@ public sealed class BeforeDockerTests
         await using var hardening = await Hardening.OfAsync(lab);
         hardening.CompareForeign = false;
         await lab.StopDockerAsync();
-        // As after a boot: Docker's chains are gone. One of them is left, so that it can be told in which iptables Docker writes.
+        // As after a boot: Docker's chains are gone. One of them is left, to show in which iptables Docker writes.
         foreach (var arguments in new string[][] { ["-F", "FORWARD"], ["-F", "DOCKER-USER"], ["-X", "DOCKER-USER"] })
             (await lab.ExecAsync([lab.Iptables, .. arguments])).OrThrow();
 
@@ -40,7 +40,7 @@ public sealed class BeforeDockerTests
         Assert.Contains(hardening.Sink.Warnings, warning => warning.Contains("FORWARD does not jump", StringComparison.Ordinal));
         await lab.StartDockerAsync();
         (await lab.ExecAsync(["docker", "-H", lab.DockerHost, "start", "c0"])).OrThrow();
-        // Docker kept the chain and put its jump in: the rules stood before the first container could start.
+        // Docker kept the chain and added its jump: the rules were in place before the first container could start.
         await lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);
         await lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Web, 80);
         Assert.True((await hardening.ApplyAsync(new MetadataAccess())).Verified);

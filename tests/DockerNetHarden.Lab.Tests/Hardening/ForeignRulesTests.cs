@@ -20,7 +20,7 @@ public sealed class ForeignRulesOnTrixie(TrixieLab lab) : ForeignRulesTests(lab)
 [Collection(SidCollection.Name)]
 public sealed class ForeignRulesOnSid(SidLab lab) : ForeignRulesTests(lab);
 
-/// <summary>Nothing of the host's other rules is ever lost, moved or without effect.</summary>
+/// <summary>None of the host's other rules is ever lost, moved or disabled.</summary>
 public abstract class ForeignRulesTests(LabFixture fixture)
 {
     private static readonly Control[] Everything = [new MetadataAccess(), new HostAccess(), new InternalAccess(), new SmtpRate()];
@@ -31,7 +31,7 @@ public abstract class ForeignRulesTests(LabFixture fixture)
     public async Task An_admins_rules_before_and_behind_our_jumps_still_act_and_stay_byte_identical()
     {
         var saved = await fixture.SaveRulesAsync();
-        // Inserted, for Docker's own RETURN ends the chain; our jumps are inserted in front of it later.
+        // Inserted, because Docker's own RETURN ends the chain; our jumps are inserted in front of it later.
         await IptablesAsync("-I", "DOCKER-USER", "-d", LabAddresses.WebSecond, "-m", "comment", "--comment", "admin: \"before\" * us", "-j", "REJECT");
         await IptablesAsync("-I", "INPUT", "-p", "udp", "--dport", "9", "-j", "ACCEPT");
         await IptablesAsync("-t", "mangle", "-A", "POSTROUTING", "-p", "tcp", "--tcp-flags", "SYN,RST", "SYN", "-j", "TCPMSS", "--clamp-mss-to-pmtu");
@@ -42,12 +42,12 @@ public abstract class ForeignRulesTests(LabFixture fixture)
             await Lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.WebSecond, 80);
             await Lab.ExpectAsync(Reach.TimedOut, "c0", LabAddresses.Web, 80);
             await Lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);
-            // Applied again, and with other parameters: still there, still where they were.
+            // Applied again, and with other parameters: the rules are still there, in the same places.
             await hardening.ApplyAsync(Everything);
             await hardening.ApplyAsync(new InternalAccess { Ranges = [Cidr.Parse("10.0.0.0/8")] });
             await Lab.ExpectAsync(Reach.TimedOut, "c0", LabAddresses.Web, 80);
             await IptablesAsync("-D", "DOCKER-USER", "-d", LabAddresses.Web, "-p", "tcp", "--dport", "80", "-m", "comment", "--comment", "admin: in front", "-j", "DROP");
-            // Its end removes all that is ours and compares the rest.
+            // Disposing it removes all that is ours and compares the rest.
         }
         await fixture.ResetRulesAsync(saved);
     }
@@ -67,7 +67,7 @@ public abstract class ForeignRulesTests(LabFixture fixture)
     }
 
     [LabFact]
-    public async Task A_line_that_an_admin_put_into_our_chain_is_kept_also_when_ours_go()
+    public async Task A_line_that_an_admin_put_into_our_chain_is_kept_even_when_ours_go()
     {
         var saved = await fixture.SaveRulesAsync();
         await using (var hardening = await Hardening.OfAsync(Lab))
@@ -89,7 +89,7 @@ public abstract class ForeignRulesTests(LabFixture fixture)
     }
 
     [LabFact]
-    public async Task A_missing_a_doubled_and_a_hidden_jump_are_put_right()
+    public async Task A_missing_a_doubled_and_a_hidden_jump_are_repaired()
     {
         await using var hardening = await Hardening.OfAsync(Lab);
         await hardening.ApplyAsync(new MetadataAccess());
@@ -154,7 +154,7 @@ public abstract class ForeignRulesTests(LabFixture fixture)
             {
                 ["Subject"] = $"r{round}-{hand}", ["Destination"] = $"10.{round}.{hand}.1", ["Action"] = "Drop",
             })).ToList();
-            // Who loses five races in a row is told so, and nothing of his stands; all others have theirs, whoever came after them.
+            // A writer that loses five races in a row is told so, and none of its rules is there; all others have theirs, whoever came after them.
             var outcomes = await Task.WhenAll(hands.Select(async (hand, index) =>
             {
                 try

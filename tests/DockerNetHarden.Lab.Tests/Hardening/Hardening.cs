@@ -8,7 +8,7 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Lab.Tests.Hardening;
 
 /// <summary>
-/// Applies rules to a lab's host as the cmdlets do, and takes everything back at the end: then every foreign rule has to be as it was, byte for byte.
+/// Applies rules to a lab's host as the cmdlets do, and takes everything back at the end: then every foreign rule must be as it was, byte for byte.
 /// </summary>
 internal sealed class Hardening : IAsyncDisposable
 {
@@ -30,7 +30,7 @@ internal sealed class Hardening : IAsyncDisposable
 
     public CollectingSink Sink { get; } = new();
 
-    /// <summary>Whether foreign rules are compared at the end; off where the test changes networks meanwhile.</summary>
+    /// <summary>Whether foreign rules are compared at the end; off if the test changes networks.</summary>
     public bool CompareForeign { get; set; } = true;
 
     public static async Task<Hardening> OfAsync(LabHost lab) => new(lab, await ForeignAsync(lab));
@@ -61,7 +61,7 @@ internal sealed class Hardening : IAsyncDisposable
         await _docker.DisposeAsync();
     }
 
-    // Counters change with every packet, the tables' comments with every second, and a table that is empty may or may not be there.
+    // Counters change with every packet, the tables' comments every second, and an empty table may or may not be there.
     private static async Task<string> ForeignAsync(LabHost lab)
     {
         var lines = new List<string>();
@@ -71,7 +71,7 @@ internal sealed class Hardening : IAsyncDisposable
     }
 }
 
-/// <summary>Collects what a fleet says; agrees to every plan unless told otherwise.</summary>
+/// <summary>Collects a fleet's messages; agrees to every plan unless told otherwise.</summary>
 internal sealed class CollectingSink : IFleetSink
 {
     public System.Collections.Concurrent.ConcurrentQueue<InvocationResult> Results { get; } = new();

@@ -36,7 +36,7 @@ public abstract class HostAccessTests(LabFixture fixture)
         await Lab.ExpectAsync(Reach.Refused, "c0", Lab.LinkLocal("docker0"), LabAddresses.HostHttpPort);
         await Lab.ExpectAsync(Reach.Refused, "a1", Lab.LinkLocal("apps0"), LabAddresses.HostHttpPort);
         await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Web, 80);
-        // The resolver that the daemon gives to containers stands on the host.
+        // The resolver that the daemon gives to containers runs on the host.
         await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Host, 53, ProbeProtocol.Dns);
         await Lab.ExpectAsync(Reach.Open, "a1", LabAddresses.Host, 53, ProbeProtocol.DnsTcp);
 
@@ -98,7 +98,7 @@ public abstract class HostAccessTests(LabFixture fixture)
         await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Host, LabAddresses.HostHttpPort);
         await Lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Host, LabAddresses.HostEchoPort, ProbeProtocol.Udp);
 
-        // ufw's shape: the admin's rules are behind, and what none of them lets in is dropped. Allowed here is not accepted there.
+        // Like ufw: the administrator's rules come later, and what none of them lets in is dropped. Our allow does not mean their accept.
         (await Lab.ExecAsync([Lab.Iptables, "-A", "INPUT", "-i", "docker0", "-j", "DROP"])).OrThrow();
         await Lab.ExpectAsync(Reach.TimedOut, "c0", LabAddresses.Host, LabAddresses.HostHttpPort);
         await Lab.ExpectAsync(Reach.Open, "a1", LabAddresses.Host, LabAddresses.HostHttpPort);
@@ -140,7 +140,7 @@ public abstract class HostAccessTests(LabFixture fixture)
         await Lab.ExpectAsync(Reach.Open, "a1", Lab.LinkLocal("apps0"), LabAddresses.HostHttpPort);
         await Lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Host, LabAddresses.HostHttpPort);
 
-        // The narrower mark decides first: the network's own block holds, whatever the host-wide rule excepts.
+        // The narrower mark decides first: the network's own block holds, even against an exception for the whole host.
         await hardening.ApplyAsync(new HostAccess { Network = new NetworkReference("apps") });
         await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Host, LabAddresses.HostHttpPort);
     }

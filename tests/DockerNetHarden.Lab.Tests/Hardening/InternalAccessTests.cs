@@ -67,7 +67,7 @@ public abstract class InternalAccessTests(LabFixture fixture)
         await AllOpenAsync();
         foreach (var profile in Enum.GetValues<NetworkProfile>())
         {
-            // Another profile on the same network takes blocks away: that needs Force.
+            // A different profile on the same network removes blocks, which needs Force.
             await hardening.ApplyAsync(NetworkProfiles.Rules(profile, new NetworkReference("apps", "apps0")), new DockerNetHarden.Planning.PlanOptions { Force = true });
             await AllOpenAsync();
         }
@@ -137,7 +137,7 @@ public abstract class InternalAccessTests(LabFixture fixture)
         await Lab.ExpectAsync(Reach.Refused, "i1", gateway, LabAddresses.HostHttpPort);
         foreach (var address in new[] { LabAddresses.Web, LabAddresses.Internal, LabAddresses.Metadata, LabAddresses.Host })
             Assert.NotEqual(Reach.Open, (await Lab.AskAsync("i1", address, 80)).Result);
-        // Docker publishes no port of an internal network; the host itself still gets in.
+        // Docker does not publish ports of an internal network; the host itself still gets in.
         await Lab.ExpectAsync(Reach.Open, "host", inside.Address, 80);
         await Lab.RemoveContainerAsync("i1");
         await Lab.RemoveNetworkAsync("closed");

@@ -18,7 +18,7 @@ public sealed class KernelRoundTripOnTrixie(TrixieLab lab) : KernelRoundTripTest
 [Collection(SidCollection.Name)]
 public sealed class KernelRoundTripOnSid(SidLab lab) : KernelRoundTripTests(lab);
 
-/// <summary>What the kernel keeps of a rule is what was asked for: random rules over the whole vocabulary go in, come back, and nothing is left to do.</summary>
+/// <summary>The kernel keeps a rule exactly as it was asked for: random rules over the whole vocabulary go in and come back, and then there is nothing left to do.</summary>
 public abstract class KernelRoundTripTests(LabFixture fixture)
 {
     [LabFact]
@@ -33,7 +33,7 @@ public abstract class KernelRoundTripTests(LabFixture fixture)
         Assert.Equal(InvocationStatus.Unchanged, (await hardening.ApplyAsync(rules, new PlanOptions { Force = true })).Status);
         Assert.Equal(Lines(before), Lines(await hardening.SaveAsync()));
 
-        // Rule by rule, so that one that is read back as another cannot hide behind a third.
+        // Rule by rule, so that a rule that is read back as a different one cannot hide behind a third.
         var snapshot = await hardening.Host.ReadAsync(CancellationToken.None);
         var there = snapshot.Rules.Values.SelectMany(OurChain.ReadAll).SelectMany(chain => chain.Lines).Select(line => line.Rule?.ToString()).ToHashSet(StringComparer.Ordinal);
         Assert.All(rules, rule => Assert.Contains(rule.ToString(), there));

@@ -2,7 +2,7 @@ using DockerNetHarden.Lab.Probing;
 
 namespace DockerNetHarden.Lab.Tests.Hardening;
 
-/// <summary>One sentence a packet: from, to, port, and what has to become of it.</summary>
+/// <summary>One line per packet: from, to, port, and what must happen to it.</summary>
 internal static class LabExpect
 {
     public static async Task ExpectAsync(this LabHost lab, Reach expected, string from, string to, int port, ProbeProtocol protocol = ProbeProtocol.Http, string? source = null)

@@ -22,7 +22,7 @@ public abstract class MetadataTests(LabFixture fixture)
     private LabHost Lab => fixture.Lab;
 
     [LabFact]
-    public async Task Metadata_is_refused_at_once_on_every_network_also_on_one_made_later()
+    public async Task Metadata_is_refused_at_once_on_every_network_including_one_made_later()
     {
         await using var hardening = await Hardening.OfAsync(Lab);
         await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 80);
@@ -44,7 +44,7 @@ public abstract class MetadataTests(LabFixture fixture)
         await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Web, 80);
         await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.WireServer, 53, ProbeProtocol.Dns);
         await Lab.ExpectAsync(Reach.Open, "host", LabAddresses.Metadata, 80);
-        hardening.CompareForeign = false; // Docker put its jump elsewhere when the network was made
+        hardening.CompareForeign = false; // Docker moved its jump when the network was made
     }
 
     [LabFact]
@@ -84,7 +84,7 @@ public abstract class MetadataTests(LabFixture fixture)
         await Lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);
         await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Host, LabAddresses.HostHttpPort);
 
-        // Internal ranges, closed for the whole host, hold the metadata addresses too; the profile's network reaches them all the same.
+        // Internal ranges, closed for the whole host, include the metadata addresses; the profile's network still reaches them.
         await hardening.ApplyAsync(new InternalAccess());
         await Lab.ExpectAsync(Reach.Open, "a1", LabAddresses.Metadata, 80);
         await Lab.ExpectAsync(Reach.Open, "a1", LabAddresses.Alibaba, 80);
@@ -172,7 +172,7 @@ public abstract class MetadataTests(LabFixture fixture)
             await Lab.RemoveNetworkAsync($"made{i}");
         Assert.True(asked.Count > 100 * clock.Elapsed.TotalSeconds, $"only {asked.Count} requests were sent in {clock.Elapsed.TotalSeconds} s");
         Assert.Equal(0, asked.Open);
-        await Task.Delay(500); // a connection that stood would be counted by now
+        await Task.Delay(500); // an open connection would be counted by now
         Assert.Equal(before, await Lab.CountAsync("metadata"));
         // The rules survived the restarts.
         await Lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);

@@ -49,7 +49,7 @@ public abstract class SmtpRateTests(LabFixture fixture)
         hardening.CompareForeign = false;
         await Lab.CreateNetworkAsync("between");
         await Lab.RunContainerAsync(new LabContainerOptions("b1") { Network = "between" });
-        await hardening.ApplyAsync(new SmtpRate { PerContainer = true }); // br-... of "between" is meant by two lines
+        await hardening.ApplyAsync(new SmtpRate { PerContainer = true }); // two lines match the br-... of "between"
         await Lab.CreateNetworkAsync("later");
         await Lab.RunContainerAsync(new LabContainerOptions("l1") { Network = "later" });
         Assert.Equal(5, await MailsAsync("b1"));
@@ -61,7 +61,7 @@ public abstract class SmtpRateTests(LabFixture fixture)
     }
 
     [LabFact]
-    public async Task Per_container_with_a_log_limits_alike()
+    public async Task Per_container_limits_the_same_with_a_log()
     {
         await using var hardening = await Hardening.OfAsync(Lab);
         await hardening.ApplyAsync(new SmtpRate { PerContainer = true, Log = true, Network = new NetworkReference("apps") });
@@ -76,9 +76,9 @@ public abstract class SmtpRateTests(LabFixture fixture)
     public async Task A_second_limit_replaces_the_first_in_the_kernel_too(bool perContainer)
     {
         await using var hardening = await Hardening.OfAsync(Lab);
-        // 60 a minute give a token each second; 2 a minute one in 30 seconds. What counts is what passes, not what iptables prints.
+        // 60 a minute give a token each second, 2 a minute one in 30 seconds. What passes counts, not what iptables prints.
         await hardening.ApplyAsync(new SmtpRate { PerMinute = 60, Burst = 2, PerContainer = perContainer });
-        // A SYN is sent again after a second, and by then there is a token for it.
+        // A SYN is resent after a second, and by then there is a token for it.
         Assert.InRange(await MailsAsync("c0", 6), 2, 4);
         await Task.Delay(2500);
         Assert.InRange(await MailsAsync("c0", 6), 2, 4);
@@ -100,7 +100,7 @@ public abstract class SmtpRateTests(LabFixture fixture)
         await hardening.ApplyAsync(new SmtpRate());
         var burst = await Lab.BurstAsync("net", LabAddresses.Host, 25, 20);
         Assert.Equal(20, burst.Open);
-        // Within the network mail is nobody's business either, bridged packets passing iptables or not.
+        // Mail within the network is not limited either, whether bridged packets pass iptables or not.
         Lab.SetBridgeNetfilter(true);
         Assert.Equal(20, (await Lab.BurstAsync("a1", (await Lab.ContainerAsync("mx")).Address, 25, 20)).Open);
         Assert.Equal(5, await MailsAsync("a1"));

@@ -5,7 +5,7 @@ using System.Text;
 
 namespace DockerNetHarden.Lab.Tests.Iptables;
 
-/// <summary>A network namespace of its own, with the real iptables in it: what is written there nobody else has.</summary>
+/// <summary>A separate network namespace with the real iptables: nobody else sees what is written there.</summary>
 internal sealed class FirewallNamespace : IDisposable
 {
     private static int s_count;

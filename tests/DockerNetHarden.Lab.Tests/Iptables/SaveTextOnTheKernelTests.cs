@@ -70,11 +70,11 @@ public sealed class SaveTextOnTheKernelTests
         Assert.Equal(wanted, read["filter", chain]);
         Assert.Equal(rules.Select(rule => $"-A {chain} {rule}".TrimEnd()).ToArray(), read["filter", chain].Select(static rule => rule.Text).ToArray());
 
-        // Without -c the same table prints what Lines says of the output with counters.
+        // Without -c the same table prints what Lines returns for the output with counters.
         var plain = space.Run($"iptables-{backend}-save", "", "-t", "filter").Output;
         Assert.Equal(Ruleset.Parse(Family.IPv4, plain).Lines("filter").ToArray(), read.Lines("filter").ToArray());
 
-        // What was read restores to itself.
+        // Restoring the text that was read gives the same text again.
         Assert.Equal(0, space.Run($"iptables-{backend}-restore", read.ToString(), "--counters").ExitCode);
         Assert.Equal(read.Lines("filter").ToArray(), Save(space, backend).Lines("filter").ToArray());
     }

@@ -4,7 +4,7 @@ using DockerNetHarden.Lab.Services;
 
 namespace DockerNetHarden.Lab.Tests;
 
-/// <summary>The demo tells the truth: it says that hardening held where it did, and that it did not where nothing was done.</summary>
+/// <summary>The demo tells the truth: it says that hardening held if it did, and that it did not if nothing was done.</summary>
 [Collection(NftCollection.Name)]
 public sealed class DemoTests
 {
@@ -91,8 +91,8 @@ public sealed class DemoTests
                 COMMIT
 
                 """;
-            // Where containers live on, Docker 20.10 makes no jump to DOCKER-USER when it starts, and puts lines of its own before one that is there: what holds then is
-            // the line in mangle.
+            // If containers live on, Docker 20.10 makes no jump to DOCKER-USER when it starts, and puts its own lines before an existing one: then only the line in mangle
+            // holds.
             _loader = $"iptables-nft -N DOCKER-USER; iptables-nft -I FORWARD -j DOCKER-USER; iptables-nft-restore --noflush <<'EOT'\n{Text}EOT\n";
             (await lab.ExecAsync([lab.Iptables + "-restore", "--noflush"], Text, stop)).OrThrow();
             (await lab.ExecAsync([lab.Iptables.Replace("ip", "ip6", StringComparison.Ordinal) + "-restore", "--noflush"], Six, stop)).OrThrow();

@@ -4,7 +4,7 @@ using DockerNetHarden.Lab.Services;
 
 namespace DockerNetHarden.Lab.Tests;
 
-/// <summary>Labs come, stand side by side and go, without a trace. These tests raise their own, and one after the other.</summary>
+/// <summary>Labs come, run side by side and go, without a trace. These tests raise their own, one after the other.</summary>
 [Collection(NftCollection.Name)]
 public sealed class LifecycleTests(NftLab fixture)
 {
@@ -36,9 +36,9 @@ public sealed class LifecycleTests(NftLab fixture)
     }
 
     [LabFact]
-    public async Task What_an_owner_left_who_was_killed_is_cleared_by_the_next_lab()
+    public async Task The_remains_of_a_killed_owner_are_cleared_by_the_next_lab()
     {
-        // A lab of another process, with a container, whose owner is then killed without a chance to clean up.
+        // A lab of another process, with a container; its owner is then killed without a chance to clean up.
         using var owner = Process.Start("/bin/sleep", "600");
         var name = "stale" + owner.Id;
         var abandoned = await LabHost.RaiseAsync(new LabOptions { Name = name, Owner = owner.Id });
@@ -60,7 +60,7 @@ public sealed class LifecycleTests(NftLab fixture)
         using var owner = Process.Start("/bin/sleep", "600");
         var name = "ruin" + owner.Id;
         await LabHost.RaiseAsync(new LabOptions { Name = name, Owner = owner.Id });
-        // Everything that could clear up in an orderly way dies first: the owner, dockerd, the shims; containers and mounts are what is left.
+        // Everything that could clean up in order dies first: the owner, dockerd, the shims; containers and mounts are left.
         owner.Kill();
         await owner.WaitForExitAsync();
         foreach (var process in LabRemains.Processes(name).Where(process => File.ReadAllText($"/proc/{process.Pid}/comm").Trim() != "sleep"))
@@ -78,21 +78,21 @@ public sealed class LifecycleTests(NftLab fixture)
     [InlineData("../etc")]
     [InlineData("a name")]
     [InlineData("a-name-that-is-too-long-for-it")]
-    public async Task A_name_that_is_none_is_refused(string name)
+    public async Task An_invalid_name_is_refused(string name)
     {
         var error = await Assert.ThrowsAsync<LabException>(() => LabHost.RaiseAsync(new LabOptions { Name = name }));
         Assert.Contains($"'{name}'", error.Message, StringComparison.Ordinal);
     }
 
     [LabFact]
-    public async Task A_name_that_is_taken_is_refused()
+    public async Task A_taken_name_is_refused()
     {
         var error = await Assert.ThrowsAsync<LabException>(() => LabHost.RaiseAsync(new LabOptions { Name = fixture.Lab.Name }));
         Assert.Contains("dnh-lab down --name " + fixture.Lab.Name, error.Message, StringComparison.Ordinal);
         Assert.NotEmpty(await fixture.Lab.ContainersAsync());
     }
 
-    // All that a lab has anywhere on the machine, by its name.
+    // Everything that a lab has on the machine, by its name.
     private static string[] Traces(string name)
     {
         var cgroups = Directory.EnumerateDirectories("/sys/fs/cgroup", "dnh-lab-*", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 1 })

@@ -15,7 +15,7 @@ public sealed class ReachabilityOnTrixie(TrixieLab lab) : ReachabilityTests(lab)
 [Collection(SidCollection.Name)]
 public sealed class ReachabilityOnSid(SidLab lab) : ReachabilityTests(lab);
 
-/// <summary>The lab itself: without rules everything is reached, and a rule's effect is seen for what it is. Else no test of a block proves anything.</summary>
+/// <summary>The lab itself: without rules everything is reachable, and a rule has its proper effect. Otherwise no test of a block proves anything.</summary>
 public abstract class ReachabilityTests(LabFixture fixture)
 {
     private LabHost Lab => fixture.Lab;
@@ -74,7 +74,7 @@ public abstract class ReachabilityTests(LabFixture fixture)
         var before = (await Lab.CountAsync("mail")).Connections;
         var burst = await Lab.BurstAsync("c0", LabAddresses.Web, 25, 20);
         Assert.Equal(20, burst.Open);
-        // A connection stands before the service has accepted it: what arrived is counted a little later.
+        // A connection exists before the service has accepted it, so its arrival is counted a little later.
         for (var i = 0; i < 100 && (await Lab.CountAsync("mail")).Connections < before + 20; i++)
             await Task.Delay(50);
         Assert.Equal(before + 20, (await Lab.CountAsync("mail")).Connections);

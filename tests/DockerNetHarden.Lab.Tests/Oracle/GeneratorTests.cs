@@ -5,11 +5,11 @@ using Xunit.Abstractions;
 
 namespace DockerNetHarden.Lab.Tests.Oracle;
 
-/// <summary>What chance makes can be used, and is the same in each run.</summary>
+/// <summary>Random output is usable, and the same in each run.</summary>
 public sealed class GeneratorTests(ITestOutputHelper output)
 {
     [OracleFact]
-    public async Task Every_ruleset_is_taken_by_iptables_as_it_was_made()
+    public async Task Iptables_accepts_every_ruleset_as_it_was_made()
     {
         await using var oracle = await KernelOracle.RaiseAsync(default);
         var clock = Stopwatch.StartNew();

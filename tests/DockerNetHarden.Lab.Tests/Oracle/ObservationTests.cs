@@ -6,7 +6,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Tests.Oracle;
 
-/// <summary>What the oracle sees is what happened: rulesets whose effect everybody can tell.</summary>
+/// <summary>What the oracle sees is what happened: rulesets whose effect is obvious.</summary>
 public sealed class ObservationTests : IAsyncLifetime
 {
     private KernelOracle? _oracle;
@@ -42,7 +42,7 @@ public sealed class ObservationTests : IAsyncLifetime
             int[] protocols = [family == Family.IPv4 ? OraclePacket.Icmp : OraclePacket.IcmpV6, OraclePacket.Tcp, OraclePacket.Udp, OraclePacket.Sctp, OraclePacket.Esp, OraclePacket.Ospf];
             foreach (var protocol in protocols)
             {
-                // The rule on the state makes conntrack look at the packet: one with a wrong checksum would be invalid.
+                // The state match makes conntrack look at the packet: a wrong checksum would make it invalid.
                 OracleTable[] rules = [Table("filter", "FORWARD", "-m conntrack --ctstate INVALID", "-j DROP"), Table("mangle", "INPUT", "-m conntrack --ctstate INVALID", "-j DROP")];
                 Assert.Equal($"{protocol} out0 {outside}", $"{protocol} {await SeeAsync(rules, Packet(outside, protocol))}");
                 Assert.Equal($"{protocol} local {router}", $"{protocol} {await SeeAsync(rules, Packet(router, protocol))}");
@@ -51,7 +51,7 @@ public sealed class ObservationTests : IAsyncLifetime
     }
 
     [OracleFact]
-    public async Task A_rule_that_throws_away_counts_what_does_not_arrive()
+    public async Task A_dropping_rule_counts_what_does_not_arrive()
     {
         foreach (var backend in (IptablesBackend[])[IptablesBackend.Nft, IptablesBackend.Legacy])
         {

@@ -3,7 +3,7 @@ using DockerNetHarden.Lab.Oracle;
 
 namespace DockerNetHarden.Lab.Tests.Oracle;
 
-/// <summary>A test that asks the kernel with packets in namespaces: root and iptables, no Docker. Elsewhere it is skipped, and its name says why.</summary>
+/// <summary>A test that asks the kernel with packets in namespaces. It needs root and iptables, but no Docker. Elsewhere it is skipped, and its name says why.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class OracleFactAttribute : FactAttribute
 {

@@ -35,7 +35,7 @@ public sealed class OracleTests(ITestOutputHelper output) : IAsyncLifetime
     }
 
     [OracleFact]
-    public async Task What_is_certain_is_right_where_matches_are_not_modelled()
+    public async Task Certain_answers_are_right_even_if_matches_are_not_modelled()
     {
         var report = await _oracle!.RunAsync(new OracleOptions(Seed: 7, Pairs: 4000, Foreign: true) { PacketsPerRuleset = 100 }, null, default);
         output.WriteLine(report.ToString());
@@ -44,7 +44,7 @@ public sealed class OracleTests(ITestOutputHelper output) : IAsyncLifetime
     }
 
     [OracleFact]
-    public async Task A_walk_that_is_wrong_is_found_out()
+    public async Task A_wrong_walk_is_found_out()
     {
         var (arrivals, host) = await _oracle!.ObserveAsync(Forward("-p tcp -m tcp --dport 80"), Packets(80, 81), default);
         Assert.Empty(Comparison.Of(host, Packets(80, 81), arrivals, mayBeUnknown: false));

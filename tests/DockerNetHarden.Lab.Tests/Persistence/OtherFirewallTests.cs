@@ -12,10 +12,10 @@ using Xunit.Abstractions;
 
 namespace DockerNetHarden.Lab.Tests.Persistence;
 
-/// <summary>ufw and firewalld on a hardened host: what their reloads take away, and how long it is before the guard has put it back.</summary>
+/// <summary>ufw and firewalld on a hardened host: what their reloads remove, and how long it takes until the guard has put it back.</summary>
 public sealed class OtherFirewallTests(ITestOutputHelper output) : IDisposable
 {
-    // The documentation says two seconds. A machine that runs other tests beside this one may take longer to come to it.
+    // The documentation says two seconds. A machine that runs other tests at the same time may need longer.
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(6);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("dnh-bus-").FullName;
@@ -30,7 +30,7 @@ public sealed class OtherFirewallTests(ITestOutputHelper output) : IDisposable
     }
 
     [SkippableFact]
-    public async Task Ufw_reload_takes_nothing_of_ours()
+    public async Task Ufw_reload_removes_nothing_of_ours()
     {
         await using var lab = await RaiseAsync("ufw", null);
         await using var hardening = await Hardening.Hardening.OfAsync(lab);
@@ -38,7 +38,7 @@ public sealed class OtherFirewallTests(ITestOutputHelper output) : IDisposable
         files.Run("ufw", "--force", "enable");
         var before = (await RebootTests.MetadataAsync(lab), await StreamAsync(lab, async () => await Task.Run(() => files.Run("ufw", "reload"))));
         Assert.Equal(0, before.Item2.Open);
-        // No guard runs here: there was nothing to put back.
+        // No guard runs here, and there was nothing to put back.
         await AuditedAsync(hardening);
     }
 
@@ -71,7 +71,7 @@ public sealed class OtherFirewallTests(ITestOutputHelper output) : IDisposable
         for (var i = 0; i < 200 && files.RunFor([.. ask, "--state"]).Code != 0; i++)
             await Task.Delay(100);
         files.Run([.. ask, "--state"]);
-        // Docker finds firewalld at its start, puts its bridges into the zone docker, and arranges its chains again at each reload.
+        // When Docker starts it finds firewalld, puts its bridges into the zone docker, and sets up its chains again at each reload.
         await lab.RestartDockerAsync();
         await lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 80);
         files.Background(files.CommandOf("docker-net-harden-guard.service"));
@@ -83,14 +83,14 @@ public sealed class OtherFirewallTests(ITestOutputHelper output) : IDisposable
     {
         Skip.If(LabHost.WhyUnavailable() is not null, LabHost.WhyUnavailable() ?? "");
         Skip.IfNot(new[] { "/usr/sbin/", "/usr/bin/" }.Any(folder => File.Exists(folder + program)), "needs " + program);
-        // Where containers live on, Docker 20.10 does not arrange DOCKER-USER when it starts.
+        // If containers live on, Docker 20.10 does not set up DOCKER-USER when it starts.
         return await LabHost.RaiseAsync(new LabOptions { SystemBus = bus, LiveRestore = bus is null });
     }
 
     private static async Task<PrivateFiles> SavedAsync(LabHost lab, Hardening.Hardening hardening)
     {
         var files = PrivateFiles.Of(lab.HostNamespace);
-        // The other firewall's own changes are not what is compared.
+        // The other firewall's own changes are not compared.
         hardening.CompareForeign = false;
         await hardening.ApplyAsync(new MetadataAccess());
         await using var shell = files.Open();
@@ -140,7 +140,7 @@ public sealed class OtherFirewallTests(ITestOutputHelper output) : IDisposable
         await AuditedAsync(hardening);
     }
 
-    // By what packets meet, not by which lines are there.
+    // Judged by what happens to packets, not by which lines are there.
     private static async Task AuditedAsync(Hardening.Hardening hardening)
     {
         Assert.Equal((InvocationStatus.Unchanged, true), await RebootTests.StateAsync(hardening));

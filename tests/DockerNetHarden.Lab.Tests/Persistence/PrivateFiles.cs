@@ -4,7 +4,7 @@ using DockerNetHarden.Lab.Linux;
 
 namespace DockerNetHarden.Lab.Tests.Persistence;
 
-/// <summary>A host with files of its own, and what tests do there: commands, a conversation, programs that run until the end.</summary>
+/// <summary>A host with its own files, and what tests do there: commands, a conversation, programs that run until the end.</summary>
 internal sealed class PrivateFiles : IDisposable
 {
     private readonly OwnFiles _own;
@@ -48,7 +48,7 @@ internal sealed class PrivateFiles : IDisposable
     internal string[] CommandOf(string unit) =>
         Run("cat", "/etc/systemd/system/" + unit).Split('\n').Single(line => line.StartsWith("ExecStart=", StringComparison.Ordinal))["ExecStart=".Length..].Split(' ');
 
-    /// <summary>Starts a command that runs until it is stopped, or the end of the test.</summary>
+    /// <summary>Starts a command that runs until it is stopped or the test ends.</summary>
     internal Process Background(params string[] command)
     {
         var process = Start(command);

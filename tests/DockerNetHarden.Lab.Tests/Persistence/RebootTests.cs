@@ -7,11 +7,11 @@ using DockerNetHarden.Persistence;
 namespace DockerNetHarden.Lab.Tests.Persistence;
 
 /// <summary>
-/// A host that starts anew: its tables are empty, its bridges gone, and a container that is always restarted asks for metadata from its first moment.
+/// A host after a restart: its tables are empty, its bridges gone, and a container with a restart policy asks for metadata from its first moment.
 /// </summary>
 public sealed class RebootTests
 {
-    // Some 200 connections a second, none of which waits for another; how many it has begun is told each 50.
+    // Some 200 connections a second, none of which waits for another; it reports after every 50 how many it has begun.
     private const string Asker = """
         use IO::Socket::INET; use IO::Select; $| = 1;
         my ($n, @open) = (0);
@@ -45,7 +45,7 @@ public sealed class RebootTests
         await lab.RunContainerAsync(new LabContainerOptions("asker") { Arguments = ["--restart", "always"], Command = ["/usr/bin/perl", "-e", Asker] });
         Assert.Equal(0, await MetadataAsync(lab));
 
-        // What systemd runs, in its order: our unit, docker.service, the guard.
+        // What systemd runs, in that order: our unit, docker.service, the guard.
         await ShutDownAsync(lab);
         files.Run(files.CommandOf("docker-net-harden.service"));
         await lab.StartDockerAsync();
@@ -102,13 +102,13 @@ public sealed class RebootTests
         await using var shell = files.Open();
         await hardening.ApplyAsync(Controls);
         await new RuleSaver(shell).SaveAsync(PersistenceMethod.Systemd, (_, _) => Task.FromResult(true), CancellationToken.None);
-        // Applied and not saved: that is for the one who applied it to decide.
+        // Applied but not saved: that decision belongs to whoever applied it.
         await hardening.ApplyAsync(new MetadataAccess { Provider = "Aws" }, new InternalAccess());
         var applied = await hardening.SaveAsync();
         files.Background(files.CommandOf("docker-net-harden-guard.service"));
         await Task.Delay(1500);
         Assert.Equal(Lines(applied), Lines(await hardening.SaveAsync()));
-        // A jump of ours and Docker's own.
+        // A jump of ours, and Docker's own.
         foreach (var arguments in new string[][] { ["-D", "FORWARD", "-j", "DOCKER-USER"], ["-D", "INPUT", "-m", "comment", "--comment", "DockerNetHarden", "-j", "DNH-HOST"] })
             (await lab.ExecAsync([lab.Iptables, .. arguments])).OrThrow();
         for (var i = 0; i < 40 && Lines(await hardening.SaveAsync()) != Lines(applied); i++)
@@ -130,7 +130,7 @@ public sealed class RebootTests
 
     internal static async Task<long> MetadataAsync(LabHost lab) => (await lab.CountAsync("metadata")).Connections;
 
-    // Lines of ours and Docker's jump, in any order: a jump that was put back stands at the head.
+    // Lines of ours and Docker's jump, in any order: a restored jump goes to the head.
     private static string Lines(string save) => string.Join('\n', save.Split('\n').Select(line => line[(line.IndexOf(']', StringComparison.Ordinal) + 1)..])
         .Where(line => line.Contains("DNH-", StringComparison.Ordinal) || line.EndsWith("-A FORWARD -j DOCKER-USER", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
 
@@ -139,7 +139,7 @@ public sealed class RebootTests
         var before = await SaidAsync(lab);
         for (var i = 0; i < 150; i++)
         {
-            // The count begins anew with each start of the container.
+            // The count begins again with each start of the container.
             var said = await SaidAsync(lab);
             if (said.Count > before.Count && said[^1] >= times)
                 return said[^1];
@@ -151,7 +151,7 @@ public sealed class RebootTests
     private static async Task<List<int>> SaidAsync(LabHost lab) => [.. (await lab.ExecAsync(["docker", "logs", "asker"])).OrThrow()
         .Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => int.Parse(line, CultureInfo.InvariantCulture))];
 
-    // As a shutdown leaves a host: no container, no dockerd, no bridge, empty tables of both implementations.
+    // A host after a shutdown: no container, no dockerd, no bridge, empty tables in both implementations.
     private static async Task ShutDownAsync(LabHost lab)
     {
         await lab.StopDockerAsync();

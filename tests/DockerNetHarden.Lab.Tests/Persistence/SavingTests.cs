@@ -8,7 +8,7 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Lab.Tests.Persistence;
 
-/// <summary>Saving, loading and taking back on a real kernel, by each method, without Docker: its chains are written by hand.</summary>
+/// <summary>Saving, loading and taking back on a real kernel, by each method, without Docker: the test writes Docker's chains itself.</summary>
 public sealed class SavingTests
 {
     private const string Docker = "*filter\n:DOCKER-USER - [0:0]\n:DOCKER - [0:0]\n-A FORWARD -j DOCKER-USER\n-A FORWARD -o docker0 -j DOCKER\n-A DOCKER-USER -j RETURN\nCOMMIT\n";
@@ -19,7 +19,7 @@ public sealed class SavingTests
     [SkippableTheory]
     [InlineData("iptables-nft")]
     [InlineData("iptables-legacy")]
-    public async Task What_is_saved_is_loaded_again_and_taken_back_wholly(string tool)
+    public async Task What_is_saved_is_loaded_again_and_taken_back_completely(string tool)
     {
         using var space = HostNamespace.Make();
         using var files = PrivateFiles.Of(space.Name);
@@ -41,13 +41,13 @@ public sealed class SavingTests
         var applied = Ours(space, tool);
         Flush(space, files, tool);
         Assert.Empty(Ours(space, tool));
-        // Twice: the second time nothing is to be done.
+        // Twice: the second time there is nothing to do.
         files.Run(files.CommandOf("docker-net-harden.service"));
         Assert.Equal(applied, Ours(space, tool));
         Assert.DoesNotContain("written", files.RunFor(files.CommandOf("docker-net-harden.service")).Errors, StringComparison.Ordinal);
         Assert.Equal(applied, Ours(space, tool));
         Assert.Contains("10.9.0.0/16", files.Run("ipset", "list", "bad"), StringComparison.Ordinal);
-        // Before Docker has started: the jump that engines find and keep, or, older ones, never make.
+        // Before Docker has started: the jump that engines find and keep or, in older engines, never make.
         Assert.Equal(1, space.Run(tool + "-save").Split('\n').Count(line => line == "-A FORWARD -j DOCKER-USER"));
 
         var removed = await saver.RemoveAsync((_, _) => Task.FromResult(true), CancellationToken.None);
@@ -60,7 +60,7 @@ public sealed class SavingTests
     [SkippableTheory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task The_guard_puts_all_back_where_no_table_is_left_when_it_starts_or_right_after_it_wrote(bool again)
+    public async Task The_guard_restores_everything_if_no_table_is_left_when_it_starts_or_right_after_it_wrote(bool again)
     {
         using var space = HostNamespace.Make();
         using var files = PrivateFiles.Of(space.Name);
@@ -75,7 +75,7 @@ public sealed class SavingTests
         Assert.Equal("", space.Run("iptables-nft-save"));
         if (again)
         {
-            // A flush behind the last table that the guard writes, before it looks at its work.
+            // A flush after the last table that the guard writes, before it checks its work.
             files.Shell("""
                 mkdir /etc/first
                 for name in ip6tables-restore ip6tables-nft-restore; do
@@ -108,7 +108,7 @@ public sealed class SavingTests
     }
 
     [SkippableFact]
-    public async Task A_rollback_that_waits_refuses_saving()
+    public async Task A_pending_rollback_prevents_saving()
     {
         using var space = HostNamespace.Make();
         using var files = PrivateFiles.Of(space.Name);
@@ -136,7 +136,7 @@ public sealed class SavingTests
     }
 
     [SkippableFact]
-    public async Task Netfilter_persistent_loads_them_behind_its_own_rules_and_another_method_takes_its_place()
+    public async Task Netfilter_persistent_loads_them_after_its_own_rules_and_another_method_replaces_it()
     {
         using var space = HostNamespace.Make();
         using var files = PrivateFiles.Of(space.Name);
@@ -144,7 +144,7 @@ public sealed class SavingTests
         space.Restore("iptables-nft", Docker);
         await ApplyAsync(shell, Rules);
         var saver = new RuleSaver(shell);
-        // What iptables-persistent's own plugin does: it loads whole tables, and so flushes them.
+        // Like iptables-persistent's own plugin: it loads whole tables, and so flushes them.
         const string Plugins = "/usr/share/netfilter-persistent/plugins.d";
         files.Shell($"mkdir -p {Plugins}; printf '#!/bin/sh\\niptables -F; iptables -X; iptables -t mangle -F; iptables -t mangle -X; ip6tables -F; ip6tables -X\\n' >{Plugins}/15-ip4tables; chmod 755 {Plugins}/15-ip4tables");
         Assert.Equal(PersistenceStatus.Saved, (await SaveAsync(saver, PersistenceMethod.NetfilterPersistent)).Status);
@@ -176,7 +176,7 @@ public sealed class SavingTests
         Assert.Equal((PersistenceStatus.Saved, PersistenceMethod.IptablesServices, false), (saved.Status, saved.Method, saved.Enabled));
         Assert.Equal(PersistenceStatus.Unchanged, (await SaveAsync(saver, PersistenceMethod.Auto)).Status);
         var applied = Ours(space, "iptables-nft");
-        // As iptables.service does: whole tables, so that all else is gone.
+        // Like iptables.service: whole tables, so that everything else is gone.
         files.Shell("iptables-nft -F; iptables-nft -X; iptables-restore </etc/sysconfig/iptables && ip6tables-restore </etc/sysconfig/ip6tables");
         Assert.Equal(applied, Ours(space, "iptables-nft"));
         Assert.Contains("--dport 22 -j ACCEPT", space.Run("iptables-save"), StringComparison.Ordinal);

@@ -5,19 +5,19 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Tests.Snapshots;
 
-/// <summary>A real host, read wholly, as a file and back: each part holds what was made for it.</summary>
+/// <summary>A complete real host, read, written as a file and read back: each part holds what was made for it.</summary>
 [System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public sealed class WholeSnapshotTests
 {
     [LabFact]
-    public async Task A_real_host_is_read_wholly_and_its_file_gives_the_same_snapshot()
+    public async Task A_real_host_is_read_completely_and_its_file_gives_the_same_snapshot()
     {
         await using var lab = await LabHost.RaiseAsync(new LabOptions { Backend = LabBackend.Nft });
         await PrepareAsync(lab);
-        // Not --privileged: where the test itself runs with less than all capabilities, runc refuses it.
+        // Not --privileged: if the test itself lacks capabilities, runc refuses it.
         await lab.RunContainerAsync(new LabContainerOptions("mighty") { AddCapabilities = ["NET_ADMIN"], Arguments = ["--cap-drop", "NET_RAW", "--env", "TOKEN=a-secret"] });
         HostSnapshot? read = null;
-        // Read while the connection is open: it is one that conntrack knows.
+        // Read while the connection is open, so that conntrack knows it.
         await lab.KeepAliveAsync("c0", "10.0.0.5", 80, async () => read = await ReadAsync(lab));
         var whole = read!;
 
