@@ -8,6 +8,25 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Export;
 
+/// <summary>What an export is written for.</summary>
+public enum ExportFormat
+{
+    /// <summary>Texts for <c>iptables-restore --noflush</c>.</summary>
+    IptablesRestore,
+
+    /// <summary>A table of our own for <c>nft -f</c>.</summary>
+    Nftables,
+
+    /// <summary>A script for a POSIX sh.</summary>
+    Shell,
+
+    /// <summary>A playbook for <c>ansible-playbook</c>.</summary>
+    Ansible,
+
+    /// <summary>User data for cloud-init, of the kind <c>#cloud-config</c>.</summary>
+    CloudInit,
+}
+
 /// <summary>
 /// Rules written for another engine than this one: complete by itself, and without effect where it is applied again. It names the chains of the controls that
 /// it holds, and those it owns wholly; chains of other controls stay as they are.
@@ -51,8 +70,8 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
             ExportFormat.IptablesRestore => RestoreText.Write(tables),
             ExportFormat.Nftables => [new("", NftText(tables, warnings))],
             ExportFormat.Shell => [new("", ShellText.Write(tables))],
-            ExportFormat.Ansible => [new("", AnsibleText.Write(Saved(tables, plan)))],
-            ExportFormat.CloudInit => [new("", CloudInitText.Write(Saved(tables, plan)))],
+            ExportFormat.Ansible => [new("", ExportTemplate.Playbook(Saved(tables, plan)))],
+            ExportFormat.CloudInit => [new("", ExportTemplate.CloudConfig(Saved(tables, plan)))],
             _ => throw new ArgumentOutOfRangeException(nameof(format), format, null),
         };
         if (format == ExportFormat.CloudInit && texts[0].Text.Length is var length and > SmallestUserData)
@@ -89,7 +108,7 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
             table.Chains.First(chain => string.Equals(chain.Name, jump.Target, StringComparison.Ordinal)).Lines.Select(line => OurLine.Read(line, hook.Hook).Rule!)))).ToList();
         if (rules.Exists(rule => rule.Action == RuleAction.Accept))
             warnings.Add("In nftables an accept of this table shields from nothing: what the tables after it drop is dropped.");
-        return TextHeader.Of("#!/usr/sbin/nft -f", "Load: nft -f FILE (one transaction). Take away: nft delete table " + NftRenderer.Table, "Rates begin anew with each load.") + NftRenderer.Render(rules);
+        return ExportTemplate.Header("#!/usr/sbin/nft -f", "Load: nft -f FILE (one transaction). Take away: nft delete table " + NftRenderer.Table, "Rates begin anew with each load.") + NftRenderer.Render(rules);
     }
 
     private static IEnumerable<string> SetsOf(IReadOnlyList<ExportedTable> tables) => tables.SelectMany(table => table.Chains).SelectMany(chain => chain.Lines)

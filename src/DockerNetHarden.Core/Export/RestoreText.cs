@@ -34,8 +34,8 @@ internal static class RestoreText
         var command = family == Family.IPv4 ? "iptables" : "ip6tables";
         var load = $"Load: {command}-save | {Missing} FILE | {command}-restore --noflush --wait 10";
         var text = new StringBuilder(tables.Any(table => table.NeedsDockerUser)
-            ? TextHeader.Of(null, $"First, where Docker has not made its chain yet: {command} -w -N {Hook.DockerUser}", load)
-            : TextHeader.Of(null, load));
+            ? ExportTemplate.Header(null, $"First, where Docker has not made its chain yet: {command} -w -N {Hook.DockerUser}", load)
+            : ExportTemplate.Header(null, load));
         foreach (var table in tables)
         {
             text.Append(CultureInfo.InvariantCulture, $"*{table.Table}\n").Append(Chains(table));

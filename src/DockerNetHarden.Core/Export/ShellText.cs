@@ -13,8 +13,8 @@ internal static class ShellText
 {
     public static string Write(IReadOnlyList<ExportedTable> tables)
     {
-        var text = new StringBuilder(TextHeader.Of("#!/bin/sh"));
-        text.Append(Resource.Read("engine.sh"));
+        var text = new StringBuilder(ExportTemplate.Header("#!/bin/sh"));
+        text.Append(ExportTemplate.Read("engine.sh"));
         foreach (var family in tables.GroupBy(table => table.Family).OrderBy(family => family.Key))
             Append(text, family.Key, [.. family]);
         return text.Append("[ \"$dnh_mode\" = apply ] || exit \"$dnh_changed\"\n}\n\ndnh_main\n").ToString();

@@ -64,12 +64,13 @@ internal ref struct PolicyJson
     private List<(string Name, PolicyValue Value)> Members(string path)
     {
         var members = new List<(string Name, PolicyValue Value)>();
+        var names = new HashSet<string>(StringComparer.Ordinal);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             var name = reader.GetString()!;
             var inner = path.Length == 0 ? name : $"{path}.{name}";
             // Of two equal keys most readers take the last one in silence: a control would vanish.
-            if (members.Exists(member => string.Equals(member.Name, name, StringComparison.Ordinal)))
+            if (!names.Add(name))
                 throw new PolicyException(source, Line(), inner, $"'{name}' stands twice in this object; leave one of them out.");
             reader.Read();
             members.Add((name, Value(inner)));

@@ -14,6 +14,8 @@ internal enum PolicyKind
 /// <summary>A value of a policy file, with the place where it stands: System.Text.Json's own document does not keep lines, and an error needs them.</summary>
 internal sealed record PolicyValue(string Source, int Line, string Path, PolicyKind Kind)
 {
+    private readonly Dictionary<string, PolicyValue>? byName;
+
     /// <summary>A text's value, a number as it was written, a flag as <c>true</c> or <c>false</c>.</summary>
     public string Text { get; init; } = "";
 
@@ -21,17 +23,13 @@ internal sealed record PolicyValue(string Source, int Line, string Path, PolicyK
     public IReadOnlyList<PolicyValue> Items { get; init; } = [];
 
     /// <summary>The members of an object, in the file's order.</summary>
-    public IReadOnlyList<(string Name, PolicyValue Value)> Members { get; init; } = [];
-
-    public PolicyValue? Find(string name)
+    public IReadOnlyList<(string Name, PolicyValue Value)> Members
     {
-        foreach (var (member, value) in Members)
-        {
-            if (string.Equals(member, name, StringComparison.Ordinal))
-                return value;
-        }
-        return null;
-    }
+        get;
+        init => (field, byName) = (value, value.ToDictionary(static member => member.Name, static member => member.Value, StringComparer.Ordinal));
+    } = [];
+
+    public PolicyValue? Find(string name) => byName?.GetValueOrDefault(name);
 
     /// <summary>Refuses a value of another kind.</summary>
     public PolicyValue Expect(PolicyKind kind, string what) => Kind == kind ? this : throw Refuse($"{what} is expected here, this is {Name(Kind)}.");

@@ -59,7 +59,7 @@ public static class DaemonText
             return;
         try
         {
-            using var document = JsonDocument.Parse(json);
+            using var document = JsonText.Parse(json);
             if (document.RootElement.ValueKind != JsonValueKind.Object)
                 throw new FormatException("dockerd's configuration file is no JSON object; dockerd itself would not start with it.");
             foreach (var member in document.RootElement.EnumerateObject())

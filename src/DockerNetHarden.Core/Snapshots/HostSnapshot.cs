@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Iptables;
@@ -32,7 +33,21 @@ public sealed record HostAddress(string Link, Cidr Address);
 /// <param name="Link">The link by which the client is reached, where it could be found out.</param>
 public sealed record SessionConnection(Cidr Client, int ServerPort, string? Link);
 
+/// <summary>What a host keeps on its disk so that rules of ours are there after its next start: files and links as they are, not what they mean.</summary>
+public sealed record SavedFiles
+{
+    /// <summary>The text of each file that exists, by its path.</summary>
+    public required IReadOnlyDictionary<string, string> Texts { get; init; }
+
+    /// <summary>The links that enable a unit, those that exist.</summary>
+    public IReadOnlyList<string> Links { get; init; } = [];
+
+    /// <summary>What the host starts with and could load rules by: <c>systemd</c>, <c>netfilter-persistent</c>, <c>iptables-services</c>.</summary>
+    public IReadOnlyList<string> Systems { get; init; } = [];
+}
+
 /// <summary>All that was read of a host in one trip. Everything else is computed from it.</summary>
+/// <remarks>The properties of this record and of those in it, in their order, are the form of <see cref="SnapshotFile"/>.</remarks>
 public sealed record HostSnapshot
 {
     /// <summary>The host as the user named it; <c>localhost</c> for this one.</summary>
@@ -48,7 +63,16 @@ public sealed record HostSnapshot
     public DockerEngine? Engine { get; init; }
 
     /// <summary>Why the engine could not be asked, with the way out; null where it could.</summary>
+    [JsonIgnore]
     public DockerException? DockerError { get; init; }
+
+    // What a file has of the exception; the rest of it belongs in no file.
+    [JsonInclude]
+    internal DockerErrorText? DockerErrorText
+    {
+        get => DockerError is { } error ? new(error.Failure, error.Message, error.Endpoint, error.Status) : null;
+        init => DockerError = value is { } text ? new(text.Failure, text.Message, text.Endpoint, text.Status) : null;
+    }
 
     /// <summary>Docker's networks.</summary>
     public IReadOnlyList<DockerNetwork> Networks { get; init; } = [];
@@ -110,14 +134,14 @@ public sealed record HostSnapshot
     /// <summary>The connections that conntrack knows from containers' addresses; null where they could not be read.</summary>
     public IReadOnlyList<OpenConnection>? Connections { get; init; }
 
+    /// <summary>What stands on the host's disk for its next start; null where it was not looked at.</summary>
+    public SavedFiles? Saved { get; init; }
+
     /// <summary>
     /// Which of the parts of this snapshot were not read, or not wholly, by the names of their properties, and why: what rests on them cannot be said for certain.
     /// <c>TcFilters</c> is <see cref="HostLink.HasTcFilter"/>. A snapshot for planning has no such parts and names none.
     /// </summary>
     public IReadOnlyDictionary<string, string> Unread { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
-
-    /// <summary>What stands on the host's disk for its next start; null where it was not looked at.</summary>
-    public SavedFiles? Saved { get; init; }
 
     /// <summary>What could not be read and is not needed for every task, a sentence each: a daemon.json that is no JSON, rules of the implementation that Docker does not use.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];

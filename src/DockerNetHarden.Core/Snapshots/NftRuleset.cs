@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace DockerNetHarden.Snapshots;
 
@@ -45,6 +46,7 @@ public sealed record NftTable(string Family, string Name, IReadOnlyList<string> 
 /// <param name="Chains">The chains.</param>
 /// <param name="Rules">The rules, in order within each chain.</param>
 /// <param name="Flowtables">Flowtables, each as <c>family table name</c>: their packets pass no chain.</param>
+[JsonConverter(typeof(NftConverter))]
 public sealed record NftRuleset(IReadOnlyList<NftChain> Chains, IReadOnlyList<NftRule> Rules, IReadOnlyList<string> Flowtables)
 {
     /// <summary>The named maps; Docker's nftables find the chains of a bridge by them.</summary>

@@ -15,7 +15,7 @@ public static class NftText
             return new NftRuleset([], [], []);
         try
         {
-            using var document = JsonDocument.Parse(json);
+            using var document = JsonText.Parse(json);
             return Read(document.RootElement);
         }
         catch (JsonException error)
@@ -67,6 +67,72 @@ public static class NftText
             }
         }
         return new NftRuleset(chains, rules, flowtables) { Maps = maps, Limits = limits, FlaggedTables = tables };
+    }
+
+    /// <summary>Writes what <see cref="Read"/> reads: the objects that the rule set holds.</summary>
+    internal static void Write(Utf8JsonWriter json, NftRuleset ruleset)
+    {
+        json.WriteStartObject();
+        json.WriteStartArray("nftables");
+        foreach (var table in ruleset.FlaggedTables)
+            Write(json, "table", ["family", table.Family, "name", table.Name], () => WriteList(json, "flags", table.Flags, json.WriteStringValue));
+        foreach (var chain in ruleset.Chains)
+        {
+            Write(json, "chain", ["family", chain.Family, "table", chain.Table, "name", chain.Name, "type", chain.Type, "hook", chain.Hook], () =>
+            {
+                if (chain.Hook is not null)
+                    json.WriteNumber("prio", chain.Priority);
+                if (chain.Policy is not null)
+                    json.WriteString("policy", chain.Policy);
+                if (chain.Devices.Count > 0)
+                    WriteList(json, "dev", chain.Devices, json.WriteStringValue);
+            });
+        }
+        foreach (var rule in ruleset.Rules)
+        {
+            Write(json, "rule", ["family", rule.Family, "table", rule.Table, "chain", rule.Chain], () =>
+            {
+                json.WriteNumber("handle", rule.Handle);
+                WriteList(json, "expr", rule.Expressions, expression => expression.WriteTo(json));
+            });
+        }
+        foreach (var map in ruleset.Maps)
+            Write(json, "map", ["family", map.Family, "table", map.Table, "name", map.Name], () => WriteList(json, "elem", map.Elements, element => element.WriteTo(json)));
+        foreach (var limit in ruleset.Limits)
+        {
+            Write(json, "limit", ["family", limit.Family, "table", limit.Table, "name", limit.Name], () =>
+            {
+                if (limit.IsOver)
+                    json.WriteBoolean("inv", true);
+            });
+        }
+        foreach (var words in ruleset.Flowtables.Select(static flowtable => flowtable.Split(' ', 3)))
+            Write(json, "flowtable", ["family", words[0], "table", words[1], "name", words[2]], static () => { });
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    // Each object stands in one of its own, whose only key says what it is. It begins with texts, names and values by turns; what is null is left out.
+    private static void Write(Utf8JsonWriter json, string kind, string?[] texts, Action rest)
+    {
+        json.WriteStartObject();
+        json.WriteStartObject(kind);
+        for (var i = 0; i < texts.Length; i += 2)
+        {
+            if (texts[i + 1] is { } text)
+                json.WriteString(texts[i]!, text);
+        }
+        rest();
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    private static void WriteList<T>(Utf8JsonWriter json, string name, IReadOnlyList<T> items, Action<T> write)
+    {
+        json.WriteStartArray(name);
+        foreach (var item in items)
+            write(item);
+        json.WriteEndArray();
     }
 
     private static NftChain Chain(JsonElement chain)

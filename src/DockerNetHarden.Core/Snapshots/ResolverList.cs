@@ -49,7 +49,7 @@ public static class ResolverList
             return [];
         try
         {
-            using var document = JsonDocument.Parse(json);
+            using var document = JsonText.Parse(json);
             if (document.RootElement.ValueKind != JsonValueKind.Object)
                 throw new FormatException("daemon.json is no JSON object; dockerd itself would not start with it.");
             if (!document.RootElement.TryGetProperty("dns", out var dns) || dns.ValueKind == JsonValueKind.Null)

@@ -1,7 +1,20 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Iptables;
 
 namespace DockerNetHarden.Snapshots;
+
+/// <summary>A file that is no snapshot, or one that this version cannot read. The message names the place, the reason and the way out.</summary>
+/// <param name="message">The message.</param>
+/// <param name="place">Where: a JSON path (<c>$.containers[2].state</c>), or a line; null for the file as a whole.</param>
+/// <param name="inner">What was thrown below.</param>
+public sealed class SnapshotFormatException(string message, string? place = null, Exception? inner = null) : FormatException(message, inner)
+{
+    /// <summary>Where: a JSON path (<c>$.containers[2].state</c>), or a line; null for the file as a whole.</summary>
+    public string? Place { get; } = place;
+}
 
 /// <summary>
 /// A <see cref="HostSnapshot"/> as JSON, so that a host can be analysed where it is not. Every property of the snapshot is in it, under its name in camel case;
@@ -16,6 +29,8 @@ public static class SnapshotFile
     // A file for people and for diff, not for a web page: quotes in rules stay readable.
     private static readonly JsonWriterOptions Options = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    private static JsonTypeInfo Root { get; } = SnapshotForm.Of(typeof(HostSnapshot));
+
     /// <summary>Writes a snapshot, in UTF-8 without a byte order mark.</summary>
     /// <param name="snapshot">The snapshot.</param>
     /// <param name="output">Where to; not closed.</param>
@@ -24,7 +39,14 @@ public static class SnapshotFile
         ArgumentNullException.ThrowIfNull(snapshot);
         ArgumentNullException.ThrowIfNull(output);
         using var writer = new Utf8JsonWriter(output, Options);
-        SnapshotWriter.Write(writer, snapshot);
+        writer.WriteStartObject();
+        writer.WriteNumber("format", Format);
+        foreach (var property in SnapshotForm.MembersOf(Root))
+        {
+            writer.WritePropertyName(property.Name);
+            JsonSerializer.Serialize(writer, property.Get!(snapshot), SnapshotForm.Of(property.PropertyType));
+        }
+        writer.WriteEndObject();
     }
 
     /// <summary>Reads a snapshot.</summary>
@@ -35,10 +57,24 @@ public static class SnapshotFile
     {
         if (json.Span.StartsWith("\uFEFF"u8))
             json = json[3..];
+        using var document = Parse(json);
+        CheckFormat(document.RootElement);
+        Check(document.RootElement, Root, "$");
         try
         {
-            using var document = JsonDocument.Parse(json);
-            return SnapshotReader.Read(new SnapshotNode(document.RootElement, "$"));
+            return (HostSnapshot)document.RootElement.Deserialize(Root)!;
+        }
+        catch (JsonException error)
+        {
+            throw Bad(error.Path + (error.InnerException as SnapshotFormatException)?.Place, $"is wrong: {error.Message}", error);
+        }
+    }
+
+    private static JsonDocument Parse(ReadOnlyMemory<byte> json)
+    {
+        try
+        {
+            return JsonText.Parse(json);
         }
         catch (JsonException error)
         {
@@ -46,4 +82,76 @@ public static class SnapshotFile
             throw new SnapshotFormatException($"This is no snapshot: at {place} it is no JSON any more. Take a file that Export-DockerHostSnapshot wrote, whole.", place, error);
         }
     }
+
+    // A file of another form must say so, not stumble over its first difference.
+    private static void CheckFormat(JsonElement root)
+    {
+        if (root.ValueKind != JsonValueKind.Object)
+            throw Wrong(root, "an object", "$");
+        var value = root.TryGetProperty("format", out var member) ? member : default;
+        Check(value, SnapshotForm.Of(typeof(int)), "$.format");
+        if (value.GetInt32() is var format && format != Format)
+        {
+            throw new SnapshotFormatException(
+                $"The snapshot is of format {format}, and this version of DockerNetHarden reads format {Format}: take the version that wrote it, or write it anew with Export-DockerHostSnapshot.",
+                "$.format");
+        }
+    }
+
+    // System.Text.Json of .NET 8 takes a missing member for null and null for anything, and its errors do not say what was expected.
+    private static void Check(JsonElement value, JsonTypeInfo type, string path)
+    {
+        var (expected, fits) = type.Kind switch
+        {
+            JsonTypeInfoKind.Object or JsonTypeInfoKind.Dictionary => ("an object", value.ValueKind == JsonValueKind.Object),
+            JsonTypeInfoKind.Enumerable => ("a list", value.ValueKind == JsonValueKind.Array),
+            _ => CheckOne(value, Nullable.GetUnderlyingType(type.Type) ?? type.Type),
+        };
+        if (!fits)
+            throw Wrong(value, expected, path);
+        switch (type.Kind)
+        {
+            case JsonTypeInfoKind.Object:
+                foreach (var property in SnapshotForm.MembersOf(type))
+                {
+                    // Of a member that stands twice the last counts, but the serializer reads both.
+                    foreach (var member in value.EnumerateObject().Where(member => member.NameEquals(property.Name)).Select(static member => member.Value).DefaultIfEmpty())
+                    {
+                        if (member.ValueKind != JsonValueKind.Null || !SnapshotForm.MayBeNull(type, property))
+                            Check(member, SnapshotForm.Of(property.PropertyType), $"{path}.{property.Name}");
+                    }
+                }
+                break;
+            case JsonTypeInfoKind.Dictionary:
+                foreach (var member in value.EnumerateObject())
+                    Check(member.Value, ItemOf(type), $"{path}['{member.Name}']");
+                break;
+            case JsonTypeInfoKind.Enumerable:
+                foreach (var (index, item) in value.EnumerateArray().Select(static (item, index) => (index, item)))
+                    Check(item, ItemOf(type), $"{path}[{index}]");
+                break;
+        }
+    }
+
+    private static JsonTypeInfo ItemOf(JsonTypeInfo type) => SnapshotForm.Of(type.Type.GetGenericArguments()[^1]);
+
+    private static (string Expected, bool Fits) CheckOne(JsonElement value, Type type) =>
+        type == typeof(bool) ? ("true or false", value.ValueKind is JsonValueKind.True or JsonValueKind.False)
+        : type == typeof(int) ? ("a whole number", value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out _))
+        : type == typeof(long) ? ("a whole number", value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out _))
+        : type == typeof(DateTimeOffset) ? ("a time such as 2026-01-31T12:00:00+00:00", value.ValueKind == JsonValueKind.String && value.TryGetDateTimeOffset(out _))
+        : type == typeof(NftRuleset) || type == typeof(IReadOnlyDictionary<Family, Ruleset>) ? ("an object", value.ValueKind == JsonValueKind.Object)
+        : ("a text", value.ValueKind == JsonValueKind.String);
+
+    private static SnapshotFormatException Wrong(JsonElement value, string expected, string path) => Bad(path, value.ValueKind switch
+    {
+        JsonValueKind.Undefined => $"is missing; {expected} was expected",
+        JsonValueKind.Object => $"is an object; {expected} was expected",
+        JsonValueKind.Array => $"is a list; {expected} was expected",
+        _ when value.GetRawText() is { Length: > 60 } text => $"is {text[..60]}...; {expected} was expected",
+        _ => $"is {value.GetRawText()}; {expected} was expected",
+    });
+
+    private static SnapshotFormatException Bad(string path, string reason, Exception? inner = null) => new(
+        $"This is no snapshot of format {Format}: {path} {reason}. Take the file as Export-DockerHostSnapshot wrote it, or write it anew.", path, inner);
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Policy;
 using DockerNetHarden.Rules;
@@ -97,5 +98,21 @@ public sealed class HardeningPolicyTests
         Assert.Equal((line, path), (error.Line, error.Path));
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
         Assert.StartsWith($"p.json, line {line}", error.Message, StringComparison.Ordinal);
+    }
+
+    // Ten times the keys take about ten times as long; each key compared with each before it would take a hundred times as long.
+    [Fact]
+    public void The_keys_of_an_object_cost_no_more_the_more_there_are()
+    {
+        var few = Enumerable.Range(0, 3).Min(_ => TimeOf(20_000));
+        Assert.InRange(TimeOf(200_000) / few, 0, 50);
+
+        static double TimeOf(int count)
+        {
+            var text = $$"""{ "version": 1, "networks": [ { "name": "a", "profile": "Default", "labels": { {{string.Join(", ", Enumerable.Range(0, count).Select(key => $"\"key{key}\": \"\""))}} } } ] }""";
+            var watch = Stopwatch.StartNew();
+            Assert.Equal(count, HardeningPolicy.Parse(text, "p.json").Networks[0].Labels.Count);
+            return watch.Elapsed.TotalMilliseconds;
+        }
     }
 }

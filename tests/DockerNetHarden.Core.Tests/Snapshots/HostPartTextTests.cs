@@ -65,6 +65,8 @@ public sealed class HostPartTextTests
     [Theory]
     [InlineData("{oops")]
     [InlineData("[]")]
+    [InlineData("{\"bip\": \"\\ud800\"}")]
+    [InlineData("{\"\\ud800\": true}")]
     public void A_configuration_file_that_is_none_is_an_error(string json) => Assert.Throws<FormatException>(() => DaemonText.Parse("dockerd\n", json));
 
     [Fact]
@@ -99,5 +101,11 @@ public sealed class HostPartTextTests
     [InlineData("{\"nftables\": [{\"rule\": {\"family\": \"ip\"}}]}")]
     [InlineData("{\"nftables\": [{\"chain\": {\"family\": \"ip\", \"table\": \"x\"}}]}")]
     [InlineData("{\"nftables\": [7]}")]
+    [InlineData("{\"nftables\": [{\"chain\": {\"family\": \"ip\", \"table\": \"x\", \"name\": \"\\ud800\"}}]}")]
+    [InlineData("{\"nftables\": [{\"rule\": {\"family\": \"ip\", \"table\": \"x\", \"chain\": \"c\", \"handle\": 1, \"expr\": [{\"\\udc00\": 1}]}}]}")]
     public void What_nft_does_not_print_is_an_error(string text) => Assert.Throws<FormatException>(() => NftText.Parse(Encoding.UTF8.GetBytes(text)));
+
+    [Fact]
+    public void Bytes_that_are_not_UTF8_are_an_error() =>
+        Assert.Throws<FormatException>(() => NftText.Parse(Encoding.Latin1.GetBytes("{\"nftables\": [{\"chain\": {\"family\": \"ip\", \"table\": \"x\", \"name\": \"\u00ff\"}}]}")));
 }

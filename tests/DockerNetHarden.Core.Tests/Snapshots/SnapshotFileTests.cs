@@ -1,4 +1,6 @@
+using System.Reflection;
 using System.Text;
+using System.Text.Json.Serialization.Metadata;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Iptables;
@@ -96,6 +98,31 @@ public sealed class SnapshotFileTests
         Assert.True(read.HasIPv6);
     }
 
+    // What the sample does not have: prefixes of full length where the file keeps it and where it does not, names out of their order, what may be null.
+    private static HostSnapshot Format1 { get; } = Sample with
+    {
+        Engine = Sample.Engine! with { AddressPools = [Cidr.Parse("10.9.0.1/32"), Cidr.Parse("fd00::/48")], FirewallBackend = null },
+        Networks = [Sample.Networks[0] with { Subnets = [Cidr.Parse("10.8.0.1/32"), Cidr.Parse("fd00:8::/64")], Bridge = null, Labels = new Dictionary<string, string> { ["z"] = "\u0001 \"<&'", ["a"] = "", ["B"] = "é" } }],
+        Containers = [Sample.Containers[0] with { Addresses = [new ContainerAddress("web", null, null)], Ports = [new PublishedPort(null, 0, 80, "udp"), new PublishedPort(Cidr.Parse("::/0"), 1, 2, "sctp")], Dns = [] }],
+        Iptables = Sample.Iptables with { Prefix6 = null },
+        Rules = new Dictionary<Family, Ruleset> { [Family.IPv6] = Sample.Rules[Family.IPv6], [Family.IPv4] = Sample.Rules[Family.IPv4] },
+        Session = Sample.Session! with { Link = null },
+        Routes = [.. Sample.Routes, new HostRoute(Family.IPv4, "local", "local", Cidr.Parse("127.0.0.1"), [])],
+        RoutingRules = [.. Sample.RoutingRules, new RoutingRule(Family.IPv4, 0, Cidr.Parse("10.0.0.1"), null, null, null, IsModelled: false, "0: from 10.0.0.1 lookup local")],
+        LinkDetails = [.. Sample.LinkDetails, new HostLink("lo", null, null, HasXdp: false, HasTcFilter: false)],
+        IpSets = [.. Sample.IpSets, new HostIpSet("ports", "bitmap:port", null, [])],
+        Sysctls = new Dictionary<string, string> { ["b"] = "1", ["a.c"] = "2", ["a.B"] = "3" },
+    };
+
+    // The file was written by version 1.0's hand-written writer, and stays as it is.
+    [Fact]
+    public void A_file_of_format_1_is_read_and_written_as_ever()
+    {
+        var file = File.ReadAllText(Path.Combine(DockerNetHarden.Tests.ProjectRoot.Path, "tests", "DockerNetHarden.Core.Tests", "Snapshots", "snapshot-format-1.json"));
+        Assert.Equal(file, Write(Format1), StringComparer.Ordinal);
+        Assert.Equal(file, Write(Read(file)), StringComparer.Ordinal);
+    }
+
     public static TheoryData<string> Properties => [.. Mutation.Of(Sample).Select(static mutation => mutation.Name)];
 
     // A property that is new in the snapshot, or in one of its records, fails here until the file carries it.
@@ -147,6 +174,92 @@ public sealed class SnapshotFileTests
         Assert.Contains(good, text, StringComparison.Ordinal);
         var error = Assert.Throws<SnapshotFormatException>(() => Read(text.Replace(good, bad, StringComparison.Ordinal)));
         Assert.Equal(path, error.Place, StringComparer.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("\"pid\": 7,", "", "$.containers[0].pid")]
+    [InlineData("\"prefix4\": \"iptables-legacy\",", "\"prefix4\": null,", "$.iptables.prefix4")]
+    [InlineData("\"failure\": \"EngineError\"", "\"failure\": \"None\"", "$.dockerError.failure")]
+    [InlineData("\"status\": 500", "\"status\": \"500\"", "$.dockerError.status")]
+    [InlineData("\"metric\": 4294967295", "\"metric\": 1e30", "$.routes[0].metric")]
+    [InlineData("\"from\": \"fd00::/8\"", "\"from\": \"fd00::/129\"", "$.routingRules[0].from")]
+    [InlineData("\"busybox\"", "[]", "$.containers[0].image")]
+    [InlineData("\"vrf1\"", "{}", "$.linkDetails[0].master")]
+    [InlineData("\"icc\": \"false\"", "\"icc\": null", "$.daemonSettings['icc']")]
+    [InlineData("\"a warning\"", "\"a warning\", null", "$.warnings[1]")]
+    [InlineData("\"warnings\": [", "\"warnings\": null, \"more\": [", "$.warnings")]
+    [InlineData("\"IPv6\": \"*filter\\n:INPUT ACCEPT [0:0]\\nCOMMIT\\n\"", "\"IPv6\": null", "$.rules['IPv6']")]
+    public void A_value_that_is_missing_or_null_or_of_another_kind_is_named_by_its_path(string good, string bad, string path) => A_value_that_cannot_be_is_named_by_its_path(good, bad, path);
+
+    // Half a surrogate pair, in a value, a name and where nothing reads it before the analysis.
+    [Theory]
+    [InlineData("admin@web1", "\\ud800")]
+    [InlineData("icc", "\\ud800")]
+    [InlineData("\"jump\"", "\"\\ud800\"")]
+    [InlineData("\"format\": 1,", "\"format\": 1, \"\\ud800\": 1,")]
+    public void A_text_that_is_not_Unicode_is_an_error_with_its_place(string good, string bad)
+    {
+        var text = Write(Sample);
+        Assert.Contains(good, text, StringComparison.Ordinal);
+        Assert.StartsWith("line ", Assert.Throws<SnapshotFormatException>(() => Read(text.Replace(good, bad, StringComparison.Ordinal))).Place, StringComparison.Ordinal);
+        var bytes = Encoding.Latin1.GetBytes(Write(Sample with { HostName = "web\u00ff" }));
+        Assert.StartsWith("line 3, ", Assert.Throws<SnapshotFormatException>(() => SnapshotFile.Read(bytes)).Place, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Of_a_member_that_stands_twice_the_last_counts_and_an_unknown_one_is_left_out()
+    {
+        var read = Read(Write(Sample).Replace("\"hostName\": \"admin@web1\"", "\"hostName\": \"admin@web1\", \"color\": {\"a\": [1]}, \"hostName\": \"web2\"", StringComparison.Ordinal)
+            .Replace("\"icc\": \"false\"", "\"icc\": \"false\", \"icc\": \"true\"", StringComparison.Ordinal));
+        Assert.Equal(("web2", "true"), (read.HostName, read.DaemonSettings["icc"]));
+    }
+
+    // In the place of each value, and before it under the same name.
+    [Theory]
+    [InlineData("7")]
+    [InlineData("1e400")]
+    [InlineData("\"x\"")]
+    [InlineData("null")]
+    [InlineData("false")]
+    [InlineData("[7, null]")]
+    [InlineData("{\"a\": [7]}")]
+    public void Whatever_stands_in_a_file_it_is_read_or_the_error_is_typed(string other)
+    {
+        var lines = Write(Sample).Split('\n');
+        for (var i = 0; i < lines.Length; i++)
+        {
+            if (lines[i].Split("\": ", 2) is not [var name, var value])
+                continue;
+            foreach (var line in value is "{" or "[" ? [$"{name}\": {other}, {lines[i]}"] : new[] { $"{name}\": {other}, {lines[i]}", $"{name}\": {other}{(value.EndsWith(',') ? "," : "")}" })
+            {
+                var error = Record.Exception(() => Read(string.Join('\n', [.. lines[..i], line, .. lines[(i + 1)..]])));
+                Assert.True(error is null or SnapshotFormatException { Place: not null }, $"{line}: {error}");
+            }
+        }
+    }
+
+    // System.Text.Json of .NET 8 does not see question marks, so they are told to it.
+    [Fact]
+    public void What_may_be_null_in_the_file_is_what_may_be_null_in_the_records()
+    {
+        var nullability = new NullabilityInfoContext();
+        var (records, seen) = (new Queue<Type>([typeof(HostSnapshot)]), new HashSet<Type>());
+        while (records.TryDequeue(out var record))
+        {
+            var type = SnapshotForm.Of(record);
+            if (type.Kind == JsonTypeInfoKind.Enumerable)
+                records.Enqueue(record.GetGenericArguments()[0]);
+            if (type.Kind != JsonTypeInfoKind.Object || !seen.Add(record))
+                continue;
+            foreach (var member in SnapshotForm.MembersOf(type))
+            {
+                var property = record.GetProperties(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
+                    .Single(property => string.Equals(property.Name is "DockerErrorText" ? "dockerError" : property.Name is "DockerError" ? "" : property.Name, member.Name, StringComparison.OrdinalIgnoreCase));
+                Assert.True(SnapshotForm.MayBeNull(type, member) == (nullability.Create(property).ReadState == NullabilityState.Nullable), $"{record.Name}.{member.Name}");
+                records.Enqueue(member.PropertyType);
+            }
+        }
+        Assert.Contains(typeof(OpenConnection), seen);
     }
 
     [Fact]

@@ -93,6 +93,7 @@ public sealed class SnapshotPartTests
     [Theory]
     [InlineData("{", "no JSON")]
     [InlineData("[]", "no JSON object")]
+    [InlineData("{\"dns\": [\"\\ud800\"]}", "not Unicode")]
     [InlineData("{\"dns\": \"10.0.0.2\"}", "no list")]
     [InlineData("{\"dns\": [1]}", "no list")]
     [InlineData("{\"dns\": [\"10.0.0\"]}", "'10.0.0'")]

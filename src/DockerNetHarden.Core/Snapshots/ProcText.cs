@@ -29,3 +29,39 @@ public static class ConnectionText
 
     private static string? Value(string[] words, string name) => Array.Find(words, word => word.StartsWith(name, StringComparison.Ordinal))?[name.Length..];
 }
+
+/// <summary><c>/proc/net/ip_vs</c>. Source: ipvsadm(8).</summary>
+public static class IpvsText
+{
+    /// <summary>Reads the services.</summary>
+    /// <param name="text">The file.</param>
+    /// <returns>The lines that name a service (<c>TCP  0A000001:0050 rr</c>, <c>FWM  00000001 rr</c>); headings and the servers behind them are left out.</returns>
+    public static IReadOnlyList<string> Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return [.. text.Split('\n').Select(static line => line.TrimEnd()).Where(static line => line.Split(' ')[0] is "TCP" or "UDP" or "SCTP" or "FWM")];
+    }
+}
+
+/// <summary>Sysctls as <c>grep '' FILES</c> prints the files below <c>/proc/sys</c>: path, colon, value. Source: sysctl(8), proc(5).</summary>
+public static class SysctlText
+{
+    private const string Root = "/proc/sys/";
+
+    /// <summary>Reads the lines.</summary>
+    /// <param name="text">The lines.</param>
+    /// <returns>The values by name, <c>net.ipv4.ip_forward</c>. A dot in a link's name stays as it is.</returns>
+    public static IReadOnlyDictionary<string, string> Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var values = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var line in text.Split('\n'))
+        {
+            // A link's name holds no colon and no slash.
+            var colon = line.IndexOf(':', StringComparison.Ordinal);
+            if (colon > 0 && line.StartsWith(Root, StringComparison.Ordinal))
+                values[line[Root.Length..colon].Replace('/', '.')] = line[(colon + 1)..].Trim();
+        }
+        return values;
+    }
+}
