@@ -1,25 +1,17 @@
-using DockerNetHarden.Hosts;
-using DockerNetHarden.Hosts.Docker;
-using DockerNetHarden.Hosts.Ssh;
+using System.Globalization;
 using DockerNetHarden.Lab;
 
 namespace DockerNetHarden.Benchmarks;
 
 /// <summary>Every host of the fleet over SSH, with the same parallelism for all that is compared.</summary>
-internal sealed class Remote(LabFleet fleet, int parallel)
+internal sealed class Remote(LabFleet fleet, PwshSession pwsh, int parallel)
 {
-    public Task TrueAsync() => EachAsync(host => Commands.RunAsync([fleet.Client.Program, "-T", "-o", "BatchMode=yes", host.Name, "true"]));
+    private readonly string hosts = string.Create(CultureInfo.InvariantCulture, $" -ThrottleLimit {parallel} -HostName {string.Join(',', fleet.Hosts.Select(host => host.Name))}");
 
-    public Task HardenAsync() => Hardening.ApplyAsync([.. fleet.Hosts.Select(host => new FleetHost(host.Name, _ => Task.FromResult(Open(host))))], parallel);
+    public Task TrueAsync() => Parallel.ForEachAsync(fleet.Hosts, new ParallelOptions { MaxDegreeOfParallelism = parallel }, async (host, _) =>
+        await Commands.RunAsync([fleet.Client.Program, "-T", "-o", "BatchMode=yes", host.Name, "true"]).ConfigureAwait(false));
 
-    public Task CleanAsync() => EachAsync(Hardening.CleanAsync);
+    public Task HardenAsync() => pwsh.RunAsync(PwshSession.Harden + hosts);
 
-    private FleetTurn Open(LabHost host)
-    {
-        var shell = SshShell.Open(SshTarget.Parse(host.Name), executable: fleet.Client.Program);
-        return new FleetTurn(new DockerHost(shell, new ConversationDockerSource(shell)), shell);
-    }
-
-    private Task EachAsync(Func<LabHost, Task> work) =>
-        Parallel.ForEachAsync(fleet.Hosts, new ParallelOptions { MaxDegreeOfParallelism = parallel }, async (host, _) => await work(host).ConfigureAwait(false));
+    public Task CleanAsync() => pwsh.RunAsync("Remove-FirewallRule -All" + hosts);
 }

@@ -9,9 +9,9 @@ internal sealed class PlanCommand() : PolicyCommand("plan", "Say what would chan
 
     protected override void Add(Command command) => _options.AddTo(command);
 
-    protected override Task<int> RunAsync(Request request, CancellationToken stop) => OnEachAsync(request, async (host, token) =>
+    protected override Task<int> RunAsync(Request request, CancellationToken stop) => OnEachAsync(request, new ReportSink(request.Report), async (host, token) =>
     {
-        var snapshot = await host.Host.ReadAsync(token).ConfigureAwait(false);
+        var snapshot = await host.ReadAsync(token).ConfigureAwait(false);
         foreach (var warning in snapshot.Warnings)
             request.Report.Warning(host.Name, warning);
         if (snapshot.DockerError is { } unasked)

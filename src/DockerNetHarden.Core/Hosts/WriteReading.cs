@@ -34,8 +34,8 @@ internal static class WriteReading
         if (status == WriteStatus.Written && steps.Count != request.Steps.Count)
             throw new HostException(
                 HostFailure.ConnectionLost, host,
-                $"Host '{host}': {steps.Count} of {request.Steps.Count} steps were reported. "
-                + "Read the host again to see what it has.");
+                $"Host '{host}': {steps.Count} of {request.Steps.Count} steps were reported.",
+                "Read the host again to see what it has.");
 
         return new WriteOutcome
         {

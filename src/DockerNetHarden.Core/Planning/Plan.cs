@@ -91,7 +91,7 @@ public sealed class Plan
         ArgumentNullException.ThrowIfNull(actual);
         options ??= new PlanOptions();
         if (desired.Count == 0)
-            throw new PlanException(PlanFailure.NothingGiven, options.Prune ? "Without a rule, Prune would remove everything of ours; to do that knowingly use Remove-FirewallRule -All." : "There is no rule to apply.");
+            throw new PlanException(PlanFailure.NothingGiven, options.Prune ? "Without a rule, Prune would remove everything of ours." : "There is no rule to apply.", "To remove all that is ours knowingly, use Remove-FirewallRule -All.");
 
         var warnings = new List<string>();
         var resolver = new OperandResolver(actual, warnings);

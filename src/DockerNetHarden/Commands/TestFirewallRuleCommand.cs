@@ -1,5 +1,7 @@
 using System.Management.Automation;
 using DockerNetHarden.Analysis;
+using DockerNetHarden.Hosting;
+using DockerNetHarden.Input;
 
 namespace DockerNetHarden.Commands;
 

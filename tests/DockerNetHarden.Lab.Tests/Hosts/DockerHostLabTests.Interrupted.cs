@@ -31,7 +31,7 @@ public sealed partial class DockerHostLabTests
             var reply = await shell.RunAsync(new ShellProgram().Section("pid", "echo $$").Build(TimeSpan.FromSeconds(10)), CancellationToken.None);
             var pid = int.Parse(reply.Find("pid")!.Text, CultureInfo.InvariantCulture);
             var number = generation;
-            var applied = host.ApplyAsync(
+            var applied = host.WriteAsync(
                 new WriteRequest { Tool = Tool(backend), Steps = [.. tables.Select(table => new PlanStep(Family.IPv4, table, Rules(table, number), Rules(table, 0)))] }, CancellationToken.None);
             await Task.Delay(random.Next(0, 60));
             using (var victim = Process.GetProcessById(pid))
@@ -64,7 +64,7 @@ public sealed partial class DockerHostLabTests
     {
         using var space = HostNamespace.Make();
         var recorder = new Recorder();
-        await Assert.ThrowsAsync<HostException>(() => new DockerHost(recorder).ApplyAsync(
+        await Assert.ThrowsAsync<HostException>(() => new DockerHost(recorder).WriteAsync(
             new WriteRequest { Tool = Tool(backend), Steps = [Step("filter", "192.0.2.1/32"), Step("mangle", "192.0.2.2/32"), Step("raw", "192.0.2.3/32")] }, CancellationToken.None));
         using var process = Process.Start(new ProcessStartInfo("ip", ["netns", "exec", space.Name, "env", "--default-signal=PIPE", "/bin/sh"])
         {
@@ -88,7 +88,7 @@ public sealed partial class DockerHostLabTests
         await using var shell = new ProcessShell("tested", "ip", ["netns", "exec", space.Name, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/bin/sh"]);
         var host = new DockerHost(shell);
         Assert.Equal(HostFailure.NoPermission, (await Assert.ThrowsAsync<HostException>(() => host.ReadAsync(CancellationToken.None))).Failure);
-        var write = () => host.ApplyAsync(new WriteRequest { Tool = Tool(IptablesBackend.Nft), Steps = [Step("filter", "192.0.2.1/32")] }, CancellationToken.None);
+        var write = () => host.WriteAsync(new WriteRequest { Tool = Tool(IptablesBackend.Nft), Steps = [Step("filter", "192.0.2.1/32")] }, CancellationToken.None);
         Assert.Equal(HostFailure.NoPermission, (await Assert.ThrowsAsync<HostException>(write)).Failure);
         Assert.Equal(before, space.Run("nft", "list", "ruleset"));
     }
@@ -104,7 +104,7 @@ public sealed partial class DockerHostLabTests
         await Task.Delay(200);
         var watch = Stopwatch.StartNew();
         await using var shell = new ProcessShell("tested", "ip", ["netns", "exec", space.Name, "env", "XTABLES_LOCKFILE=" + file, "/bin/sh"]);
-        var outcome = await new DockerHost(shell).ApplyAsync(new WriteRequest { Tool = Tool(IptablesBackend.Legacy), Steps = [Step("filter", "192.0.2.1/32")] }, CancellationToken.None);
+        var outcome = await new DockerHost(shell).WriteAsync(new WriteRequest { Tool = Tool(IptablesBackend.Legacy), Steps = [Step("filter", "192.0.2.1/32")] }, CancellationToken.None);
         Assert.Equal(WriteStatus.Written, outcome.Status);
         Assert.True(watch.Elapsed > TimeSpan.FromMilliseconds(500), $"It did not wait: {watch.Elapsed}.");
         await holder.WaitForExitAsync();
@@ -121,7 +121,7 @@ public sealed partial class DockerHostLabTests
         public Task<ShellReply> RunAsync(ShellScript script, CancellationToken stop)
         {
             Text = script.Text;
-            return Task.FromException<ShellReply>(new HostException(HostFailure.ConnectionLost, HostName, "nothing was run"));
+            return Task.FromException<ShellReply>(new HostException(HostFailure.ConnectionLost, HostName, "nothing was run.", "Run it."));
         }
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;

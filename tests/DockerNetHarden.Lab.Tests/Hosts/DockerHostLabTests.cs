@@ -24,7 +24,7 @@ public sealed partial class DockerHostLabTests
     private static async Task<WriteOutcome> ApplyAsync(HostNamespace space, WriteRequest request)
     {
         await using var shell = space.Open();
-        return await new DockerHost(shell).ApplyAsync(request, CancellationToken.None);
+        return await new DockerHost(shell).WriteAsync(request, CancellationToken.None);
     }
 
     private static string[] Texts(WriteOutcome outcome, string table, Family family = Family.IPv4) =>
@@ -85,7 +85,7 @@ public sealed partial class DockerHostLabTests
         await using var shell = space.Open();
         var reply = await shell.RunAsync(new ShellProgram().Section("pid", "echo $$").Build(TimeSpan.FromSeconds(10)), CancellationToken.None);
         var pid = reply.Find("pid")!.Text.Trim();
-        var applied = new DockerHost(shell).ApplyAsync(
+        var applied = new DockerHost(shell).WriteAsync(
             new WriteRequest { Tool = Tool(backend), Steps = [.. Enumerable.Range(0, 40).Select(i => Step(i % 2 == 0 ? "filter" : "mangle", $"192.0.2.{i}/32"))] }, CancellationToken.None);
         var sent = 0;
         while (!applied.IsCompleted)

@@ -21,7 +21,7 @@ public sealed partial class RollbackTests
         async Task<Plan> PlanAsync(IReadOnlyList<FirewallRule> rules) => Plan.From(rules, await host.ReadAsync(CancellationToken.None), new PlanOptions { Force = true });
         async Task WriteAsync(Plan plan, RollbackArm? arm)
         {
-            var outcome = await host.ApplyAsync(new WriteRequest { Tool = plan.Before.Iptables, Steps = plan.Steps, Premises = plan.Premises, NewChains = plan.NewChains, Rollback = arm }, CancellationToken.None);
+            var outcome = await host.WriteAsync(new WriteRequest { Tool = plan.Before.Iptables, Steps = plan.Steps, Premises = plan.Premises, NewChains = plan.NewChains, Rollback = arm }, CancellationToken.None);
             Assert.Equal((WriteStatus.Written, arm is not null), (outcome.Status, outcome.RollbackArmed));
         }
         var custom = await PlanAsync([New[0]]);
@@ -56,7 +56,7 @@ public sealed partial class RollbackTests
         using var space = await PreparedAsync(IptablesBackend.Nft);
         var before = Ours(space, IptablesBackend.Nft);
         await using var shell = space.Open();
-        var result = await ApplyAsync(new FleetHost(new DockerHost(shell)), New, 2);
+        var result = await ApplyAsync(new DockerHost(shell), New, 2);
         var changed = Ours(space, IptablesBackend.Nft);
         // The timer itself does not hold it, or this would wait longer. Hosts of other tests have the same /run, and write for some hundredths of a second.
         using var writer = Process.Start(new ProcessStartInfo("flock", ["-w", "1", "/run", "sleep", held.ToString(System.Globalization.CultureInfo.InvariantCulture)]) { UseShellExecute = false })!;

@@ -1,13 +1,23 @@
 using System.Collections;
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
+using DockerNetHarden.Errors;
+using DockerNetHarden.Hosting;
 using DockerNetHarden.Hosts;
+using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Commands;
 
-/// <content>Which hosts: the parameters that every command on hosts has, named as New-PSSession names them, and what they come to.</content>
-public abstract partial class HostCmdlet
+/// <summary>
+/// A cmdlet that works on hosts: with the parameters that say which, named as New-PSSession names them. The core's fleet opens them side by side and lets the cmdlet's
+/// worker work on each; here is done what only the pipeline thread may: write, ask. Without any parameter it is this machine.
+/// </summary>
+public abstract class HostCmdlet : CancellableCmdlet
 {
+    // A person's Ctrl-C should look like one second at most. A host that is just being written ends in milliseconds; one that hangs in a write is left to the
+    // time limit of that write, which no waiting here would shorten.
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
+
     private static readonly string[] SshParameters = [nameof(UserName), nameof(Port), nameof(KeyFilePath), nameof(ConnectingTimeout), nameof(Options)];
 
     private TargetList? _targets;
@@ -111,6 +121,96 @@ public abstract partial class HostCmdlet
 
     // The targets of an object that names something else than hosts; null where it does not.
     private protected virtual IReadOnlyList<HostTarget>? ReadOtherTargets(TargetList targets) => null;
+
+    /// <summary>Whether a failure ends the command, instead of being an error beside the other hosts' results.</summary>
+    private protected virtual bool EndsAtFailure(int hosts) => false;
+
+    // Runs once, before any host is opened. What it throws ends the command.
+    private protected virtual void Prepare()
+    {
+    }
+
+    // Why a plan needs a question beyond -Confirm; null where it needs none. Runs off the pipeline thread.
+    private protected virtual string? Danger(Plan plan) => null;
+
+    // Runs off the pipeline thread, once for each target, side by side: nothing of PowerShell may be touched but through the queue. There is no host where the target
+    // is the file of a snapshot, which only AnalysisCmdlet takes.
+    private protected abstract Task WorkAsync(HostTarget target, DockerHost host, PipelineQueue queue, CancellationToken stop);
+
+    // Runs off the pipeline thread when all hosts are done.
+    private protected virtual void Finish(PipelineQueue queue)
+    {
+    }
+
+    private protected void WorkOnHosts()
+    {
+        var targets = Checked(() =>
+        {
+            Prepare();
+            return AllTargets();
+        });
+        // Nothing came down a pipeline: that is no wish for this machine.
+        if (targets.Count == 0)
+            return;
+        var queue = new PipelineQueue(targets.Count, ThrottleLimit, Danger, EndsAtFailure(targets.Count));
+        var stop = StopToken;
+        var work = Task.Run(() => WorkOnAsync(targets, queue, stop), CancellationToken.None);
+        try
+        {
+            queue.DrainTo(this, stop);
+            work.GetAwaiter().GetResult();
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            EndWorkers(work);
+            throw new PipelineStoppedException();
+        }
+        catch (Exception error) when (work.IsFaulted)
+        {
+            Refuse(error);
+        }
+        catch
+        {
+            // Nobody downstream wants more, or an error is to stop the command.
+            EndWorkers(work);
+            throw;
+        }
+    }
+
+    private async Task WorkOnAsync(IReadOnlyList<HostTarget> targets, PipelineQueue queue, CancellationToken stop)
+    {
+        try
+        {
+            await Fleet.RunAsync(
+                targets, static target => target.Name, target => target.Open(Sudo, Timeouts), (target, host, token) => WorkAsync(target, host!, queue, token), ThrottleLimit, queue, stop).ConfigureAwait(false);
+            Finish(queue);
+            queue.Summarize();
+        }
+        finally
+        {
+            queue.Complete();
+        }
+    }
+
+    // The workers end first, and with them their ssh processes.
+    private void EndWorkers(Task work)
+    {
+        Cancel();
+        _ = Task.WhenAny(work, Task.Delay(Patience)).GetAwaiter().GetResult();
+    }
+
+    private T Checked<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception error) when (error is CommandFailure or FormatException or ArgumentException)
+        {
+            Refuse(error);
+            throw;
+        }
+    }
 
     private IReadOnlyList<HostTarget> ReadTargets()
     {

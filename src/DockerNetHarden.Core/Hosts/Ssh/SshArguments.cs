@@ -2,8 +2,12 @@ using System.Globalization;
 
 namespace DockerNetHarden.Hosts.Ssh;
 
-/// <content>What ssh is started with.</content>
-public sealed partial record SshTarget
+/// <summary>What ssh is started with, one element each; it passes through no shell. Source: ssh(1), ssh_config(5).</summary>
+/// <remarks>
+/// Of an option that is given twice ssh takes the first. So what the conversation depends on stands before all else, and what a user
+/// may want otherwise (the timeouts) is left out where the user gives it.
+/// </remarks>
+internal static class SshArguments
 {
     // Of these the conversation is made; with another value it would hang, ask, or not be one.
     private static readonly string[] Decided =
@@ -11,17 +15,10 @@ public sealed partial record SshTarget
         "BatchMode", "RemoteCommand", "RequestTTY", "ClearAllForwardings", "ControlMaster", "SessionType", "StdinNull", "ForkAfterAuthentication",
     ];
 
-    /// <summary>ssh's arguments, one element each; they pass through no shell. Source: ssh(1), ssh_config(5).</summary>
-    /// <remarks>
-    /// Of an option that is given twice ssh takes the first. So what the conversation depends on stands before all else, and what a user
-    /// may want otherwise (the timeouts) is left out where the user gives it.
-    /// </remarks>
-    public IReadOnlyList<string> Arguments => [.. Build(null)];
-
-    /// <summary>The same for a connection of its own: no existing ControlMaster is used, so that a new TCP connection must succeed.</summary>
-    public IReadOnlyList<string> NewConnectionArguments => [.. Build("none")];
-
-    private IEnumerable<string> Build(string? controlPath)
+    /// <summary>The arguments.</summary>
+    /// <param name="target">The host.</param>
+    /// <param name="controlPath">The ControlPath to use; null for what ssh_config says.</param>
+    internal static IEnumerable<string> Of(SshTarget target, string? controlPath)
     {
         // No terminal: it would echo the program and change line ends. A RemoteCommand, RequestTTY or LocalForward of ssh_config would
         // break the call.
@@ -36,44 +33,44 @@ public sealed partial record SshTarget
             yield return "-o";
             yield return option;
         }
-        var seconds = (int)Math.Ceiling(ConnectTimeout.TotalSeconds);
+        var seconds = (int)Math.Ceiling(target.ConnectTimeout.TotalSeconds);
         foreach (var (key, value) in new (string, string)[]
         {
             ("LogLevel", "ERROR"), ("ConnectTimeout", seconds.ToString(CultureInfo.InvariantCulture)), ("ServerAliveInterval", "5"), ("ServerAliveCountMax", "3"),
         })
         {
-            if (Options.Any(option => option.Key.Equals(key, StringComparison.OrdinalIgnoreCase)))
+            if (target.Options.Any(option => option.Key.Equals(key, StringComparison.OrdinalIgnoreCase)))
                 continue;
             yield return "-o";
             yield return $"{key}={value}";
         }
-        foreach (var (key, value) in Options)
+        foreach (var (key, value) in target.Options)
         {
             yield return "-o";
             yield return $"{key}={value}";
         }
-        if (UserName is not null)
+        if (target.UserName is not null)
         {
             yield return "-l";
-            yield return UserName;
+            yield return target.UserName;
         }
-        if (Port is { } port)
+        if (target.Port is { } port)
         {
             yield return "-p";
             yield return port.ToString(CultureInfo.InvariantCulture);
         }
-        if (KeyFilePath is not null)
+        if (target.KeyFilePath is not null)
         {
             yield return "-i";
-            yield return KeyFilePath;
+            yield return target.KeyFilePath;
         }
         yield return "--";
-        yield return Host;
+        yield return target.Host;
         // A login shell of any kind understands this; csh and fish would not understand more.
         yield return "exec /bin/sh";
     }
 
-    private static List<KeyValuePair<string, string>> CheckOptions(IReadOnlyList<KeyValuePair<string, string>> options)
+    internal static List<KeyValuePair<string, string>> CheckOptions(IReadOnlyList<KeyValuePair<string, string>> options)
     {
         foreach (var (key, value) in options)
         {

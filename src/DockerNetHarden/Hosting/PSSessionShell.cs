@@ -3,9 +3,10 @@ using System.Management.Automation;
 using System.Management.Automation.Remoting;
 using System.Management.Automation.Runspaces;
 using System.Text;
+using DockerNetHarden.Errors;
 using DockerNetHarden.Hosts;
 
-namespace DockerNetHarden.Commands;
+namespace DockerNetHarden.Hosting;
 
 /// <summary>
 /// The sh at the far end of a PowerShell session. Each program is a process of its own there, started by .NET's Process: what goes in and out of it are bytes, in
@@ -84,7 +85,7 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
             _probed = true;
             var lines = await InvokeAsync(Run, Convert.ToBase64String(new UTF8Encoding(false).GetBytes(script.Text)), timeouts.Command ?? script.Timeout, stop).ConfigureAwait(false);
             if (lines is [Silent] && timeouts.Idle is { } idle)
-                throw new HostException(HostFailure.Timeout, name, string.Create(CultureInfo.InvariantCulture, $"Host '{name}': no byte came from the program within {idle.TotalSeconds:0.###} seconds, and it was stopped. Allow more time by -IdleTimeout, or look on the host what it waits for."));
+                throw new HostException(HostFailure.Timeout, name, string.Create(CultureInfo.InvariantCulture, $"Host '{name}': no byte came from the program within {idle.TotalSeconds:0.###} seconds, and it was stopped."), "Allow more time by -IdleTimeout, or look on the host what it waits for.");
             return Read(script, new Queue<string>(lines));
         }
         finally
@@ -155,8 +156,8 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
             _ = await Task.WhenAny(running, Task.Delay(Grace, CancellationToken.None)).ConfigureAwait(false);
             stop.ThrowIfCancellationRequested();
             throw new HostException(
-                HostFailure.Timeout, name, string.Create(CultureInfo.InvariantCulture, $"Host '{name}': {(program is null ? "the far end of its session did not answer" : "the program did not end")} within {timeout.TotalSeconds:0.###} seconds. ")
-                + (program is null ? "Open the session anew." : "It was stopped; allow it more time by -CommandTimeout, or look on the host what it waits for."));
+                HostFailure.Timeout, name, string.Create(CultureInfo.InvariantCulture, $"Host '{name}': {(program is null ? "the far end of its session did not answer" : "the program did not end")} within {timeout.TotalSeconds:0.###} seconds{(program is null ? "" : ", and it was stopped")}."),
+                program is null ? "Open the session anew." : "Allow it more time by -CommandTimeout, or look on the host what it waits for.");
         }
         catch (PSRemotingTransportException error)
         {
@@ -164,7 +165,7 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
         }
         catch (RuntimeException error) when (program is not null)
         {
-            throw new HostException(HostFailure.CannotStart, name, $"Host '{name}': the program could not be run in the session: {error.Message}", inner: error);
+            throw new HostException(HostFailure.CannotStart, name, $"Host '{name}': the program could not be run in the session: {error.Message}", "See whether /bin/sh exists there and may be executed.", inner: error);
         }
     }
 
@@ -181,7 +182,7 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
     }
 
     private HostException Lost(string reason, Exception inner) =>
-        new(HostFailure.ConnectionLost, name, $"Host '{name}': {reason}. What was being done there is unknown: read the host again.", inner: inner);
+        new(HostFailure.ConnectionLost, name, $"Host '{name}': {reason}.", "What was being done there is unknown: look at the host with Get-FirewallRule, then apply again.", inner: inner);
 
     private ShellReply Read(ShellScript script, Queue<string> lines)
     {

@@ -1,4 +1,8 @@
 using System.Management.Automation;
+using DockerNetHarden.Errors;
+using DockerNetHarden.Hosting;
+using DockerNetHarden.Hosts;
+using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Commands;
 
@@ -23,17 +27,11 @@ public abstract class AnalysisCmdlet : HostCmdlet
     // Runs off the pipeline thread, once for each snapshot, side by side: nothing of PowerShell may be touched but through the queue.
     private protected abstract Task AnalyseAsync(AnalysedHost host, PipelineQueue queue, CancellationToken stop);
 
-    private protected sealed override async Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
-    {
-        var snapshot = await host.Host.ReadWholeAsync(stop).ConfigureAwait(false);
-        await AnalyseAsync(new AnalysedHost(snapshot, host.Target, host), queue, stop).ConfigureAwait(false);
-    }
-
-    private protected sealed override async Task WorkOnAsync(HostTarget target, PipelineQueue queue, CancellationToken stop)
+    private protected sealed override async Task WorkAsync(HostTarget target, DockerHost host, PipelineQueue queue, CancellationToken stop)
     {
         if (target.SnapshotPath is not { } path)
         {
-            await base.WorkOnAsync(target, queue, stop).ConfigureAwait(false);
+            await AnalyseAsync(new AnalysedHost(await host.ReadWholeAsync(stop).ConfigureAwait(false), target, host), queue, stop).ConfigureAwait(false);
             return;
         }
         var snapshot = await SnapshotPaths.ReadAsync(path, stop).ConfigureAwait(false);
@@ -53,4 +51,14 @@ public abstract class AnalysisCmdlet : HostCmdlet
             throw CommandFailure.ConflictingTargets(nameof(Snapshot), other);
         return Snapshot.Length == 0 ? throw CommandFailure.SnapshotNotFound("") : targets.AddSnapshots(Snapshot.SelectMany(path => SnapshotPaths.Resolve(this, path)));
     }
+}
+
+/// <summary>A host as an analysis gets it.</summary>
+/// <param name="Snapshot">What was read of it, wholly.</param>
+/// <param name="Target">What was named by the user: a host, or a file.</param>
+/// <param name="Live">The living host; null where the snapshot comes from a file.</param>
+internal sealed record AnalysedHost(HostSnapshot Snapshot, HostTarget Target, DockerHost? Live)
+{
+    /// <summary>The host's name, as results carry it.</summary>
+    public string Name => Snapshot.HostName;
 }

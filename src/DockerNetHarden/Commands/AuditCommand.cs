@@ -1,6 +1,8 @@
 using System.Management.Automation;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Completion;
+using DockerNetHarden.Errors;
+using DockerNetHarden.Hosting;
 
 namespace DockerNetHarden.Commands;
 
@@ -8,7 +10,7 @@ namespace DockerNetHarden.Commands;
 public abstract class AuditCommand : AnalysisCmdlet
 {
     [Parameter(HelpMessage = "Only findings about these Docker networks, and about the whole host.")]
-    [ArgumentCompleter(typeof(NetworkCompleter))]
+    [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [ValidateNotNullOrEmpty]
     public string[]? Network { get; set; }
 
@@ -30,4 +32,21 @@ public abstract class AuditCommand : AnalysisCmdlet
         Take(host, [.. HardeningAudit.Of(host.Snapshot).Where(filter.Holds)], queue);
         return Task.CompletedTask;
     }
+}
+
+/// <summary>Chooses findings by network, severity and check. Findings of the whole host are of every network: what they say decides its packets too.</summary>
+internal sealed class FindingFilter(string[]? networks, Severity least, string[]? only, string[]? except)
+{
+    private readonly WildcardPattern[]? _only = Patterns(only);
+    private readonly WildcardPattern[] _except = Patterns(except) ?? [];
+
+    public bool Holds(HardeningFinding finding) =>
+        finding.Severity >= least
+        && (networks is null || finding.Network is null || networks.Contains(finding.Network, StringComparer.Ordinal))
+        && (_only is null || Matches(_only, finding))
+        && !Matches(_except, finding);
+
+    private static bool Matches(WildcardPattern[] patterns, HardeningFinding finding) => Array.Exists(patterns, pattern => pattern.IsMatch(finding.Id));
+
+    private static WildcardPattern[]? Patterns(string[]? texts) => texts?.Select(text => new WildcardPattern(text, WildcardOptions.IgnoreCase)).ToArray();
 }

@@ -4,8 +4,9 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;
 
-/// <content>What an analysis needs beyond the rules. A part that cannot be read is said in the snapshot and fails nothing.</content>
-internal sealed partial class HostReading
+/// <summary>What an analysis needs beyond the rules. A part that cannot be read is said in the snapshot and fails nothing.</summary>
+/// <param name="lean">What planning needs, of the same reply.</param>
+internal sealed class WholeReading(HostReading lean)
 {
     private const string NoIp = "the host has no command ip: install iproute2.";
     private const string HalfIp = "the host's ip is busybox's, which leaves out what decides (TOS, next hops, negations, kinds): install iproute2.";
@@ -13,10 +14,10 @@ internal sealed partial class HostReading
     private readonly Dictionary<string, string> unread = new(StringComparer.Ordinal);
 
     /// <summary>Adds to what planning needs all that was read beyond it.</summary>
-    internal HostSnapshot Complete(HostSnapshot lean)
+    internal HostSnapshot Complete(HostSnapshot snapshot)
     {
         var filtered = Part("TcFilters", "filters", static section => LinkText.ParseFilters(section.Text), new HashSet<string>(StringComparer.Ordinal), "the host has no command tc: install iproute2 (Debian, Ubuntu) or iproute-tc (Fedora, RHEL).");
-        var whole = lean with
+        var whole = snapshot with
         {
             OtherRules = OtherRules(),
             Nft = Part("Nft", "nft", static section => NftText.Parse(section.Output), null, "the host has no command nft: rules that iptables-save does not show are not seen. Install nftables."),
@@ -28,10 +29,10 @@ internal sealed partial class HostReading
             IpvsServices = Part("IpvsServices", "ipvs", static section => IpvsText.Parse(section.Text), [], null),
             Sysctls = Sysctls(),
             DaemonSettings = DaemonSettings(),
-            Connections = Connections(lean),
+            Connections = Connections(snapshot),
             Saved = Saved(),
         };
-        if (Text("ip").Contains("BusyBox", StringComparison.OrdinalIgnoreCase))
+        if (lean.Text("ip").Contains("BusyBox", StringComparison.OrdinalIgnoreCase))
         {
             foreach (var part in new[] { "Routes", "RoutingRules", "LinkDetails" })
                 unread.TryAdd(part, HalfIp);
@@ -43,7 +44,7 @@ internal sealed partial class HostReading
     {
         try
         {
-            return PersistenceProgram.ReadFiles(host, reply);
+            return PersistenceProgram.ReadFiles(lean.Host, lean.Reply);
         }
         catch (HostException error)
         {
@@ -54,7 +55,7 @@ internal sealed partial class HostReading
 
     private T Part<T>(string part, string section, Func<ShellSection, T> read, T none, string? missing)
     {
-        if (reply.Find(section) is not { } found)
+        if (lean.Reply.Find(section) is not { } found)
         {
             if (missing is not null)
                 unread.TryAdd(part, missing);
@@ -80,20 +81,20 @@ internal sealed partial class HostReading
         Part("RoutingRules", section, found => RoutingRuleText.Parse(family, found.Text), [], Missing(family));
 
     // Without IPv6 there is nothing to be read of it.
-    private string? Missing(Family family) => family == Family.IPv4 || HasIPv6 ? NoIp : null;
+    private string? Missing(Family family) => family == Family.IPv4 || lean.HasIPv6 ? NoIp : null;
 
     private Dictionary<Family, Ruleset> OtherRules()
     {
-        if (unreadCandidates.Count > 0)
-            unread["OtherRules"] = string.Join(' ', unreadCandidates);
-        return otherRules.ToDictionary(static pair => pair.Key, static pair => pair.Value);
+        if (lean.UnreadTools.Count > 0)
+            unread["OtherRules"] = string.Join(' ', lean.UnreadTools);
+        return lean.OtherRules.ToDictionary(static pair => pair.Key, static pair => pair.Value);
     }
 
     // A host without ipset, or whose kernel has none, has no sets: unless a rule says that there is one.
     private IReadOnlyList<HostIpSet> IpSets()
     {
         var sets = Part("IpSets", "ipsets", static section => IpSetText.Parse(section.Text), [], "rules use sets and the host has no command ipset: install it.");
-        if (unread.ContainsKey("IpSets") && !Rules.Values.Concat(otherRules.Values).SelectMany(static rules => rules.AllRules).Any(UsesSets))
+        if (unread.ContainsKey("IpSets") && !lean.Rules.Values.Concat(lean.OtherRules.Values).SelectMany(static rules => rules.AllRules).Any(UsesSets))
             unread.Remove("IpSets");
         return sets;
     }
@@ -111,13 +112,13 @@ internal sealed partial class HostReading
     private IReadOnlyDictionary<string, string> DaemonSettings()
     {
         // The file alone is not enough: arguments decide as well.
-        if (reply.Find("dockerd") is null)
+        if (lean.Reply.Find("dockerd") is null)
             unread["DaemonSettings"] = "no process dockerd was found in the host's network namespace.";
-        if (DaemonFile is null)
-            unread["DaemonSettings"] = $"dockerd's configuration file could not be read ({HostErrors.Line(reply.Find("daemon")!.Errors)}).";
+        if (lean.DaemonFile is null)
+            unread["DaemonSettings"] = $"dockerd's configuration file could not be read ({HostErrors.Line(lean.Reply.Find("daemon")!.Errors)}).";
         try
         {
-            return DaemonText.Parse(Text("dockerd"), DaemonFile ?? "");
+            return DaemonText.Parse(lean.Text("dockerd"), lean.DaemonFile ?? "");
         }
         catch (FormatException error)
         {
@@ -127,24 +128,24 @@ internal sealed partial class HostReading
     }
 
     // Only those that containers opened: all others are the host's own business and none of a snapshot's.
-    private IReadOnlyList<OpenConnection>? Connections(HostSnapshot lean)
+    private IReadOnlyList<OpenConnection>? Connections(HostSnapshot snapshot)
     {
         var text = Part("Connections", "connections", Printed, null, "the host has neither /proc/net/nf_conntrack nor the command conntrack: install conntrack.");
         if (text is null)
             return null;
-        if (lean.Engine is null)
+        if (snapshot.Engine is null)
         {
             unread["Connections"] = "Docker could not be asked, so it is not known which addresses are containers'.";
             return null;
         }
-        if (text.AsSpan().Count('\n') > HostPrograms.MostConnections)
-            unread["Connections"] = $"the host has more connections than the {HostPrograms.MostConnections} that were read.";
+        if (text.AsSpan().Count('\n') > ReadingProgram.MostConnections)
+            unread["Connections"] = $"the host has more connections than the {ReadingProgram.MostConnections} that were read.";
         Cidr[] sources =
         [
-            .. lean.Networks.SelectMany(static network => network.Subnets),
-            .. lean.Containers.SelectMany(static container => container.Addresses).SelectMany(static address => new[] { address.IPv4, address.IPv6 }).OfType<Cidr>(),
+            .. snapshot.Networks.SelectMany(static network => network.Subnets),
+            .. snapshot.Containers.SelectMany(static container => container.Addresses).SelectMany(static address => new[] { address.IPv4, address.IPv6 }).OfType<Cidr>(),
         ];
-        var own = lean.Addresses.Select(static address => address.Address).ToHashSet();
+        var own = snapshot.Addresses.Select(static address => address.Address).ToHashSet();
         return [.. ConnectionText.Parse(text).Where(connection => !own.Contains(connection.Source) && sources.Any(source => source.Contains(connection.Source)))];
     }
 

@@ -1,12 +1,13 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Hosts;
 
-/// <content>
+/// <summary>
 /// iptables-nft makes a table, and the built-in chains that it needs, when something is first written there, and never takes them away. A table that a write of ours
 /// makes is marked by an empty chain of a name of its own, so that it can be told from one that was there before; when nothing else is left in it, it goes.
-/// </content>
-internal static partial class HostPrograms
+/// </summary>
+internal static class MadeTables
 {
     // $1 is the command's prefix, $2 the family as nft calls it, $3 the table. Without the right to take the table away later there is no mark, and the table stays.
     private const string MarkTable = $$"""
@@ -42,25 +43,25 @@ internal static partial class HostPrograms
         [ "$other" = 1 ] || $S nft "create chain $2 $3 PREROUTING; create chain $2 $3 INPUT; create chain $2 $3 FORWARD; create chain $2 $3 OUTPUT; create chain $2 $3 POSTROUTING; delete table $2 $3" || :
         """;
 
-    private static void AddMarks(ShellProgram program, WriteRequest request)
+    internal static void AddMarks(ShellProgram program, WriteRequest request)
     {
         for (var i = 0; i < request.NewTables.Count; i++)
         {
             program.Section(
-                Named("made", i + 1), MarkTable, data: TableData(request, request.NewTables[i]),
+                WritingProgram.Named("made", i + 1), MarkTable, data: TableData(request, request.NewTables[i]),
                 when: """[ "$dnh_go" = 1 ] && command -v nft >/dev/null""");
         }
     }
 
     // A timer that takes the change back does the same for the tables that are marked since. It puts jumps into built-in chains that are there, so while one waits nothing is taken away.
-    private static void AddTakings(ShellProgram program, WriteRequest request)
+    internal static void AddTakings(ShellProgram program, WriteRequest request)
     {
         for (var i = 0; i < request.NewTables.Count; i++)
-            program.Section(Named("unmade", i + 1), TakeTable, data: TableData(request, request.NewTables[i]), when: """[ "$dnh_failed$dnh_stuck" = 10 ] && command -v nft >/dev/null""");
+            program.Section(WritingProgram.Named("unmade", i + 1), TakeTable, data: TableData(request, request.NewTables[i]), when: """[ "$dnh_failed$dnh_stuck" = 10 ] && command -v nft >/dev/null""");
         for (var i = 0; i < request.EmptiedTables.Count && request.Rollback is null; i++)
-            program.Section(Named("emptied", i + 1), TakeTable, data: TableData(request, request.EmptiedTables[i]), when: """[ "$dnh_go$dnh_failed" = 10 ] && command -v nft >/dev/null""");
+            program.Section(WritingProgram.Named("emptied", i + 1), TakeTable, data: TableData(request, request.EmptiedTables[i]), when: """[ "$dnh_go$dnh_failed" = 10 ] && command -v nft >/dev/null""");
     }
 
     private static string[] TableData(WriteRequest request, PlanTable table) =>
-        [PrefixOf(request, table.Family), table.Family == DockerNetHarden.Addresses.Family.IPv4 ? "ip" : "ip6", table.Table];
+        [WritingProgram.PrefixOf(request, table.Family), table.Family == Family.IPv4 ? "ip" : "ip6", table.Table];
 }

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using DockerNetHarden.Completion;
 using DockerNetHarden.Controls;
+using DockerNetHarden.Input;
 
 namespace DockerNetHarden.Commands;
 
@@ -11,12 +12,12 @@ public abstract class ControlCommand : PSCmdlet
     internal const string NetworkSet = "Network";
 
     [Parameter(Mandatory = true, ParameterSetName = NetworkSet, HelpMessage = "Only containers of these Docker networks.")]
-    [ArgumentCompleter(typeof(NetworkCompleter))]
+    [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [ValidateNotNullOrEmpty]
     public string[]? Network { get; set; }
 
     [Parameter(ParameterSetName = AllNetworksSet, HelpMessage = "Docker networks whose containers are excepted.")]
-    [ArgumentCompleter(typeof(NetworkCompleter))]
+    [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [ValidateNotNullOrEmpty]
     public string[]? ExceptNetwork { get; set; }
 

@@ -1,4 +1,7 @@
 using System.Management.Automation;
+using DockerNetHarden.Errors;
+using DockerNetHarden.Hosting;
+using DockerNetHarden.Hosts;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Commands;
@@ -20,7 +23,7 @@ public abstract class HostFileCmdlet : HostCmdlet
     private protected abstract string What { get; }
 
     /// <summary>Reads the host; what it returns writes the file. Runs off the pipeline thread.</summary>
-    private protected abstract Task<Func<string, Task>> ReadAsync(HostConnection host, PipelineQueue queue, CancellationToken stop);
+    private protected abstract Task<Func<string, Task>> ReadAsync(DockerHost host, PipelineQueue queue, CancellationToken stop);
 
     protected override void ProcessRecord()
     {
@@ -32,9 +35,9 @@ public abstract class HostFileCmdlet : HostCmdlet
 
     private protected override void Prepare() => _files = SnapshotPaths.Choose(SnapshotPaths.Unresolved(this, Path), _targets);
 
-    private protected override async Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
+    private protected override async Task WorkAsync(HostTarget target, DockerHost host, PipelineQueue queue, CancellationToken stop)
     {
-        var path = _files[host.Target];
+        var path = _files[target];
         if (File.Exists(path) && !Force)
             throw CommandFailure.AlreadyExists(path);
         var question = $"Write {What} of {host.Name} to {path}";
@@ -53,7 +56,7 @@ public abstract class HostFileCmdlet : HostCmdlet
     }
 
     // What is missing in the file is said, so that nobody takes it for the whole.
-    private protected static void Tell(HostSnapshot snapshot, HostConnection host, PipelineQueue queue)
+    private protected static void Tell(HostSnapshot snapshot, DockerHost host, PipelineQueue queue)
     {
         foreach (var warning in snapshot.Warnings)
             queue.Warning(host.Name, warning);

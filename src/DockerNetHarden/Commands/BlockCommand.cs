@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
+using DockerNetHarden.Input;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Commands;
