@@ -6,15 +6,15 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Lab.Tests.Hosts;
 
 /// <summary>Reading and writing with the real iptables, both implementations, in namespaces of their own.</summary>
-public sealed partial class DockerHostLabTests
+public sealed class DockerHostLabTests
 {
     private const string DockerLike = "*filter\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\n-A DOCKER-USER -j RETURN\nCOMMIT\n";
 
-    private static string Suffix(IptablesBackend backend) => backend == IptablesBackend.Nft ? "-nft" : "-legacy";
+    internal static string Suffix(IptablesBackend backend) => backend == IptablesBackend.Nft ? "-nft" : "-legacy";
 
-    private static IptablesTool Tool(IptablesBackend backend) => new(backend, "iptables", "iptables" + Suffix(backend), "ip6tables" + Suffix(backend));
+    internal static IptablesTool Tool(IptablesBackend backend) => new(backend, "iptables", "iptables" + Suffix(backend), "ip6tables" + Suffix(backend));
 
-    private static PlanStep Step(string table, string address, Family family = Family.IPv4) => new(
+    internal static PlanStep Step(string table, string address, Family family = Family.IPv4) => new(
         family, table,
         $"*{table}\n:DNH-TEST - [0:0]\n-A DNH-TEST -d {address} -m comment --comment \"DockerNetHarden:Custom\" -j DROP\nCOMMIT\n",
         $"*{table}\n:DNH-TEST - [0:0]\n-X DNH-TEST\nCOMMIT\n");

@@ -4,11 +4,12 @@ using DockerNetHarden.Addresses;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Snapshots;
+using static DockerNetHarden.Lab.Tests.Hosts.DockerHostLabTests;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;
 
-// What ends a write before its time, or keeps it from beginning: a shell that is killed, a reader that is gone, no rights, a lock.
-public sealed partial class DockerHostLabTests
+/// <summary>What ends a write before its time, or keeps it from beginning: a shell that is killed, a reader that is gone, no rights, a lock.</summary>
+public sealed class InterruptedWriteTests
 {
     [SkippableTheory]
     [InlineData(IptablesBackend.Nft)]

@@ -5,11 +5,12 @@ using DockerNetHarden.Hosts;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
+using static DockerNetHarden.Lab.Tests.Hosts.RollbackHost;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;
 
-/// <content>The timer beside other writes: those of its own change, and those that hold the lock.</content>
-public sealed partial class RollbackTests
+/// <summary>The timer beside other writes: those of its own change, and those that hold the lock.</summary>
+public sealed class RollbackTimerTests
 {
     [SkippableFact]
     public async Task A_further_write_of_the_same_change_is_taken_back_too_and_what_neither_touched_stays()
