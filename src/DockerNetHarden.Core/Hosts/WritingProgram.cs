@@ -1,5 +1,7 @@
 using System.Globalization;
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;
 
@@ -125,4 +127,31 @@ internal static class WritingProgram
         family == Family.IPv4 ? request.Tool.Prefix4 : request.Tool.Prefix6
             ?? throw new ArgumentException(
                 "The request writes IPv6 rules, but the host has no ip6tables; install it, or leave the IPv6 rules out.", nameof(request));
+}
+
+/// <summary>What to write to a host, as data.</summary>
+public sealed record WriteRequest
+{
+    /// <summary>The iptables commands, from the snapshot that the plan was made on.</summary>
+    public required IptablesTool Tool { get; init; }
+
+    /// <summary>The transactions, in an order that is safe to stop at.</summary>
+    public required IReadOnlyList<PlanStep> Steps { get; init; }
+
+    /// <summary>What the plan was made on; on any difference nothing is written.</summary>
+    public IReadOnlyList<PlanPremise> Premises { get; init; } = [];
+
+    /// <summary>
+    /// Chains to create first. One that was created stays when a later step fails: an empty chain to which nothing jumps decides nothing.
+    /// </summary>
+    public IReadOnlyList<NewChain> NewChains { get; init; } = [];
+
+    /// <summary>Tables that the write makes: they are marked, and go again where the write is taken back.</summary>
+    public IReadOnlyList<PlanTable> NewTables { get; init; } = [];
+
+    /// <summary>Tables with that mark that may be empty after the write, and then go.</summary>
+    public IReadOnlyList<PlanTable> EmptiedTables { get; init; } = [];
+
+    /// <summary>The rollback to arm first; null where the change stands at once. One that is armed already is left as it is.</summary>
+    public RollbackArm? Rollback { get; init; }
 }
