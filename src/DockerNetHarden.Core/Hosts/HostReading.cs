@@ -8,7 +8,7 @@ namespace DockerNetHarden.Hosts;
 internal sealed class HostReading
 {
     private readonly IReadOnlyDictionary<string, InstalledTool> tools;
-    private readonly HostFiles files;
+    private readonly PrintedFiles files;
     private readonly List<string> warnings = [];
 
     /// <exception cref="HostException">iptables is missing, may not be used, or its output cannot be read.</exception>
@@ -16,7 +16,7 @@ internal sealed class HostReading
     {
         (Host, Reply) = (host, reply);
         tools = InstalledTools.Parse(Text("tools"));
-        files = new HostFiles(Text("files"));
+        files = new PrintedFiles(Text("files"));
         var four = Choose(Family.IPv4) ?? throw HostErrors.IptablesMissing(host);
         var six = Choose(Family.IPv6);
         var rules = new Dictionary<Family, Ruleset> { [Family.IPv4] = four.Rules };
@@ -153,7 +153,7 @@ internal sealed class HostReading
 
 /// <summary>Files of a host that one <c>grep ''</c> printed: each line with the file's path and a colon before it. A file that is not there has no line.</summary>
 /// <param name="text">The output.</param>
-internal sealed class HostFiles(string text)
+internal sealed class PrintedFiles(string text)
 {
     private readonly string[] lines = text.Split('\n');
 
