@@ -1,16 +1,24 @@
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
+using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Lab;
 using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Benchmarks;
 
 /// <summary>One host without SSH: what the kernel's own tools need, and what hardening needs.</summary>
-internal sealed class Local(LabHost host)
+internal sealed class Local(LabHost host, PwshSession pwsh)
 {
     private IReadOnlyList<PlanStep> steps = [];
 
-    public async Task CleanAsync() => steps = await Hardening.CleanAsync(host).ConfigureAwait(false);
+    public async Task CleanAsync()
+    {
+        await pwsh.RunAsync("Remove-FirewallRule -All").ConfigureAwait(false);
+        if (steps.Count == 0)
+            steps = await StepsAsync().ConfigureAwait(false);
+    }
 
     public async Task SaveAsync()
     {
@@ -24,5 +32,20 @@ internal sealed class Local(LabHost host)
             await Commands.RunAsync([.. host.Shell, step.Family == Family.IPv4 ? "iptables-restore" : "ip6tables-restore", "--noflush", "--counters", "--wait", "10"], step.Restore).ConfigureAwait(false);
     }
 
-    public Task HardenAsync() => Hardening.LocallyAsync(host, opened => Hardening.ApplyAsync([new FleetHost(opened)], 1));
+    public Task HardenAsync() => pwsh.RunAsync(PwshSession.Harden);
+
+    // The texts that hardening a clean host writes.
+    private async Task<IReadOnlyList<PlanStep>> StepsAsync()
+    {
+        var opened = DockerHost.Beside(new ProcessShell(host.Name, host.Shell[0], [.. host.Shell.Skip(1), "/bin/sh"]), DockerEndpoint.Parse(host.DockerHost));
+        await using (opened.ConfigureAwait(false))
+            return Plan.From(Hardening.Rules, await opened.ReadAsync(CancellationToken.None).ConfigureAwait(false)).Steps;
+    }
+}
+
+/// <summary>The rules of the four controls with their defaults.</summary>
+internal static class Hardening
+{
+    public static readonly IReadOnlyList<FirewallRule> Rules =
+        [.. new MetadataAccess().Rules(), .. new HostAccess().Rules(), .. new InternalAccess().Rules(), .. new SmtpRate().Rules()];
 }

@@ -19,18 +19,27 @@ if (LabSsh.WhyUnavailable() is { } reason)
 var fleet = await LabFleet.RaiseAsync(hosts).ConfigureAwait(false);
 await using (fleet.ConfigureAwait(false))
 {
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{hosts} hosts, {parallel} at once, median of {rounds} rounds after one that is not counted; {Environment.ProcessorCount} cores, .NET {Environment.Version}"));
-    var remote = new Remote(fleet, parallel);
-    await Table.RunAsync("Over SSH", rounds, () => ProcessorTime.Now(fleet), hosts,
-        new Measured("ssh host true", remote.TrueAsync),
-        new Measured("harden, first time", remote.HardenAsync) { Before = remote.CleanAsync },
-        new Measured("harden, unchanged", remote.HardenAsync)).ConfigureAwait(false);
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{hosts} hosts, {parallel} at once, median of {rounds} rounds after one that is not counted; {Environment.ProcessorCount} cores"));
+    var client = await PwshSession.StartAsync([], ("PATH", fleet.Client.Programs + ":" + Environment.GetEnvironmentVariable("PATH"))).ConfigureAwait(false);
+    await using (client.ConfigureAwait(false))
+    {
+        var remote = new Remote(fleet, client, parallel);
+        await Table.RunAsync("Over SSH", rounds, () => ProcessorTime.Now(fleet, client), hosts,
+            new Measured("ssh host true", remote.TrueAsync),
+            new Measured("Invoke-FirewallRule, first time", remote.HardenAsync) { Before = remote.CleanAsync },
+            new Measured("Invoke-FirewallRule, unchanged", remote.HardenAsync)).ConfigureAwait(false);
+    }
 
-    var local = new Local(fleet.Hosts[0]);
-    await Table.RunAsync("On the host itself", rounds, () => ProcessorTime.Now(fleet), 1,
-        new Measured("iptables-save of both families", local.SaveAsync),
-        new Measured("iptables-restore of the same rules", local.RestoreAsync) { Before = local.CleanAsync },
-        new Measured("harden, first time", local.HardenAsync) { Before = local.CleanAsync },
-        new Measured("harden, unchanged", local.HardenAsync)).ConfigureAwait(false);
+    var first = fleet.Hosts[0];
+    var there = await PwshSession.StartAsync(first.Shell, ("DOCKER_HOST", first.DockerHost)).ConfigureAwait(false);
+    await using (there.ConfigureAwait(false))
+    {
+        var local = new Local(first, there);
+        await Table.RunAsync("On the host itself", rounds, () => ProcessorTime.Now(fleet, there), 1,
+            new Measured("iptables-save of both families", local.SaveAsync),
+            new Measured("iptables-restore of the same rules", local.RestoreAsync) { Before = local.CleanAsync },
+            new Measured("Invoke-FirewallRule, first time", local.HardenAsync) { Before = local.CleanAsync },
+            new Measured("Invoke-FirewallRule, unchanged", local.HardenAsync)).ConfigureAwait(false);
+    }
 }
 return 0;

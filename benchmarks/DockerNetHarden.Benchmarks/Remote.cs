@@ -1,25 +1,37 @@
-using DockerNetHarden.Hosts;
-using DockerNetHarden.Hosts.Docker;
-using DockerNetHarden.Hosts.Ssh;
+using System.Diagnostics;
+using System.Globalization;
 using DockerNetHarden.Lab;
 
 namespace DockerNetHarden.Benchmarks;
 
 /// <summary>Every host of the fleet over SSH, with the same parallelism for all that is compared.</summary>
-internal sealed class Remote(LabFleet fleet, int parallel)
+internal sealed class Remote(LabFleet fleet, PwshSession pwsh, int parallel)
 {
-    public Task TrueAsync() => EachAsync(host => Commands.RunAsync([fleet.Client.Program, "-T", "-o", "BatchMode=yes", host.Name, "true"]));
+    private readonly string hosts = string.Create(CultureInfo.InvariantCulture, $" -ThrottleLimit {parallel} -HostName {string.Join(',', fleet.Hosts.Select(host => host.Name))}");
 
-    public Task HardenAsync() => Hardening.ApplyAsync([.. fleet.Hosts.Select(host => new FleetHost(host.Name, _ => Task.FromResult(Open(host))))], parallel);
+    public Task TrueAsync() => Parallel.ForEachAsync(fleet.Hosts, new ParallelOptions { MaxDegreeOfParallelism = parallel }, async (host, _) =>
+        await Commands.RunAsync([fleet.Client.Program, "-T", "-o", "BatchMode=yes", host.Name, "true"]).ConfigureAwait(false));
 
-    public Task CleanAsync() => EachAsync(Hardening.CleanAsync);
+    public Task HardenAsync() => pwsh.RunAsync(PwshSession.Harden + hosts);
 
-    private FleetTurn Open(LabHost host)
+    public Task CleanAsync() => pwsh.RunAsync("Remove-FirewallRule -All" + hosts);
+}
+
+/// <summary>Programs that are compared with.</summary>
+internal static class Commands
+{
+    /// <summary>Runs a program to its end; any exit code but 0 is an error, for its time would mean nothing.</summary>
+    public static async Task RunAsync(IReadOnlyList<string> arguments, string? input = null)
     {
-        var shell = SshShell.Open(SshTarget.Parse(host.Name), executable: fleet.Client.Program);
-        return new FleetTurn(new DockerHost(shell, new ConversationDockerSource(shell)), shell);
+        using var process = Process.Start(new ProcessStartInfo(arguments[0], arguments.Skip(1)) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var errors = process.StandardError.ReadToEndAsync();
+        if (input is not null)
+            await process.StandardInput.WriteAsync(input).ConfigureAwait(false);
+        process.StandardInput.Close();
+        await process.WaitForExitAsync().ConfigureAwait(false);
+        await output.ConfigureAwait(false);
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException($"{string.Join(' ', arguments)}: {await errors.ConfigureAwait(false)}");
     }
-
-    private Task EachAsync(Func<LabHost, Task> work) =>
-        Parallel.ForEachAsync(fleet.Hosts, new ParallelOptions { MaxDegreeOfParallelism = parallel }, async (host, _) => await work(host).ConfigureAwait(false));
 }

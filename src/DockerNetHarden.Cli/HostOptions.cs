@@ -1,4 +1,5 @@
 using System.CommandLine;
+using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Ssh;
 
 namespace DockerNetHarden.Cli;
@@ -29,18 +30,26 @@ internal sealed class HostOptions
     public int Throttle(ParseResult given) => given.GetValue(_throttle);
 
     /// <exception cref="SshTargetException">A host or an option is not valid.</exception>
-    public IReadOnlyList<HostAddress> Hosts(ParseResult given)
+    public IReadOnlyList<PolicyHost> Hosts(ParseResult given)
     {
         var options = (given.GetValue(_ssh) ?? []).Select(SshOption).ToList();
         var sudo = given.GetValue(_sudo);
         var names = given.GetValue(_hosts) ?? [];
         return names.Length == 0
-            ? [new HostAddress(null, sudo)]
-            : [.. names.Distinct(StringComparer.Ordinal).Select(name => new HostAddress(SshTarget.Parse(name, keyFilePath: given.GetValue(_identity), options: options), sudo))];
+            ? [new PolicyHost(null, sudo)]
+            : [.. names.Distinct(StringComparer.Ordinal).Select(name => new PolicyHost(SshTarget.Parse(name, keyFilePath: given.GetValue(_identity), options: options), sudo))];
     }
 
     private static KeyValuePair<string, string> SshOption(string text) =>
         text.Split('=', 2) is [{ Length: > 0 } key, { Length: > 0 } value]
             ? new(key, value)
             : throw new ArgumentException($"'{text}' is not an ssh option: write Key=Value, for example -o ProxyJump=bastion.", nameof(text));
+}
+
+/// <summary>A host that is to have the policy: one that ssh reaches, or null for this machine.</summary>
+internal sealed record PolicyHost(SshTarget? Ssh, bool Sudo)
+{
+    public string Name => Ssh?.HostName ?? "localhost";
+
+    public DockerHost Open() => Ssh is null ? DockerHost.Local() : DockerHost.BySsh(Ssh, Sudo);
 }

@@ -10,7 +10,7 @@ internal static class PolicyRun
 {
     /// <summary>Makes the networks of the policy that do not exist.</summary>
     /// <exception cref="DockerException">A network exists with other settings, or Docker refused.</exception>
-    public static async Task MakeNetworksAsync(HardeningPolicy policy, OpenHost host, Report report, CancellationToken stop)
+    public static async Task MakeNetworksAsync(HardeningPolicy policy, DockerHost host, Report report, CancellationToken stop)
     {
         if (policy.Networks.Count == 0)
             return;
@@ -31,9 +31,10 @@ internal static class PolicyRun
 
     /// <summary>Applies the rules.</summary>
     /// <returns>The exit code.</returns>
-    public static async Task<int> ApplyAsync(HardeningPolicy policy, OpenHost host, PlanOptions options, ReportSink sink, RollbackOptions? rollback, CancellationToken stop)
+    public static async Task<int> ApplyAsync(HardeningPolicy policy, DockerHost host, PlanOptions options, ReportSink sink, RollbackOptions? rollback, CancellationToken stop)
     {
-        await Fleet.ApplyAsync([host.ForFleet()], before => policy.PlanOn(before, options), 1, sink, stop, rollback).ConfigureAwait(false);
-        return sink is { Failures: 0, IsVerified: true } ? ExitCodes.Good : ExitCodes.Failed;
+        var result = await host.ApplyAsync(before => policy.PlanOn(before, options), sink, stop, rollback).ConfigureAwait(false);
+        sink.Result(result);
+        return result.Verified ? ExitCodes.Good : ExitCodes.Failed;
     }
 }

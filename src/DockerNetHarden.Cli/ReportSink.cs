@@ -6,13 +6,12 @@ namespace DockerNetHarden.Cli;
 /// <summary>Sends the messages of a fleet's workers to the report. It asks nobody: whoever applies a policy has agreed to it.</summary>
 internal sealed class ReportSink(Report report, string? cause = null, bool quietIfUnchanged = false) : IFleetSink
 {
-    public int Failures { get; private set; }
+    private int _failures;
 
-    public bool IsVerified { get; private set; }
+    public int Failures => _failures;
 
     public void Result(InvocationResult result)
     {
-        IsVerified = result.Verified;
         if (!quietIfUnchanged || result is not { Status: InvocationStatus.Unchanged, Verified: true })
             report.Result(result, cause);
         else
@@ -21,7 +20,7 @@ internal sealed class ReportSink(Report report, string? cause = null, bool quiet
 
     public void Failure(string host, Exception error)
     {
-        Failures++;
+        Interlocked.Increment(ref _failures);
         report.Error(host, error.Message);
     }
 

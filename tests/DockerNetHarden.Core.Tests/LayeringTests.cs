@@ -141,7 +141,7 @@ public sealed partial class LayeringTests
     public void The_scan_sees_what_no_file_may_hold(string text) => Assert.Matches(Forbidden(), text);
 
     // Addresses.Cidr is a use of the layer Addresses; snapshot.Rules and Rules.Count, of a property, are none.
-    private static IEnumerable<string> UsesOfLayers(string code) => LayerUse().Matches(code)
+    internal static IEnumerable<string> UsesOfLayers(string code) => LayerUse().Matches(code)
         .Where(match => match.Groups["root"].Success || TypesOf(match.Groups["layer"].Value).Contains(match.Groups["member"].Value, StringComparer.Ordinal))
         .Select(match => match.Groups["layer"].Value)
         .Distinct(StringComparer.Ordinal);
@@ -161,7 +161,7 @@ public sealed partial class LayeringTests
             .Where(file => extensions.Contains(Path.GetExtension(file), StringComparer.Ordinal))
             .Where(file => !Path.GetRelativePath(Root, file).Split(Path.DirectorySeparatorChar).Intersect(NotOurs, StringComparer.Ordinal).Any());
 
-    private static string WithoutTexts(string code) => TextOrComment().Replace(code, match => match.Value[0] == '/' ? "" : "\"\"");
+    internal static string WithoutTexts(string code) => TextOrComment().Replace(code, match => match.Value[0] == '/' ? "" : "\"\"");
 
     [GeneratedRegex(@"^\| `(?<folder>\w+)` \|.*\| (?<uses>[^|]+) \|$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, Patience)]
     private static partial Regex TableRow();

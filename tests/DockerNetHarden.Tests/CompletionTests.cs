@@ -7,8 +7,14 @@ namespace DockerNetHarden.Tests;
 
 public sealed class CompletionTests
 {
+    // As parameters name them.
     public static TheoryData<Type> Completers =>
-        [.. ModuleFacts.Module.GetTypes().Where(type => type.IsClass && typeof(IArgumentCompleter).IsAssignableFrom(type))];
+        [.. ModuleFacts.Module.GetTypes().SelectMany(type => type.GetProperties()).SelectMany(property => property.GetCustomAttributesData())
+            .Where(data => data.AttributeType == typeof(ArgumentCompleterAttribute)).Select(data => (Type)data.ConstructorArguments[0].Value!).Distinct()];
+
+    [Fact]
+    public void Every_kind_of_words_completes_a_parameter() =>
+        Assert.Equal(ModuleFacts.Module.GetTypes().Count(type => type.IsClass && typeof(IWords).IsAssignableFrom(type)), Completers.Cast<object>().Count());
 
     [Theory]
     [MemberData(nameof(Completers))]

@@ -1,8 +1,8 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
 using DockerNetHarden.Addresses;
-using DockerNetHarden.Commands;
 using DockerNetHarden.Docker;
+using DockerNetHarden.Errors;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Planning;
 
@@ -33,10 +33,20 @@ public sealed class ErrorTests
     }
 
     [Fact]
-    public void Every_failure_of_a_host_has_an_id_of_its_own_and_a_way_out() => Own(Enum.GetValues<HostFailure>().Select(failure => ErrorRecords.Of(failure)));
+    public void Every_failure_of_a_host_has_an_id_of_its_own_and_a_remedy() => Own(Enum.GetValues<HostFailure>().Select(failure => ErrorRecords.Classify(new HostException(failure, "web1", "It did not.", "Do that."))));
 
     [Fact]
-    public void Every_failure_of_Docker_has_an_id_of_its_own_and_a_way_out()
+    public void A_failure_carries_its_remedy()
+    {
+        foreach (var error in new Exception[] { new HostException(HostFailure.Timeout, "web1", "It did not.", "Do that."), new PlanException(PlanFailure.NeedsForce, "It did not.", "Do that.") })
+        {
+            Assert.Equal("It did not. Do that.", error.Message);
+            Assert.Equal("Do that.", ErrorRecords.Classify(error).Remedy);
+        }
+    }
+
+    [Fact]
+    public void Every_failure_of_Docker_has_an_id_of_its_own_and_a_remedy()
     {
         var failures = Enum.GetValues<DockerFailure>().Select(failure => ErrorRecords.Of(failure)).ToList();
         Own(failures);
@@ -63,12 +73,12 @@ public sealed class ErrorTests
     public void What_nobody_foresaw_is_said_to_be_our_fault() =>
         Assert.Equal(ErrorIds.Unexpected, ErrorRecords.Classify(new InvalidOperationException("x")).Id);
 
-    private static void Own(IEnumerable<(string Id, System.Management.Automation.ErrorCategory Category, string WayOut)> failures)
+    private static void Own(IEnumerable<(string Id, System.Management.Automation.ErrorCategory Category, string Remedy)> failures)
     {
         var all = failures.ToList();
         Assert.Equal(all.Count, all.Select(failure => failure.Id).Distinct(StringComparer.Ordinal).Count());
         Assert.All(all, failure => Assert.Contains(failure.Id, Ids));
-        Assert.All(all, failure => Assert.True(Regex.IsMatch(failure.WayOut, @"^[A-Z].*\.$"), failure.WayOut));
+        Assert.All(all, failure => Assert.True(Regex.IsMatch(failure.Remedy, @"^[A-Z].*\.$"), failure.Remedy));
         Assert.DoesNotContain(all, failure => failure.Category == System.Management.Automation.ErrorCategory.NotSpecified);
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections;
-using DockerNetHarden.Commands;
+using DockerNetHarden.Errors;
+using DockerNetHarden.Hosting;
 
 namespace DockerNetHarden.Tests;
 

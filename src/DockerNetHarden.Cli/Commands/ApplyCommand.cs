@@ -28,11 +28,12 @@ internal sealed class ApplyCommand() : PolicyCommand("apply", "Bring hosts to th
         // Nobody could confirm here: the program would end, and the host would take everything back.
         if (rollback is not null && request.Hosts.Any(host => host.Ssh is null))
             throw new ArgumentException("--rollback-after is for hosts that ssh reaches: a new connection confirms the change. On this machine use Invoke-FirewallRule -RollbackAfter and Confirm-FirewallChange.", nameof(request));
-        return OnEachAsync(request, async (host, token) =>
+        var sink = new ReportSink(request.Report);
+        return OnEachAsync(request, sink, async (host, token) =>
         {
             if (!request.Given.GetValue(_noNetworks))
                 await PolicyRun.MakeNetworksAsync(request.Policy, host, request.Report, token).ConfigureAwait(false);
-            return await PolicyRun.ApplyAsync(request.Policy, host, _options.Of(request.Given), new ReportSink(request.Report), rollback, token).ConfigureAwait(false);
+            return await PolicyRun.ApplyAsync(request.Policy, host, _options.Of(request.Given), sink, rollback, token).ConfigureAwait(false);
         }, stop);
     }
 }

@@ -23,9 +23,9 @@ internal sealed class AuditCommand : PolicyCommand
         command.Options.Add(_all);
     }
 
-    protected override Task<int> RunAsync(Request request, CancellationToken stop) => OnEachAsync(request, async (host, token) =>
+    protected override Task<int> RunAsync(Request request, CancellationToken stop) => OnEachAsync(request, new ReportSink(request.Report), async (host, token) =>
     {
-        var snapshot = await host.Host.ReadWholeAsync(token).ConfigureAwait(false);
+        var snapshot = await host.ReadWholeAsync(token).ConfigureAwait(false);
         var least = request.Given.GetValue(_severity);
         var excluded = request.Given.GetValue(_exclude) ?? [];
         var findings = HardeningAudit.Of(snapshot).Where(finding => !excluded.Contains(finding.Id, StringComparer.OrdinalIgnoreCase)).ToList();

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Cli.Commands;
 
@@ -9,9 +10,9 @@ internal sealed class PlanCommand() : PolicyCommand("plan", "Show what would cha
 
     protected override void Add(Command command) => _options.AddTo(command);
 
-    protected override Task<int> RunAsync(Request request, CancellationToken stop) => OnEachAsync(request, async (host, token) =>
+    protected override Task<int> RunAsync(Request request, CancellationToken stop) => OnEachAsync(request, new ReportSink(request.Report), async (host, token) =>
     {
-        var snapshot = await host.Host.ReadAsync(token).ConfigureAwait(false);
+        var snapshot = await host.ReadAsync(token).ConfigureAwait(false);
         foreach (var warning in snapshot.Warnings)
             request.Report.Warning(host.Name, warning);
         if (snapshot.DockerError is { } unasked)
@@ -25,4 +26,21 @@ internal sealed class PlanCommand() : PolicyCommand("plan", "Show what would cha
         request.Report.Plan(host.Name, plan);
         return plan.IsEmpty && missing.Count == 0 ? ExitCodes.Good : ExitCodes.Differs;
     }, stop);
+}
+
+/// <summary>How a plan is made: the same for plan, apply and watch.</summary>
+internal sealed class PlanningOptions
+{
+    private readonly Option<bool> _prune = new("--prune") { Description = "The policy is all that is ours on the host: rules with other marks are removed." };
+    private readonly Option<bool> _createChain = new("--create-chain") { Description = "Make DOCKER-USER where it is missing, before Docker's first start." };
+    private readonly Option<bool> _force = new("--force") { Description = "Write what could lock somebody out, and let --prune remove a whole control." };
+
+    public void AddTo(Command command)
+    {
+        command.Options.Add(_prune);
+        command.Options.Add(_createChain);
+        command.Options.Add(_force);
+    }
+
+    public PlanOptions Of(ParseResult given) => new() { Prune = given.GetValue(_prune), CreateChain = given.GetValue(_createChain), Force = given.GetValue(_force) };
 }

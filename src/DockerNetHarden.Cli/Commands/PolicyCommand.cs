@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.CommandLine;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Hosts;
@@ -59,32 +60,14 @@ internal abstract class PolicyCommand(string name, string meaning)
 
     /// <summary>Works on all hosts, several at once; one that fails does not hold up the others.</summary>
     /// <returns>The worst of the hosts' exit codes.</returns>
-    protected static async Task<int> OnEachAsync(Request request, Func<OpenHost, CancellationToken, Task<int>> work, CancellationToken stop)
+    protected static async Task<int> OnEachAsync(Request request, ReportSink sink, Func<DockerHost, CancellationToken, Task<int>> work, CancellationToken stop)
     {
-        var codes = new int[request.Hosts.Count];
-        var options = new ParallelOptions { MaxDegreeOfParallelism = request.Throttle, CancellationToken = stop };
-        await Parallel.ForAsync(0, codes.Length, options, async (i, token) =>
-        {
-            try
-            {
-                var host = request.Hosts[i].Open();
-                await using (host.ConfigureAwait(false))
-                    codes[i] = await work(host, token).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException) when (token.IsCancellationRequested)
-            {
-                throw;
-            }
-            // One host's error must not end the loop over the others.
-            catch (Exception error)
-            {
-                request.Report.Error(request.Hosts[i].Name, error.Message);
-                codes[i] = ExitCodes.Failed;
-            }
-        }).ConfigureAwait(false);
-        return codes.Contains(ExitCodes.Failed) ? ExitCodes.Failed : codes.Max();
+        var codes = new ConcurrentBag<int>();
+        await Fleet.RunAsync(
+            request.Hosts, static host => host.Name, static host => host.Open(), async (_, host, token) => codes.Add(await work(host!, token).ConfigureAwait(false)), request.Throttle, sink, stop).ConfigureAwait(false);
+        return sink.Failures > 0 || codes.Contains(ExitCodes.Failed) ? ExitCodes.Failed : codes.Max();
     }
 
     /// <summary>What a command was asked to do.</summary>
-    protected sealed record Request(ParseResult Given, Report Report, string? Path, HardeningPolicy Policy, IReadOnlyList<HostAddress> Hosts, int Throttle);
+    protected sealed record Request(ParseResult Given, Report Report, string? Path, HardeningPolicy Policy, IReadOnlyList<PolicyHost> Hosts, int Throttle);
 }

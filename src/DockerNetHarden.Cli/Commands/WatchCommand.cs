@@ -27,14 +27,14 @@ internal sealed class WatchCommand() : PolicyCommand("watch", "Keep this host at
             token => DockerEvent.ListenAsync(client, Watcher.TypesFor(request.Policy), token),
             async (cause, token) =>
             {
-                var host = request.Hosts[0].Open();
-                await using (host.ConfigureAwait(false))
+                var sink = new ReportSink(request.Report, cause, quietIfUnchanged: true);
+                return await OnEachAsync(request, sink, async (host, working) =>
                 {
                     var current = policy.Read();
                     if (!request.Given.GetValue(_noNetworks))
-                        await PolicyRun.MakeNetworksAsync(current, host, request.Report, token).ConfigureAwait(false);
-                    return await PolicyRun.ApplyAsync(current, host, _options.Of(request.Given), new ReportSink(request.Report, cause, quietIfUnchanged: true), null, token).ConfigureAwait(false) == ExitCodes.Good;
-                }
+                        await PolicyRun.MakeNetworksAsync(current, host, request.Report, working).ConfigureAwait(false);
+                    return await PolicyRun.ApplyAsync(current, host, _options.Of(request.Given), sink, null, working).ConfigureAwait(false);
+                }, token).ConfigureAwait(false) == ExitCodes.Good;
             },
             request.Report);
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>

@@ -60,7 +60,7 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
     {
         ArgumentNullException.ThrowIfNull(rules);
         if (host is null && NeedsHost(rules) is { } operand)
-            throw new PlanException(PlanFailure.UnresolvedOperand, $"'{operand}' means something on a host only, and no host was read: name one, or bind the rule to a fixed bridge name or prefix instead.");
+            throw new PlanException(PlanFailure.UnresolvedOperand, $"'{operand}' means something on a host only, and no host was read.", "Name one, or bind the rule to a fixed bridge name or prefix instead.");
         var plan = Plan.From(rules, Basis(format, host), new PlanOptions { CreateChain = true, Force = force });
         var tables = ExportedTable.AllOf(plan);
         var warnings = new List<string>(plan.Warnings);

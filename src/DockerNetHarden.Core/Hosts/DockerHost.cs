@@ -1,151 +1,252 @@
-using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts.Docker;
+using DockerNetHarden.Hosts.Probing;
+using DockerNetHarden.Hosts.Ssh;
+using DockerNetHarden.Planning;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;
 
-/// <summary>A Docker host over any shell: the only class that both reads and writes one.</summary>
-/// <param name="shell">The conversation with the host; its owner ends it.</param>
-/// <param name="docker">Where Docker is asked; null where it is not.</param>
-/// <param name="clock">The clock for <see cref="HostSnapshot.TakenAt"/>; the system's where null.</param>
-public sealed class DockerHost(IShell shell, IDockerSource? docker = null, TimeProvider? clock = null)
+/// <summary>
+/// A Docker host, here or far away: opens, reads, plans, writes, verifies and settles it. Nothing is started before it is first asked.
+/// </summary>
+public sealed class DockerHost : IAsyncDisposable
 {
-    /// <summary>How long reading may take; one minute unless set.</summary>
-    public TimeSpan ReadTimeout { get; init; } = TimeSpan.FromMinutes(1);
+    // Under contention of two administrators one of them wins each round; five rounds with jitter were always enough in the lab.
+    private const int MaxAttempts = 5;
 
-    /// <summary>How long one step of a write may take, its wait of ten seconds for the lock of xtables included; thirty seconds unless
-    /// set.</summary>
+    private readonly IHostDocker? docker;
+    private readonly HostReader reader;
+    private readonly Func<IShell>? reconnect;
+
+    /// <summary>A host over any shell.</summary>
+    /// <param name="shell">The conversation with it; it ends with the host.</param>
+    /// <param name="source">Where Docker is read; null where it is not.</param>
+    /// <param name="docker">What else is asked of Docker; it ends with the host.</param>
+    /// <param name="reconnect">Opens a new connection, which confirms a change; null where only a person knows that they can still get in.</param>
+    /// <param name="clock">The clock for <see cref="HostSnapshot.TakenAt"/>; the system's where null.</param>
+    public DockerHost(IShell shell, IDockerSource? source = null, IHostDocker? docker = null, Func<IShell>? reconnect = null, TimeProvider? clock = null)
+    {
+        ArgumentNullException.ThrowIfNull(shell);
+        (Shell, this.docker, this.reconnect) = (shell, docker, reconnect);
+        reader = new HostReader(shell, source, clock ?? TimeProvider.System);
+    }
+
+    /// <summary>The host as the user named it; <c>localhost</c> for this machine.</summary>
+    public string Name => Shell.HostName;
+
+    /// <summary>The conversation with it.</summary>
+    public IShell Shell { get; }
+
+    /// <summary>Its Docker: the engine and networks.</summary>
+    public IHostDocker Docker => docker ?? throw new InvalidOperationException($"The host '{Name}' was opened without its Docker.");
+
+    /// <summary>What saves its rules for its next start.</summary>
+    public RuleSaver Saver => new(Shell);
+
+    /// <summary>How long one step of a write may take, its wait of ten seconds for the lock of xtables included; thirty seconds unless set.</summary>
     public TimeSpan StepTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Reads the host: its rules in the implementation that Docker uses, links, addresses, resolvers, and Docker, side by
-    /// side.</summary>
+    /// <summary>This machine. Docker is asked where <c>DOCKER_HOST</c> says, or at its socket.</summary>
+    /// <param name="timeouts">How long programs and requests may take.</param>
+    /// <returns>The host; its owner disposes of it.</returns>
+    /// <exception cref="DockerNetHarden.Docker.DockerException"><c>DOCKER_HOST</c> names no endpoint that can be asked here.</exception>
+    public static DockerHost Local(ShellTimeouts? timeouts = null) => Beside(ProcessShell.Local(timeouts), DockerEndpoint.FromEnvironment(), timeouts);
+
+    /// <summary>A host by ssh. A change on it is confirmed by a connection that is opened after it.</summary>
+    /// <param name="target">The host.</param>
+    /// <param name="sudo">Whether Docker is asked by <c>sudo -n</c> where its socket is closed to the user.</param>
+    /// <param name="timeouts">How long programs may take and be silent.</param>
+    /// <param name="executable">The ssh to start, looked up on PATH where it has no slash.</param>
+    /// <returns>The host; its owner disposes of it.</returns>
+    public static DockerHost BySsh(SshTarget target, bool sudo = false, ShellTimeouts? timeouts = null, string executable = "ssh") => Over(
+        ProcessShell.BySsh(target, executable, timeouts: timeouts), sudo, () => ProcessShell.BySsh(target, executable, newConnection: true, timeouts));
+
+    /// <summary>A host over any shell. Docker is asked in the same conversation.</summary>
+    /// <param name="shell">The conversation; it ends with the host.</param>
+    /// <param name="sudo">As in <see cref="BySsh"/>.</param>
+    /// <param name="reconnect">Opens a new connection, which confirms a change; null where only a person knows that they can still get in.</param>
+    /// <returns>The host; its owner disposes of it.</returns>
+    public static DockerHost Over(IShell shell, bool sudo = false, Func<IShell>? reconnect = null)
+    {
+        var source = new ConversationDockerSource(shell, sudo);
+        return new DockerHost(shell, source, new ConversationDocker(source, new ConversationDockerNetworks(shell, sudo)), reconnect);
+    }
+
+    /// <summary>A host over any shell whose Docker is reached from this machine.</summary>
+    /// <param name="shell">The conversation; it ends with the host.</param>
+    /// <param name="endpoint">Where Docker is asked.</param>
+    /// <param name="timeouts">How long requests may take.</param>
+    /// <returns>The host; its owner disposes of it.</returns>
+    public static DockerHost Beside(IShell shell, DockerEndpoint endpoint, ShellTimeouts? timeouts = null)
+    {
+        var client = timeouts?.Command is { } most ? new DockerClient(endpoint) { Timeout = most } : new DockerClient(endpoint);
+        return new DockerHost(shell, new LocalDockerSource(client), new LocalDocker(client));
+    }
+
+    /// <summary>Reads the host: its rules in the implementation that Docker uses, links, addresses, resolvers, and Docker, side by side.</summary>
     /// <param name="stop">Stops reading; nothing is changed by then or later.</param>
     /// <returns>The snapshot. Docker that cannot be asked is no failure: <see cref="HostSnapshot.DockerError"/> says why.</returns>
     /// <exception cref="HostException">The shell does not answer, iptables is missing, may not be used or cannot be read.</exception>
-    public Task<HostSnapshot> ReadAsync(CancellationToken stop) => ReadAsync(whole: false, stop);
+    public Task<HostSnapshot> ReadAsync(CancellationToken stop) => reader.ReadAsync(whole: false, stop);
 
     /// <summary>Reads the host wholly: beside what <see cref="ReadAsync(CancellationToken)"/> reads, all that decides a packet's way.</summary>
     /// <param name="stop">Stops reading.</param>
     /// <returns>The snapshot. A part that could not be read is no failure: <see cref="HostSnapshot.Unread"/> says why.</returns>
     /// <exception cref="HostException">The shell does not answer, iptables is missing, may not be used or cannot be read.</exception>
-    public Task<HostSnapshot> ReadWholeAsync(CancellationToken stop) => ReadAsync(whole: true, stop);
-
-    private async Task<HostSnapshot> ReadAsync(bool whole, CancellationToken stop)
-    {
-        var (reading, engine, networks, containers, error) = docker is ConversationDockerSource conversation
-            ? await ReadInOneAsync(conversation, Program(whole), stop).ConfigureAwait(false)
-            : await ReadSideBySideAsync(Program(whole), stop).ConfigureAwait(false);
-        var snapshot = new HostSnapshot
-        {
-            HostName = shell.HostName,
-            TakenAt = (clock ?? TimeProvider.System).GetUtcNow(),
-            Iptables = reading.Iptables,
-            Engine = engine,
-            DockerError = error,
-            Networks = networks,
-            Containers = containers,
-            Rules = reading.Rules,
-            HasIPv6 = reading.HasIPv6,
-            Links = reading.Links,
-            Addresses = reading.Addresses,
-            Resolvers = ResolverList.Merge(reading.DaemonDns, [.. containers.SelectMany(static container => container.Dns)], reading.HostDns),
-            Session = reading.Session,
-            Warnings = reading.Warnings,
-        };
-        return whole ? reading.Complete(snapshot) : snapshot;
-    }
+    public Task<HostSnapshot> ReadWholeAsync(CancellationToken stop) => reader.ReadAsync(whole: true, stop);
 
     /// <summary>
-    /// Writes: compares the premises, creates chains, runs the steps, takes them back where a later one fails, reads back. One program; a
-    /// token that
-    /// is cancelled after it began is not looked at, so that a host that was written is always reported.
+    /// Writes: compares the premises, creates chains, runs the steps, takes them back where a later one fails, reads back. One program; a token that is cancelled after
+    /// it began is not looked at, so that a host that was written is always reported.
     /// </summary>
     /// <param name="request">What to write.</param>
     /// <param name="stop">Looked at before the program begins.</param>
     /// <returns>How it ended, and the rule sets as read back.</returns>
-    /// <exception cref="HostException">The conversation broke (what is written is then unknown: read the host), there is no right to
-    /// write, or the rules
-    /// could not be read back.</exception>
-    public async Task<WriteOutcome> ApplyAsync(WriteRequest request, CancellationToken stop)
+    /// <exception cref="HostException">The conversation broke (what is written is then unknown: read the host), there is no right to write, or the rules could not be read
+    /// back.</exception>
+    public async Task<WriteOutcome> WriteAsync(WriteRequest request, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var script = HostPrograms.Write(request, ReadTimeout + (StepTimeout * ((2 * request.Steps.Count) + request.NewChains.Count + (2 * request.NewTables.Count) + request.EmptiedTables.Count)));
+        var steps = (2 * request.Steps.Count) + request.NewChains.Count + (2 * request.NewTables.Count) + request.EmptiedTables.Count;
+        var script = WritingProgram.Of(request, HostReader.Timeout + (StepTimeout * steps));
         stop.ThrowIfCancellationRequested();
-        return WriteReading.Read(shell.HostName, request, await shell.RunAsync(script, CancellationToken.None).ConfigureAwait(false));
+        return WriteReading.Read(Name, request, await Shell.RunAsync(script, CancellationToken.None).ConfigureAwait(false));
     }
 
-    /// <summary>The host as the user named it.</summary>
-    /// <returns>The name.</returns>
-    public override string ToString() => shell.HostName;
-
-    private static ShellProgram Program(bool whole) => whole ? HostPrograms.ReadWhole() : HostPrograms.Read();
-
-    // The first questions to Docker travel with the reading program: one trip.
-    private async Task<Read> ReadInOneAsync(ConversationDockerSource conversation, ShellProgram program, CancellationToken stop)
+    /// <summary>Brings the host to a plan: reads, plans, asks, writes, reads back; and again, where somebody else wrote in between.</summary>
+    /// <param name="planner">Makes a plan of the snapshot; called again where somebody else wrote in between.</param>
+    /// <param name="sink">Where warnings and questions go; the result is returned, and a failure is thrown.</param>
+    /// <param name="stop">Ends the work; a host that is being written is finished and reported first.</param>
+    /// <param name="rollback">When the host takes the change back unless it is confirmed: by a new connection, or by a person where none can be opened. Null: the change
+    /// stands at once.</param>
+    /// <returns>What was done.</returns>
+    /// <exception cref="HostException">The host could not be brought to the plan; the message says how it is now.</exception>
+    public async Task<InvocationResult> ApplyAsync(Func<HostSnapshot, Plan> planner, IFleetSink sink, CancellationToken stop, RollbackOptions? rollback = null)
     {
-        conversation.AddOverview(program);
-        var (reading, reply) = await ReadShellAsync(program, stop).ConfigureAwait(false);
-        var (engine, networks, containers, error) = await AskDockerAsync(token => conversation.ReadAsync(reply, token), stop).ConfigureAwait(false);
-        return new Read(reading, engine, networks, containers, error);
-    }
-
-    private async Task<Read> ReadSideBySideAsync(ShellProgram program, CancellationToken stop)
-    {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        var asked = AskDockerAsync(docker is null ? null : docker.ReadAsync, either.Token);
-        HostReading reading;
+        ArgumentNullException.ThrowIfNull(planner);
+        ArgumentNullException.ThrowIfNull(sink);
+        var change = new HostChange(Name, planner, sink, rollback);
+        InvocationResult? result = null;
+        HostException? lost = null;
         try
         {
-            (reading, _) = await ReadShellAsync(program, stop).ConfigureAwait(false);
+            result = await CarryOutAsync(change, stop).ConfigureAwait(false);
         }
-        catch
+        // The rule that was written may be the one that cut the conversation off.
+        catch (HostException error) when (change.Armed is not null && reconnect is not null)
         {
-            await either.CancelAsync().ConfigureAwait(false);
-            // What Docker would have said matters no more; the request must not outlive the call.
-            await Task.WhenAny(asked).ConfigureAwait(false);
-            throw;
+            lost = error;
+            sink.Trace(Name, $"The answer got lost; the host is asked how it stands. {error.Message}");
         }
-        var (engine, networks, containers, error) = await asked.ConfigureAwait(false);
-        return new Read(reading, engine, networks, containers, error);
+        if (change.Armed is not var (id, due))
+            return result!;
+        if (reconnect is null)
+            return result! with { Status = InvocationStatus.AwaitingConfirmation };
+        try
+        {
+            var status = await RollbackConfirmation.SettleAsync(Name, reconnect, id, due, confirm: lost is null, text => sink.Trace(Name, text), stop).ConfigureAwait(false);
+            return result is null ? change.Lost(status) : result with { Status = status, Verified = result.Verified && status == InvocationStatus.Confirmed };
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // A host that was written is always reported. Nobody confirms any more, so it takes the change back by itself.
+            return result is null ? change.Lost(InvocationStatus.AwaitingConfirmation) : result with { Status = InvocationStatus.AwaitingConfirmation };
+        }
+        catch (HostException error) when (lost is not null && error.Failure == HostFailure.RollbackUnknown)
+        {
+            // The program had not come so far: what was lost is the whole story.
+            throw lost;
+        }
     }
 
-    // iptables-nft-save asks the kernel table by table and chain by chain: while another program writes it can print a chain twice, or a rule without its
-    // chain. Such an output is torn, not wrong: it is read again.
-    private async Task<(HostReading Reading, ShellReply Reply)> ReadShellAsync(ShellProgram program, CancellationToken stop)
+    /// <summary>Tells the host that a change may stay.</summary>
+    /// <param name="rollbackId">From <see cref="InvocationResult.RollbackId"/>.</param>
+    /// <param name="stop">Ends the attempt; whether it came in time is then unknown.</param>
+    /// <returns>A task that ends when the host has confirmed.</returns>
+    /// <exception cref="HostException">As for <see cref="RollbackConfirmation.ConfirmAsync"/>.</exception>
+    public Task ConfirmAsync(string rollbackId, CancellationToken stop) => RollbackConfirmation.ConfirmAsync(Shell, rollbackId, stop);
+
+    /// <summary>Tries real connections from inside containers of the host.</summary>
+    /// <param name="probes">The attempts, <see cref="ProbeProgram.MostProbes"/> at most.</param>
+    /// <param name="stop">Ends waiting; attempts that were begun end by themselves.</param>
+    /// <returns>A result each, in the order of the probes.</returns>
+    /// <exception cref="HostException">The conversation broke.</exception>
+    public Task<IReadOnlyList<ProbeResult>> ProbeAsync(IReadOnlyList<ConnectionProbe> probes, CancellationToken stop) => ProbeProgram.RunAsync(Shell, probes, stop);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
     {
+        if (docker is not null)
+            await docker.DisposeAsync().ConfigureAwait(false);
+        await Shell.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task<InvocationResult> CarryOutAsync(HostChange change, CancellationToken stop)
+    {
+        Plan? torn = null;
         for (var attempt = 1; ; attempt++)
+        {
+            var before = await ReadAsync(stop).ConfigureAwait(false);
+            var plan = change.PlanOn(before, isFirst: attempt == 1);
+            // What could not be read back stands: it was written.
+            if (plan.IsEmpty && torn is not null)
+                change.Written(torn);
+            torn = null;
+            if (plan.IsEmpty)
+                return change.Result(plan, change.WroteAnything ? InvocationStatus.Applied : InvocationStatus.Unchanged, await HoldsAsync(change, before, plan, stop).ConfigureAwait(false));
+            if (!await change.AgreeAsync(plan, stop).ConfigureAwait(false))
+                return change.Result(plan, change.WroteAnything ? InvocationStatus.Applied : InvocationStatus.Planned, verified: false);
+            WriteOutcome outcome;
+            try
+            {
+                outcome = await WriteAsync(change.Request(plan), stop).ConfigureAwait(false);
+            }
+            catch (HostException error) when (attempt < MaxAttempts && HostReader.IsTorn(error))
+            {
+                change.Trace($"Attempt {attempt} of {MaxAttempts}: the tables changed while they were read back. Looking again.");
+                torn = plan;
+                continue;
+            }
+            catch (HostException error) when (error.Failure is HostFailure.RollbackPending or HostFailure.NoPermission or HostFailure.RollbackFailed)
+            {
+                change.NotArmed();
+                throw;
+            }
+            if (!outcome.RollbackArmed)
+                change.NotArmed();
+            if (outcome.Status == WriteStatus.Written)
+            {
+                change.Written(plan);
+                var after = change.Make(before with { Rules = outcome.Rules });
+                if (after.IsEmpty)
+                    return change.Result(plan, InvocationStatus.Applied, await HoldsAsync(change, before, after, stop).ConfigureAwait(false));
+            }
+            if (attempt == MaxAttempts || outcome.UndoFailed || (outcome.Status == WriteStatus.Failed && !WriteErrors.IsLostRace(outcome, plan)))
+                throw WriteErrors.Failure(Name, outcome, plan, MaxAttempts);
+            change.Trace($"Attempt {attempt} of {MaxAttempts}: {WriteErrors.Reason(outcome)} Planning again.");
+            await Task.Delay(Random.Shared.Next(20, 100 * attempt), stop).ConfigureAwait(false);
+        }
+    }
+
+    // That the lines stand is not enough: they have to be asked.
+    private async Task<bool> HoldsAsync(HostChange change, HostSnapshot planned, Plan plan, CancellationToken stop)
+    {
+        // Docker takes its jump to DOCKER-USER away and puts it back, some milliseconds later, whenever a network is made: that is no finding. Only the tables
+        // are looked at again: a network that came since does not make what was written wrong.
+        for (var look = 0; look < 3 && plan is { IsEmpty: true, Problems.Count: > 0 } && !stop.IsCancellationRequested; look++)
         {
             try
             {
-                var reply = await shell.RunAsync(program.Build(ReadTimeout), stop).ConfigureAwait(false);
-                return (new HostReading(shell.HostName, reply), reply);
+                await Task.Delay(100, stop).ConfigureAwait(false);
+                plan = change.Make(planned with { Rules = (await ReadAsync(stop).ConfigureAwait(false)).Rules });
             }
-            catch (HostException error) when (attempt < 5 && IsTorn(error))
+            // The host has been written: it is reported, whatever comes in between now.
+            catch (Exception error) when (error is HostException or OperationCanceledException)
             {
-                await Task.Delay(Random.Shared.Next(10, 50 * attempt), stop).ConfigureAwait(false);
+                break;
             }
         }
+        change.Warn(plan.Problems);
+        return plan is { IsEmpty: true, Problems.Count: 0 };
     }
-
-    /// <summary>Whether an output could not be read because its form is wrong, as that of a table that changes while it is printed.</summary>
-    internal static bool IsTorn(Exception? error) => error is FormatException || (error is not null && IsTorn(error.InnerException));
-
-    private static async Task<(DockerEngine?, IReadOnlyList<DockerNetwork>, IReadOnlyList<DockerContainer>, DockerException?)> AskDockerAsync(
-        Func<CancellationToken, Task<(DockerEngine, IReadOnlyList<DockerNetwork>, IReadOnlyList<DockerContainer>)>>? read, CancellationToken stop)
-    {
-        if (read is null)
-            return (null, [], [], null);
-        try
-        {
-            var (engine, networks, containers) = await read(stop).ConfigureAwait(false);
-            return (engine, networks, containers, null);
-        }
-        catch (DockerException error)
-        {
-            return (null, [], [], error);
-        }
-    }
-
-    private sealed record Read(
-        HostReading Reading, DockerEngine? Engine, IReadOnlyList<DockerNetwork> Networks, IReadOnlyList<DockerContainer> Containers, DockerException? Error);
 }

@@ -1,5 +1,6 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
+using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Hosts;
 
@@ -23,42 +24,57 @@ internal static class HostErrors
 
     internal static HostException IptablesMissing(string host) => new(
         HostFailure.IptablesMissing, host,
-        $"Host '{host}' has no iptables in PATH, /usr/local/sbin, /usr/sbin or /sbin. Install its package 'iptables'; Docker needs it too.");
+        $"Host '{host}' has no iptables in PATH, /usr/local/sbin, /usr/sbin or /sbin.", "Install its package 'iptables'; Docker needs it too.");
 
     internal static HostException NoPermission(string host, string user, ShellSection section) => new(
         HostFailure.NoPermission, host,
-        $"Host '{host}': user id {user} has no right to the packet filter ({Line(section.Errors)}). Run as root, or allow the user iptables, iptables-save and "
-        + "iptables-restore in sudoers with NOPASSWD. In a container, root needs the capability NET_ADMIN.",
+        $"Host '{host}': user id {user} has no right to the packet filter ({Line(section.Errors)}).",
+        "Run as root, or allow the user iptables, iptables-save and iptables-restore in sudoers with NOPASSWD. In a container, root needs the capability NET_ADMIN.",
         section.ExitCode, section.Errors);
 
     internal static HostException Unreadable(string host, string command, ShellSection section) => new(
         HostFailure.UnreadableRules, host,
-        $"Host '{host}': {command} failed with exit code {section.ExitCode} ({Line(section.Errors)}). Run it there by hand; nothing was changed.",
+        $"Host '{host}': {command} failed with exit code {section.ExitCode} ({Line(section.Errors)}).", "Run it there by hand; nothing was changed.",
         section.ExitCode, section.Errors);
 
     internal static HostException NotParsed(string host, string command, FormatException error) => new(
-        HostFailure.UnreadableRules, host, $"Host '{host}': the output of {command} cannot be read: {error.Message}", inner: error);
+        HostFailure.UnreadableRules, host, $"Host '{host}': the output of {command} cannot be read: {error.Message}", "Run it there by hand and see what it prints.", inner: error);
 
     internal static HostException Incompatible(string host, Family family, string line) => new(
         HostFailure.UnreadableRules, host,
-        $"Host '{host}': iptables cannot show the {family} rules ({line.TrimStart('#', ' ')}): native nftables rules stand in a table of iptables, so what the table does is not "
-        + $"known. See 'nft list ruleset', and move those rules into a table of their own.");
+        $"Host '{host}': iptables cannot show the {family} rules ({line.TrimStart('#', ' ')}): native nftables rules stand in a table of iptables, so what the table does is not known.",
+        "See 'nft list ruleset', and move those rules into a table of their own.");
 
     internal static HostException NotReadBack(string host, string state, HostException error) => new(
-        HostFailure.NotVerified, host, $"Host '{host}': {state}, but the rules could not be read back. {error.Message}", error.ExitCode, error.Errors, error);
+        HostFailure.NotVerified, host, $"Host '{host}': {state}, but the rules could not be read back. {error.Cause}", error.Remedy, error.ExitCode, error.Errors, error);
 
     internal static HostException NotArmed(string host, ShellSection section) => section.ExitCode switch
     {
         RollbackProgram.OtherPending => new(
             HostFailure.RollbackPending, host,
-            $"Host '{host}': another change there waits for its confirmation (rollback {Line(section.Text)}), and two would take each other's rules back. Nothing was written. "
-            + "Confirm that one with Confirm-FirewallChange, or try again when it is taken back.", section.ExitCode, section.Errors),
+            $"Host '{host}': another change there waits for its confirmation (rollback {Line(section.Text)}), and two would take each other's rules back. Nothing was written.",
+            "Confirm that one with Confirm-FirewallChange, or try again when it is taken back.", section.ExitCode, section.Errors),
         RollbackProgram.AlreadyDecided => new(
-            HostFailure.RolledBack, host, $"Host '{host}': the time for this change ran out before it was written wholly; the host has taken it back. Apply again with a longer rollback time.", section.ExitCode, section.Errors),
+            HostFailure.RolledBack, host, $"Host '{host}': the time for this change ran out before it was written wholly; the host has taken it back.", "Apply again with a longer rollback time.", section.ExitCode, section.Errors),
         _ when IsNoRight(section.Errors) => NoPermission(host, "of the conversation", section),
         _ => new(
-            HostFailure.RollbackFailed, host, $"Host '{host}': the rollback could not be armed ({Line(section.Errors)}), so nothing was written. Correct that, or apply without a rollback.", section.ExitCode, section.Errors),
+            HostFailure.RollbackFailed, host, $"Host '{host}': the rollback could not be armed ({Line(section.Errors)}), so nothing was written.", "Correct that, or apply without a rollback.", section.ExitCode, section.Errors),
     };
+
+    /// <summary>No plan can be made of what was read; its remedy is the plan's.</summary>
+    internal static HostException NoPlan(string host, PlanException error) => new(
+        error.Failure switch
+        {
+            PlanFailure.UnresolvedOperand => HostFailure.UnresolvedOperand,
+            PlanFailure.ChainMissing => HostFailure.ChainMissing,
+            PlanFailure.FamilyMissing => HostFailure.IptablesMissing,
+            PlanFailure.NeedsForce => HostFailure.NeedsForce,
+            _ => HostFailure.NothingToDo,
+        },
+        host, error.Cause, error.Remedy, inner: error);
+
+    internal static HostException Rootless(string host, DockerException error) => new(
+        HostFailure.RootlessDocker, host, $"{host}: {error.Message}", "Run the engine as root, or harden inside its own namespace.", inner: error);
 
     /// <summary>What came outside the frames, of both streams: its end, in one line each.</summary>
     internal static string Seen(params string?[] streams) => string.Join(" | ", streams

@@ -87,11 +87,19 @@ public enum HostFailure
     SaveFailed,
 }
 
-/// <summary>A failure of one host: the reason as data, the message with cause and way out. The message is one line without control characters, whatever the host printed.</summary>
-public sealed class HostException(HostFailure failure, string host, string message, int? exitCode = null, string? errors = null, Exception? inner = null)
-    : Exception(FarText.OneLine(message), inner)
+/// <summary>
+/// A failure of one host: the reason as data, the message with cause and remedy. The message is one line without control characters, whatever the host printed.
+/// </summary>
+public sealed class HostException(HostFailure failure, string host, string cause, string remedy, int? exitCode = null, string? errors = null, Exception? inner = null)
+    : Exception(FarText.OneLine($"{cause} {remedy}"), inner)
 {
     private readonly string? _output;
+
+    /// <summary>What happened: the message without its remedy.</summary>
+    public string Cause { get; } = FarText.OneLine(cause);
+
+    /// <summary>What to do about it, in whole sentences.</summary>
+    public string Remedy { get; } = FarText.OneLine(remedy);
 
     /// <summary>The reason.</summary>
     public HostFailure Failure { get; } = failure;

@@ -5,22 +5,18 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Hosts;
 
 /// <summary>Reads the reply of the reading program. Pure: reply in, data out.</summary>
-internal sealed partial class HostReading
+internal sealed class HostReading
 {
-    private readonly string host;
-    private readonly ShellReply reply;
     private readonly IReadOnlyDictionary<string, InstalledTool> tools;
-    private readonly HostFiles files;
+    private readonly PrintedFiles files;
     private readonly List<string> warnings = [];
-    private readonly Dictionary<Family, Ruleset> otherRules = [];
-    private readonly List<string> unreadCandidates = [];
 
     /// <exception cref="HostException">iptables is missing, may not be used, or its output cannot be read.</exception>
     internal HostReading(string host, ShellReply reply)
     {
-        (this.host, this.reply) = (host, reply);
+        (Host, Reply) = (host, reply);
         tools = InstalledTools.Parse(Text("tools"));
-        files = new HostFiles(Text("files"));
+        files = new PrintedFiles(Text("files"));
         var four = Choose(Family.IPv4) ?? throw HostErrors.IptablesMissing(host);
         var six = Choose(Family.IPv6);
         var rules = new Dictionary<Family, Ruleset> { [Family.IPv4] = four.Rules };
@@ -36,6 +32,10 @@ internal sealed partial class HostReading
         HostDns = ResolverList.ParseHost(files["/etc/resolv.conf"], files["/run/systemd/resolve/resolv.conf"]);
         Warnings = warnings;
     }
+
+    internal string Host { get; }
+
+    internal ShellReply Reply { get; }
 
     internal IptablesTool Iptables { get; }
 
@@ -54,6 +54,15 @@ internal sealed partial class HostReading
     internal IReadOnlyList<Cidr> HostDns { get; }
 
     internal IReadOnlyList<string> Warnings { get; }
+
+    /// <summary>The rules of the implementation that Docker does not use, where there are any.</summary>
+    internal Dictionary<Family, Ruleset> OtherRules { get; } = [];
+
+    /// <summary>Why the rules of an implementation could not be read.</summary>
+    internal List<string> UnreadTools { get; } = [];
+
+    /// <summary>The text of dockerd's configuration file; null where it is there and could not be read. Who may not read it asks by sudo. Not there: nothing is in it.</summary>
+    internal string? DaemonFile => Reply.Find("daemon") is { } section ? section.ExitCode == 0 ? section.Text : null : files[Text("daemon-path")];
 
     /// <summary>A save section as a rule set.</summary>
     /// <exception cref="HostException">The command failed, or its output cannot be read.</exception>
@@ -87,15 +96,15 @@ internal sealed partial class HostReading
         HostException? failure = null;
         foreach (var (section, name) in new[] { (save, plain), (save + "-nft", plain + "-nft"), (save + "-legacy", plain + "-legacy") })
         {
-            if (reply.Find(section) is not { } found || !tools.TryGetValue(name, out var tool))
+            if (Reply.Find(section) is not { } found || !tools.TryGetValue(name, out var tool))
                 continue;
             try
             {
-                candidates.Add(new BackendCandidate(tool.WithVersionOf(found.Text), RulesOf(host, Text("id").Trim(), family, name + "-save", found)));
+                candidates.Add(new BackendCandidate(tool.WithVersionOf(found.Text), RulesOf(Host, Text("id").Trim(), family, name + "-save", found)));
             }
             catch (HostException error)
             {
-                unreadCandidates.Add(error.Message);
+                UnreadTools.Add(error.Message);
                 if (string.Equals(section, save, StringComparison.Ordinal))
                     failure = error;
                 else
@@ -105,7 +114,7 @@ internal sealed partial class HostReading
         var choice = BackendChoice.Choose(candidates);
         // There are two implementations, so there is one other at most.
         if (candidates.Find(candidate => candidate != choice)?.Rules is { } other && DoesAnything(other))
-            otherRules[family] = other;
+            OtherRules[family] = other;
         // An unreadable default is an error unless Docker is known to use the other one.
         if (failure is not null)
         {
@@ -114,23 +123,20 @@ internal sealed partial class HostReading
             warnings.Add($"The rules of {plain} were not read, Docker uses {choice.Tool.Name}: {failure.Message}");
         }
         return choice ?? (warnings.Count > 0 && family == Family.IPv4
-            ? throw new HostException(HostFailure.UnreadableRules, host, warnings[^1])
+            ? throw new HostException(HostFailure.UnreadableRules, Host, warnings[^1], "Run iptables-save on the host and see what it says.")
             : null);
     }
 
     private static bool DoesAnything(Ruleset rules) =>
         rules.AllRules.Count > 0 || rules.Tables.SelectMany(rules.ChainsOf).Any(static chain => chain.Policy is not (null or "ACCEPT"));
 
-    private string Text(string section) => reply.Find(section)?.Text ?? "";
-
-    // Who may not read it asks by sudo. Not there: nothing is in it.
-    private string? DaemonFile => reply.Find("daemon") is { } section ? section.ExitCode == 0 ? section.Text : null : files[Text("daemon-path")];
+    internal string Text(string section) => Reply.Find(section)?.Text ?? "";
 
     private IReadOnlyList<Cidr> ReadDaemon()
     {
         if (DaemonFile is not { } text)
         {
-            warnings.Add($"dockerd's configuration file could not be read ({HostErrors.Line(reply.Find("daemon")!.Errors)}): DNS servers in it are not known.");
+            warnings.Add($"dockerd's configuration file could not be read ({HostErrors.Line(Reply.Find("daemon")!.Errors)}): DNS servers in it are not known.");
             return [];
         }
         try
@@ -143,4 +149,15 @@ internal sealed partial class HostReading
             return [];
         }
     }
+}
+
+/// <summary>Files of a host that one <c>grep ''</c> printed: each line with the file's path and a colon before it. A file that is not there has no line.</summary>
+/// <param name="text">The output.</param>
+internal sealed class PrintedFiles(string text)
+{
+    private readonly string[] lines = text.Split('\n');
+
+    /// <summary>The file's text; empty where it is not there.</summary>
+    internal string this[string path] =>
+        string.Concat(lines.Where(line => line.Length > path.Length && line[path.Length] == ':' && line.StartsWith(path, StringComparison.Ordinal)).Select(line => line[(path.Length + 1)..] + "\n"));
 }

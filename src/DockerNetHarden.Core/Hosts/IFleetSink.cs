@@ -8,11 +8,14 @@ namespace DockerNetHarden.Hosts;
 /// </summary>
 public interface IFleetSink
 {
-    /// <summary>A host is done.</summary>
-    void Result(InvocationResult result);
-
     /// <summary>A host failed; the others go on.</summary>
     void Failure(string host, Exception error);
+
+    /// <summary>One more host is done, well or not.</summary>
+    /// <param name="count">How many are done by now.</param>
+    void Done(int count)
+    {
+    }
 
     /// <summary>Something that a person should know of a host.</summary>
     void Warning(string host, string message);

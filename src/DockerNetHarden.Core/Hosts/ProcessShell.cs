@@ -1,3 +1,5 @@
+using DockerNetHarden.Hosts.Ssh;
+
 namespace DockerNetHarden.Hosts;
 
 /// <summary>
@@ -11,6 +13,7 @@ namespace DockerNetHarden.Hosts;
 public sealed class ProcessShell(string hostName, string executable, IReadOnlyList<string> arguments) : IShell
 {
     private readonly SemaphoreSlim turn = new(1, 1);
+    private Func<HostException, HostException>? explain;
     private ShellConversation? conversation;
     private bool disposed;
 
@@ -29,6 +32,35 @@ public sealed class ProcessShell(string hostName, string executable, IReadOnlyLi
 
     /// <summary>How long its programs may take and be silent.</summary>
     public ShellTimeouts Timeouts { get; init; } = ShellTimeouts.None;
+
+    /// <summary>A conversation with <c>/bin/sh</c> of this machine.</summary>
+    /// <param name="timeouts">How long its programs may take and be silent.</param>
+    /// <returns>The shell; nothing is started before its first program.</returns>
+    public static ProcessShell Local(ShellTimeouts? timeouts = null) => new("localhost", "/bin/sh", []) { Timeouts = timeouts ?? ShellTimeouts.None };
+
+    /// <summary>
+    /// A conversation with a host's sh through the <c>ssh</c> of this machine: one process for the whole conversation, with the user's ssh_config, agent, jump hosts and
+    /// known hosts. Nothing is asked: what would be a question is an error with its remedy.
+    /// </summary>
+    /// <param name="target">The host.</param>
+    /// <param name="executable">The ssh to start, looked up on PATH where it has no slash.</param>
+    /// <param name="newConnection">Whether a TCP connection of its own is made although a ControlMaster has one: to confirm a change.</param>
+    /// <param name="timeouts">How long its programs may take and be silent.</param>
+    /// <returns>The shell; nothing is started before its first program.</returns>
+    public static ProcessShell BySsh(SshTarget target, string executable = "ssh", bool newConnection = false, ShellTimeouts? timeouts = null)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        ArgumentException.ThrowIfNullOrEmpty(executable);
+        return new ProcessShell(target.HostName, executable, newConnection ? target.NewConnectionArguments : target.Arguments)
+        {
+            Timeouts = timeouts ?? ShellTimeouts.None,
+            // ssh's own ConnectTimeout, in whole seconds, ends with the key exchange; a host that then says nothing is this one's. ssh knows the reason better, so it
+            // goes first.
+            StartTimeout = TimeSpan.FromSeconds(Math.Ceiling(target.ConnectTimeout.TotalSeconds) + 1),
+            // Nothing is thrown away: the reply of ssh stands in the message.
+            explain = error => SshErrors.Explain(target, executable, error),
+        };
+    }
 
     /// <inheritdoc/>
     public async Task<ShellReply> RunAsync(ShellScript script, CancellationToken stop)
@@ -51,6 +83,10 @@ public sealed class ProcessShell(string hostName, string executable, IReadOnlyLi
                 await broken.KillAsync().ConfigureAwait(false);
                 throw;
             }
+        }
+        catch (HostException error) when (explain is not null)
+        {
+            throw explain(error);
         }
         finally
         {
@@ -76,13 +112,4 @@ public sealed class ProcessShell(string hostName, string executable, IReadOnlyLi
             turn.Release();
         }
     }
-}
-
-/// <summary>Shells of this machine.</summary>
-public static class LocalShell
-{
-    /// <summary>A conversation with <c>/bin/sh</c> of this machine.</summary>
-    /// <param name="timeouts">How long its programs may take and be silent.</param>
-    /// <returns>The shell; nothing is started before its first program.</returns>
-    public static IShell Create(ShellTimeouts? timeouts = null) => new ProcessShell("localhost", "/bin/sh", []) { Timeouts = timeouts ?? ShellTimeouts.None };
 }

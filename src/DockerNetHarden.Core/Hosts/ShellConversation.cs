@@ -12,6 +12,9 @@ internal sealed class ShellConversation
     // known for it).
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
 
+    internal const string LookAgain = "What was being done there is unknown: look at the host with Get-FirewallRule, then apply again.";
+    internal const string NeedsSh = "The host needs a /bin/sh that reads its standard input.";
+
     private readonly string host;
     private readonly string executable;
     private readonly Process process;
@@ -58,7 +61,7 @@ internal sealed class ShellConversation
         {
             throw new HostException(
                 HostFailure.CannotStart, host,
-                $"'{executable}' could not be started for host '{host}': {error.Message}. Install it or put its folder into PATH.",
+                $"'{executable}' could not be started for host '{host}': {error.Message}.", "Install it or put its folder into PATH.",
                 inner: error);
         }
     }
@@ -92,13 +95,13 @@ internal sealed class ShellConversation
             var left = start - age.Elapsed;
             var late = Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, deadline.Token);
             if (await Task.WhenAny(replied, ended, cut, output.Begun, late).ConfigureAwait(false) == late && !deadline.IsCancellationRequested)
-                throw Failure(HostFailure.Unreachable, string.Create(CultureInfo.InvariantCulture, $"'{executable}' brought no answer of a shell within {start.TotalSeconds:0.###} seconds and was stopped"));
+                throw Failure(HostFailure.Unreachable, string.Create(CultureInfo.InvariantCulture, $"'{executable}' brought no answer of a shell within {start.TotalSeconds:0.###} seconds and was stopped"), "See whether the host is up and sshd listens there.");
         }
         await Task.WhenAny(replied, ended, cut, SilenceAsync(deadline.Token)).ConfigureAwait(false);
 
         var bad = output.Done.Exception ?? errors.Done.Exception;
         if (bad is not null)
-            throw Failure(HostFailure.ConnectionLost, $"the frames of its reply contradict each other: {bad.InnerException!.Message}");
+            throw Failure(HostFailure.ConnectionLost, $"the frames of its reply contradict each other: {bad.InnerException!.Message}", LookAgain);
         if (replied.IsCompletedSuccessfully)
         {
             await written.ConfigureAwait(false);
@@ -220,17 +223,18 @@ internal sealed class ShellConversation
     {
         var code = process.HasExited ? string.Create(CultureInfo.InvariantCulture, $" with exit code {process.ExitCode}") : "";
         return output.State.AnyFrame || errors.State.AnyFrame
-            ? Failure(HostFailure.ConnectionLost, $"'{executable}' ended{code} before the program did. What the section had begun is unknown: read the host again")
+            ? Failure(HostFailure.ConnectionLost, $"'{executable}' ended{code} before the program did", LookAgain)
             : Failure(
                 HostFailure.NoPosixShell,
-                $"what answered is no POSIX sh: '{executable}' ended{code} and no frame of the program came back. "
-                + "The host needs a /bin/sh that reads its standard input");
+                $"what answered is no POSIX sh: '{executable}' ended{code} and no frame of the program came back",
+                NeedsSh);
     }
 
     private HostException TooLong(string what, TimeSpan most, string parameter) => Failure(
-        HostFailure.Timeout, string.Create(CultureInfo.InvariantCulture, $"{what} within {most.TotalSeconds:0.###} seconds, and the conversation was ended. Allow more time by {parameter}, or look on the host what it waits for"));
+        HostFailure.Timeout, string.Create(CultureInfo.InvariantCulture, $"{what} within {most.TotalSeconds:0.###} seconds, and the conversation was ended"),
+        $"Allow more time by {parameter}, or look on the host what it waits for.");
 
-    private HostException Failure(HostFailure failure, string reason)
+    private HostException Failure(HostFailure failure, string reason, string remedy)
     {
         var (_, open, said) = output.State;
         var (_, openErrors, complaint) = errors.State;
@@ -239,6 +243,6 @@ internal sealed class ShellConversation
         return new HostException(
             failure, host,
             $"Host '{host}'{(section is null ? "" : $", section '{section}'")}: {reason}.{(seen.Length == 0 ? " It printed nothing." : $" It printed: {seen}")}",
-            process.HasExited ? process.ExitCode : null, complaint) { Output = said };
+            remedy, process.HasExited ? process.ExitCode : null, complaint) { Output = said };
     }
 }

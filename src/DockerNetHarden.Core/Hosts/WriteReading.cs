@@ -34,8 +34,8 @@ internal static class WriteReading
         if (status == WriteStatus.Written && steps.Count != request.Steps.Count)
             throw new HostException(
                 HostFailure.ConnectionLost, host,
-                $"Host '{host}': {steps.Count} of {request.Steps.Count} steps were reported. "
-                + "Read the host again to see what it has.");
+                $"Host '{host}': {steps.Count} of {request.Steps.Count} steps were reported.",
+                "Read the host again to see what it has.");
 
         return new WriteOutcome
         {
@@ -73,4 +73,48 @@ internal static class WriteReading
         }
         return rules;
     }
+}
+
+/// <summary>How a write ended.</summary>
+public enum WriteStatus
+{
+    /// <summary>A premise no longer held; nothing was written. Plan again on <see cref="WriteOutcome.Rules"/>.</summary>
+    Stale,
+
+    /// <summary>Every step was written.</summary>
+    Written,
+
+    /// <summary>A step was refused; those before it were taken back, unless <see cref="WriteOutcome.UndoFailed"/>.</summary>
+    Failed,
+}
+
+/// <summary>How a write ended, and what the tables hold now.</summary>
+public sealed record WriteOutcome
+{
+    /// <summary>How it ended.</summary>
+    public required WriteStatus Status { get; init; }
+
+    /// <summary>The rule sets as read back after the write, a family each.</summary>
+    public required IReadOnlyDictionary<Family, Ruleset> Rules { get; init; }
+
+    /// <summary>Whether the rollback of the request waits on the host: it was armed by this write or an earlier one, and not ended.</summary>
+    public bool RollbackArmed { get; init; }
+
+    /// <summary>The step that was refused, as an index into <see cref="WriteRequest.Steps"/>; null where none was.</summary>
+    public int? FailedStep { get; init; }
+
+    /// <summary>The exit code of iptables-restore for that step.</summary>
+    public int? ExitCode { get; init; }
+
+    /// <summary>What it wrote to standard error; where the undo failed too, also what that wrote.</summary>
+    public string Errors { get; init; } = "";
+
+    /// <summary>
+    /// Whether planning again is worth it: another program changed the tables at the same time or holds their lock. Source: iptables-restore(8)
+    /// exits with 4 for a resource problem; iptables-nft says "Bad rule" or "Resource temporarily unavailable" for a lost race.
+    /// </summary>
+    public bool IsTransient { get; init; }
+
+    /// <summary>Whether a written table could not be taken back: the host is in between, and <see cref="Rules"/> shows how.</summary>
+    public bool UndoFailed { get; init; }
 }

@@ -21,9 +21,9 @@ internal static class InputGuard
                 CheckInterface(rule, host);
                 break;
             case "OUTPUT":
-                throw Refuse($"The rule '{rule}' decides what {host.HostName} itself sends, including the answers of your own connection. Use mangle POSTROUTING with ! --src-type LOCAL for containers' packets, or give -Force.");
+                throw Refuse($"The rule '{rule}' decides what {host.HostName} itself sends, including the answers of your own connection.", "Use mangle POSTROUTING with ! --src-type LOCAL for containers' packets, or give -Force.");
             case "POSTROUTING" when !IsOfContainers(rule, host):
-                throw Refuse($"The rule '{rule}' decides in {rule.Table} POSTROUTING what {host.HostName} itself sends too, including the answers of your own connection. Add -SourceAddressType '!LOCAL' or a Docker network's source, or give -Force.");
+                throw Refuse($"The rule '{rule}' decides in {rule.Table} POSTROUTING what {host.HostName} itself sends too, including the answers of your own connection.", "Add -SourceAddressType '!LOCAL' or a Docker network's source, or give -Force.");
         }
         if (rule.Action is RuleAction.Accept)
             return;
@@ -34,9 +34,9 @@ internal static class InputGuard
     private static void CheckInterface(FirewallRule rule, HostSnapshot host)
     {
         if (rule.InInterface is null || Negatable.Parse(rule.InInterface).Not)
-            throw Refuse($"The rule '{rule}' decides in {rule.Table} {rule.Chain} without a container's in-interface: it would affect every other client of {host.HostName} too, perhaps you. Add -InInterface docker:bridges or network:NAME, or give -Force.");
+            throw Refuse($"The rule '{rule}' decides in {rule.Table} {rule.Chain} without a container's in-interface: it would affect every other client of {host.HostName} too, perhaps you.", "Add -InInterface docker:bridges or network:NAME, or give -Force.");
         if (Operand.Parse(rule.InInterface, "InInterface") is Operand.Literal { Value: var link } && !IsContainers(link, host))
-            throw Refuse($"The rule '{rule}' decides in {rule.Table} {rule.Chain} packets from {link}, which is not one of Docker's bridges on {host.HostName}. Name a bridge of a Docker network, or give -Force.");
+            throw Refuse($"The rule '{rule}' decides in {rule.Table} {rule.Chain} packets from {link}, which is not one of Docker's bridges on {host.HostName}.", "Name a bridge of a Docker network, or give -Force.");
     }
 
     private static bool IsOfContainers(FirewallRule rule, HostSnapshot host)
@@ -69,7 +69,7 @@ internal static class InputGuard
             && other.DestinationPort is { } ports && !ports.Contains("docker:", StringComparison.Ordinal) && !ports.StartsWith('!') && PortList.Parse(ports, "DestinationPort").Contains(session.ServerPort)
             && other.Destination is null && other.Source is null && other.ConnectionState is null))
             return;
-        throw Refuse($"The rule '{rule}' would match the connection in use: {session.Client.Address} reaches {host.HostName} port {session.ServerPort} by {session.Link}. Except it with -AllowPort {session.ServerPort}/tcp, or give -Force.");
+        throw Refuse($"The rule '{rule}' would match the connection in use: {session.Client.Address} reaches {host.HostName} port {session.ServerPort} by {session.Link}.", $"Except it with -AllowPort {session.ServerPort}/tcp, or give -Force.");
     }
 
     private static bool Matches(FirewallRule rule, SessionConnection session) =>
@@ -85,5 +85,5 @@ internal static class InputGuard
         return test(value.Value) != value.Not;
     }
 
-    private static PlanException Refuse(string message) => new(PlanFailure.NeedsForce, message);
+    private static PlanException Refuse(string cause, string remedy) => new(PlanFailure.NeedsForce, cause, remedy);
 }

@@ -19,7 +19,7 @@ internal static class MarkGuard
         foreach (var mark in marks)
         {
             if (there.Exists(line => line.Mark == mark.Key && Blocks(line.Rule!)))
-                throw new PlanException(PlanFailure.NeedsForce, $"What is given for {mark.Key} has only exceptions, but {host.HostName} has blocks under that mark, and all of them would be removed. Give the whole output of the command that makes the mark, unfiltered; or, if the block should go, use Remove-FirewallRule first, or -Force.");
+                throw new PlanException(PlanFailure.NeedsForce, $"What is given for {mark.Key} has only exceptions, but {host.HostName} has blocks under that mark, and all of them would be removed.", "Give the whole output of the command that makes the mark, unfiltered; or, if the block should go, use Remove-FirewallRule first, or -Force.");
         }
     }
 

@@ -33,7 +33,7 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
         }
         var places = Places(operand);
         if (places.Count > 1 && OnlyNegated(rule, operand))
-            throw Unresolved(operand, $"on this host it means {places.Count} bridges, and one rule cannot say 'none of them'; name one network, or use it without '!' in the other interface too.");
+            throw Unresolved(operand, $"on this host it means {places.Count} bridges, and one rule cannot say 'none of them'.", "Name one network, or use it without '!' in the other interface too.");
         return places.SelectMany(place => Substitute(rule, operand, place));
     }
 
@@ -44,10 +44,10 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
             case Operand.Network network:
                 Engine(operand);
                 var found = host.Networks.FirstOrDefault(each => string.Equals(each.Name, network.Name, StringComparison.Ordinal))
-                    ?? throw Unresolved(operand, host.Networks.Count == 0 ? "the host has no Docker networks." : $"the host's networks are {string.Join(", ", host.Networks.Select(each => each.Name).Order(StringComparer.Ordinal))}. Create it first, for example with New-HardenedDockerNetwork.");
+                    ?? throw Unresolved(operand, host.Networks.Count == 0 ? "the host has no Docker networks." : $"the host's networks are {string.Join(", ", host.Networks.Select(each => each.Name).Order(StringComparer.Ordinal))}.", "Create it first, for example with New-HardenedDockerNetwork.");
                 return found.Bridge is { } bridge
                     ? [new Location(bridge, found.Subnets)]
-                    : throw Unresolved(operand, $"its driver is {found.Driver}: its packets pass no bridge of this host, so no rule here can decide them.");
+                    : throw Unresolved(operand, $"its driver is {found.Driver}: its packets pass no bridge of this host, so no rule here can decide them.", "Get-DockerNetwork lists the host's networks.");
             case Operand.Docker { Symbol: DockerSymbol.Bridges }:
                 Engine(operand);
                 return [.. host.Networks.Where(each => each.Bridge is not null).OrderBy(each => each.Bridge, StringComparer.Ordinal).Select(each => new Location(each.Bridge!, each.Subnets))];
@@ -73,7 +73,7 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
             return [rule.With(spec => Interfaces(spec, operand, place))];
         var subnets = place.Subnets.Where(subnet => subnet.Family == rule.Family).ToList();
         if (subnets.Count > 1 && asAddress.Exists(text => Negatable.Parse(text).Not))
-            throw Unresolved(operand, $"it has {subnets.Count} subnets, and one rule cannot say 'none of them'; name the prefix yourself.");
+            throw Unresolved(operand, $"it has {subnets.Count} subnets, and one rule cannot say 'none of them'.", "Name the prefix yourself.");
         return subnets.Select(subnet => rule.With(spec =>
         {
             Interfaces(spec, operand, place);
@@ -134,8 +134,8 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
     };
 
     private DockerEngine Engine(Operand operand) =>
-        host.Engine ?? throw Unresolved(operand, host.DockerError?.Message ?? "Docker was not asked.");
+        host.Engine ?? throw Unresolved(operand, host.DockerError?.Message ?? "Docker was not asked.", "Docker has to run and be asked: see what docker info says there.");
 
-    private PlanException Unresolved(Operand operand, string reason) =>
-        new(PlanFailure.UnresolvedOperand, $"'{operand}' cannot be resolved on {host.HostName}: {reason}");
+    private PlanException Unresolved(Operand operand, string reason, string remedy) =>
+        new(PlanFailure.UnresolvedOperand, $"'{operand}' cannot be resolved on {host.HostName}: {reason}", remedy);
 }

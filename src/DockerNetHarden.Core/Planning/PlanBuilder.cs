@@ -34,7 +34,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
             if (host.Rules.TryGetValue(family, out var rules))
                 BuildFamily(rules, [.. literal.Where(rule => rule.Family == family)], keeps, keepsLine ?? (_ => true));
             else if (wantedFamilies.Contains(family) && (family == Family.IPv4 || host.HasIPv6))
-                throw new PlanException(PlanFailure.FamilyMissing, $"{host.HostName} has no {(family == Family.IPv4 ? "iptables" : "ip6tables")} to write {family} rules with; install the distribution's iptables package.");
+                throw new PlanException(PlanFailure.FamilyMissing, $"{host.HostName} has no {(family == Family.IPv4 ? "iptables" : "ip6tables")} to write {family} rules with.", "Install the distribution's iptables package.");
         }
         if (_removed.Count > 0 && literal.Any(rule => rule.Mark == new RuleMark("Custom")) && _removed.Any(line => RuleMark.TryParse(line.Comment, out var mark, out _) && mark == new RuleMark("Custom")))
             warnings.Add("Rules without a name replace the rules without a name that stood before: give New-FirewallRule a -Name to keep both.");
@@ -99,7 +99,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
             // If the engine does not manage IPv6, nothing would ever jump to a DOCKER-USER of ours: it would only look like protection.
             // The same goes for an engine that writes with nftables.
             if (!options.CreateChain || rules.Family == Family.IPv6 || IsNftables)
-                throw new PlanException(PlanFailure.ChainMissing, ChainMissing(rules.Family, hook));
+                throw ChainMissing(rules.Family, hook);
             _newChains.Add(new NewChain(rules.Family, hook.Table, hook.Chain));
         }
         var jumps = JumpPlan.Of(rules, hook, rules.Family, wanted);
@@ -122,11 +122,17 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
 
     private bool IsNftables => host.Engine?.FirewallBackend?.StartsWith("nftables", StringComparison.Ordinal) == true;
 
-    private string ChainMissing(Family family, Hook hook) => IsNftables
-        ? $"{host.HostName} has no chain {hook.Chain}: its Docker writes with the nftables firewall backend, which never asks that chain; rules there would look like protection but have no effect. Set \"firewall-backend\": \"iptables\" in its daemon.json."
-        : family == Family.IPv6
-        ? $"{host.HostName} has no chain {hook.Chain} in ip6tables: its engine does not manage IPv6 rules (Docker before 27, or ip6tables off). Use table mangle, chain POSTROUTING, for IPv6."
-        : $"{host.HostName} has no chain {hook.Chain}: Docker is not started there, or runs with \"iptables\": false{(host.DockerError is { } error ? $" ({error.Message.TrimEnd('.')})" : "")}. Start Docker, or give -CreateChain to make the chain before Docker's first start; Docker keeps it.";
+    private PlanException ChainMissing(Family family, Hook hook)
+    {
+        var (why, remedy) = IsNftables
+            ? (": its Docker writes with the nftables firewall backend, which never asks that chain; rules there would look like protection but have no effect.",
+                "Set \"firewall-backend\": \"iptables\" in its daemon.json.")
+            : family == Family.IPv6
+            ? (" in ip6tables: its engine does not manage IPv6 rules (Docker before 27, or ip6tables off).", "Use table mangle, chain POSTROUTING, for IPv6.")
+            : ($": Docker is not started there, or runs with \"iptables\": false{(host.DockerError is { } error ? $" ({error.Message.TrimEnd('.')})" : "")}.",
+                "Start Docker, or give -CreateChain to make the chain before Docker's first start; Docker keeps it.");
+        return new PlanException(PlanFailure.ChainMissing, $"{host.HostName} has no chain {hook.Chain}{why}", remedy);
+    }
 
     private List<string> Vanishing(IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<RuleMark, bool> named)
     {

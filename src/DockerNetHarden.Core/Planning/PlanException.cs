@@ -19,9 +19,15 @@ public enum PlanFailure
     NothingGiven,
 }
 
-/// <summary>A plan that cannot be made on this host. Nothing has been changed; the message names the value, the reason and the way out.</summary>
-public sealed class PlanException(PlanFailure failure, string message) : Exception(message)
+/// <summary>A plan that cannot be made on this host. Nothing has been changed; the message names the value, the reason and the remedy.</summary>
+public sealed class PlanException(PlanFailure failure, string cause, string remedy) : Exception($"{cause} {remedy}")
 {
+    /// <summary>What stands in the way: the message without its remedy.</summary>
+    public string Cause { get; } = cause;
+
+    /// <summary>What to do about it, in whole sentences.</summary>
+    public string Remedy { get; } = remedy;
+
     /// <summary>The reason.</summary>
     public PlanFailure Failure { get; } = failure;
 }

@@ -18,17 +18,13 @@ public sealed class EngineHardener : IHardener
         ArgumentNullException.ThrowIfNull(lab);
         Control[] controls = [new MetadataAccess(), new HostAccess(), new InternalAccess(), new SmtpRate()];
         var rules = controls.SelectMany(control => control.Rules()).ToList();
-        var docker = new DockerClient(DockerEndpoint.Parse(lab.DockerHost));
-        await using (docker.ConfigureAwait(false))
-        {
-            var shell = new ProcessShell("localhost", lab.Shell[0], [.. lab.Shell.Skip(1), "/bin/sh"]);
-            await using (shell.ConfigureAwait(false))
-            {
-                var sink = new Sink();
-                await Fleet.ApplyAsync([new FleetHost(new DockerHost(shell, new LocalDockerSource(docker)))], snapshot => Plan.From(rules, snapshot), 1, sink, stop).ConfigureAwait(false);
-                return sink.Text;
-            }
-        }
+        var sink = new Sink();
+        var shell = new ProcessShell("localhost", lab.Shell[0], [.. lab.Shell.Skip(1), "/bin/sh"]);
+        var host = DockerHost.Beside(shell, DockerEndpoint.Parse(lab.DockerHost));
+        await Fleet.RunAsync(
+            [host], static opened => opened.Name, static opened => opened,
+            async (_, opened, token) => sink.Result(await opened!.ApplyAsync(snapshot => Plan.From(rules, snapshot), sink, token).ConfigureAwait(false)), 1, sink, stop).ConfigureAwait(false);
+        return sink.Text;
     }
 
     public async Task<string> SaveAsync(LabHost lab, OwnFiles files, CancellationToken stop)

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using DockerNetHarden.Controls;
+using DockerNetHarden.Input;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Commands;

@@ -11,7 +11,7 @@ namespace DockerNetHarden.Commands;
 public sealed class BlockContainerMetadataAccessCommand : BlockCommand
 {
     [Parameter(Position = 0, HelpMessage = "The clouds whose endpoints are blocked; all that are known where none is named.")]
-    [ArgumentCompleter(typeof(ProviderCompleter))]
+    [ArgumentCompleter(typeof(Completer<ProviderNames>))]
     [ValidateNotNullOrEmpty]
     public string[]? Provider { get; set; }
 

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using DockerNetHarden.Hosting;
 using DockerNetHarden.Hosts;
 
 namespace DockerNetHarden.Commands;
@@ -43,9 +44,9 @@ public sealed class ConfirmFirewallChangeCommand : HostCmdlet
 
     protected override void EndProcessing() => WorkOnHosts();
 
-    private protected override async Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
+    private protected override async Task WorkAsync(HostTarget target, DockerHost host, PipelineQueue queue, CancellationToken stop)
     {
-        foreach (var result in _waiting[host.Target])
+        foreach (var result in _waiting[target])
         {
             var until = result.RollbackAt is { } at ? $" at {at.ToLocalTime():HH:mm:ss}" : "";
             var question = $"Keep the change {result.RollbackId} to the firewall of {host.Name}";

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using DockerNetHarden.Hosting;
 using DockerNetHarden.Hosts;
 
 namespace DockerNetHarden.Commands;
@@ -10,9 +11,9 @@ public sealed class ExportDockerHostSnapshotCommand : HostFileCmdlet
 {
     private protected override string What => "what is read";
 
-    private protected override async Task<Func<string, Task>> ReadAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
+    private protected override async Task<Func<string, Task>> ReadAsync(DockerHost host, PipelineQueue queue, CancellationToken stop)
     {
-        var snapshot = await host.Host.ReadWholeAsync(stop).ConfigureAwait(false);
+        var snapshot = await host.ReadWholeAsync(stop).ConfigureAwait(false);
         foreach (var (part, reason) in snapshot.Unread.OrderBy(static pair => pair.Key, StringComparer.Ordinal))
             queue.Warning(host.Name, $"{part} is not in the snapshot: {reason}");
         Tell(snapshot, host, queue);

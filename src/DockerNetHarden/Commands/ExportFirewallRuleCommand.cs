@@ -1,7 +1,10 @@
 using System.Collections.Concurrent;
 using System.Management.Automation;
 using System.Text;
+using DockerNetHarden.Errors;
 using DockerNetHarden.Export;
+using DockerNetHarden.Hosting;
+using DockerNetHarden.Input;
 
 namespace DockerNetHarden.Commands;
 

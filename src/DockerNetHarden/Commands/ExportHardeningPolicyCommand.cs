@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Text;
+using DockerNetHarden.Hosting;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Policy;
 
@@ -12,9 +13,9 @@ public sealed class ExportHardeningPolicyCommand : HostFileCmdlet
 {
     private protected override string What => "the policy";
 
-    private protected override async Task<Func<string, Task>> ReadAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
+    private protected override async Task<Func<string, Task>> ReadAsync(DockerHost host, PipelineQueue queue, CancellationToken stop)
     {
-        var snapshot = await host.Host.ReadAsync(stop).ConfigureAwait(false);
+        var snapshot = await host.ReadAsync(stop).ConfigureAwait(false);
         Tell(snapshot, host, queue);
         var policy = PolicyCapture.Of(snapshot);
         if (policy.SingleRules.Count > 0)

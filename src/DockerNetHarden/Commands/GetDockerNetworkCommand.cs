@@ -1,5 +1,8 @@
 using System.Management.Automation;
 using DockerNetHarden.Completion;
+using DockerNetHarden.Errors;
+using DockerNetHarden.Hosting;
+using DockerNetHarden.Hosts;
 
 namespace DockerNetHarden.Commands;
 
@@ -9,7 +12,7 @@ namespace DockerNetHarden.Commands;
 public sealed class GetDockerNetworkCommand : HostCmdlet
 {
     [Parameter(Position = 0, ValueFromPipelineByPropertyName = true, HelpMessage = "Names; wildcards are allowed.")]
-    [ArgumentCompleter(typeof(NetworkCompleter))]
+    [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
     public string[]? Name { get; set; }
@@ -24,7 +27,7 @@ public sealed class GetDockerNetworkCommand : HostCmdlet
 
     protected override void EndProcessing() => WorkOnHosts();
 
-    private protected override async Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
+    private protected override async Task WorkAsync(HostTarget target, DockerHost host, PipelineQueue queue, CancellationToken stop)
     {
         // Docker tells web from Web.
         var patterns = _names.Select(name => (Name: name, Pattern: new WildcardPattern(name))).ToList();

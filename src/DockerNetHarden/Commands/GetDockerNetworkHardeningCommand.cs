@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using DockerNetHarden.Analysis;
+using DockerNetHarden.Hosting;
 
 namespace DockerNetHarden.Commands;
 

@@ -1,5 +1,8 @@
 using System.Management.Automation;
 using DockerNetHarden.Completion;
+using DockerNetHarden.Hosting;
+using DockerNetHarden.Hosts;
+using DockerNetHarden.Input;
 using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Commands;
@@ -10,12 +13,12 @@ namespace DockerNetHarden.Commands;
 public sealed class GetFirewallRuleCommand : HostCmdlet
 {
     [Parameter(Position = 0, HelpMessage = "Only rules of these controls.")]
-    [ArgumentCompleter(typeof(ControlCompleter))]
+    [ArgumentCompleter(typeof(Completer<ControlNames>))]
     [ValidateNotNullOrEmpty]
     public string[]? Control { get; set; }
 
     [Parameter(HelpMessage = "Only rules that are bound to these Docker networks.")]
-    [ArgumentCompleter(typeof(NetworkCompleter))]
+    [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [ValidateNotNullOrEmpty]
     public string[]? Network { get; set; }
 
@@ -28,9 +31,9 @@ public sealed class GetFirewallRuleCommand : HostCmdlet
 
     private protected override void Prepare() => _controls = MarkFilter.CheckControls(Control);
 
-    private protected override async Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
+    private protected override async Task WorkAsync(HostTarget target, DockerHost host, PipelineQueue queue, CancellationToken stop)
     {
-        var snapshot = await host.Host.ReadAsync(stop).ConfigureAwait(false);
+        var snapshot = await host.ReadAsync(stop).ConfigureAwait(false);
         foreach (var warning in snapshot.Warnings)
             queue.Warning(host.Name, warning);
         foreach (var rule in InstalledRule.ReadAll(snapshot))

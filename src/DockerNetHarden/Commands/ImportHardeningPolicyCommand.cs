@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using DockerNetHarden.Errors;
 using DockerNetHarden.Policy;
 using DockerNetHarden.Rules;
 

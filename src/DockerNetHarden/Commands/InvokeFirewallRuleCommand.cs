@@ -1,5 +1,7 @@
 using System.Management.Automation;
+using DockerNetHarden.Hosting;
 using DockerNetHarden.Hosts;
+using DockerNetHarden.Input;
 using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Commands;
@@ -49,17 +51,17 @@ public sealed class InvokeFirewallRuleCommand : HostCmdlet
         WorkOnHosts();
     }
 
-    private protected override Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
+    private protected override async Task WorkAsync(HostTarget target, DockerHost host, PipelineQueue queue, CancellationToken stop)
     {
-        var rules = _input!.Of(host.Target);
+        var rules = _input!.Of(target);
         if (rules.Count == 0)
         {
             queue.Warning(host.Name, "No rule mends these findings; read their Remedy.");
-            return Task.CompletedTask;
+            return;
         }
         var options = new PlanOptions { Prune = Prune, Force = Force, CreateChain = CreateChain };
         var rollback = RollbackAfter > 0 ? new RollbackOptions(TimeSpan.FromSeconds(RollbackAfter)) : null;
-        return Fleet.ApplyAsync([host.ForFleet()], before => Plan.From(rules, before, options), 1, queue, stop, rollback);
+        queue.Write(await host.ApplyAsync(before => Plan.From(rules, before, options), queue, stop, rollback).ConfigureAwait(false));
     }
 
     // Rules that all stand in the input stay; a control of which nothing stays is asked about.

@@ -13,7 +13,7 @@ public sealed partial class NewFirewallRuleCommand
     public RuleAction Action { get; set; }
 
     [Parameter(ParameterSetName = PropertySet, HelpMessage = "The Docker network whose containers are meant: in the mark, and as the in-interface unless another is given.")]
-    [ArgumentCompleter(typeof(NetworkCompleter))]
+    [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [ValidateNotNullOrEmpty]
     public string? Network { get; set; }
 
@@ -25,7 +25,7 @@ public sealed partial class NewFirewallRuleCommand
     public string Table { get; set; } = "filter";
 
     [Parameter(ParameterSetName = PropertySet, HelpMessage = "The chain that asks the rule: DOCKER-USER, INPUT ...")]
-    [ArgumentCompleter(typeof(ChainCompleter))]
+    [ArgumentCompleter(typeof(Completer<ChainNames>))]
     [ValidateNotNullOrEmpty]
     public string Chain { get; set; } = "DOCKER-USER";
 

@@ -1,5 +1,7 @@
 using System.Management.Automation;
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Errors;
+using DockerNetHarden.Input;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Commands;

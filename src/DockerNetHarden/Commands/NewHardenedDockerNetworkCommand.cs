@@ -3,6 +3,10 @@ using System.Management.Automation;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Docker;
+using DockerNetHarden.Errors;
+using DockerNetHarden.Hosting;
+using DockerNetHarden.Hosts;
+using DockerNetHarden.Input;
 using DockerNetHarden.Policy;
 
 namespace DockerNetHarden.Commands;
@@ -70,14 +74,14 @@ public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
     // One network that cannot be had is the command's failure; one of many hosts is one error.
     private protected override bool EndsAtFailure(int hosts) => hosts == 1;
 
-    private protected override async Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
+    private protected override async Task WorkAsync(HostTarget target, DockerHost host, PipelineQueue queue, CancellationToken stop)
     {
         var engine = await host.Docker.GetEngineAsync(stop).ConfigureAwait(false);
-        foreach (var network in _asked[host.Target])
+        foreach (var network in _asked[target])
             queue.Write(await MakeAsync(network, network.ToSpec(engine), host, queue, stop).ConfigureAwait(false));
     }
 
-    private static async Task<HardenedDockerNetwork> MakeAsync(HardenedNetwork network, NetworkSpec spec, HostConnection host, PipelineQueue queue, CancellationToken stop)
+    private static async Task<HardenedDockerNetwork> MakeAsync(HardenedNetwork network, NetworkSpec spec, DockerHost host, PipelineQueue queue, CancellationToken stop)
     {
         var found = await host.Docker.FindNetworkAsync(spec.Name, stop).ConfigureAwait(false);
         if (found is not null && spec.DifferencesFrom(found) is { Count: > 0 } differences)

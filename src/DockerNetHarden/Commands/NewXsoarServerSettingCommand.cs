@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using System.Text.RegularExpressions;
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Errors;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Commands;

@@ -1,7 +1,10 @@
 using System.Management.Automation;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Completion;
+using DockerNetHarden.Errors;
+using DockerNetHarden.Hosting;
 using DockerNetHarden.Hosts;
+using DockerNetHarden.Input;
 using DockerNetHarden.Persistence;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
@@ -31,13 +34,13 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
     public PSObject?[]? InputObject { get; set; }
 
     [Parameter(Mandatory = true, ParameterSetName = MarkSet, HelpMessage = "All rules of these controls.")]
-    [ArgumentCompleter(typeof(ControlCompleter))]
+    [ArgumentCompleter(typeof(Completer<ControlNames>))]
     [ValidateNotNullOrEmpty]
     public string[]? Control { get; set; }
 
     [Parameter(ParameterSetName = MarkSet, HelpMessage = "Only those that are bound to these Docker networks.")]
     [Parameter(Mandatory = true, ParameterSetName = NetworkSet, HelpMessage = "All rules that are bound to these Docker networks.")]
-    [ArgumentCompleter(typeof(NetworkCompleter))]
+    [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [ValidateNotNullOrEmpty]
     public string[]? Network { get; set; }
 
@@ -75,27 +78,27 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
 
     private protected override void Prepare() => _controls = MarkFilter.CheckControls(Control);
 
-    private protected override Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop) =>
-        ParameterSetName is SavedSet ? RemoveSavedAsync(host, queue, stop) : RemoveAppliedAsync(host, queue, stop);
+    private protected override Task WorkAsync(HostTarget target, DockerHost host, PipelineQueue queue, CancellationToken stop) =>
+        ParameterSetName is SavedSet ? RemoveSavedAsync(host, queue, stop) : RemoveAppliedAsync(target, host, queue, stop);
 
-    private async Task RemoveAppliedAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
+    private async Task RemoveAppliedAsync(HostTarget target, DockerHost host, PipelineQueue queue, CancellationToken stop)
     {
         var saved = (await host.Saver.SavedLinesAsync(stop).ConfigureAwait(false)).ToHashSet(StringComparer.Ordinal);
         var comesBack = false;
-        await Fleet.ApplyAsync([host.ForFleet()], Planned, 1, queue, stop).ConfigureAwait(false);
+        queue.Write(await host.ApplyAsync(Planned, queue, stop).ConfigureAwait(false));
         if (comesBack)
             queue.Warning(host.Name, "Rules that are saved there are removed from the tables only: its guard puts them back where it runs, and its next start does. Remove-FirewallRule -Saved takes away what is saved, Save-FirewallRule replaces it by what is applied.");
 
         Plan Planned(HostSnapshot before)
         {
-            var plan = ParameterSetName is RuleSet ? WithoutRules(_input!.Of(host.Target), before) : Plan.Without(IsChosen, before);
+            var plan = ParameterSetName is RuleSet ? WithoutRules(_input!.Of(target), before) : Plan.Without(IsChosen, before);
             comesBack |= plan.Removed.Any(line => saved.Contains(Plan.CommandLine(line)));
             return plan;
         }
     }
 
     // -Saved:$false chooses nothing.
-    private async Task RemoveSavedAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
+    private async Task RemoveSavedAsync(DockerHost host, PipelineQueue queue, CancellationToken stop)
     {
         if (Saved)
             queue.Write(await host.Saver.RemoveAsync(queue.AskToSave(host.Name), stop).ConfigureAwait(false));

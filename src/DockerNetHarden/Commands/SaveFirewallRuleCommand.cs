@@ -1,4 +1,6 @@
 using System.Management.Automation;
+using DockerNetHarden.Hosting;
+using DockerNetHarden.Hosts;
 using DockerNetHarden.Persistence;
 
 namespace DockerNetHarden.Commands;
@@ -13,7 +15,7 @@ public sealed class SaveFirewallRuleCommand : HostCmdlet
 
     protected override void EndProcessing() => WorkOnHosts();
 
-    private protected override async Task WorkAsync(HostConnection host, PipelineQueue queue, CancellationToken stop)
+    private protected override async Task WorkAsync(HostTarget target, DockerHost host, PipelineQueue queue, CancellationToken stop)
     {
         var result = await host.Saver.SaveAsync(Method, queue.AskToSave(host.Name), stop).ConfigureAwait(false);
         if (result is { Method: PersistenceMethod.IptablesServices, Enabled: false })

@@ -1,5 +1,7 @@
 using System.Management.Automation;
 using DockerNetHarden.Analysis;
+using DockerNetHarden.Errors;
+using DockerNetHarden.Hosting;
 
 namespace DockerNetHarden.Commands;
 

@@ -1,5 +1,7 @@
 using System.Management.Automation;
 using DockerNetHarden.Audit;
+using DockerNetHarden.Hosting;
+using DockerNetHarden.Input;
 using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Commands;

@@ -1,6 +1,9 @@
 using System.Management.Automation;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Completion;
+using DockerNetHarden.Errors;
+using DockerNetHarden.Hosting;
+using DockerNetHarden.Input;
 
 namespace DockerNetHarden.Commands;
 
@@ -15,17 +18,17 @@ public sealed class TraceContainerAccessCommand : AnalysisCmdlet
     private TraceRequest _request = new();
 
     [Parameter(Position = 0, HelpMessage = "Addresses, prefixes, or the words Metadata, Host and Internal; all three words where it is left out.")]
-    [ArgumentCompleter(typeof(DestinationCompleter))]
+    [ArgumentCompleter(typeof(Completer<DestinationNames>))]
     [ValidateNotNullOrEmpty]
     public string[]? Destination { get; set; }
 
     [Parameter(ParameterSetName = NetworkSet, HelpMessage = "The Docker networks from which the packets come; all of them where it is left out.")]
-    [ArgumentCompleter(typeof(NetworkCompleter))]
+    [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [ValidateNotNullOrEmpty]
     public string[]? Network { get; set; }
 
     [Parameter(Mandatory = true, ParameterSetName = ContainerSet, HelpMessage = "The containers from which the packets come, by name or by the beginning of the id.")]
-    [ArgumentCompleter(typeof(ContainerCompleter))]
+    [ArgumentCompleter(typeof(Completer<ContainerNames>))]
     [ValidateNotNullOrEmpty]
     public string[]? Container { get; set; }
 
@@ -39,7 +42,7 @@ public sealed class TraceContainerAccessCommand : AnalysisCmdlet
     public new string[]? Port { get; set; }
 
     [Parameter(HelpMessage = "The protocol: tcp, udp, icmp, icmpv6, sctp, or a number.")]
-    [ArgumentCompleter(typeof(ProtocolCompleter))]
+    [ArgumentCompleter(typeof(Completer<ProtocolNames>))]
     [ValidateNotNullOrEmpty]
     public string? Protocol { get; set; }
 

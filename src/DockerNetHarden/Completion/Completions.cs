@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Management.Automation;
 using System.Management.Automation.Language;
 using DockerNetHarden.Analysis;
@@ -83,4 +84,61 @@ internal static class Completions
 
     private static async Task<IReadOnlyList<(string Text, string Tip)>> ContainersAsync(DockerClient client, CancellationToken stop) =>
         [.. (await client.ListContainersAsync(stop).ConfigureAwait(false)).Select(container => (container.Name, $"{container.Image} {container.State} {string.Join(", ", container.Addresses.Select(address => address.Network))}".Trim()))];
+}
+
+/// <summary>Completes an argument with the words of <typeparamref name="T"/>.</summary>
+/// <typeparam name="T">The words.</typeparam>
+internal sealed class Completer<T> : IArgumentCompleter where T : IWords
+{
+    public IEnumerable<CompletionResult> CompleteArgument(string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters) =>
+        Completions.Results(T.All, wordToComplete);
+}
+
+/// <summary>Words that an argument can be.</summary>
+internal interface IWords
+{
+    /// <summary>The words, with a tooltip each.</summary>
+    static abstract IReadOnlyList<(string Text, string Tip)> All();
+}
+
+/// <summary>The chains on which rules can be put.</summary>
+internal sealed class ChainNames : IWords
+{
+    public static IReadOnlyList<(string Text, string Tip)> All() => Completions.Chains();
+}
+
+/// <summary>The containers of this machine's Docker.</summary>
+internal sealed class ContainerNames : IWords
+{
+    public static IReadOnlyList<(string Text, string Tip)> All() => Completions.Containers();
+}
+
+/// <summary>The controls by which rules are marked.</summary>
+internal sealed class ControlNames : IWords
+{
+    public static IReadOnlyList<(string Text, string Tip)> All() => Completions.Controls();
+}
+
+/// <summary>What can be asked about in words.</summary>
+internal sealed class DestinationNames : IWords
+{
+    public static IReadOnlyList<(string Text, string Tip)> All() => Completions.Destinations();
+}
+
+/// <summary>The networks of this machine's Docker.</summary>
+internal sealed class NetworkNames : IWords
+{
+    public static IReadOnlyList<(string Text, string Tip)> All() => Completions.Networks();
+}
+
+/// <summary>The protocols that have a name.</summary>
+internal sealed class ProtocolNames : IWords
+{
+    public static IReadOnlyList<(string Text, string Tip)> All() => Completions.Protocols();
+}
+
+/// <summary>The clouds whose metadata endpoints are known.</summary>
+internal sealed class ProviderNames : IWords
+{
+    public static IReadOnlyList<(string Text, string Tip)> All() => Completions.Providers();
 }

@@ -1,4 +1,4 @@
-namespace DockerNetHarden.Commands;
+namespace DockerNetHarden.Errors;
 
 /// <summary>The error ids: what scripts match on, so none changes its meaning. A user sees <c>Id,DockerNetHarden.Commands.InvokeFirewallRuleCommand</c>.</summary>
 internal static class ErrorIds

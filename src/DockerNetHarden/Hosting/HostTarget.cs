@@ -1,7 +1,8 @@
 using System.Management.Automation.Runspaces;
+using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Ssh;
 
-namespace DockerNetHarden.Commands;
+namespace DockerNetHarden.Hosting;
 
 /// <summary>
 /// One host that a command is to work on, as it was named, or the file of a snapshot of one. Two targets are one where host, user and port are the same text, or the
@@ -41,6 +42,13 @@ internal sealed class HostTarget : IEquatable<HostTarget>
     // that no ssh host can have.
     public static HostTarget Over(PSSession session, TimeSpan? connectTimeout = null) =>
         new(NameOf(session.ComputerName, session.Name), "session\n" + session.InstanceId) { Session = session, ConnectTimeout = connectTimeout ?? TimeSpan.FromSeconds(15) };
+
+    /// <summary>Opens the host; null for the file of a snapshot. A session is the user's, who opened it: only they know that they can still get in.</summary>
+    public DockerHost? Open(bool sudo, ShellTimeouts timeouts) =>
+        SnapshotPath is not null ? null
+        : Session is { } session ? DockerHost.Over(new PSSessionShell(Name, session, ConnectTimeout, timeouts), sudo)
+        : Ssh is { } ssh ? DockerHost.BySsh(ssh, sudo, timeouts)
+        : DockerHost.Local(timeouts);
 
     /// <summary>A name that no host can have.</summary>
     internal static string NameOfSnapshot(string path) => "snapshot:" + path;

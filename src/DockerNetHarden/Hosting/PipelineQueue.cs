@@ -1,10 +1,13 @@
 using System.Collections.Concurrent;
+using System.Management.Automation;
+using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
+using DockerNetHarden.Errors;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Persistence;
 using DockerNetHarden.Planning;
 
-namespace DockerNetHarden.Commands;
+namespace DockerNetHarden.Hosting;
 
 /// <summary>
 /// The one queue between workers and the pipeline thread. Workers never wait to post, so a pipeline thread that reads no more blocks nobody. There is nothing
@@ -13,28 +16,55 @@ namespace DockerNetHarden.Commands;
 /// <param name="hosts">How many hosts are worked on.</param>
 /// <param name="throttle">How many of them at once.</param>
 /// <param name="danger">Why a plan needs a question beyond -Confirm; null where it needs none.</param>
-internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?> danger) : IFleetSink
+/// <param name="endsAtFailure">Whether a host's failure ends the command.</param>
+internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?> danger, bool endsAtFailure) : IFleetSink
 {
     private const string Caption = "DockerNetHarden";
 
     private readonly Channel<PipelineMessage> _messages = Channel.CreateUnbounded<PipelineMessage>();
     private readonly ConcurrentDictionary<string, bool> _failed = new(StringComparer.Ordinal);
-    private int _done;
 
     /// <summary>Whether any host had an error until now.</summary>
     public bool HasFailures => !_failed.IsEmpty;
 
+    /// <summary>Does on the pipeline thread what the workers ask for, until they are done.</summary>
     /// <exception cref="OperationCanceledException">The command was stopped.</exception>
-    public IEnumerable<PipelineMessage> Read(CancellationToken stop) => _messages.Reader.ReadAllAsync(stop).ToBlockingEnumerable(stop);
+    public void DrainTo(PSCmdlet cmdlet, CancellationToken stop)
+    {
+        foreach (var message in _messages.Reader.ReadAllAsync(stop).ToBlockingEnumerable(stop))
+        {
+            switch (message)
+            {
+                case PipelineMessage.Output(var value):
+                    cmdlet.WriteObject(value);
+                    break;
+                case PipelineMessage.Error(var record):
+                    cmdlet.WriteError(record);
+                    break;
+                case PipelineMessage.Warning(var text):
+                    cmdlet.WriteWarning(text);
+                    break;
+                case PipelineMessage.Verbose(var text):
+                    cmdlet.WriteVerbose(text);
+                    break;
+                case PipelineMessage.Progress progress:
+                    cmdlet.WriteProgress(progress.ToRecord(cmdlet.MyInvocation.MyCommand.Name));
+                    break;
+                case PipelineMessage.Question question:
+                    Answer(question, cmdlet);
+                    break;
+            }
+        }
+    }
 
     public void Complete() => _messages.Writer.TryComplete();
 
     public void Write(object value) => Post(new PipelineMessage.Output(value));
 
-    public void Result(InvocationResult result) => Write(result);
-
     public void Failure(string host, Exception error)
     {
+        if (endsAtFailure)
+            ExceptionDispatchInfo.Throw(error);
         _failed[host] = true;
         Post(new PipelineMessage.Error(ErrorRecords.From(error, host)));
     }
@@ -43,13 +73,11 @@ internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?>
 
     public void Trace(string host, string message) => Post(new PipelineMessage.Verbose($"{host}: {message}"));
 
-    /// <summary>Counts a host that is done, well or not.</summary>
-    public void HostDone()
+    public void Done(int count)
     {
-        var done = Interlocked.Increment(ref _done);
         // One host needs no bar: its result comes as soon.
         if (hosts > 1)
-            Post(new PipelineMessage.Progress(done, Math.Min(throttle, hosts - done), hosts));
+            Post(new PipelineMessage.Progress(count, Math.Min(throttle, hosts - count), hosts));
     }
 
     /// <summary>The closing line: how many hosts did well, and which did not.</summary>
@@ -82,5 +110,63 @@ internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?>
         Post(question);
         // A worker must not wait for an answer that nobody will give any more.
         return await question.Reply.Task.WaitAsync(stop).ConfigureAwait(false);
+    }
+
+    private static void Answer(PipelineMessage.Question question, PSCmdlet cmdlet)
+    {
+        try
+        {
+            var yes = cmdlet.ShouldProcess(question.Description, question.Query, question.Caption)
+                && (question.Danger is null || cmdlet.ShouldContinue(question.Danger, question.Caption));
+            question.Reply.TrySetResult(yes);
+        }
+        catch (PipelineStoppedException)
+        {
+            question.Reply.TrySetCanceled();
+            throw;
+        }
+        catch (Exception error)
+        {
+            // No prompt is possible here (-NonInteractive, a CI job): that is this host's failure, with its remedy.
+            question.Reply.TrySetException(CommandFailure.CannotAsk(question.Danger ?? question.Query, error));
+        }
+    }
+}
+
+/// <summary>What workers send to the pipeline thread.</summary>
+internal abstract record PipelineMessage
+{
+    private PipelineMessage()
+    {
+    }
+
+    internal sealed record Output(object Value) : PipelineMessage;
+
+    internal sealed record Error(ErrorRecord Record) : PipelineMessage;
+
+    internal sealed record Warning(string Text) : PipelineMessage;
+
+    internal sealed record Verbose(string Text) : PipelineMessage;
+
+    /// <param name="Done">How many hosts are done, failed ones too.</param>
+    /// <param name="InFlight">How many are being worked on.</param>
+    /// <param name="Total">How many there are.</param>
+    internal sealed record Progress(int Done, int InFlight, int Total) : PipelineMessage
+    {
+        public ProgressRecord ToRecord(string command) => new(0, command, $"{Done} of {Total} hosts done, {InFlight} in flight")
+        {
+            PercentComplete = 100 * Done / Total,
+            RecordType = Done == Total ? ProgressRecordType.Completed : ProgressRecordType.Processing,
+        };
+    }
+
+    /// <param name="Description">What -WhatIf prints.</param>
+    /// <param name="Query">What -Confirm asks.</param>
+    /// <param name="Caption">The headline of the question.</param>
+    /// <param name="Danger">What is asked beyond that, also where -Confirm was not given; null where nothing is.</param>
+    internal sealed record Question(string Description, string Query, string Caption, string? Danger) : PipelineMessage
+    {
+        // The waiting worker must not go on within the pipeline thread's call.
+        public TaskCompletionSource<bool> Reply { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

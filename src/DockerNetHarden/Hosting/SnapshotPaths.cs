@@ -1,8 +1,9 @@
 using System.Management.Automation;
+using DockerNetHarden.Errors;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Snapshots;
 
-namespace DockerNetHarden.Commands;
+namespace DockerNetHarden.Hosting;
 
 /// <summary>The files that a user names, and what is in them.</summary>
 internal static class SnapshotPaths

@@ -2,9 +2,10 @@ using System.Collections;
 using System.Globalization;
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
+using DockerNetHarden.Errors;
 using DockerNetHarden.Hosts.Ssh;
 
-namespace DockerNetHarden.Commands;
+namespace DockerNetHarden.Hosting;
 
 /// <summary>
 /// Collects the hosts of a command: from its arguments, or from the objects of the pipeline. Fails closed: a host that cannot be, and objects of which some

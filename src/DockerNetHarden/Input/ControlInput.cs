@@ -2,9 +2,10 @@ using System.Collections;
 using System.Management.Automation;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
+using DockerNetHarden.Errors;
 using DockerNetHarden.Rules;
 
-namespace DockerNetHarden.Commands;
+namespace DockerNetHarden.Input;
 
 /// <summary>What the emitters have in common: parameters made into the engine's values, rules written all or none.</summary>
 internal static class ControlInput
@@ -60,4 +61,14 @@ internal static class ControlInput
             throw new RefusedValueException(part, text, error.Message, error);
         }
     }
+}
+
+/// <summary>Chooses rules by control and network.</summary>
+internal static class MarkFilter
+{
+    /// <summary>The controls in their own spelling; an unknown one is refused: it would silently choose nothing.</summary>
+    public static string[]? CheckControls(string[]? controls) => controls?.Select(control =>
+        RuleMark.Controls.FirstOrDefault(known => string.Equals(known, control, StringComparison.OrdinalIgnoreCase)) ?? new RuleMark(control).Control).ToArray();
+
+    public static bool Holds(string[]? wanted, string? value) => wanted is null || (value is not null && wanted.Contains(value, StringComparer.Ordinal));
 }

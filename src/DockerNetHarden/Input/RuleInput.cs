@@ -1,10 +1,12 @@
 using System.Collections;
 using System.Management.Automation;
 using DockerNetHarden.Analysis;
+using DockerNetHarden.Errors;
+using DockerNetHarden.Hosting;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 
-namespace DockerNetHarden.Commands;
+namespace DockerNetHarden.Input;
 
 /// <summary>
 /// Takes rules from the pipeline and fails closed: the first element that is none ends the command, and so does an error that arose elsewhere in the

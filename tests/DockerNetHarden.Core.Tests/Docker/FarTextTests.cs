@@ -19,7 +19,7 @@ public sealed class FarTextTests
     [Fact]
     public void No_error_has_it_raw()
     {
-        var host = new HostException(HostFailure.RestoreFailed, "web1", "web1 said " + Hostile, 1, Hostile) { Output = Hostile };
+        var host = new HostException(HostFailure.RestoreFailed, "web1", "web1 said " + Hostile, "Mend it.", 1, Hostile) { Output = Hostile };
         var docker = new DockerException(DockerFailure.EngineError, "Docker said " + Hostile);
         foreach (var message in new[] { host.Message, docker.Message })
         {

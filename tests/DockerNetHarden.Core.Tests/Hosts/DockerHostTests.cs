@@ -51,7 +51,7 @@ public sealed class DockerHostTests
     [Fact]
     public void The_first_frame_goes_out_before_any_program_is_run()
     {
-        var text = HostPrograms.Read().Build(TimeSpan.FromSeconds(1)).Text;
+        var text = ReadingProgram.Lean().Build(TimeSpan.FromSeconds(1)).Text;
         Assert.InRange(text.IndexOf("dnh_frame 'begin id'", StringComparison.Ordinal), 1, text.IndexOf("dnh_look iptables", StringComparison.Ordinal));
     }
 
@@ -191,10 +191,10 @@ public sealed class DockerHostTests
 
     [Fact]
     public async Task IPv6_steps_need_ip6tables() =>
-        await Assert.ThrowsAsync<ArgumentException>(() => new DockerHost(new Replies([])).ApplyAsync(
+        await Assert.ThrowsAsync<ArgumentException>(() => new DockerHost(new Replies([])).WriteAsync(
             new WriteRequest { Tool = new IptablesTool(IptablesBackend.Nft, Nft, "iptables", null), Steps = [new PlanStep(Family.IPv6, "filter", "x", "y")] }, CancellationToken.None));
 
-    private static Task<WriteOutcome> ApplyAsync(params ShellSection[] sections) => new DockerHost(new Replies(sections)).ApplyAsync(
+    private static Task<WriteOutcome> ApplyAsync(params ShellSection[] sections) => new DockerHost(new Replies(sections)).WriteAsync(
         new WriteRequest
         {
             Tool = new IptablesTool(IptablesBackend.Nft, Nft, "iptables", null),

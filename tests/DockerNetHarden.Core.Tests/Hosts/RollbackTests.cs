@@ -57,7 +57,7 @@ public sealed class RollbackTests
     {
         var plan = Changes();
         var arm = RollbackArm.For(plan, new RollbackOptions(TimeSpan.FromSeconds(4711)));
-        var script = HostPrograms.Write(new WriteRequest { Tool = Tool with { Prefix4 = "iptables-marked" }, Steps = plan.Steps, Rollback = arm }, TimeSpan.FromSeconds(1));
+        var script = WritingProgram.Of(new WriteRequest { Tool = Tool with { Prefix4 = "iptables-marked" }, Steps = plan.Steps, Rollback = arm }, TimeSpan.FromSeconds(1));
         var delimiter = Regex.Match(script.Text, "(?<=<<')[0-9a-f]{32}(?=')", RegexOptions.None, TimeSpan.FromSeconds(1)).Value;
         var code = Regex.Replace(script.Text, $"<<'{delimiter}'\n.*?\n{delimiter}\n", "", RegexOptions.Singleline, TimeSpan.FromSeconds(5));
         foreach (var value in new[] { arm.Id, "4711", "iptables-marked", "DNH-CUSTOM", "put_back" })
@@ -71,7 +71,7 @@ public sealed class RollbackTests
     public void The_timer_is_armed_after_the_premises_and_before_the_first_write()
     {
         var plan = Changes();
-        var text = HostPrograms.Write(
+        var text = WritingProgram.Of(
             new WriteRequest { Tool = Tool, Steps = plan.Steps, Premises = plan.Premises, NewChains = [new NewChain(Family.IPv4, "filter", "X")], Rollback = RollbackArm.For(plan, new RollbackOptions(TimeSpan.FromSeconds(5))) },
             TimeSpan.FromSeconds(1)).Text;
         int[] places = [.. new[] { "begin premise-", "begin arm", "begin create-1", "begin step-1", "begin disarm", "begin save4" }.Select(section => text.IndexOf(section, StringComparison.Ordinal))];

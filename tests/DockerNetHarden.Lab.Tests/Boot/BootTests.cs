@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
-using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Lab.Tests.Hardening;
 using DockerNetHarden.Persistence;
 using DockerNetHarden.Planning;
@@ -167,12 +166,7 @@ public sealed class BootTests(ITestOutputHelper output)
     private static async Task ApplyAsync(BootedHost host, InvocationStatus expected)
     {
         await using var shell = Open(host);
-        var sink = new CollectingSink();
-        await Fleet.ApplyAsync(
-            [new FleetHost(new DockerHost(shell, new ConversationDockerSource(shell)))], snapshot => Plan.From([.. Controls.SelectMany(control => control.Rules())], snapshot, null), 1, sink, CancellationToken.None);
-        if (sink.Failures.TryDequeue(out var failure))
-            throw failure;
-        var result = sink.Results.Single();
+        var result = await DockerHost.Over(shell).ApplyAsync(snapshot => Plan.From([.. Controls.SelectMany(control => control.Rules())], snapshot, null), new CollectingSink(), CancellationToken.None);
         Assert.Equal((expected, true), (result.Status, result.Verified));
     }
 

@@ -51,27 +51,25 @@ public abstract class AccessTests(LabFixture fixture)
         }
     }
 
-    private OpenHost Open(string user, LabSsh? ssh) => ssh is null
-        ? OpenHost.Over(new ProcessShell("lab", Lab.Shell[0], [.. Lab.Shell.Skip(1), "env", "DOCKER_HOST=" + Lab.DockerHost, "/bin/sh"]))
-        : OpenHost.Over(SshShell.Open(SshTarget.Parse(ssh.Alias, user, connectTimeout: TimeSpan.FromSeconds(10)), sudo: true, ssh.Client.Program), sudo: true);
+    private DockerHost Open(string user, LabSsh? ssh) => ssh is null
+        ? DockerHost.Over(new ProcessShell("lab", Lab.Shell[0], [.. Lab.Shell.Skip(1), "env", "DOCKER_HOST=" + Lab.DockerHost, "/bin/sh"]))
+        : DockerHost.Over(ProcessShell.BySsh(SshTarget.Parse(ssh.Alias, user, connectTimeout: TimeSpan.FromSeconds(10)), ssh.Client.Program), sudo: true);
 
-    private async Task WorkAsync(OpenHost host)
+    private async Task WorkAsync(DockerHost host)
     {
         await using var hardening = await Hardening.Hardening.OfAsync(Lab);
         hardening.CompareForeign = false; // Docker moves its jump when the network is made
         await Lab.ExpectAsync(Reach.Open, "a1", LabAddresses.Metadata, 80);
         var sink = new CollectingSink();
         IReadOnlyList<FirewallRule> rules = [.. new MetadataAccess().Rules(), .. new HostAccess().Rules()];
-        await Fleet.ApplyAsync([host.ForFleet()], snapshot => Plan.From(rules, snapshot), 1, sink, CancellationToken.None);
-        Assert.Empty(sink.Failures);
-        Assert.True(Assert.Single(sink.Results) is { Status: InvocationStatus.Applied, Verified: true });
+        Assert.True(await host.ApplyAsync(snapshot => Plan.From(rules, snapshot), sink, CancellationToken.None) is { Status: InvocationStatus.Applied, Verified: true });
         await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Metadata, 80);
 
-        var snapshot = await host.Host.ReadWholeAsync(CancellationToken.None);
+        var snapshot = await host.ReadWholeAsync(CancellationToken.None);
         Assert.Null(snapshot.DockerError);
         var asker = snapshot.Containers.Single(container => container.Name is "a1");
         Assert.Equal("apps", Assert.Single(asker.Addresses).Network);
-        var probes = await ProbeProgram.RunAsync(host.Shell, [To(asker, LabAddresses.Metadata), To(asker, LabAddresses.Web)], CancellationToken.None);
+        var probes = await host.ProbeAsync([To(asker, LabAddresses.Metadata), To(asker, LabAddresses.Web)], CancellationToken.None);
         Assert.Equal([ProbeOutcome.Refused, ProbeOutcome.Connected], probes.Select(result => result.Outcome));
 
         var engine = await host.Docker.GetEngineAsync(CancellationToken.None);
@@ -89,8 +87,7 @@ public abstract class AccessTests(LabFixture fixture)
             await Lab.RemoveNetworkAsync("made");
         }
 
-        await Fleet.ApplyAsync([host.ForFleet()], read => Plan.Without(_ => true, read), 1, sink, CancellationToken.None);
-        Assert.Empty(sink.Failures);
+        await host.ApplyAsync(read => Plan.Without(_ => true, read), sink, CancellationToken.None);
         await Lab.ExpectAsync(Reach.Open, "a1", LabAddresses.Metadata, 80);
     }
 

@@ -24,8 +24,7 @@ public sealed class FleetHardeningTests(FleetLab lab) : IAsyncLifetime
     public async Task Three_hosts_are_hardened_in_one_call_each_with_its_own_bridges_and_pools()
     {
         await using var run = new FleetRun(lab.Fleet);
-        var hosts = run.OpenAll();
-        await run.ApplyAsync(hosts, [.. new HostAccess().Rules(), .. new MetadataAccess().Rules()]);
+        await run.ApplyAsync(run.OpenAll(), [.. new HostAccess().Rules(), .. new MetadataAccess().Rules()]);
         run.Sink.ThrowFirst();
         Assert.Equal(lab.Fleet.Hosts.Select(host => host.Name).Order(StringComparer.Ordinal), run.Sink.Results.Select(result => result.Result.HostName).Order(StringComparer.Ordinal));
         Assert.All(run.Sink.Results, result => Assert.True(result.Result is { Status: InvocationStatus.Applied, Verified: true }));
@@ -49,7 +48,7 @@ public sealed class FleetHardeningTests(FleetLab lab) : IAsyncLifetime
         }
 
         run.Sink.Results.Clear();
-        await run.ApplyAsync(hosts, [.. new HostAccess().Rules(), .. new MetadataAccess().Rules()]);
+        await run.ApplyAsync(run.OpenAll(), [.. new HostAccess().Rules(), .. new MetadataAccess().Rules()]);
         Assert.Equal(3, run.Sink.Results.Count);
         Assert.All(run.Sink.Results, result => Assert.Equal(InvocationStatus.Unchanged, result.Result.Status));
     }

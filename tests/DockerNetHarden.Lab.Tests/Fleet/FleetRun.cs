@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
-using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Hosts.Ssh;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
@@ -13,43 +12,32 @@ namespace DockerNetHarden.Lab.Tests.Fleets;
 /// <summary>Works on hosts as the cmdlets do: an ssh of the client for each, Docker asked in the same conversation.</summary>
 internal sealed class FleetRun(LabFleet fleet, string? program = null) : IAsyncDisposable
 {
-    private readonly ConcurrentBag<SshShell> shells = [];
+    private readonly ConcurrentBag<DockerHost> opened = [];
 
     public TimedSink Sink { get; init; } = new();
 
     public ShellTimeouts? Timeouts { get; init; }
 
-    public FleetHost Open(string hostName, string? userName = null, TimeSpan? connectTimeout = null)
+    public DockerHost Open(string hostName, string? userName = null, TimeSpan? connectTimeout = null)
     {
-        var target = SshTarget.Parse(hostName, userName, connectTimeout: connectTimeout ?? TimeSpan.FromSeconds(10));
-        var ssh = program ?? fleet.Client.Program;
-        return new FleetHost(
-            hostName,
-            _ =>
-            {
-                var shell = SshShell.Open(target, sudo: true, ssh, timeouts: Timeouts);
-                shells.Add(shell);
-                return Task.FromResult(new FleetTurn(new DockerHost(shell, new ConversationDockerSource(shell, sudo: true)), shell));
-            },
-            _ => Task.FromResult<IShell>(SshShell.Open(target, sudo: true, ssh, newConnection: true)));
+        var host = DockerHost.BySsh(SshTarget.Parse(hostName, userName, connectTimeout: connectTimeout ?? TimeSpan.FromSeconds(10)), sudo: true, Timeouts, program ?? fleet.Client.Program);
+        opened.Add(host);
+        return host;
     }
 
-    public IReadOnlyList<FleetHost> OpenAll() => [.. fleet.Hosts.Select(host => Open(host.Name))];
+    public IReadOnlyList<DockerHost> OpenAll() => [.. fleet.Hosts.Select(host => Open(host.Name))];
 
-    public Task ApplyAsync(IReadOnlyList<FleetHost> hosts, Control control, int throttle = 32, RollbackOptions? rollback = null, CancellationToken stop = default) =>
+    public Task ApplyAsync(IReadOnlyList<DockerHost> hosts, Control control, int throttle = 32, RollbackOptions? rollback = null, CancellationToken stop = default) =>
         ApplyAsync(hosts, control.Rules(), throttle, rollback, stop: stop);
 
     public Task ApplyAsync(
-        IReadOnlyList<FleetHost> hosts, IReadOnlyList<FirewallRule> rules, int throttle = 32, RollbackOptions? rollback = null, PlanOptions? options = null, CancellationToken stop = default) =>
+        IReadOnlyList<DockerHost> hosts, IReadOnlyList<FirewallRule> rules, int throttle = 32, RollbackOptions? rollback = null, PlanOptions? options = null, CancellationToken stop = default) =>
         ApplyAsync(hosts, snapshot => Plan.From(rules, snapshot, options), throttle, rollback, stop);
 
-    public Task ApplyAsync(IReadOnlyList<FleetHost> hosts, Func<HostSnapshot, Plan> planner, int throttle = 32, RollbackOptions? rollback = null, CancellationToken stop = default) =>
-        Fleet.ApplyAsync(hosts, planner, throttle, Sink, stop, rollback);
+    public Task ApplyAsync(IReadOnlyList<DockerHost> hosts, Func<HostSnapshot, Plan> planner, int throttle = 32, RollbackOptions? rollback = null, CancellationToken stop = default) => Fleet.RunAsync(
+        hosts, static host => host.Name, static host => host, async (_, host, token) => Sink.Result(await host!.ApplyAsync(planner, Sink, token, rollback)), throttle, Sink, stop);
 
-    public async ValueTask DisposeAsync()
-    {
-        await Task.WhenAll(shells.Select(shell => shell.DisposeAsync().AsTask()));
-    }
+    public async ValueTask DisposeAsync() => await Task.WhenAll(opened.Select(host => host.DisposeAsync().AsTask()));
 }
 
 /// <summary>Collects what a fleet says, with the time since it began.</summary>

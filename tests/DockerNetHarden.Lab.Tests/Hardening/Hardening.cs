@@ -13,17 +13,13 @@ namespace DockerNetHarden.Lab.Tests.Hardening;
 internal sealed class Hardening : IAsyncDisposable
 {
     private readonly LabHost _lab;
-    private readonly DockerClient _docker;
-    private readonly IShell _shell;
     private readonly string _before;
 
     private Hardening(LabHost lab, string before)
     {
         _lab = lab;
         _before = before;
-        _docker = new DockerClient(DockerEndpoint.Parse(lab.DockerHost));
-        _shell = new ProcessShell("lab", lab.Shell[0], [.. lab.Shell.Skip(1), "/bin/sh"]);
-        Host = new DockerHost(_shell, new LocalDockerSource(_docker));
+        Host = DockerHost.Beside(new ProcessShell("lab", lab.Shell[0], [.. lab.Shell.Skip(1), "/bin/sh"]), DockerEndpoint.Parse(lab.DockerHost));
     }
 
     public DockerHost Host { get; }
@@ -39,14 +35,7 @@ internal sealed class Hardening : IAsyncDisposable
 
     public Task<InvocationResult> ApplyAsync(IReadOnlyList<FirewallRule> rules, PlanOptions? options = null) => RunAsync(snapshot => Plan.From(rules, snapshot, options));
 
-    public async Task<InvocationResult> RunAsync(Func<HostSnapshot, Plan> planner)
-    {
-        var known = Sink.Results.Count;
-        await Fleet.ApplyAsync([new FleetHost(Host)], planner, 1, Sink, CancellationToken.None);
-        if (Sink.Failures.TryDequeue(out var failure))
-            throw failure;
-        return Sink.Results.Skip(known).Single();
-    }
+    public Task<InvocationResult> RunAsync(Func<HostSnapshot, Plan> planner) => Host.ApplyAsync(planner, Sink, CancellationToken.None);
 
     public Task<InvocationResult> RemoveAllAsync() => RunAsync(snapshot => Plan.Without(_ => true, snapshot));
 
@@ -57,8 +46,7 @@ internal sealed class Hardening : IAsyncDisposable
         await RemoveAllAsync();
         if (CompareForeign)
             Assert.Equal(_before, await ForeignAsync(_lab));
-        await _shell.DisposeAsync();
-        await _docker.DisposeAsync();
+        await Host.DisposeAsync();
     }
 
     // Counters change with every packet, the tables' comments every second, and an empty table may or may not be there.
@@ -74,8 +62,6 @@ internal sealed class Hardening : IAsyncDisposable
 /// <summary>Collects a fleet's messages; agrees to every plan unless told otherwise.</summary>
 internal sealed class CollectingSink : IFleetSink
 {
-    public System.Collections.Concurrent.ConcurrentQueue<InvocationResult> Results { get; } = new();
-
     public System.Collections.Concurrent.ConcurrentQueue<Exception> Failures { get; } = new();
 
     public System.Collections.Concurrent.ConcurrentQueue<string> Warnings { get; } = new();
@@ -83,8 +69,6 @@ internal sealed class CollectingSink : IFleetSink
     public System.Collections.Concurrent.ConcurrentQueue<string> Traces { get; } = new();
 
     public bool Answer { get; set; } = true;
-
-    public void Result(InvocationResult result) => Results.Enqueue(result);
 
     public void Failure(string host, Exception error) => Failures.Enqueue(error);
 

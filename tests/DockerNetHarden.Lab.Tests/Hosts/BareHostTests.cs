@@ -76,10 +76,8 @@ public sealed class BareHostTests
     private static async Task<IReadOnlyList<Plan>> ApplyAsync(HostNamespace space, IReadOnlyList<FirewallRule> rules, Action other)
     {
         await using var shell = space.Open();
-        var sink = new CollectingSink();
         var plans = new List<Plan>();
-        await Fleet.ApplyAsync(
-            [new FleetHost(new DockerHost(shell))],
+        var result = await new DockerHost(shell).ApplyAsync(
             snapshot =>
             {
                 plans.Add(Plan.From(rules, snapshot, new PlanOptions { Force = true }));
@@ -87,9 +85,8 @@ public sealed class BareHostTests
                     other();
                 return plans[^1];
             },
-            1, sink, CancellationToken.None);
-        Assert.Empty(sink.Failures);
-        Assert.True(Assert.Single(sink.Results).Verified);
+            new CollectingSink(), CancellationToken.None);
+        Assert.True(result.Verified);
         return plans;
     }
 

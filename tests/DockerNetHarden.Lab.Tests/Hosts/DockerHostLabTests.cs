@@ -6,15 +6,15 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Lab.Tests.Hosts;
 
 /// <summary>Reading and writing with the real iptables, both implementations, in namespaces of their own.</summary>
-public sealed partial class DockerHostLabTests
+public sealed class DockerHostLabTests
 {
     private const string DockerLike = "*filter\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\n-A DOCKER-USER -j RETURN\nCOMMIT\n";
 
-    private static string Suffix(IptablesBackend backend) => backend == IptablesBackend.Nft ? "-nft" : "-legacy";
+    internal static string Suffix(IptablesBackend backend) => backend == IptablesBackend.Nft ? "-nft" : "-legacy";
 
-    private static IptablesTool Tool(IptablesBackend backend) => new(backend, "iptables", "iptables" + Suffix(backend), "ip6tables" + Suffix(backend));
+    internal static IptablesTool Tool(IptablesBackend backend) => new(backend, "iptables", "iptables" + Suffix(backend), "ip6tables" + Suffix(backend));
 
-    private static PlanStep Step(string table, string address, Family family = Family.IPv4) => new(
+    internal static PlanStep Step(string table, string address, Family family = Family.IPv4) => new(
         family, table,
         $"*{table}\n:DNH-TEST - [0:0]\n-A DNH-TEST -d {address} -m comment --comment \"DockerNetHarden:Custom\" -j DROP\nCOMMIT\n",
         $"*{table}\n:DNH-TEST - [0:0]\n-X DNH-TEST\nCOMMIT\n");
@@ -24,7 +24,7 @@ public sealed partial class DockerHostLabTests
     private static async Task<WriteOutcome> ApplyAsync(HostNamespace space, WriteRequest request)
     {
         await using var shell = space.Open();
-        return await new DockerHost(shell).ApplyAsync(request, CancellationToken.None);
+        return await new DockerHost(shell).WriteAsync(request, CancellationToken.None);
     }
 
     private static string[] Texts(WriteOutcome outcome, string table, Family family = Family.IPv4) =>
@@ -85,7 +85,7 @@ public sealed partial class DockerHostLabTests
         await using var shell = space.Open();
         var reply = await shell.RunAsync(new ShellProgram().Section("pid", "echo $$").Build(TimeSpan.FromSeconds(10)), CancellationToken.None);
         var pid = reply.Find("pid")!.Text.Trim();
-        var applied = new DockerHost(shell).ApplyAsync(
+        var applied = new DockerHost(shell).WriteAsync(
             new WriteRequest { Tool = Tool(backend), Steps = [.. Enumerable.Range(0, 40).Select(i => Step(i % 2 == 0 ? "filter" : "mangle", $"192.0.2.{i}/32"))] }, CancellationToken.None);
         var sent = 0;
         while (!applied.IsCompleted)

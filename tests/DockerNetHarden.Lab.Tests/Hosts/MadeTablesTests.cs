@@ -75,7 +75,7 @@ public sealed class MadeTablesTests
         await using var shell = space.Open();
         var host = new DockerHost(shell);
         var plan = Plan.From(Both, await host.ReadAsync(CancellationToken.None), new PlanOptions { Force = true });
-        var outcome = await host.ApplyAsync(
+        var outcome = await host.WriteAsync(
             new WriteRequest
             {
                 Tool = plan.Before.Iptables,
@@ -92,10 +92,9 @@ public sealed class MadeTablesTests
     {
         using var space = Host();
         await using var shell = space.Open();
-        var sink = new CollectingSink();
-        await Fleet.ApplyAsync(
-            [new FleetHost(new DockerHost(shell))], static snapshot => Plan.From(Both, snapshot, new PlanOptions { Force = true }), 1, sink, CancellationToken.None, new RollbackOptions(TimeSpan.FromSeconds(2)));
-        Assert.Equal(InvocationStatus.AwaitingConfirmation, Assert.Single(sink.Results).Status);
+        var result = await new DockerHost(shell).ApplyAsync(
+            static snapshot => Plan.From(Both, snapshot, new PlanOptions { Force = true }), new CollectingSink(), CancellationToken.None, new RollbackOptions(TimeSpan.FromSeconds(2)));
+        Assert.Equal(InvocationStatus.AwaitingConfirmation, result.Status);
         Assert.Equal(3, Tables(space).Count());
         for (var waited = 0; waited < 150 && Tables(space).Any(); waited++)
             await Task.Delay(100);
@@ -136,9 +135,6 @@ public sealed class MadeTablesTests
     private static async Task ToAsync(HostNamespace space, Func<DockerNetHarden.Snapshots.HostSnapshot, Plan> planner)
     {
         await using var shell = space.Open();
-        var sink = new CollectingSink();
-        await Fleet.ApplyAsync([new FleetHost(new DockerHost(shell))], planner, 1, sink, CancellationToken.None);
-        Assert.Empty(sink.Failures);
-        Assert.True(Assert.Single(sink.Results).Verified);
+        Assert.True((await new DockerHost(shell).ApplyAsync(planner, new CollectingSink(), CancellationToken.None)).Verified);
     }
 }

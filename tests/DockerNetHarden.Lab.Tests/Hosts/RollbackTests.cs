@@ -1,39 +1,15 @@
 using System.Diagnostics;
 using DockerNetHarden.Addresses;
-using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
-using DockerNetHarden.Lab.Tests.Hardening;
 using DockerNetHarden.Planning;
-using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
+using static DockerNetHarden.Lab.Tests.Hosts.RollbackHost;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;
 
 /// <summary>A change that its host takes back by itself, on a real kernel, with both implementations of iptables.</summary>
-public sealed partial class RollbackTests
+public sealed class RollbackTests
 {
-    // What another administrator has there, and Docker.
-    private const string Foreign = """
-        *filter
-        :INPUT ACCEPT [0:0]
-        :FORWARD DROP [0:0]
-        :OUTPUT ACCEPT [0:0]
-        :DOCKER-USER - [0:0]
-        :ADMIN - [0:0]
-        -A INPUT -i lo -j ACCEPT
-        -A INPUT -s 192.0.2.77/32 -m comment --comment "not DNH-CUSTOM" -j ADMIN
-        -A FORWARD -j DOCKER-USER
-        -A DOCKER-USER -s 192.0.2.78/32 -j RETURN
-        COMMIT
-
-        """;
-
-    private static readonly IReadOnlyList<FirewallRule> Old =
-        [.. new MetadataAccess { Provider = "aws" }.Rules(), FirewallRule.Parse("-A INPUT -i docker0 -p tcp --dport 5000 -j DROP"), FirewallRule.Parse("-A INPUT -i docker0 -p tcp --dport 5001 -j DROP")];
-
-    // Other Custom rules, and a control more, in tables and a chain that were not there.
-    private static readonly IReadOnlyList<FirewallRule> New = [FirewallRule.Parse("-A INPUT -p tcp --dport 22 -j DROP"), .. new SmtpRate { Network = new NetworkReference("apps", "apps0", [Cidr.Parse("172.18.0.0/16")]) }.Rules(), .. new MetadataAccess().Rules()];
-
     public static TheoryData<IptablesBackend> Backends => [IptablesBackend.Nft, IptablesBackend.Legacy];
 
     [SkippableTheory]
@@ -42,7 +18,7 @@ public sealed partial class RollbackTests
     {
         using var space = await PreparedAsync(backend);
         await using var shell = space.Open();
-        var result = await ApplyAsync(new FleetHost(new DockerHost(shell), _ => Task.FromResult<IShell>(space.Open())), New, 4);
+        var result = await ApplyAsync(new DockerHost(shell, reconnect: space.Open), New, 4);
         Assert.Equal(InvocationStatus.Confirmed, result.Status);
         Assert.True(result.Verified);
         var ours = Ours(space, backend);
@@ -62,7 +38,7 @@ public sealed partial class RollbackTests
         var tool = Tool(backend);
         var before = Ours(space, backend);
         await using var shell = space.Open();
-        var result = await ApplyAsync(new FleetHost(new DockerHost(shell)), New, 4);
+        var result = await ApplyAsync(new DockerHost(shell), New, 4);
         Assert.Equal(InvocationStatus.AwaitingConfirmation, result.Status);
         Assert.True(result.Verified);
         Assert.InRange(result.RollbackAt!.Value - DateTimeOffset.UtcNow, TimeSpan.Zero, TimeSpan.FromSeconds(4));
@@ -101,7 +77,7 @@ public sealed partial class RollbackTests
         space.Restore(Tool(backend), Foreign);
         var foreign = NotOurs(space, backend);
         await using var shell = space.Open();
-        var result = await ApplyAsync(new FleetHost(new DockerHost(shell)), New, 2);
+        var result = await ApplyAsync(new DockerHost(shell), New, 2);
         Assert.NotEmpty(Ours(space, backend));
         await UntilAsync(() => !HasTimer(result.RollbackId!), TimeSpan.FromSeconds(15));
         Assert.Empty(Ours(space, backend));
@@ -116,7 +92,7 @@ public sealed partial class RollbackTests
         var before = Ours(space, backend);
         await using var shell = space.Open();
         var reply = await shell.RunAsync(new ShellProgram().Section("pid", "echo $$").Build(TimeSpan.FromSeconds(10)), CancellationToken.None);
-        var result = await ApplyAsync(new FleetHost(new DockerHost(shell)), New, 3);
+        var result = await ApplyAsync(new DockerHost(shell), New, 3);
         // The shell with all that hangs on it, as sshd's end does.
         using (var victim = Process.GetProcessById(int.Parse(reply.Find("pid")!.Text, System.Globalization.CultureInfo.InvariantCulture)))
             victim.Kill(entireProcessTree: true);
@@ -135,9 +111,9 @@ public sealed partial class RollbackTests
         var due = DateTimeOffset.UtcNow.AddSeconds(3);
         var tried = 0;
         // A way in that is closed until the change is gone.
-        var host = new FleetHost(new DockerHost(shell), _ => DateTimeOffset.UtcNow < due.AddSeconds(0.5)
-            ? throw new HostException(HostFailure.Unreachable, "x", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"closed {++tried}"))
-            : Task.FromResult<IShell>(space.Open()));
+        var host = new DockerHost(shell, reconnect: () => DateTimeOffset.UtcNow < due.AddSeconds(0.5)
+            ? throw new HostException(HostFailure.Unreachable, "x", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"closed {++tried}."), "Wait.")
+            : space.Open());
         var result = await ApplyAsync(host, New, 3);
         Assert.Equal(InvocationStatus.RolledBack, result.Status);
         Assert.False(result.Verified);
@@ -151,16 +127,16 @@ public sealed partial class RollbackTests
     {
         using var space = await PreparedAsync(backend);
         await using var shell = space.Open();
-        var first = await ApplyAsync(new FleetHost(new DockerHost(shell)), New, 600);
+        var first = await ApplyAsync(new DockerHost(shell), New, 600);
         var between = Ours(space, backend);
         await using var other = space.Open();
-        var refused = await Assert.ThrowsAsync<HostException>(() => ApplyAsync(new FleetHost(new DockerHost(other)), Old, 600));
+        var refused = await Assert.ThrowsAsync<HostException>(() => ApplyAsync(new DockerHost(other), Old, 600));
         Assert.Equal(HostFailure.RollbackPending, refused.Failure);
         Assert.Contains(first.RollbackId!, refused.Message, StringComparison.Ordinal);
         Assert.Equal(between, Ours(space, backend));
         await RollbackConfirmation.ConfirmAsync(other, first.RollbackId!, CancellationToken.None);
         await UntilAsync(() => !HasTimer(first.RollbackId!), TimeSpan.FromSeconds(5));
-        var second = await ApplyAsync(new FleetHost(new DockerHost(other), _ => Task.FromResult<IShell>(space.Open())), Old, 600);
+        var second = await ApplyAsync(new DockerHost(other, reconnect: space.Open), Old, 600);
         Assert.Equal(InvocationStatus.Confirmed, second.Status);
     }
 
@@ -173,7 +149,7 @@ public sealed partial class RollbackTests
         var plan = Plan.From(New, await new DockerHost(shell).ReadAsync(CancellationToken.None), new PlanOptions { Force = true });
         var arm = RollbackArm.For(plan, new RollbackOptions(TimeSpan.FromMinutes(10)));
         var before = Ours(space, backend);
-        var outcome = await new DockerHost(shell).ApplyAsync(
+        var outcome = await new DockerHost(shell).WriteAsync(
             new WriteRequest { Tool = plan.Before.Iptables, Steps = [.. plan.Steps, new PlanStep(Family.IPv4, "filter", "*filter\n-A INPUT -j NO-SUCH-CHAIN\nCOMMIT\n", "*filter\nCOMMIT\n")], Rollback = arm }, CancellationToken.None);
         Assert.Equal(WriteStatus.Failed, outcome.Status);
         Assert.False(outcome.RollbackArmed);
@@ -196,7 +172,7 @@ public sealed partial class RollbackTests
             // nsenter and not "ip netns exec": that mounts another /sys.
             await using (var shell = new ProcessShell("session", "/bin/sh", ["-c", "echo $$ >\"$1/cgroup.procs\" && exec nsenter --net=/run/netns/\"$2\" /bin/sh", "sh", group, space.Name]))
             {
-                id = (await ApplyAsync(new FleetHost(new DockerHost(shell)), New, 2)).RollbackId;
+                id = (await ApplyAsync(new DockerHost(shell), New, 2)).RollbackId;
                 Assert.True(HasTimer(id!));
                 // The shell is in there, the timer is not.
                 Assert.Single(await File.ReadAllLinesAsync(group + "/cgroup.procs"));
@@ -218,7 +194,7 @@ public sealed partial class RollbackTests
         foreach (var early in new[] { 0, 150, 300 })
         {
             await using var shell = space.Open();
-            var result = await ApplyAsync(new FleetHost(new DockerHost(shell)), New, 2);
+            var result = await ApplyAsync(new DockerHost(shell), New, 2);
             var changed = Ours(space, IptablesBackend.Nft);
             await Task.Delay(Math.Max(0, (int)(result.RollbackAt!.Value - DateTimeOffset.UtcNow).TotalMilliseconds + 300 - early));
             await using var other = space.Open();
@@ -235,60 +211,7 @@ public sealed partial class RollbackTests
             await UntilAsync(() => !HasTimer(result.RollbackId!), TimeSpan.FromSeconds(15));
             Assert.Equal(confirmed ? changed : before, Ours(space, IptablesBackend.Nft));
             if (confirmed)
-                await ApplyAsync(new FleetHost(new DockerHost(shell)), Old, null, prune: true);
+                await ApplyAsync(new DockerHost(shell), Old, null, prune: true);
         }
-    }
-
-    private static string Tool(IptablesBackend backend) => backend == IptablesBackend.Nft ? "iptables-nft" : "iptables-legacy";
-
-    private static async Task<HostNamespace> PreparedAsync(IptablesBackend backend)
-    {
-        var space = HostNamespace.Make();
-        space.Restore(Tool(backend), Foreign);
-        await using var shell = space.Open();
-        await ApplyAsync(new FleetHost(new DockerHost(shell)), Old, null);
-        return space;
-    }
-
-    private static async Task<InvocationResult> ApplyAsync(FleetHost host, IReadOnlyList<FirewallRule> rules, int? seconds, bool prune = false)
-    {
-        var sink = new CollectingSink();
-        await Fleet.ApplyAsync(
-            [host], snapshot => Plan.From(rules, snapshot, new PlanOptions { Force = true, Prune = prune }), 1, sink, CancellationToken.None,
-            seconds is { } after ? new RollbackOptions(TimeSpan.FromSeconds(after)) : null);
-        return sink.Failures.TryDequeue(out var failure) ? throw failure : sink.Results.Single();
-    }
-
-    // Lines without counters, in order: chains of ours, what is in them, what jumps to them.
-    private static string[] Ours(HostNamespace space, IptablesBackend backend) =>
-        [.. Lines(space, backend).Where(IsOurs).Select(static line => line.StartsWith(':') ? line.Split(' ')[0] : line)];
-
-    // An empty table may be there or not: built-in chains that let everything pass do not count.
-    private static string[] NotOurs(HostNamespace space, IptablesBackend backend) =>
-        [.. Lines(space, backend).Where(static line => !IsOurs(line) && !line.Contains(" ACCEPT [", StringComparison.Ordinal)).Select(static line => line.StartsWith(':') ? line[..line.IndexOf('[', StringComparison.Ordinal)] : line)];
-
-    private static IEnumerable<string> Lines(HostNamespace space, IptablesBackend backend) =>
-        (space.Run(Tool(backend) + "-save") + space.Run(Tool(backend).Replace("ip", "ip6", StringComparison.Ordinal) + "-save")).Split('\n').Where(static line => line.StartsWith(':') || line.StartsWith('-'));
-
-    private static bool IsOurs(string line) => line.StartsWith(":DNH-", StringComparison.Ordinal)
-        || line.Contains("--comment DockerNetHarden", StringComparison.Ordinal) || line.Contains("--comment \"DockerNetHarden", StringComparison.Ordinal);
-
-    private static bool HasTimer(string id) => Directory.EnumerateDirectories("/proc").Any(folder =>
-    {
-        try
-        {
-            return Path.GetFileName(folder).All(char.IsAsciiDigit) && File.ReadAllText(folder + "/cmdline").Contains("\0dnh-rollback\0" + id, StringComparison.Ordinal);
-        }
-        catch (IOException)
-        {
-            // It ended while it was looked at.
-            return false;
-        }
-    });
-
-    private static async Task UntilAsync(Func<bool> met, TimeSpan patience)
-    {
-        for (var watch = Stopwatch.StartNew(); !met(); await Task.Delay(50))
-            Assert.True(watch.Elapsed < patience, $"It did not come true in {patience}.");
     }
 }

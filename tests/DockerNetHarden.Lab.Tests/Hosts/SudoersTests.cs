@@ -27,15 +27,15 @@ public sealed class SudoersTests : IDisposable
         // No DOCKER-USER: -CreateChain makes it. Docker's nat chain says which implementation Docker uses.
         space.Restore(tool, "*nat\n:DOCKER - [0:0]\nCOMMIT\n");
         await using var shell = Open(space, Guide());
-        await ApplyAsync(new FleetHost(new DockerHost(shell)), [.. Old, FirewallRule.Parse("-A DOCKER-USER -d 10.9.9.9 -j DROP")], null);
+        await ApplyAsync(new DockerHost(shell), [.. Old, FirewallRule.Parse("-A DOCKER-USER -d 10.9.9.9 -j DROP")], null);
         Assert.Contains(":DOCKER-USER", space.Run(tool + "-save"), StringComparison.Ordinal);
 
-        var confirmed = await ApplyAsync(new FleetHost(new DockerHost(shell), _ => Task.FromResult<IShell>(Open(space, Guide()))), New, 60);
+        var confirmed = await ApplyAsync(new DockerHost(shell, reconnect: () => Open(space, Guide())), New, 60);
         Assert.Equal(InvocationStatus.Confirmed, confirmed.Status);
         // Docker has no IPv6 chains here: those rules go to the default implementation.
         Assert.Contains("--dport 5001", space.Run("ip6tables-save"), StringComparison.Ordinal);
 
-        var waits = await ApplyAsync(new FleetHost(new DockerHost(shell)), Old, 2);
+        var waits = await ApplyAsync(new DockerHost(shell), Old, 2);
         Assert.Equal(InvocationStatus.AwaitingConfirmation, waits.Status);
         Assert.Contains("--dport 5000", space.Run(tool + "-save"), StringComparison.Ordinal);
         for (var watch = Stopwatch.StartNew(); space.Run(tool + "-save").Contains("--dport 5000", StringComparison.Ordinal); await Task.Delay(100))
@@ -106,12 +106,7 @@ public sealed class SudoersTests : IDisposable
             ["netns", "exec", space.Name, "unshare", "-m", "/bin/sh", "-c", "mount --bind \"$1\" /etc/sudoers && exec setpriv --reuid=nobody --regid=nogroup --clear-groups /bin/sh", "sh", file]);
     }
 
-    private static async Task<InvocationResult> ApplyAsync(FleetHost host, IReadOnlyList<FirewallRule> rules, int? seconds)
-    {
-        var sink = new CollectingSink();
-        await Fleet.ApplyAsync(
-            [host], snapshot => Plan.From(rules, snapshot, new PlanOptions { Force = true, CreateChain = true, Prune = true }), 1, sink, CancellationToken.None,
-            seconds is { } after ? new RollbackOptions(TimeSpan.FromSeconds(after)) : null);
-        return sink.Failures.TryDequeue(out var failure) ? throw failure : sink.Results.Single();
-    }
+    private static Task<InvocationResult> ApplyAsync(DockerHost host, IReadOnlyList<FirewallRule> rules, int? seconds) => host.ApplyAsync(
+        snapshot => Plan.From(rules, snapshot, new PlanOptions { Force = true, CreateChain = true, Prune = true }), new CollectingSink(), CancellationToken.None,
+        seconds is { } after ? new RollbackOptions(TimeSpan.FromSeconds(after)) : null);
 }

@@ -186,14 +186,9 @@ public sealed class SavingTests
 
     private static Task<PersistenceResult> SaveAsync(RuleSaver saver, PersistenceMethod method) => saver.SaveAsync(method, (_, _) => Task.FromResult(true), CancellationToken.None);
 
-    private static async Task<InvocationResult> ApplyAsync(IShell shell, IReadOnlyList<FirewallRule> rules, int? rollbackAfter = null)
-    {
-        var sink = new CollectingSink();
-        await Fleet.ApplyAsync(
-            [new FleetHost(new DockerHost(shell))], snapshot => Plan.From(rules, snapshot, new PlanOptions { Force = true }), 1, sink, CancellationToken.None,
-            rollbackAfter is { } seconds ? new RollbackOptions(TimeSpan.FromSeconds(seconds)) : null);
-        return sink.Failures.TryDequeue(out var failure) ? throw failure : sink.Results.Single();
-    }
+    private static Task<InvocationResult> ApplyAsync(IShell shell, IReadOnlyList<FirewallRule> rules, int? rollbackAfter = null) => new DockerHost(shell).ApplyAsync(
+        snapshot => Plan.From(rules, snapshot, new PlanOptions { Force = true }), new CollectingSink(), CancellationToken.None,
+        rollbackAfter is { } seconds ? new RollbackOptions(TimeSpan.FromSeconds(seconds)) : null);
 
     private static string Ours(HostNamespace space, string tool) => string.Join('\n', new[] { tool, tool.Replace("ip", "ip6", StringComparison.Ordinal) }
         .SelectMany(command => space.Run(command + "-save").Split('\n').Where(line => line.Contains("DNH-", StringComparison.Ordinal)).Order(StringComparer.Ordinal)));

@@ -107,7 +107,7 @@ internal static class PersistenceProgram
                 continue;
             if (section.ExitCode != 0)
                 throw new HostException(
-                    HostFailure.NoPermission, host, $"Host '{host}': {PersistencePaths.All[i]} cannot be read ({HostErrors.Line(section.Errors)}). Run as root, or allow the user that file as docs/guides/sudoers.md says.", section.ExitCode, section.Errors);
+                    HostFailure.NoPermission, host, $"Host '{host}': {PersistencePaths.All[i]} cannot be read ({HostErrors.Line(section.Errors)}).", "Run as root, or allow the user that file as docs/guides/sudoers.md says.", section.ExitCode, section.Errors);
             texts[PersistencePaths.All[i]] = section.Text;
         }
         return new SavedFiles { Texts = texts, Links = Lines(reply.Find("saved-links")), Systems = Lines(reply.Find("saved-systems")) };

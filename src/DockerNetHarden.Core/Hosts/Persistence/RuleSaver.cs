@@ -20,7 +20,7 @@ public sealed class RuleSaver(IShell shell)
         var rules = SavedRules.Of(await new DockerHost(shell).ReadAsync(stop).ConfigureAwait(false));
         if (rules.IsEmpty)
             throw new HostException(
-                HostFailure.NothingToDo, shell.HostName, $"{shell.HostName} has no rules of ours to save; apply some with Invoke-FirewallRule. To take back what was saved use Remove-FirewallRule -Saved.");
+                HostFailure.NothingToDo, shell.HostName, $"{shell.HostName} has no rules of ours to save.", "Apply some with Invoke-FirewallRule. To take back what was saved use Remove-FirewallRule -Saved.");
         var names = rules.SetNames;
         var reply = await shell.RunAsync(new ShellProgram().ShowFiles().ShowSets(names).Build(Patience), stop).ConfigureAwait(false);
         rules = rules with { SetLines = [.. names.SelectMany((name, index) => SetLines(name, reply.Find(PersistenceProgram.Named("set", index))!))] };
@@ -69,7 +69,7 @@ public sealed class RuleSaver(IShell shell)
         Check(written);
         var after = PersistenceProgram.ReadFiles(shell.HostName, written);
         if (!Make(planner, after).IsEmpty)
-            throw new HostException(HostFailure.NotVerified, shell.HostName, $"{shell.HostName}: what was read back is not what was saved. Find out what else writes {string.Join(", ", plan.Files)}, and save again.");
+            throw new HostException(HostFailure.NotVerified, shell.HostName, $"{shell.HostName}: what was read back is not what was saved.", $"Find out what else writes {string.Join(", ", plan.Files)}, and save again.");
         return Result(plan, after, done, count);
     }
 
@@ -81,7 +81,7 @@ public sealed class RuleSaver(IShell shell)
         }
         catch (PersistenceException error)
         {
-            throw new HostException(HostFailure.CannotSave, shell.HostName, $"{shell.HostName}: {error.Message}", inner: error);
+            throw new HostException(HostFailure.CannotSave, shell.HostName, $"{shell.HostName}: {error.Message}", "Take another -Method, or install what this one needs.", inner: error);
         }
     }
 
@@ -94,20 +94,20 @@ public sealed class RuleSaver(IShell shell)
         {
             { Name: "pending", ExitCode: RollbackProgram.OtherPending } => new HostException(
                 HostFailure.RollbackPending, shell.HostName,
-                $"{shell.HostName}: a change there waits for its confirmation (rollback {HostErrors.Line(failed.Text)}) and may be taken back. Confirm it with Confirm-FirewallChange, or wait, and save then; nothing was written.", failed.ExitCode, failed.Errors),
+                $"{shell.HostName}: a change there waits for its confirmation (rollback {HostErrors.Line(failed.Text)}) and may be taken back. Nothing was written.", "Confirm it with Confirm-FirewallChange, or wait, and save then.", failed.ExitCode, failed.Errors),
             _ when HostErrors.IsNoRight(failed.Errors) => new HostException(
-                HostFailure.NoPermission, shell.HostName, $"{shell.HostName}: saving writes below /etc, which needs root ({reason}). Log in as root, or as a user whom sudo lets run /bin/sh without a password.", failed.ExitCode, failed.Errors),
+                HostFailure.NoPermission, shell.HostName, $"{shell.HostName}: saving writes below /etc, which needs root ({reason}).", "Log in as root, or as a user whom sudo lets run /bin/sh without a password.", failed.ExitCode, failed.Errors),
             { Name: "reload" or "stop" } => new HostException(
-                HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: the files are written, but systemctl failed ({reason}). See 'systemctl status docker-net-harden-guard' there, and save again.", failed.ExitCode, failed.Errors),
+                HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: the files are written, but systemctl failed ({reason}).", "See 'systemctl status docker-net-harden-guard' there, and save again.", failed.ExitCode, failed.Errors),
             _ => new HostException(
-                HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: not all could be written ({reason}). Correct that and run the command again: it writes what is missing.", failed.ExitCode, failed.Errors),
+                HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: not all could be written ({reason}).", "Correct that and run the command again: it writes what is missing.", failed.ExitCode, failed.Errors),
         };
     }
 
     private List<string> SetLines(string name, ShellSection section) => section.ExitCode == 0
         ? [.. PersistenceProgram.Lines(section)]
         : throw new HostException(
-            HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: the set {name}, which a rule asks, cannot be read ({HostErrors.Line(section.Errors)}). Install ipset there, and run as root; nothing was written.", section.ExitCode, section.Errors);
+            HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: the set {name}, which a rule asks, cannot be read ({HostErrors.Line(section.Errors)}). Nothing was written.", "Install ipset there, and run as root.", section.ExitCode, section.Errors);
 
     private PersistenceResult Result(PersistencePlan plan, SavedFiles files, PersistenceStatus status, int count) => new()
     {

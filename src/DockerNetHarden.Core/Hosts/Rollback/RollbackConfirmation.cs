@@ -1,9 +1,15 @@
+using System.Globalization;
+
 namespace DockerNetHarden.Hosts;
 
 /// <summary>Confirms a change that its host would take back, and asks how it stands.</summary>
 public static class RollbackConfirmation
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    // How long the host may take from its time on until it can be reached again and has put all back.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(45);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Confirms a change: the host keeps it. Confirming twice is as good as once.</summary>
     /// <param name="shell">A conversation with the host, as the same user; a new one, so that it proves the way in.</param>
@@ -25,13 +31,13 @@ public static class RollbackConfirmation
             case RollbackState.Failed:
                 throw Failed(shell.HostName, said);
             default:
-                throw new HostException(HostFailure.RolledBack, shell.HostName, $"Host '{shell.HostName}': too late, the change {id} was taken back. Apply it again, with a longer time or a quicker confirmation.");
+                throw new HostException(HostFailure.RolledBack, shell.HostName, $"Host '{shell.HostName}': too late, the change {id} was taken back.", "Apply it again, with a longer time or a quicker confirmation.");
         }
     }
 
     /// <summary>How a rollback stands.</summary>
     /// <exception cref="HostException">The conversation failed.</exception>
-    internal static async Task<(RollbackState State, string Said)> AskAsync(IShell shell, string id, bool confirm, CancellationToken stop)
+    private static async Task<(RollbackState State, string Said)> AskAsync(IShell shell, string id, bool confirm, CancellationToken stop)
     {
         if (id is not { Length: 32 } || !id.All(char.IsAsciiHexDigitLower))
             throw new ArgumentException($"'{id}' is no id of a rollback: 32 hexadecimal digits, as the result of Invoke-FirewallRule has it.", nameof(id));
@@ -50,16 +56,73 @@ public static class RollbackConfirmation
             ("lost", _) => (RollbackState.Failed, "its timer was killed"),
             ("disarmed", _) => (RollbackState.Unknown, ""),
             _ => throw new HostException(
-                HostFailure.RollbackFailed, shell.HostName, $"Host '{shell.HostName}': how the rollback {id} stands cannot be read ({HostErrors.Line(section.Errors + section.Text)}; exit code {section.ExitCode}). Look at the host with Get-FirewallRule.",
+                HostFailure.RollbackFailed, shell.HostName, $"Host '{shell.HostName}': how the rollback {id} stands cannot be read ({HostErrors.Line(section.Errors + section.Text)}; exit code {section.ExitCode}).", "Look at the host with Get-FirewallRule.",
                 section.ExitCode, section.Errors),
         };
     }
 
-    internal static HostException Unknown(string host, string id) => new(
-        HostFailure.RollbackUnknown, host, $"Host '{host}' has no rollback {id}: it was made by another user or in another network namespace, nothing was written, or the host was started anew. Look at the host with Get-FirewallRule.");
+    /// <summary>After a change with a rollback: confirms it by a new connection, or finds out that it was taken back.</summary>
+    /// <param name="host">The host as the user named it.</param>
+    /// <param name="reconnect">Opens a new connection.</param>
+    /// <param name="id">The rollback's id.</param>
+    /// <param name="at">When the host takes the change back.</param>
+    /// <param name="confirm">Whether it is confirmed, or only asked about.</param>
+    /// <param name="trace">Told what did not succeed.</param>
+    /// <param name="stop">Ends the attempts.</param>
+    /// <returns>Confirmed or RolledBack.</returns>
+    /// <exception cref="HostException">Neither could be found out, or the host could not put all back.</exception>
+    internal static async Task<InvocationStatus> SettleAsync(string host, Func<IShell> reconnect, string id, DateTimeOffset at, bool confirm, Action<string> trace, CancellationToken stop)
+    {
+        HostException? last = null;
+        for (var end = at + Grace; DateTimeOffset.UtcNow < end; await Task.Delay(Pause, stop).ConfigureAwait(false))
+        {
+            var early = confirm && DateTimeOffset.UtcNow < at;
+            try
+            {
+                switch (await AskAnewAsync(reconnect, id, early, early ? at : end, stop).ConfigureAwait(false))
+                {
+                    case (RollbackState.Confirmed, _):
+                        return InvocationStatus.Confirmed;
+                    case (RollbackState.Restored, _):
+                        return InvocationStatus.RolledBack;
+                    case (RollbackState.Failed, var said):
+                        throw Failed(host, said);
+                    case (RollbackState.Unknown, _):
+                        throw Unknown(host, id);
+                }
+            }
+            catch (HostException error) when (error.Failure is not (HostFailure.RollbackFailed or HostFailure.RollbackUnknown))
+            {
+                last = error;
+                trace($"No new connection {(early ? "to confirm the change" : "to see how it stands")}: {error.Message}");
+            }
+            catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+            {
+                trace("A new connection did not answer in time.");
+            }
+        }
+        throw new HostException(
+            HostFailure.Unreachable, host,
+            string.Create(CultureInfo.InvariantCulture, $"Host '{host}' was changed, and no new connection to it succeeded. It takes the change back by itself (rollback {id}, due at {at.UtcDateTime:HH:mm:ss} UTC), but that could not be seen.")
+            + (last is null ? "" : " Last: " + last.Message),
+            "Look at the host with Get-FirewallRule when it answers.", last?.ExitCode, last?.Errors, last);
+    }
 
-    internal static HostException Failed(string host, string said) => new(
-        HostFailure.RollbackFailed, host, $"Host '{host}': the change was not confirmed, and not all of it could be taken back ({said}). Look at the host with Get-FirewallRule, then apply again or Remove-FirewallRule -All.");
+    private static async Task<(RollbackState State, string Said)> AskAnewAsync(Func<IShell> reconnect, string id, bool confirm, DateTimeOffset until, CancellationToken stop)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var left = until - DateTimeOffset.UtcNow;
+        deadline.CancelAfter(left > TimeSpan.Zero ? left : TimeSpan.Zero);
+        var shell = reconnect();
+        await using (shell.ConfigureAwait(false))
+            return await AskAsync(shell, id, confirm, deadline.Token).ConfigureAwait(false);
+    }
+
+    private static HostException Unknown(string host, string id) => new(
+        HostFailure.RollbackUnknown, host, $"Host '{host}' has no rollback {id}: it was made by another user or in another network namespace, nothing was written, or the host was started anew.", "Look at the host with Get-FirewallRule.");
+
+    private static HostException Failed(string host, string said) => new(
+        HostFailure.RollbackFailed, host, $"Host '{host}': the change was not confirmed, and not all of it could be taken back ({said}).", "Look at the host with Get-FirewallRule, then apply again or Remove-FirewallRule -All.");
 }
 
 /// <summary>How a rollback stands.</summary>

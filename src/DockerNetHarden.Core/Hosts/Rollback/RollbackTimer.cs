@@ -115,7 +115,7 @@ internal static class RollbackTimer
         case $1 in 4*) take_table "$p" ip "$table" ;; *) take_table "$p" ip6 "$table" ;; esac </dev/null
         }
         take_table() (
-        {{HostPrograms.TakeTable}}
+        {{MadeTables.TakeTable}}
         )
         # The lock of writers, as the writing program holds it; but a writer that hangs behind the change must not keep it from going.
         if command -v flock && [ -d /run ] && [ -r /run ]; then

@@ -6,7 +6,7 @@ namespace DockerNetHarden.Hosts.Ssh;
 /// A host that ssh reaches, validated: what an argument of ssh would read as an option, or a shell in a ProxyCommand as code, cannot stand
 /// in it. What is not set is left to the user's ssh_config.
 /// </summary>
-public sealed partial record SshTarget
+public sealed record SshTarget
 {
     private SshTarget(string hostName, string host) => (HostName, Host) = (hostName, host);
 
@@ -30,6 +30,12 @@ public sealed partial record SshTarget
 
     /// <summary>More of ssh's options, as <c>-o</c> takes them; see ssh_config(5).</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Options { get; private init; } = [];
+
+    /// <summary>What ssh is started with.</summary>
+    public IReadOnlyList<string> Arguments => [.. SshArguments.Of(this, null)];
+
+    /// <summary>The same for a connection of its own: no existing ControlMaster is used, so that a new TCP connection must succeed.</summary>
+    public IReadOnlyList<string> NewConnectionArguments => [.. SshArguments.Of(this, "none")];
 
     /// <summary>Reads a host as a user names it: <c>host</c>, <c>user@host</c>, <c>host:port</c>, <c>[v6]:port</c>, a bare IPv6 address.</summary>
     /// <param name="hostName">The host. A user or a port in it wins over the parameters.</param>
@@ -55,7 +61,7 @@ public sealed partial record SshTarget
             Port = CheckPort(hostName, embedded, port),
             KeyFilePath = CheckFile(keyFilePath),
             ConnectTimeout = CheckTimeout(connectTimeout ?? TimeSpan.FromSeconds(15)),
-            Options = CheckOptions(options ?? []),
+            Options = SshArguments.CheckOptions(options ?? []),
         };
     }
 
@@ -115,4 +121,25 @@ public sealed partial record SshTarget
     private static TimeSpan CheckTimeout(TimeSpan timeout) => timeout >= TimeSpan.FromMilliseconds(1) && timeout <= TimeSpan.FromHours(1)
         ? timeout
         : throw new SshTargetException("ConnectTimeout", timeout.ToString("c", CultureInfo.InvariantCulture), "connecting may take from a millisecond to an hour.");
+}
+
+/// <summary>A host, or a part of how to reach it, that ssh must not be given. Nothing was started when it is thrown.</summary>
+public sealed class SshTargetException : FormatException
+{
+    /// <summary>A refusal of a value.</summary>
+    /// <param name="part">What the value was meant for, for example <c>HostName</c>.</param>
+    /// <param name="value">The value as it was given.</param>
+    /// <param name="reason">Why it cannot be, and the way out: one or more whole sentences.</param>
+    public SshTargetException(string part, string? value, string reason)
+        : base($"{part} '{Printable(value)}' is refused: {reason}") => (Part, Value) = (part, value);
+
+    /// <summary>What the value was meant for.</summary>
+    public string Part { get; }
+
+    /// <summary>The value as it was given.</summary>
+    public string? Value { get; }
+
+    // A value with control characters must not be able to forge a line of a log or move a terminal's cursor.
+    private static string Printable(string? value) =>
+        value is null ? "" : string.Concat(value.Select(static c => char.IsControl(c) ? $"\\u{(int)c:x4}" : c.ToString()));
 }

@@ -83,7 +83,7 @@ public sealed class SshShellTests : IDisposable
     [Fact]
     public async Task A_machine_without_ssh_is_told_so()
     {
-        await using var shell = SshShell.Open(SshTarget.Parse("web1"), executable: folder["no-ssh"]);
+        await using var shell = ProcessShell.BySsh(SshTarget.Parse("web1"), executable: folder["no-ssh"]);
         var error = await Assert.ThrowsAsync<HostException>(() => shell.RunAsync(new ShellProgram().Section("only", "true").Build(ShellFacts.Patience), CancellationToken.None));
         Assert.Equal(HostFailure.CannotStart, error.Failure);
         Assert.Contains("OpenSSH", error.Message, StringComparison.Ordinal);
@@ -105,9 +105,9 @@ public sealed class SshShellTests : IDisposable
         return await Assert.ThrowsAsync<HostException>(() => shell.RunAsync(new ShellProgram().Section("only", "true").Build(ShellFacts.Patience), CancellationToken.None));
     }
 
-    private async Task<SshShell> OpenAsync(string script, TimeSpan? connectTimeout = null, SshTarget? target = null)
+    private async Task<ProcessShell> OpenAsync(string script, TimeSpan? connectTimeout = null, SshTarget? target = null)
     {
         var program = await folder.AddProgramAsync("ssh", script);
-        return SshShell.Open(target ?? SshTarget.Parse("root@web1:2222", connectTimeout: connectTimeout), executable: program);
+        return ProcessShell.BySsh(target ?? SshTarget.Parse("root@web1:2222", connectTimeout: connectTimeout), executable: program);
     }
 }

@@ -1,0 +1,83 @@
+using System.Diagnostics;
+using System.Globalization;
+using DockerNetHarden.Lab;
+
+namespace DockerNetHarden.Benchmarks;
+
+/// <summary>A pwsh with the staged module, in which commands run as a user types them. It is started once: what is measured is the command, not PowerShell's start.</summary>
+internal sealed class PwshSession : IAsyncDisposable
+{
+    /// <summary>The four controls with their defaults, applied to this machine; -HostName goes behind it.</summary>
+    public const string Harden = "& { Block-ContainerMetadataAccess; Block-ContainerHostAccess; Block-ContainerInternalAccess; Set-SmtpRateLimit } | Invoke-FirewallRule";
+
+    // A command a line; what it came to is a line too.
+    private const string Loop = """
+        $ErrorActionPreference = 'Stop'
+        Import-Module $env:DNH_BENCH_MODULE
+        [Console]::Out.WriteLine($PID)
+        while ($null -ne ($line = [Console]::In.ReadLine())) {
+            try { $null = & ([scriptblock]::Create($line)); [Console]::Out.WriteLine('done') }
+            catch { [Console]::Out.WriteLine(("failed: $_" -replace '\s+', ' ')) }
+        }
+        """;
+
+    private readonly Process process;
+
+    private PwshSession(Process process) => this.process = process;
+
+    /// <summary>The pwsh itself: as a .NET tool it is a child of what was started.</summary>
+    public int ProcessId { get; private set; }
+
+    /// <summary>Starts one.</summary>
+    /// <param name="place">The arguments that enter a namespace; pwsh's follow.</param>
+    /// <param name="environment">What its environment has besides.</param>
+    /// <exception cref="LabException">There is no pwsh or no staged module.</exception>
+    public static async Task<PwshSession> StartAsync(IReadOnlyList<string> place, params (string Name, string Value)[] environment)
+    {
+        var start = new ProcessStartInfo { RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false };
+        string[] command = [.. place, Pwsh(), "-NoProfile", "-NonInteractive", "-Command", Loop];
+        start.FileName = command[0];
+        foreach (var argument in command.Skip(1))
+            start.ArgumentList.Add(argument);
+        start.Environment["DNH_BENCH_MODULE"] = Module();
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+        var session = new PwshSession(Process.Start(start)!);
+        session.ProcessId = int.Parse(await session.ReadAsync().ConfigureAwait(false), CultureInfo.InvariantCulture);
+        return session;
+    }
+
+    /// <summary>Runs a command to its end; an error is one here too, for its time would mean nothing.</summary>
+    public async Task RunAsync(string command)
+    {
+        await process.StandardInput.WriteLineAsync(command).ConfigureAwait(false);
+        await process.StandardInput.FlushAsync().ConfigureAwait(false);
+        if (await ReadAsync().ConfigureAwait(false) is not "done" and var said)
+            throw new LabException($"{command}: {said}");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        process.StandardInput.Close();
+        await process.WaitForExitAsync().ConfigureAwait(false);
+        process.Dispose();
+    }
+
+    private async Task<string> ReadAsync() => await process.StandardOutput.ReadLineAsync().ConfigureAwait(false) ?? throw new LabException("pwsh has ended; its errors are above.");
+
+    private static string Pwsh() => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Append(Path.Combine(Root(), "out", "tools")).Select(static folder => Path.Combine(folder, "pwsh")).FirstOrDefault(File.Exists)
+        ?? throw new LabException("There is no pwsh on the PATH and none in out/tools. Run ./build.sh test once, or install PowerShell 7.4 or later.");
+
+    private static string Module() => Directory.EnumerateFiles(Path.Combine(Root(), "out", "DockerNetHarden"), "DockerNetHarden.psd1", SearchOption.AllDirectories).Order(StringComparer.Ordinal).LastOrDefault()
+        ?? throw new LabException("The module is not staged. Build it: dotnet build -c Release src/DockerNetHarden.");
+
+    private static string Root()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "DockerNetHarden.sln")))
+                return folder.FullName;
+        }
+        throw new LabException("This program is not in its source tree, where the staged module is.");
+    }
+}

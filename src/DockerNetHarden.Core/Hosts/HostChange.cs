@@ -1,0 +1,120 @@
+using DockerNetHarden.Docker;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Hosts;
+
+/// <summary>One change of a host: what was agreed to, what was written so far, which rollback waits for it, and the result that tells all that.</summary>
+internal sealed class HostChange(string host, Func<HostSnapshot, Plan> planner, IFleetSink sink, RollbackOptions? rollback)
+{
+    private readonly List<string> _added = [];
+    private readonly List<string> _removed = [];
+    private Plan? _agreed;
+    private RollbackArm? _arm;
+    private RollbackArm? _armedBefore;
+    private DateTimeOffset? _due;
+
+    /// <summary>The rollback that waits on the host, or may wait where the answer got lost; null where none does.</summary>
+    public (string Id, DateTimeOffset Due)? Armed => _arm is null ? null : (_arm.Id, _due!.Value);
+
+    public bool WroteAnything => _added.Count + _removed.Count > 0;
+
+    /// <summary>The plan on what was read; with the first one go the warnings about the host.</summary>
+    public Plan PlanOn(HostSnapshot before, bool isFirst)
+    {
+        if (isFirst)
+            Tell(before);
+        var plan = Make(before);
+        if (isFirst)
+            Warn(plan.Warnings);
+        return plan;
+    }
+
+    public Plan Make(HostSnapshot snapshot)
+    {
+        try
+        {
+            return planner(snapshot);
+        }
+        catch (PlanException error)
+        {
+            throw HostErrors.NoPlan(host, error);
+        }
+    }
+
+    /// <summary>Asks about a plan; one that was not the one that was agreed to is asked about again.</summary>
+    public async Task<bool> AgreeAsync(Plan plan, CancellationToken stop)
+    {
+        if (!string.Equals(_agreed?.Diff, plan.Diff, StringComparison.Ordinal) && !await sink.ConfirmAsync(host, plan, stop).ConfigureAwait(false))
+            return false;
+        _agreed = plan;
+        return true;
+    }
+
+    /// <summary>The write of a plan, with the rollback that is armed before it or waits already.</summary>
+    public WriteRequest Request(Plan plan)
+    {
+        _armedBefore = _arm;
+        if (_arm is not null)
+            _arm = _arm.With(plan);
+        else if (rollback is not null)
+            (_arm, _due) = (RollbackArm.For(plan, rollback), DateTimeOffset.UtcNow + rollback.After);
+        return new WriteRequest
+        {
+            Tool = plan.Before.Iptables,
+            Steps = plan.Steps,
+            Premises = plan.Premises,
+            NewChains = plan.NewChains,
+            NewTables = plan.NewTables,
+            EmptiedTables = plan.EmptiedTables,
+            Rollback = _arm,
+        };
+    }
+
+    /// <summary>What was armed for a write that changed nothing was ended with it: the next attempt has one of its own. One of an earlier attempt waits on.</summary>
+    public void NotArmed() => _arm = _armedBefore;
+
+    public void Written(Plan plan)
+    {
+        _added.AddRange(plan.Added.Select(Plan.CommandLine));
+        _removed.AddRange(plan.Removed.Select(Plan.CommandLine));
+    }
+
+    public InvocationResult Result(Plan plan, InvocationStatus status, bool verified) => new()
+    {
+        HostName = host,
+        Status = status,
+        Iptables = plan.Before.Iptables.Version,
+        Added = status == InvocationStatus.Planned ? [.. plan.Added.Select(Plan.CommandLine)] : _added,
+        Removed = status == InvocationStatus.Planned ? [.. plan.Removed.Select(Plan.CommandLine)] : _removed,
+        Unchanged = plan.Unchanged,
+        Verified = verified,
+        RollbackId = _arm?.Id,
+        RollbackAt = _arm is null ? null : _due,
+    };
+
+    /// <summary>The result of a write whose answer got lost, with what the host was found to have decided.</summary>
+    public InvocationResult Lost(InvocationStatus status) => Result(_agreed!, status, verified: false) with
+    {
+        Added = [.. _agreed!.Added.Select(Plan.CommandLine)],
+        Removed = [.. _agreed!.Removed.Select(Plan.CommandLine)],
+    };
+
+    public void Warn(IEnumerable<string> warnings)
+    {
+        foreach (var warning in warnings)
+            sink.Warning(host, warning);
+    }
+
+    public void Trace(string text) => sink.Trace(host, text);
+
+    private void Tell(HostSnapshot before)
+    {
+        Trace($"Read with {before.Iptables.Prefix4} ({before.Iptables.Version}); Docker {before.Engine?.Version ?? "was not asked"}, {before.Networks.Count} networks.");
+        if (before.DockerError is { Failure: DockerFailure.Rootless } rootless)
+            throw HostErrors.Rootless(host, rootless);
+        if (before.DockerError is { } error)
+            sink.Warning(host, $"Docker could not be asked, so nothing was looked up there: {error.Message}");
+        Warn(before.Warnings);
+    }
+}

@@ -1,0 +1,107 @@
+using DockerNetHarden.Docker;
+using DockerNetHarden.Hosts.Docker;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Hosts;
+
+/// <summary>Reads a host into a snapshot: its shell and its Docker, in one trip where both are asked over the shell, else side by side.</summary>
+/// <param name="shell">The conversation with the host.</param>
+/// <param name="docker">Where Docker is asked; null where it is not.</param>
+/// <param name="clock">The clock for <see cref="HostSnapshot.TakenAt"/>.</param>
+internal sealed class HostReader(IShell shell, IDockerSource? docker, TimeProvider clock)
+{
+    /// <summary>How long one reading program may take.</summary>
+    internal static readonly TimeSpan Timeout = TimeSpan.FromMinutes(1);
+
+    /// <exception cref="HostException">The shell does not answer, iptables is missing, may not be used or cannot be read.</exception>
+    internal async Task<HostSnapshot> ReadAsync(bool whole, CancellationToken stop)
+    {
+        var program = whole ? ReadingProgram.Whole() : ReadingProgram.Lean();
+        var (reading, asked) = docker is ConversationDockerSource conversation
+            ? await ReadInOneAsync(conversation, program, stop).ConfigureAwait(false)
+            : await ReadSideBySideAsync(program, stop).ConfigureAwait(false);
+        var snapshot = new HostSnapshot
+        {
+            HostName = shell.HostName,
+            TakenAt = clock.GetUtcNow(),
+            Iptables = reading.Iptables,
+            Engine = asked.Engine,
+            DockerError = asked.Error,
+            Networks = asked.Networks,
+            Containers = asked.Containers,
+            Rules = reading.Rules,
+            HasIPv6 = reading.HasIPv6,
+            Links = reading.Links,
+            Addresses = reading.Addresses,
+            Resolvers = ResolverList.Merge(reading.DaemonDns, [.. asked.Containers.SelectMany(static container => container.Dns)], reading.HostDns),
+            Session = reading.Session,
+            Warnings = reading.Warnings,
+        };
+        return whole ? new WholeReading(reading).Complete(snapshot) : snapshot;
+    }
+
+    /// <summary>Whether an output could not be read because its form is wrong, as that of a table that changes while it is printed.</summary>
+    internal static bool IsTorn(Exception? error) => error is FormatException || (error is not null && IsTorn(error.InnerException));
+
+    // The first questions to Docker travel with the reading program: one trip.
+    private async Task<(HostReading, Asked)> ReadInOneAsync(ConversationDockerSource conversation, ShellProgram program, CancellationToken stop)
+    {
+        conversation.AddOverview(program);
+        var (reading, reply) = await ReadShellAsync(program, stop).ConfigureAwait(false);
+        return (reading, await AskDockerAsync(token => conversation.ReadAsync(reply, token), stop).ConfigureAwait(false));
+    }
+
+    private async Task<(HostReading, Asked)> ReadSideBySideAsync(ShellProgram program, CancellationToken stop)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var asked = AskDockerAsync(docker is null ? null : docker.ReadAsync, either.Token);
+        HostReading reading;
+        try
+        {
+            (reading, _) = await ReadShellAsync(program, stop).ConfigureAwait(false);
+        }
+        catch
+        {
+            await either.CancelAsync().ConfigureAwait(false);
+            // What Docker would have said matters no more; the request must not outlive the call.
+            await Task.WhenAny(asked).ConfigureAwait(false);
+            throw;
+        }
+        return (reading, await asked.ConfigureAwait(false));
+    }
+
+    // iptables-nft-save asks the kernel table by table and chain by chain: while another program writes it can print a chain twice, or a rule without its
+    // chain. Such an output is torn, not wrong: it is read again.
+    private async Task<(HostReading Reading, ShellReply Reply)> ReadShellAsync(ShellProgram program, CancellationToken stop)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                var reply = await shell.RunAsync(program.Build(Timeout), stop).ConfigureAwait(false);
+                return (new HostReading(shell.HostName, reply), reply);
+            }
+            catch (HostException error) when (attempt < 5 && IsTorn(error))
+            {
+                await Task.Delay(Random.Shared.Next(10, 50 * attempt), stop).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private static async Task<Asked> AskDockerAsync(Func<CancellationToken, Task<(DockerEngine, IReadOnlyList<DockerNetwork>, IReadOnlyList<DockerContainer>)>>? read, CancellationToken stop)
+    {
+        if (read is null)
+            return new Asked(null, [], [], null);
+        try
+        {
+            var (engine, networks, containers) = await read(stop).ConfigureAwait(false);
+            return new Asked(engine, networks, containers, null);
+        }
+        catch (DockerException error)
+        {
+            return new Asked(null, [], [], error);
+        }
+    }
+
+    private sealed record Asked(DockerEngine? Engine, IReadOnlyList<DockerNetwork> Networks, IReadOnlyList<DockerContainer> Containers, DockerException? Error);
+}

@@ -1,0 +1,60 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using DockerNetHarden.Planning;
+
+namespace DockerNetHarden.Hosts;
+
+/// <summary>What a write that did not succeed means, and how it is told.</summary>
+internal static partial class WriteErrors
+{
+    internal static string Reason(WriteOutcome outcome) => outcome.Status switch
+    {
+        WriteStatus.Stale => "somebody else changed our chains since they were read; nothing was written.",
+        WriteStatus.Written => "what was read back is not what was written.",
+        _ => $"iptables-restore lost a race ({outcome.Errors.Trim()}).",
+    };
+
+    // What a plan deletes or makes says what it was planned on: refused, it tells that somebody else was there. iptables-legacy gives no reason, only the line.
+    internal static bool IsLostRace(WriteOutcome outcome, Plan plan) =>
+        outcome.IsTransient || RefusedLines(outcome, plan).Any(static line => line.Text is ['-', 'D' or 'N' or 'X', ' ', ..]);
+
+    internal static HostException Failure(string host, WriteOutcome outcome, Plan plan, int attempts) => outcome switch
+    {
+        { UndoFailed: true } => new(
+            HostFailure.UndoFailed, host, $"{host}: iptables-restore refused a table (exit code {outcome.ExitCode}: {outcome.Errors.Trim()}), and what had been written before could not be taken back. The host is in between.",
+            "Look at it with Get-FirewallRule, then apply again or Remove-FirewallRule -All.", outcome.ExitCode, outcome.Errors),
+        { Status: WriteStatus.Stale } => new(
+            HostFailure.Contended, host, $"{host}: somebody else changed our chains each of the {attempts} times between reading and writing; nothing of this call was left.", "Find out who applies rules there, and try again."),
+        { Status: WriteStatus.Written } => new(
+            HostFailure.NotVerified, host, $"{host}: what was read back is not what was written.", "Look with Get-FirewallRule whether another tool changes our chains."),
+        _ => new(
+            HostFailure.RestoreFailed, host, $"{host}: iptables-restore refused the rules for {Where(outcome, plan)} (exit code {outcome.ExitCode}): {outcome.Errors.Trim().TrimEnd('.')}{Refused(outcome, plan)}. {TakenBack(outcome, plan)}",
+            "Correct what iptables-restore names, then apply again.", outcome.ExitCode, outcome.Errors),
+    };
+
+    // iptables-restore names lines by number; a person wants to see them.
+    private static string Refused(WriteOutcome outcome, Plan plan) =>
+        string.Concat(RefusedLines(outcome, plan).Take(5).Select(line => $"; line {line.Number}: {line.Text}"));
+
+    private static IEnumerable<(int Number, string Text)> RefusedLines(WriteOutcome outcome, Plan plan)
+    {
+        if (outcome.FailedStep is not { } step)
+            return [];
+        var lines = plan.Steps[step].Restore.Split('\n');
+        return LineNumber().Matches(outcome.Errors)
+            .Select(match => int.Parse(match.ValueSpan["line ".Length..], CultureInfo.InvariantCulture))
+            .Where(number => number >= 1 && number < lines.Length).Distinct()
+            .Select(number => (number, lines[number - 1]));
+    }
+
+    private static string Where(WriteOutcome outcome, Plan plan) => outcome.FailedStep is { } step ? Name(plan.Steps[step]) : "a table";
+
+    private static string TakenBack(WriteOutcome outcome, Plan plan) => outcome.FailedStep is > 0 and { } step
+        ? $"What had been written before ({string.Join(", ", plan.Steps.Take(step).Select(Name))}) was taken back: the host is as it was."
+        : "Nothing was written: the host is as it was.";
+
+    private static string Name(PlanStep step) => $"{step.Family} {step.Table}";
+
+    [GeneratedRegex("line [0-9]{1,6}", RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex LineNumber();
+}

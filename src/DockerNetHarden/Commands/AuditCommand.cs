@@ -1,0 +1,53 @@
+using System.Management.Automation;
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Audit;
+using DockerNetHarden.Completion;
+using DockerNetHarden.Errors;
+using DockerNetHarden.Hosting;
+
+namespace DockerNetHarden.Commands;
+
+/// <summary>A cmdlet that checks hosts: which findings count, and what was found on each host.</summary>
+public abstract class AuditCommand : AnalysisCmdlet
+{
+    [Parameter(HelpMessage = "Only findings about these Docker networks, and about the whole host.")]
+    [ArgumentCompleter(typeof(Completer<NetworkNames>))]
+    [ValidateNotNullOrEmpty]
+    public string[]? Network { get; set; }
+
+    [Parameter(HelpMessage = "Leave these checks out, by id; wildcards are allowed.")]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    public string[]? Exclude { get; set; }
+
+    /// <summary>The findings of one host. Runs off the pipeline thread.</summary>
+    private protected abstract void Take(AnalysedHost host, IReadOnlyList<HardeningFinding> findings, PipelineQueue queue);
+
+    private protected abstract FindingFilter Filter();
+
+    private protected sealed override Task AnalyseAsync(AnalysedHost host, PipelineQueue queue, CancellationToken stop)
+    {
+        foreach (var network in (Network ?? []).Except(host.Snapshot.Networks.Select(network => network.Name), StringComparer.Ordinal))
+            queue.Failure(host.Name, CommandFailure.NetworkNotFound(host.Name, network));
+        var filter = Filter();
+        Take(host, [.. HardeningAudit.Of(host.Snapshot).Where(filter.Holds)], queue);
+        return Task.CompletedTask;
+    }
+}
+
+/// <summary>Chooses findings by network, severity and check. Findings of the whole host are of every network: what they say decides its packets too.</summary>
+internal sealed class FindingFilter(string[]? networks, Severity least, string[]? only, string[]? except)
+{
+    private readonly WildcardPattern[]? _only = Patterns(only);
+    private readonly WildcardPattern[] _except = Patterns(except) ?? [];
+
+    public bool Holds(HardeningFinding finding) =>
+        finding.Severity >= least
+        && (networks is null || finding.Network is null || networks.Contains(finding.Network, StringComparer.Ordinal))
+        && (_only is null || Matches(_only, finding))
+        && !Matches(_except, finding);
+
+    private static bool Matches(WildcardPattern[] patterns, HardeningFinding finding) => Array.Exists(patterns, pattern => pattern.IsMatch(finding.Id));
+
+    private static WildcardPattern[]? Patterns(string[]? texts) => texts?.Select(text => new WildcardPattern(text, WildcardOptions.IgnoreCase)).ToArray();
+}

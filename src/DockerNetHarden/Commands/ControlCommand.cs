@@ -1,0 +1,37 @@
+using System.Management.Automation;
+using DockerNetHarden.Completion;
+using DockerNetHarden.Controls;
+using DockerNetHarden.Input;
+
+namespace DockerNetHarden.Commands;
+
+/// <summary>An emitter of one control: for the whole host, or a control for each network that is named. Changes nothing.</summary>
+public abstract class ControlCommand : PSCmdlet
+{
+    internal const string AllNetworksSet = "AllNetworks";
+    internal const string NetworkSet = "Network";
+
+    [Parameter(Mandatory = true, ParameterSetName = NetworkSet, HelpMessage = "Only containers of these Docker networks.")]
+    [ArgumentCompleter(typeof(Completer<NetworkNames>))]
+    [ValidateNotNullOrEmpty]
+    public string[]? Network { get; set; }
+
+    [Parameter(ParameterSetName = AllNetworksSet, HelpMessage = "Docker networks whose containers are excepted.")]
+    [ArgumentCompleter(typeof(Completer<NetworkNames>))]
+    [ValidateNotNullOrEmpty]
+    public string[]? ExceptNetwork { get; set; }
+
+    [Parameter(HelpMessage = "Log what is blocked, at most ten lines a minute.")]
+    public SwitchParameter Log { get; set; }
+
+    private protected IReadOnlyList<string> ExceptNetworks => ControlInput.Networks(ExceptNetwork, nameof(ExceptNetwork));
+
+    /// <summary>The controls for one network; null means the whole host.</summary>
+    private protected abstract IEnumerable<Control> Controls(NetworkReference? network);
+
+    protected sealed override void EndProcessing() => ControlInput.Emit(this, () =>
+        from network in ControlInput.Networks(Network)
+        from control in Controls(network)
+        from rule in control.Rules()
+        select rule);
+}

@@ -1,0 +1,66 @@
+using System.Management.Automation;
+using DockerNetHarden.Errors;
+using DockerNetHarden.Hosting;
+using DockerNetHarden.Hosts;
+using DockerNetHarden.Snapshots;
+
+namespace DockerNetHarden.Commands;
+
+/// <summary>A cmdlet that writes something of each host to a file: one file for one host, a folder for several.</summary>
+public abstract class HostFileCmdlet : HostCmdlet
+{
+    private readonly HashSet<HostTarget> _targets = [];
+    private IReadOnlyDictionary<HostTarget, string> _files = new Dictionary<HostTarget, string>();
+
+    [Parameter(Mandatory = true, Position = 0, HelpMessage = "The file to write; or a folder that exists, in which each host gets a file of its name.")]
+    [ValidateNotNullOrEmpty]
+    public string Path { get; set; } = "";
+
+    [Parameter(HelpMessage = "Replace files that exist.")]
+    public SwitchParameter Force { get; set; }
+
+    /// <summary>What is written, for the question.</summary>
+    private protected abstract string What { get; }
+
+    /// <summary>Reads the host; what it returns writes the file. Runs off the pipeline thread.</summary>
+    private protected abstract Task<Func<string, Task>> ReadAsync(DockerHost host, PipelineQueue queue, CancellationToken stop);
+
+    protected override void ProcessRecord()
+    {
+        base.ProcessRecord();
+        _targets.UnionWith(CurrentTargets);
+    }
+
+    protected override void EndProcessing() => WorkOnHosts();
+
+    private protected override void Prepare() => _files = SnapshotPaths.Choose(SnapshotPaths.Unresolved(this, Path), _targets);
+
+    private protected override async Task WorkAsync(HostTarget target, DockerHost host, PipelineQueue queue, CancellationToken stop)
+    {
+        var path = _files[target];
+        if (File.Exists(path) && !Force)
+            throw CommandFailure.AlreadyExists(path);
+        var question = $"Write {What} of {host.Name} to {path}";
+        if (!await queue.AskAsync(question, question + "?", null, stop).ConfigureAwait(false))
+            return;
+        var write = await ReadAsync(host, queue, stop).ConfigureAwait(false);
+        try
+        {
+            await write(path).ConfigureAwait(false);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw CommandFailure.UnwritableFile(path, failure);
+        }
+        queue.Write(new FileInfo(path));
+    }
+
+    // What is missing in the file is said, so that nobody takes it for the whole.
+    private protected static void Tell(HostSnapshot snapshot, DockerHost host, PipelineQueue queue)
+    {
+        foreach (var warning in snapshot.Warnings)
+            queue.Warning(host.Name, warning);
+        if (snapshot.DockerError is { } error)
+            queue.Failure(host.Name, error);
+    }
+}

@@ -1,0 +1,208 @@
+using System.Globalization;
+using System.Management.Automation;
+using System.Management.Automation.Remoting;
+using System.Management.Automation.Runspaces;
+using System.Text;
+using DockerNetHarden.Errors;
+using DockerNetHarden.Hosts;
+
+namespace DockerNetHarden.Hosting;
+
+/// <summary>
+/// The sh at the far end of a PowerShell session. Each program is a process of its own there, started by .NET's Process: what goes in and out of it are bytes, in
+/// base64, because a session's native pipelines would decode and split them. The session is the user's and stays open.
+/// </summary>
+/// <param name="name">The host as results call it.</param>
+/// <param name="session">The session.</param>
+/// <param name="patience">How long the far end may take to say what it is: some transports never tell that theirs died.</param>
+/// <param name="timeouts">How long its programs may take and be silent.</param>
+internal sealed class PSSessionShell(string name, PSSession session, TimeSpan patience, ShellTimeouts timeouts) : IShell
+{
+    private const string Silent = "silent";
+
+    // Runs there. Waits in short steps, because a stopped pipeline looks up between statements only; what it started ends with it. Whether the program is silent
+    // is seen there only: what it prints travels when it has ended.
+    private const string Run = """
+        param([string] $Program, [double] $Idle)
+        $ErrorActionPreference = 'Stop'
+        $start = [Diagnostics.ProcessStartInfo]::new('/bin/sh')
+        $start.RedirectStandardInput = $start.RedirectStandardOutput = $start.RedirectStandardError = $true
+        $start.UseShellExecute = $false
+        $output = [IO.MemoryStream]::new()
+        $errors = [IO.MemoryStream]::new()
+        $process = [Diagnostics.Process]::Start($start)
+        try {
+            $reading = [Threading.Tasks.Task[]] @($process.StandardOutput.BaseStream.CopyToAsync($output), $process.StandardError.BaseStream.CopyToAsync($errors))
+            $bytes = [Convert]::FromBase64String($Program)
+            $writing = $process.StandardInput.BaseStream.WriteAsync($bytes, 0, $bytes.Length)
+            while (-not $writing.Wait(50)) { }
+            $process.StandardInput.Close()
+            $seen = 0
+            $quiet = [Diagnostics.Stopwatch]::StartNew()
+            while (-not $process.WaitForExit(50)) {
+                if ($seen -ne $output.Length + $errors.Length) {
+                    $seen = $output.Length + $errors.Length
+                    $quiet.Restart()
+                }
+                if ($Idle -gt 0 -and $quiet.Elapsed.TotalSeconds -gt $Idle) { return 'silent' }
+            }
+            $patience = 40
+            while (-not [Threading.Tasks.Task]::WaitAll($reading, 50) -and $patience--) { }
+            $process.ExitCode
+            foreach ($stream in $output, $errors) {
+                $all = $stream.ToArray()
+                $all.Length
+                for ($at = 0; $at -lt $all.Length; $at += 524288) { [Convert]::ToBase64String($all, $at, [Math]::Min(524288, $all.Length - $at)) }
+            }
+        }
+        finally {
+            if (-not $process.HasExited) { $process.Kill($true) }
+            $process.Dispose()
+        }
+        """;
+
+    private const string Probe = """
+        "$($ExecutionContext.SessionState.LanguageMode)"
+        "$IsLinux"
+        """;
+
+    // A far end that is gone does not answer that it stopped.
+    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(500);
+
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private bool _probed;
+
+    public string HostName => name;
+
+    public async Task<ShellReply> RunAsync(ShellScript script, CancellationToken stop)
+    {
+        // A session runs one pipeline at a time.
+        await _turn.WaitAsync(stop).ConfigureAwait(false);
+        try
+        {
+            if (!_probed)
+                await ProbeAsync(stop).ConfigureAwait(false);
+            _probed = true;
+            var lines = await InvokeAsync(Run, Convert.ToBase64String(new UTF8Encoding(false).GetBytes(script.Text)), timeouts.Command ?? script.Timeout, stop).ConfigureAwait(false);
+            if (lines is [Silent] && timeouts.Idle is { } idle)
+                throw new HostException(HostFailure.Timeout, name, string.Create(CultureInfo.InvariantCulture, $"Host '{name}': no byte came from the program within {idle.TotalSeconds:0.###} seconds, and it was stopped."), "Allow more time by -IdleTimeout, or look on the host what it waits for.");
+            return Read(script, new Queue<string>(lines));
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _turn.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task ProbeAsync(CancellationToken stop)
+    {
+        var runspace = session.Runspace;
+        if (runspace.RunspaceStateInfo.State != RunspaceState.Opened)
+            throw CommandFailure.UnusableSession(name, $"it is {runspace.RunspaceStateInfo.State}.");
+        if (runspace.RunspaceAvailability != RunspaceAvailability.Available)
+            throw CommandFailure.UnusableSession(name, $"it is {runspace.RunspaceAvailability}: another command runs in it.");
+        IReadOnlyList<string> answer;
+        try
+        {
+            answer = await InvokeAsync(Probe, null, patience, stop).ConfigureAwait(false);
+        }
+        catch (RuntimeException error) when (error is not PSRemotingTransportException and not PipelineStoppedException)
+        {
+            // An endpoint without language refuses any script: its way of saying what it is.
+            throw CommandFailure.UnusableSession(name, $"its far end runs no scripts ({error.Message.TrimEnd('.')}).", error);
+        }
+        if (answer is not [var language, var linux])
+            throw CommandFailure.UnusableSession(name, $"its far end answered with {answer.Count} lines instead of two.");
+        if (language is not nameof(PSLanguageMode.FullLanguage))
+            throw CommandFailure.UnusableSession(name, $"its far end is in {language} mode, and processes can be started in the full language only.");
+        if (linux is not "True")
+            throw CommandFailure.UnusableSession(name, "its far end is no Linux: Docker's firewall is a Linux host's.");
+    }
+
+    private async Task<IReadOnlyList<string>> InvokeAsync(string code, string? program, TimeSpan timeout, CancellationToken stop)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        deadline.CancelAfter(timeout);
+        // Not disposed where the far end does not answer any more: that would wait for it.
+        var shell = PowerShell.Create();
+        shell.Runspace = session.Runspace;
+        shell.AddScript(code);
+        if (program is not null)
+            shell.AddArgument(program).AddArgument(timeouts.Idle?.TotalSeconds ?? 0);
+        Task<PSDataCollection<PSObject>> running;
+        try
+        {
+            running = Task.Factory.FromAsync(shell.BeginInvoke(), shell.EndInvoke);
+        }
+        catch (Exception error) when (error is InvalidOperationException or InvalidRunspaceStateException or IOException)
+        {
+            throw Lost($"its session cannot be used ({error.Message})", error);
+        }
+        try
+        {
+            var lines = await running.WaitAsync(deadline.Token).ConfigureAwait(false);
+            shell.Dispose();
+            return [.. lines.Select(line => Convert.ToString(line?.BaseObject, CultureInfo.InvariantCulture) ?? "")];
+        }
+        catch (OperationCanceledException) when (deadline.IsCancellationRequested)
+        {
+            BeginStop(shell);
+            _ = await Task.WhenAny(running, Task.Delay(Grace, CancellationToken.None)).ConfigureAwait(false);
+            stop.ThrowIfCancellationRequested();
+            throw new HostException(
+                HostFailure.Timeout, name, string.Create(CultureInfo.InvariantCulture, $"Host '{name}': {(program is null ? "the far end of its session did not answer" : "the program did not end")} within {timeout.TotalSeconds:0.###} seconds{(program is null ? "" : ", and it was stopped")}."),
+                program is null ? "Open the session anew." : "Allow it more time by -CommandTimeout, or look on the host what it waits for.");
+        }
+        catch (PSRemotingTransportException error)
+        {
+            throw Lost($"the session broke ({error.Message.TrimEnd('.')})", error);
+        }
+        catch (RuntimeException error) when (program is not null)
+        {
+            throw new HostException(HostFailure.CannotStart, name, $"Host '{name}': the program could not be run in the session: {error.Message}", "See whether /bin/sh exists there and may be executed.", inner: error);
+        }
+    }
+
+    private static void BeginStop(PowerShell shell)
+    {
+        try
+        {
+            shell.BeginStop(null, null);
+        }
+        catch (Exception error) when (error is IOException or ObjectDisposedException or InvalidOperationException or RuntimeException)
+        {
+            // The far end is gone, and what ran there with it.
+        }
+    }
+
+    private HostException Lost(string reason, Exception inner) =>
+        new(HostFailure.ConnectionLost, name, $"Host '{name}': {reason}.", "What was being done there is unknown: look at the host with Get-FirewallRule, then apply again.", inner: inner);
+
+    private ShellReply Read(ShellScript script, Queue<string> lines)
+    {
+        try
+        {
+            var exitCode = int.Parse(lines.Dequeue(), CultureInfo.InvariantCulture);
+            return ShellReplyReader.Read(name, script, Bytes(lines), Bytes(lines), exitCode);
+        }
+        catch (Exception error) when (error is InvalidOperationException or FormatException)
+        {
+            throw Lost("what the far end answered is not what was asked for", error);
+        }
+    }
+
+    private static byte[] Bytes(Queue<string> lines)
+    {
+        var length = int.Parse(lines.Dequeue(), CultureInfo.InvariantCulture);
+        using var all = new MemoryStream(length);
+        while (all.Length < length)
+            all.Write(Convert.FromBase64String(lines.Dequeue()));
+        return all.ToArray();
+    }
+}
