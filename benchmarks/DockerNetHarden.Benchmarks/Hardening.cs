@@ -30,12 +30,12 @@ internal static class Hardening
 
     public static async Task LocallyAsync(LabHost lab, Func<DockerHost, Task> work)
     {
-        var docker = new DockerClient(DockerEndpoint.Parse(lab.DockerHost));
+        var docker = HostDocker.At(DockerEndpoint.Parse(lab.DockerHost));
         await using (docker.ConfigureAwait(false))
         {
             var shell = new ProcessShell(lab.Name, lab.Shell[0], [.. lab.Shell.Skip(1), "/bin/sh"]);
             await using (shell.ConfigureAwait(false))
-                await work(new DockerHost(shell, new LocalDockerSource(docker))).ConfigureAwait(false);
+                await work(new DockerHost(shell, docker)).ConfigureAwait(false);
         }
     }
 

@@ -17,7 +17,7 @@ internal sealed class Remote(LabFleet fleet, int parallel)
     private FleetTurn Open(LabHost host)
     {
         var shell = SshShell.Open(SshTarget.Parse(host.Name), executable: fleet.Client.Program);
-        return new FleetTurn(new DockerHost(shell, new ConversationDockerSource(shell)), shell);
+        return new FleetTurn(new DockerHost(shell, HostDocker.Over(shell)), shell);
     }
 
     private Task EachAsync(Func<LabHost, Task> work) =>

@@ -8,7 +8,7 @@ namespace DockerNetHarden.Hosts;
 /// <param name="shell">The conversation with the host; its owner ends it.</param>
 /// <param name="docker">Where Docker is asked; null where it is not.</param>
 /// <param name="clock">The clock for <see cref="HostSnapshot.TakenAt"/>; the system's where null.</param>
-public sealed class DockerHost(IShell shell, IDockerSource? docker = null, TimeProvider? clock = null)
+public sealed class DockerHost(IShell shell, HostDocker? docker = null, TimeProvider? clock = null)
 {
     /// <summary>How long reading may take; one minute unless set.</summary>
     public TimeSpan ReadTimeout { get; init; } = TimeSpan.FromMinutes(1);
@@ -32,7 +32,7 @@ public sealed class DockerHost(IShell shell, IDockerSource? docker = null, TimeP
 
     private async Task<HostSnapshot> ReadAsync(bool whole, CancellationToken stop)
     {
-        var (reading, engine, networks, containers, error) = docker is ConversationDockerSource conversation
+        var (reading, engine, networks, containers, error) = docker is { SharesPrograms: true } conversation
             ? await ReadInOneAsync(conversation, Program(whole), stop).ConfigureAwait(false)
             : await ReadSideBySideAsync(Program(whole), stop).ConfigureAwait(false);
         var snapshot = new HostSnapshot
@@ -81,7 +81,7 @@ public sealed class DockerHost(IShell shell, IDockerSource? docker = null, TimeP
     private static ShellProgram Program(bool whole) => whole ? HostPrograms.ReadWhole() : HostPrograms.Read();
 
     // The first questions to Docker travel with the reading program: one trip.
-    private async Task<Read> ReadInOneAsync(ConversationDockerSource conversation, ShellProgram program, CancellationToken stop)
+    private async Task<Read> ReadInOneAsync(HostDocker conversation, ShellProgram program, CancellationToken stop)
     {
         conversation.AddOverview(program);
         var (reading, reply) = await ReadShellAsync(program, stop).ConfigureAwait(false);

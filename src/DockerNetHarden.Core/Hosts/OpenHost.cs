@@ -8,10 +8,10 @@ public sealed class OpenHost : IAsyncDisposable
 {
     private readonly Func<CancellationToken, Task<IShell>>? reconnect;
 
-    private OpenHost(IShell shell, IHostDocker docker, IDockerSource source, Func<CancellationToken, Task<IShell>>? reconnect = null)
+    private OpenHost(IShell shell, HostDocker docker, Func<CancellationToken, Task<IShell>>? reconnect = null)
     {
         (Shell, Docker, this.reconnect) = (shell, docker, reconnect);
-        Host = new DockerHost(shell, source);
+        Host = new DockerHost(shell, docker);
     }
 
     /// <summary>The host as the user named it; <c>localhost</c> for this machine.</summary>
@@ -24,7 +24,7 @@ public sealed class OpenHost : IAsyncDisposable
     public DockerHost Host { get; }
 
     /// <summary>Its Docker: the engine and networks.</summary>
-    public IHostDocker Docker { get; }
+    public HostDocker Docker { get; }
 
     /// <summary>This machine. Docker is asked where <c>DOCKER_HOST</c> says, or at its socket.</summary>
     /// <param name="timeouts">How long programs and requests may take.</param>
@@ -32,9 +32,8 @@ public sealed class OpenHost : IAsyncDisposable
     /// <exception cref="DockerNetHarden.Docker.DockerException"><c>DOCKER_HOST</c> names no endpoint that can be asked here.</exception>
     public static OpenHost Local(ShellTimeouts? timeouts = null)
     {
-        var endpoint = DockerEndpoint.FromEnvironment();
-        var client = timeouts?.Command is { } most ? new DockerClient(endpoint) { Timeout = most } : new DockerClient(endpoint);
-        return new OpenHost(LocalShell.Create(timeouts), new LocalDocker(client), new LocalDockerSource(client));
+        var docker = HostDocker.At(DockerEndpoint.FromEnvironment(), timeouts?.Command);
+        return new OpenHost(LocalShell.Create(timeouts), docker);
     }
 
     /// <summary>A host by ssh. A change on it is confirmed by a connection that is opened after it.</summary>
@@ -50,11 +49,8 @@ public sealed class OpenHost : IAsyncDisposable
     /// <param name="sudo">As in <see cref="BySsh"/>.</param>
     /// <param name="reconnect">Opens a new connection that confirms a change; null where only a person knows that he still gets in.</param>
     /// <returns>The host; its owner disposes of it, and the shell ends with it.</returns>
-    public static OpenHost Over(IShell shell, bool sudo = false, Func<CancellationToken, Task<IShell>>? reconnect = null)
-    {
-        var source = new ConversationDockerSource(shell, sudo);
-        return new OpenHost(shell, new ConversationDocker(source, new ConversationDockerNetworks(shell, sudo)), source, reconnect);
-    }
+    public static OpenHost Over(IShell shell, bool sudo = false, Func<CancellationToken, Task<IShell>>? reconnect = null) =>
+        new(shell, HostDocker.Over(shell, sudo), reconnect);
 
     /// <summary>The host as a fleet takes it; open already, and not closed by it.</summary>
     /// <returns>The host.</returns>

@@ -18,14 +18,14 @@ public sealed class EngineHardener : IHardener
         ArgumentNullException.ThrowIfNull(lab);
         Control[] controls = [new MetadataAccess(), new HostAccess(), new InternalAccess(), new SmtpRate()];
         var rules = controls.SelectMany(control => control.Rules()).ToList();
-        var docker = new DockerClient(DockerEndpoint.Parse(lab.DockerHost));
+        var docker = HostDocker.At(DockerEndpoint.Parse(lab.DockerHost));
         await using (docker.ConfigureAwait(false))
         {
             var shell = new ProcessShell("localhost", lab.Shell[0], [.. lab.Shell.Skip(1), "/bin/sh"]);
             await using (shell.ConfigureAwait(false))
             {
                 var sink = new Sink();
-                await Fleet.ApplyAsync([new FleetHost(new DockerHost(shell, new LocalDockerSource(docker)))], snapshot => Plan.From(rules, snapshot), 1, sink, stop).ConfigureAwait(false);
+                await Fleet.ApplyAsync([new FleetHost(new DockerHost(shell, docker))], snapshot => Plan.From(rules, snapshot), 1, sink, stop).ConfigureAwait(false);
                 return sink.Text;
             }
         }

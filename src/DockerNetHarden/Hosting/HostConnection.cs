@@ -13,7 +13,7 @@ internal sealed class HostConnection(HostTarget target, OpenHost open) : IAsyncD
 
     public DockerHost Host => open.Host;
 
-    public IHostDocker Docker => open.Docker;
+    public HostDocker Docker => open.Docker;
 
     /// <summary>What saves the host's rules for its next start.</summary>
     public RuleSaver Saver => new(open.Shell);

@@ -169,7 +169,7 @@ public sealed class BootTests(ITestOutputHelper output)
         await using var shell = Open(host);
         var sink = new CollectingSink();
         await Fleet.ApplyAsync(
-            [new FleetHost(new DockerHost(shell, new ConversationDockerSource(shell)))], snapshot => Plan.From([.. Controls.SelectMany(control => control.Rules())], snapshot, null), 1, sink, CancellationToken.None);
+            [new FleetHost(new DockerHost(shell, HostDocker.Over(shell)))], snapshot => Plan.From([.. Controls.SelectMany(control => control.Rules())], snapshot, null), 1, sink, CancellationToken.None);
         if (sink.Failures.TryDequeue(out var failure))
             throw failure;
         var result = sink.Results.Single();

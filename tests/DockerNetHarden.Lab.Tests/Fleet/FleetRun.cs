@@ -29,7 +29,7 @@ internal sealed class FleetRun(LabFleet fleet, string? program = null) : IAsyncD
             {
                 var shell = SshShell.Open(target, sudo: true, ssh, timeouts: Timeouts);
                 shells.Add(shell);
-                return Task.FromResult(new FleetTurn(new DockerHost(shell, new ConversationDockerSource(shell, sudo: true)), shell));
+                return Task.FromResult(new FleetTurn(new DockerHost(shell, HostDocker.Over(shell, sudo: true)), shell));
             },
             _ => Task.FromResult<IShell>(SshShell.Open(target, sudo: true, ssh, newConnection: true)));
     }

@@ -13,7 +13,7 @@ namespace DockerNetHarden.Lab.Tests.Hardening;
 internal sealed class Hardening : IAsyncDisposable
 {
     private readonly LabHost _lab;
-    private readonly DockerClient _docker;
+    private readonly HostDocker _docker;
     private readonly IShell _shell;
     private readonly string _before;
 
@@ -21,9 +21,9 @@ internal sealed class Hardening : IAsyncDisposable
     {
         _lab = lab;
         _before = before;
-        _docker = new DockerClient(DockerEndpoint.Parse(lab.DockerHost));
+        _docker = HostDocker.At(DockerEndpoint.Parse(lab.DockerHost));
         _shell = new ProcessShell("lab", lab.Shell[0], [.. lab.Shell.Skip(1), "/bin/sh"]);
-        Host = new DockerHost(_shell, new LocalDockerSource(_docker));
+        Host = new DockerHost(_shell, _docker);
     }
 
     public DockerHost Host { get; }
