@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Client;
 
 namespace DockerNetHarden.Tests;
 
@@ -87,12 +88,20 @@ public sealed partial class LayeringTests
         Assert.Empty(Sources(folder).Where(file => ConsoleUse().IsMatch(file.Code)).Select(file => file.Name));
 
     [Fact]
-    public void The_engine_needs_nothing_but_the_runtime()
+    public void The_engine_needs_nothing_but_the_runtime() => Assert.Empty(BeyondTheRuntime(typeof(Cidr).Assembly));
+
+    // The packages that the module brings are loaded apart from the rest of it: only the assembly that stands there may name them.
+    [Fact]
+    public void Only_the_client_needs_packages_and_only_these()
     {
-        var references = typeof(Cidr).Assembly.GetReferencedAssemblies().Select(assembly => assembly.Name!).ToList();
-        Assert.NotEmpty(references);
-        var runtime = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
-        Assert.All(references, name => Assert.True(File.Exists(Path.Combine(runtime, name + ".dll")), $"{name} is not part of the runtime."));
+        Assert.Equal(
+            ["Docker.DotNet", "Docker.DotNet.Handler.Abstractions", "DockerNetHarden.Core", "Microsoft.Extensions.Logging.Abstractions"],
+            BeyondTheRuntime(typeof(EngineClient).Assembly).Order(StringComparer.Ordinal));
+        var client = Path.Combine("src", "DockerNetHarden.Client");
+        var naming = Files([".cs", ".csproj"]).Where(file => WithoutTexts(File.ReadAllText(file)).Contains("using Docker.DotNet", StringComparison.Ordinal) || (file.EndsWith(".csproj", StringComparison.Ordinal) && File.ReadAllText(file).Contains("Docker.DotNet", StringComparison.Ordinal)))
+            .Select(file => Path.GetRelativePath(Root, Path.GetDirectoryName(file)!)).Distinct(StringComparer.Ordinal);
+        Assert.Equal([client], naming);
+        Assert.DoesNotContain(Directory.GetFiles(Path.Combine(Root, client), "*.cs"), file => Outside().IsMatch(WithoutTexts(File.ReadAllText(file))));
     }
 
     [Fact]
@@ -160,6 +169,14 @@ public sealed partial class LayeringTests
         Directory.EnumerateFiles(Root, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint })
             .Where(file => extensions.Contains(Path.GetExtension(file), StringComparer.Ordinal))
             .Where(file => !Path.GetRelativePath(Root, file).Split(Path.DirectorySeparatorChar).Intersect(NotOurs, StringComparer.Ordinal).Any());
+
+    private static List<string> BeyondTheRuntime(System.Reflection.Assembly assembly)
+    {
+        var references = assembly.GetReferencedAssemblies().Select(reference => reference.Name!).ToList();
+        Assert.NotEmpty(references);
+        var runtime = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
+        return references.FindAll(name => !File.Exists(Path.Combine(runtime, name + ".dll")));
+    }
 
     internal static string WithoutTexts(string code) => TextOrComment().Replace(code, match => match.Value[0] == '/' ? "" : "\"\"");
 

@@ -73,13 +73,30 @@ public sealed class ModuleFileTests
         Assert.Empty(XDocument.Load(Path.Combine(ModuleFacts.Root, "src", "DockerNetHarden.Core", "DockerNetHarden.Core.csproj")).Descendants("PackageReference"));
     }
 
+    // What the notices do not name by themselves comes with these: its version is in the package's own list of what it needs.
+    [Fact]
+    public void The_notices_name_the_packages_that_are_shipped()
+    {
+        var notices = File.ReadAllText(Path.Combine(ModuleFacts.Root, "THIRD-PARTY-NOTICES.md"));
+        var versions = XDocument.Load(Path.Combine(ModuleFacts.Root, "Directory.Packages.props")).Descendants("PackageVersion").ToDictionary(package => (string)package.Attribute("Include")!, package => (string)package.Attribute("Version")!, StringComparer.Ordinal);
+        foreach (var name in new[] { "Docker.DotNet.Enhanced", "System.CommandLine" })
+            Assert.Matches($@"(?m)^\| \[{Regex.Escape(name)}\].* \| {Regex.Escape(versions[name])} \|", notices);
+    }
+
     [SkippableFact]
     public void What_is_staged_is_the_module_and_nothing_else()
     {
         Skip.IfNot(Directory.Exists(Staged), $"{Staged} does not exist; `dotnet build -c Release` stages the module.");
-        var expected = new[] { "DockerNetHarden.Core.dll", "DockerNetHarden.Format.ps1xml", "DockerNetHarden.dll", "DockerNetHarden.psd1", "LICENSE" };
+        var expected = new[] { "DockerNetHarden.Core.dll", "DockerNetHarden.Format.ps1xml", "DockerNetHarden.dll", "DockerNetHarden.psd1", "LICENSE", "THIRD-PARTY-NOTICES.md" };
         Assert.Equal(expected, Directory.EnumerateFiles(Staged).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal));
-        Assert.All(Directory.EnumerateDirectories(Staged), folder => Assert.Equal("en-US", Path.GetFileName(folder)));
+        Assert.Equal(["Dependencies", "en-US"], Directory.EnumerateDirectories(Staged).Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            [
+                "Docker.DotNet.Handler.Abstractions.dll", "Docker.DotNet.LegacyHttp.dll", "Docker.DotNet.NPipe.dll", "Docker.DotNet.NativeHttp.dll", "Docker.DotNet.Unix.dll", "Docker.DotNet.dll",
+                "DockerNetHarden.Client.dll", "Microsoft.Extensions.DependencyInjection.Abstractions.dll", "Microsoft.Extensions.Logging.Abstractions.dll", "Microsoft.Net.Http.Client.dll",
+                "System.IO.Pipelines.dll",
+            ],
+            Directory.EnumerateFileSystemEntries(Path.Combine(Staged, "Dependencies")).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal));
         Assert.Equal(File.ReadAllText(Path.Combine(ModuleFacts.Root, "DockerNetHarden.psd1")), File.ReadAllText(Path.Combine(Staged, "DockerNetHarden.psd1")));
     }
 

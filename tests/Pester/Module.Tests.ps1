@@ -18,7 +18,7 @@ Describe 'The module' {
         $module.ExportedFunctions.Count + $module.ExportedAliases.Count + $module.ExportedVariables.Count | Should -Be 0
     }
 
-    It 'brings nobody else''s assemblies' {
+    It 'has no assembly of anybody else beside its own' {
         Get-ChildItem (Split-Path (Get-StagedModule)) -Filter *.dll | ForEach-Object Name | Sort-Object | Should -Be @('DockerNetHarden.Core.dll', 'DockerNetHarden.dll')
     }
 

@@ -20,11 +20,11 @@ internal sealed class WatchCommand() : PolicyCommand("watch", "Keep this host at
     {
         if (request.Hosts is not [{ Ssh: null }])
             throw new ArgumentException("watch works on the host that it runs on: Docker tells what happens only there. Run it as a service on each host, or run apply from time to time.", nameof(request));
-        var client = new DockerClient(DockerEndpoint.FromEnvironment());
-        await using var closing = client.ConfigureAwait(false);
+        var docker = HostDocker.At(DockerEndpoint.FromEnvironment());
+        await using var closing = docker.ConfigureAwait(false);
         var policy = new WatchedPolicy(request.Path!, request.Policy, request.Report);
         var watcher = new Watcher(
-            token => DockerEvent.ListenAsync(client, Watcher.TypesFor(request.Policy), token),
+            token => DockerEvent.ListenAsync(docker, Watcher.TypesFor(request.Policy), token),
             async (cause, token) =>
             {
                 var sink = new ReportSink(request.Report, cause, quietIfUnchanged: true);

@@ -29,7 +29,7 @@ internal sealed class NetworkOptionCheck : ICheck
             };
         if (network.Network.Internal)
             yield return Gateway(network);
-        if (GoFlag.Read(options.GetValueOrDefault(NetworkReader.IccOption)) == false)
+        if (GoFlag.Read(options.GetValueOrDefault(DockerNetwork.IccOption)) == false)
             yield return Filtered(network);
     }
 

@@ -1,28 +1,25 @@
-using System.Text;
 using System.Text.Json;
 
 namespace DockerNetHarden.Docker;
 
 /// <summary>Makes a typed error of a reply that is none of success: the reason from its status, the words from its body.</summary>
-public static class DockerErrors
+internal static class DockerErrors
 {
-    /// <summary>Throws where the reply is not a success; else gives it back.</summary>
-    /// <exception cref="DockerException">By the status: 400 BadRequest, 403 and 409 Conflict, 404 NotFound, 5xx EngineError, else BadReply.</exception>
-    public static DockerResponse ThrowIfFailed(DockerRequest request, DockerResponse response, string? endpoint = null)
+    /// <summary>The error of a reply: 400 BadRequest, 403 and 409 Conflict, 404 NotFound, 5xx EngineError, else BadReply.</summary>
+    /// <param name="purpose">What the request was for, as it completes "Docker could not ...": <c>read the network 'web'</c>.</param>
+    /// <param name="status">The reply's status.</param>
+    /// <param name="body">The reply's body.</param>
+    /// <param name="endpoint">Where Docker was asked.</param>
+    public static DockerException Of(string purpose, int status, string body, string? endpoint = null)
     {
-        ArgumentNullException.ThrowIfNull(request);
-        ArgumentNullException.ThrowIfNull(response);
-        if (response.IsSuccess)
-            return response;
-
-        var said = Message(response.Body);
+        var said = Message(body);
         // A refusal by an authorization plugin is a 403 too, and no conflict: https://docs.docker.com/engine/extend/plugins_authorization/.
         // Engines to 26 say 404 to it, later ones 400.
         var exhausted = said.Contains("address pool", StringComparison.OrdinalIgnoreCase);
         var failure = said.StartsWith("authorization denied", StringComparison.OrdinalIgnoreCase)
             ? DockerFailure.NoPermission
             : exhausted ? DockerFailure.Conflict
-            : response.Status switch
+            : status switch
             {
                 404 => DockerFailure.NotFound,
                 403 or 409 => DockerFailure.Conflict,
@@ -30,7 +27,7 @@ public static class DockerErrors
                 >= 500 => DockerFailure.EngineError,
                 _ => DockerFailure.BadReply,
             };
-        throw new DockerException(failure, $"Docker could not {request.Purpose}: {(said.Length > 0 ? said : "it gave no reason")} (HTTP {response.Status}). {(exhausted ? NoPool : WayOut(failure))}", endpoint, response.Status);
+        return new DockerException(failure, $"Docker could not {purpose}: {(said.Length > 0 ? said : "it gave no reason")} (HTTP {status}). {(exhausted ? NoPool : WayOut(failure))}", endpoint, status);
     }
 
     private static string NoPool =>
@@ -48,7 +45,7 @@ public static class DockerErrors
     };
 
     // {"message": "..."}; engines also answer in plain text, for example to a version that they do not speak.
-    private static string Message(ReadOnlyMemory<byte> body)
+    private static string Message(string body)
     {
         try
         {
@@ -60,7 +57,7 @@ public static class DockerErrors
         {
             // Not JSON: the text itself is the message.
         }
-        return Clean(Encoding.UTF8.GetString(body.Span[..Math.Min(body.Length, 2000)]));
+        return Clean(body.Length <= 2000 ? body : body[..2000]);
     }
 
     private static string Clean(string text)

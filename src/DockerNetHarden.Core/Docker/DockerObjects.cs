@@ -73,6 +73,12 @@ public sealed record DockerNetwork
     public IEnumerable<Family> Families =>
         Enum.GetValues<Family>().Where(family => Subnets.Any(subnet => subnet.Family == family) || (family == Family.IPv6 ? EnableIPv6 : Subnets.Count == 0));
 
+    /// <summary>The driver option that names the bridge's interface.</summary>
+    public const string BridgeNameOption = "com.docker.network.bridge.name";
+
+    /// <summary>The driver option that lets containers of one bridge talk to each other.</summary>
+    public const string IccOption = "com.docker.network.bridge.enable_icc";
+
     /// <summary>The label in which a hardened network's profile is kept.</summary>
     public const string ProfileLabel = "io.dockernetharden.profile";
 

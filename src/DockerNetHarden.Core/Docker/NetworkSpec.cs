@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Security.Cryptography;
 using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Docker;
@@ -48,7 +50,7 @@ public sealed record NetworkSpec
         Labels = new SortedDictionary<string, string>(labels?.ToDictionary(StringComparer.Ordinal) ?? [], StringComparer.Ordinal);
         Options = new SortedDictionary<string, string>(options?.ToDictionary(StringComparer.Ordinal) ?? [], StringComparer.Ordinal);
 
-        foreach (var taken in new[] { NetworkReader.BridgeNameOption, NetworkReader.IccOption })
+        foreach (var taken in new[] { DockerNetwork.BridgeNameOption, DockerNetwork.IccOption })
         {
             if (Options.ContainsKey(taken))
                 throw new ArgumentException($"The option {taken} has a setting of its own; use that one.", nameof(options));
@@ -147,7 +149,29 @@ public sealed record NetworkSpec
     }
 
     // On is the engine's default: the option is only there where somebody set it.
-    private static bool IsIcc(DockerNetwork network) => GoFlag.Read(network.Options.GetValueOrDefault(NetworkReader.IccOption)) != false;
+    private static bool IsIcc(DockerNetwork network) => GoFlag.Read(network.Options.GetValueOrDefault(DockerNetwork.IccOption)) != false;
 
     private static string Join(IEnumerable<Cidr> prefixes) => string.Join(", ", prefixes.Select(prefix => prefix.ToShortString())) is { Length: > 0 } text ? text : "none";
+}
+
+/// <summary>Unique local IPv6 subnets, RFC 4193: fd, 40 random bits, a subnet of 16 bits, which is 0 here. Two of them meet by chance once in 10^12.</summary>
+internal static class UniqueLocal
+{
+    /// <summary>A subnet that nobody else has.</summary>
+    public static Cidr Subnet()
+    {
+        var id = RandomNumberGenerator.GetBytes(5);
+        return Cidr.Parse(string.Create(CultureInfo.InvariantCulture, $"fd{id[0]:x2}:{(id[1] << 8) | id[2]:x}:{(id[3] << 8) | id[4]:x}::/64"));
+    }
+}
+
+/// <summary>A switch as Go's strconv.ParseBool reads it, which dockerd does with its settings and its driver options.</summary>
+internal static class GoFlag
+{
+    public static bool? Read(string? text) => text switch
+    {
+        "1" or "t" or "T" or "true" or "TRUE" or "True" => true,
+        "0" or "f" or "F" or "false" or "FALSE" or "False" => false,
+        _ => null,
+    };
 }

@@ -14,21 +14,20 @@ public sealed class DockerHost : IAsyncDisposable
     // Under contention of two administrators one of them wins each round; five rounds with jitter were always enough in the lab.
     private const int MaxAttempts = 5;
 
-    private readonly IHostDocker? docker;
+    private readonly HostDocker? docker;
     private readonly HostReader reader;
     private readonly Func<IShell>? reconnect;
 
     /// <summary>A host over any shell.</summary>
     /// <param name="shell">The conversation with it; it ends with the host.</param>
-    /// <param name="source">Where Docker is read; null where it is not.</param>
-    /// <param name="docker">What else is asked of Docker; it ends with the host.</param>
+    /// <param name="docker">Its Docker; it ends with the host. Null if it is not asked.</param>
     /// <param name="reconnect">Opens a new connection, which confirms a change; null where only a person knows that they can still get in.</param>
     /// <param name="clock">The clock for <see cref="HostSnapshot.TakenAt"/>; the system's where null.</param>
-    public DockerHost(IShell shell, IDockerSource? source = null, IHostDocker? docker = null, Func<IShell>? reconnect = null, TimeProvider? clock = null)
+    public DockerHost(IShell shell, HostDocker? docker = null, Func<IShell>? reconnect = null, TimeProvider? clock = null)
     {
         ArgumentNullException.ThrowIfNull(shell);
         (Shell, this.docker, this.reconnect) = (shell, docker, reconnect);
-        reader = new HostReader(shell, source, clock ?? TimeProvider.System);
+        reader = new HostReader(shell, docker, clock ?? TimeProvider.System);
     }
 
     /// <summary>The host as the user named it; <c>localhost</c> for this machine.</summary>
@@ -38,7 +37,7 @@ public sealed class DockerHost : IAsyncDisposable
     public IShell Shell { get; }
 
     /// <summary>Its Docker: the engine and networks.</summary>
-    public IHostDocker Docker => docker ?? throw new InvalidOperationException($"The host '{Name}' was opened without its Docker.");
+    public HostDocker Docker => docker ?? throw new InvalidOperationException($"The host '{Name}' was opened without its Docker.");
 
     /// <summary>What saves its rules for its next start.</summary>
     public RuleSaver Saver => new(Shell);
@@ -66,22 +65,14 @@ public sealed class DockerHost : IAsyncDisposable
     /// <param name="sudo">As in <see cref="BySsh"/>.</param>
     /// <param name="reconnect">Opens a new connection, which confirms a change; null where only a person knows that they can still get in.</param>
     /// <returns>The host; its owner disposes of it.</returns>
-    public static DockerHost Over(IShell shell, bool sudo = false, Func<IShell>? reconnect = null)
-    {
-        var source = new ConversationDockerSource(shell, sudo);
-        return new DockerHost(shell, source, new ConversationDocker(source, new ConversationDockerNetworks(shell, sudo)), reconnect);
-    }
+    public static DockerHost Over(IShell shell, bool sudo = false, Func<IShell>? reconnect = null) => new(shell, HostDocker.Over(shell, sudo), reconnect);
 
     /// <summary>A host over any shell whose Docker is reached from this machine.</summary>
     /// <param name="shell">The conversation; it ends with the host.</param>
     /// <param name="endpoint">Where Docker is asked.</param>
     /// <param name="timeouts">How long requests may take.</param>
     /// <returns>The host; its owner disposes of it.</returns>
-    public static DockerHost Beside(IShell shell, DockerEndpoint endpoint, ShellTimeouts? timeouts = null)
-    {
-        var client = timeouts?.Command is { } most ? new DockerClient(endpoint) { Timeout = most } : new DockerClient(endpoint);
-        return new DockerHost(shell, new LocalDockerSource(client), new LocalDocker(client));
-    }
+    public static DockerHost Beside(IShell shell, DockerEndpoint endpoint, ShellTimeouts? timeouts = null) => new(shell, HostDocker.At(endpoint, timeouts?.Command));
 
     /// <summary>Reads the host: its rules in the implementation that Docker uses, links, addresses, resolvers, and Docker, side by side.</summary>
     /// <param name="stop">Stops reading; nothing is changed by then or later.</param>

@@ -8,7 +8,7 @@ namespace DockerNetHarden.Hosts;
 /// <param name="shell">The conversation with the host.</param>
 /// <param name="docker">Where Docker is asked; null where it is not.</param>
 /// <param name="clock">The clock for <see cref="HostSnapshot.TakenAt"/>.</param>
-internal sealed class HostReader(IShell shell, IDockerSource? docker, TimeProvider clock)
+internal sealed class HostReader(IShell shell, HostDocker? docker, TimeProvider clock)
 {
     /// <summary>How long one reading program may take.</summary>
     internal static readonly TimeSpan Timeout = TimeSpan.FromMinutes(1);
@@ -17,7 +17,7 @@ internal sealed class HostReader(IShell shell, IDockerSource? docker, TimeProvid
     internal async Task<HostSnapshot> ReadAsync(bool whole, CancellationToken stop)
     {
         var program = whole ? ReadingProgram.Whole() : ReadingProgram.Lean();
-        var (reading, asked) = docker is ConversationDockerSource conversation
+        var (reading, asked) = docker is { SharesPrograms: true } conversation
             ? await ReadInOneAsync(conversation, program, stop).ConfigureAwait(false)
             : await ReadSideBySideAsync(program, stop).ConfigureAwait(false);
         var snapshot = new HostSnapshot
@@ -44,7 +44,7 @@ internal sealed class HostReader(IShell shell, IDockerSource? docker, TimeProvid
     internal static bool IsTorn(Exception? error) => error is FormatException || (error is not null && IsTorn(error.InnerException));
 
     // The first questions to Docker travel with the reading program: one trip.
-    private async Task<(HostReading, Asked)> ReadInOneAsync(ConversationDockerSource conversation, ShellProgram program, CancellationToken stop)
+    private async Task<(HostReading, Asked)> ReadInOneAsync(HostDocker conversation, ShellProgram program, CancellationToken stop)
     {
         conversation.AddOverview(program);
         var (reading, reply) = await ReadShellAsync(program, stop).ConfigureAwait(false);

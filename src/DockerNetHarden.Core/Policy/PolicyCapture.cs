@@ -67,9 +67,9 @@ public static class PolicyCapture
         BridgeName = string.Equals(network.Bridge, HardenedNetwork.BridgeNameFor(network.Name), StringComparison.Ordinal) ? null : network.Bridge,
         Subnets = network.Subnets,
         EnableIPv6 = network.EnableIPv6 && !network.Subnets.Any(subnet => subnet.Family == Family.IPv6),
-        DisableIcc = GoFlag.Read(network.Options.GetValueOrDefault(NetworkReader.IccOption)) == false,
+        DisableIcc = GoFlag.Read(network.Options.GetValueOrDefault(DockerNetwork.IccOption)) == false,
         Labels = Without(network.Labels, DockerNetwork.ProfileLabel),
-        Options = Without(network.Options, NetworkReader.IccOption, NetworkReader.BridgeNameOption),
+        Options = Without(network.Options, DockerNetwork.IccOption, DockerNetwork.BridgeNameOption),
     };
 
     private static Dictionary<string, string> Without(IReadOnlyDictionary<string, string> texts, params string[] keys) =>

@@ -36,7 +36,7 @@ internal static class Completions
 
     public static IReadOnlyList<(string Text, string Tip)> Containers() => Ask(ContainersAsync);
 
-    private static IReadOnlyList<(string Text, string Tip)> Ask(Func<DockerClient, CancellationToken, Task<IReadOnlyList<(string Text, string Tip)>>> ask)
+    private static IReadOnlyList<(string Text, string Tip)> Ask(Func<HostDocker, CancellationToken, Task<IReadOnlyList<(string Text, string Tip)>>> ask)
     {
         using var stop = new CancellationTokenSource(Patience);
         // On the pool: a connect that hangs must not hang the prompt.
@@ -72,18 +72,18 @@ internal static class Completions
             : $"'{CodeGeneration.EscapeSingleQuotedStringContent(text)}'";
 
     private static async Task<IReadOnlyList<(string Text, string Tip)>> AskAsync(
-        Func<DockerClient, CancellationToken, Task<IReadOnlyList<(string Text, string Tip)>>> ask, CancellationToken stop)
+        Func<HostDocker, CancellationToken, Task<IReadOnlyList<(string Text, string Tip)>>> ask, CancellationToken stop)
     {
-        var client = new DockerClient(DockerEndpoint.FromEnvironment());
-        await using (client.ConfigureAwait(false))
-            return await ask(client, stop).ConfigureAwait(false);
+        var docker = HostDocker.At(DockerEndpoint.FromEnvironment());
+        await using (docker.ConfigureAwait(false))
+            return await ask(docker, stop).ConfigureAwait(false);
     }
 
-    private static async Task<IReadOnlyList<(string Text, string Tip)>> NetworksAsync(DockerClient client, CancellationToken stop) =>
-        [.. (await client.ListNetworksAsync(stop).ConfigureAwait(false)).Select(network => (network.Name, $"{network.Driver} {network.Bridge} {string.Join(", ", network.Subnets)}".Trim()))];
+    private static async Task<IReadOnlyList<(string Text, string Tip)>> NetworksAsync(HostDocker docker, CancellationToken stop) =>
+        [.. (await docker.ListNetworksAsync(stop).ConfigureAwait(false)).Select(network => (network.Name, $"{network.Driver} {network.Bridge} {string.Join(", ", network.Subnets)}".Trim()))];
 
-    private static async Task<IReadOnlyList<(string Text, string Tip)>> ContainersAsync(DockerClient client, CancellationToken stop) =>
-        [.. (await client.ListContainersAsync(stop).ConfigureAwait(false)).Select(container => (container.Name, $"{container.Image} {container.State} {string.Join(", ", container.Addresses.Select(address => address.Network))}".Trim()))];
+    private static async Task<IReadOnlyList<(string Text, string Tip)>> ContainersAsync(HostDocker docker, CancellationToken stop) =>
+        [.. (await docker.ListContainersAsync(stop).ConfigureAwait(false)).Select(container => (container.Name, $"{container.Image} {container.State} {string.Join(", ", container.Addresses.Select(address => address.Network))}".Trim()))];
 }
 
 /// <summary>Completes an argument with the words of <typeparamref name="T"/>.</summary>

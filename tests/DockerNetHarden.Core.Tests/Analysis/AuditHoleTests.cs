@@ -89,7 +89,7 @@ public sealed class AuditHoleTests
     [Fact]
     public void Icc_off_needs_br_netfilter_and_rules_in_IPv6_too()
     {
-        var host = Bare.WithIPv6().WithNetwork("plain", network => network.WithOption(NetworkReader.IccOption, "false")).Iptables("-I FORWARD -i plain0 -o plain0 -j DROP");
+        var host = Bare.WithIPv6().WithNetwork("plain", network => network.WithOption(DockerNetwork.IccOption, "false")).Iptables("-I FORWARD -i plain0 -o plain0 -j DROP");
         Assert.Equal(FindingStatus.Fail, Find(HardeningAudit.Of(host), "ICC-NOT-FILTERED", "plain").Status);
         host = host.Ip6tables("-I FORWARD -i plain0 -o plain0 -j DROP");
         Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(host), "ICC-NOT-FILTERED", "plain").Status);

@@ -201,7 +201,7 @@ internal static class FixtureHost
         Subnets = [Cidr.Parse($"172.{network.Octet}.0.0/16")],
         Options = new Dictionary<string, string>(network.Name switch
         {
-            "quiet" => [KeyValuePair.Create(NetworkReader.IccOption, "false")],
+            "quiet" => [KeyValuePair.Create(DockerNetwork.IccOption, "false")],
             "routed" => [KeyValuePair.Create(Driver + "gateway_mode_ipv4", "routed")],
             "open" => [KeyValuePair.Create(Driver + "gateway_mode_ipv4", "nat-unprotected")],
             _ => Array.Empty<KeyValuePair<string, string>>(),

@@ -6,6 +6,7 @@ using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Audit;
 using DockerNetHarden.Docker;
+using DockerNetHarden.Core.Tests.Docker;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Snapshots;
 
@@ -67,9 +68,9 @@ internal static class RecordedHost
         HostName = name,
         TakenAt = DateTimeOffset.UnixEpoch,
         Iptables = new IptablesTool(IptablesBackend.Nft, root.GetProperty("versions")[0].GetString()!, "iptables", "ip6tables"),
-        Engine = EngineReader.ReadEngine(ApiVersion.Parse(root.GetProperty("apiVersion").GetString()!), Bytes(root.GetProperty("info"))),
-        Networks = NetworkReader.ReadList(Bytes(root.GetProperty("networks"))),
-        Containers = ContainerReader.ReadList(Bytes(root.GetProperty("containers"))),
+        Engine = StubTransport.Read(Bytes(root.GetProperty("info")), static api => api.GetInfoAsync(CancellationToken.None)) with { ApiVersion = root.GetProperty("apiVersion").GetString()! },
+        Networks = StubTransport.Read(Bytes(root.GetProperty("networks")), static api => api.ListNetworksAsync(CancellationToken.None)),
+        Containers = StubTransport.Read(Bytes(root.GetProperty("containers")), static api => api.ListContainersAsync(CancellationToken.None)),
         Rules = new Dictionary<Family, Ruleset>
         {
             [Family.IPv4] = Ruleset.Parse(Family.IPv4, Text(root, "save4")),

@@ -43,6 +43,7 @@ internal sealed class CancellingEngine : SocketServer
                     (_, "/_ping") => (200, "OK"),
                     ("GET", _) when gone => (200, "null\n"),
                     (_, _) when gone => (499, """{"message":"context canceled"}"""),
+                    ("GET", "/networks") when Answered.Any(static each => each.StartsWith("POST ", StringComparison.Ordinal)) => (200, $"[{DockerReplies.Network28}]"),
                     (_, "/info") => (200, DockerReplies.Info28),
                     ("POST", _) => (201, $$"""{"Id":"{{DockerReplies.WebId}}","Warning":""}"""),
                     _ => (200, "[]"),

@@ -1,5 +1,6 @@
 using System.Text;
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Client;
 using DockerNetHarden.Docker;
 using FsCheck;
 using FsCheck.Fluent;
@@ -14,7 +15,7 @@ public sealed class DockerReaderTests
     [InlineData(DockerReplies.Version29, "29.1.0", "1.53", "1.44")]
     public void The_version_of_each_engine_is_read(string reply, string version, string api, string least)
     {
-        var read = EngineReader.ReadVersion(Bytes(reply));
+        var read = Ask(reply, static api => api.GetVersionAsync(CancellationToken.None));
         Assert.Equal(new EngineVersion(version, ApiVersion.Parse(api), ApiVersion.Parse(least)), read);
     }
 
@@ -54,7 +55,7 @@ public sealed class DockerReaderTests
     [Fact]
     public void Networks_are_read_with_the_bridge_that_each_has()
     {
-        var networks = NetworkReader.ReadList(Bytes(DockerReplies.Networks2010)).ToDictionary(network => network.Name, StringComparer.Ordinal);
+        var networks = Ask(DockerReplies.Networks2010, static api => api.ListNetworksAsync(CancellationToken.None)).ToDictionary(network => network.Name, StringComparer.Ordinal);
         Assert.Equal(6, networks.Count);
         Assert.Equal("apps0", networks["web"].Bridge);
         Assert.Equal("docker0", networks["bridge"].Bridge);
@@ -74,16 +75,16 @@ public sealed class DockerReaderTests
 
     [Fact]
     public void Host_bits_that_docker_gives_back_are_taken_off() =>
-        Assert.Equal([Cidr.Parse("10.77.1.0/24")], NetworkReader.ReadList(Bytes(DockerReplies.Networks2010)).Single(network => network.Name is "bad name").Subnets);
+        Assert.Equal([Cidr.Parse("10.77.1.0/24")], Ask(DockerReplies.Networks2010, static api => api.ListNetworksAsync(CancellationToken.None)).Single(network => network.Name is "bad name").Subnets);
 
     [Fact]
     public void Newer_engines_name_their_gateways()
     {
-        var old = NetworkReader.Read(Bytes(DockerReplies.Network28));
+        var old = Network(DockerReplies.Network28);
         Assert.Equal([Cidr.Parse("172.20.0.1")], old.Gateways);
         Assert.True(old.Internal);
         Assert.Equal("br-ce64060f9030", old.Bridge);
-        var now = NetworkReader.Read(Bytes(DockerReplies.Network29));
+        var now = Network(DockerReplies.Network29);
         Assert.Equal([Cidr.Parse("172.20.0.1"), Cidr.Parse("fd00:29::1")], now.Gateways);
     }
 
@@ -96,17 +97,17 @@ public sealed class DockerReaderTests
     [InlineData("/64", false)]
     public void A_gateway_may_have_a_prefix_length(string gateway, bool read)
     {
-        var body = Bytes($$"""{"Name":"s1","Id":"{{DockerReplies.WebId}}","Driver":"bridge","IPAM":{"Driver":"default","Options":null,"Config":[{"Subnet":"10.1.1.0/24"},{"Subnet":"fd00:9::/64","Gateway":"{{gateway}}"} ] } }""");
+        var body = $$"""{"Name":"s1","Id":"{{DockerReplies.WebId}}","Driver":"bridge","IPAM":{"Driver":"default","Options":null,"Config":[{"Subnet":"10.1.1.0/24"},{"Subnet":"fd00:9::/64","Gateway":"{{gateway}}"} ] } }""";
         if (read)
-            Assert.Equal([Cidr.Parse("fd00:9::1")], NetworkReader.Read(body).Gateways);
+            Assert.Equal([Cidr.Parse("fd00:9::1")], Network(body).Gateways);
         else
-            Assert.Equal(DockerFailure.BadReply, Assert.Throws<DockerException>(() => NetworkReader.Read(body)).Failure);
+            Assert.Equal(DockerFailure.BadReply, Assert.Throws<DockerException>(() => Network(body)).Failure);
     }
 
     [Fact]
     public void A_container_list_is_read()
     {
-        var containers = ContainerReader.ReadList(Bytes(DockerReplies.Containers2010));
+        var containers = Containers(DockerReplies.Containers2010);
         var mail = containers[0];
         Assert.Equal("mail", mail.Name);
         Assert.Equal("bridge", mail.NetworkMode);
@@ -127,7 +128,7 @@ public sealed class DockerReaderTests
     [InlineData("""[{"PrivatePort":80,"PublicPort":8085,"Type":"tcp"},{"PrivatePort":81,"Type":"tcp"}]""", null)]
     public void A_port_is_published_in_the_families_that_are_named(string ports, string? address)
     {
-        var container = Assert.Single(ContainerReader.ReadList(Bytes($$"""[{"Id":"a","Names":["/a"],"Ports":{{ports}}}]""")));
+        var container = Assert.Single(Containers($$"""[{"Id":"a","Names":["/a"],"Ports":{{ports}}}]"""));
         Assert.Equal([new PublishedPort(address is null ? null : Cidr.Parse(address), 8085, 80, "tcp")], container.Ports);
     }
 
@@ -137,14 +138,14 @@ public sealed class DockerReaderTests
     {
         const string List = """[{"Id":"a","Ports":[{"IP":"0.0.0.0","PrivatePort":80,"Type":"tcp"},{"IP":"::","PrivatePort":80,"Type":"tcp"},{"PrivatePort":81,"Type":"tcp"}]}]""";
         const string Inspected = """{"Id":"a","State":{"Status":"running"},"NetworkSettings":{"Ports":{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":""},{"HostIp":"::","HostPort":""}],"81/tcp":[{"HostIp":"","HostPort":""}]}}}""";
-        Assert.Equal([new PublishedPort(null, 0, 80, "tcp")], Assert.Single(ContainerReader.ReadList(Bytes(List))).Ports);
-        Assert.Equal([new PublishedPort(null, 0, 80, "tcp")], ContainerReader.Read(Bytes(Inspected)).Ports);
+        Assert.Equal([new PublishedPort(null, 0, 80, "tcp")], Assert.Single(Containers(List)).Ports);
+        Assert.Equal([new PublishedPort(null, 0, 80, "tcp")], Container(Inspected).Ports);
     }
 
     [Fact]
     public void An_inspected_container_has_its_resolvers_and_its_process()
     {
-        var mail = ContainerReader.Read(Bytes(DockerReplies.Container2010));
+        var mail = Container(DockerReplies.Container2010);
         Assert.Equal([Cidr.Parse("1.1.1.1"), Cidr.Parse("fe80::1")], mail.Dns);
         Assert.True(mail.Privileged);
         Assert.Equal(["NET_ADMIN", "SYS_TIME"], mail.AddedCapabilities, StringComparer.Ordinal);
@@ -154,7 +155,7 @@ public sealed class DockerReaderTests
         Assert.Equal("running", mail.State);
         Assert.Equal([new PublishedPort(Cidr.Parse("127.0.0.1"), 5353, 53, "udp"), new PublishedPort(null, 8080, 80, "tcp")], mail.Ports);
 
-        var stopped = ContainerReader.Read(Bytes(DockerReplies.Container29));
+        var stopped = Container(DockerReplies.Container29);
         Assert.Equal([new ContainerAddress("bridge", null, null)], stopped.Addresses);
         Assert.Empty(stopped.Dns);
         Assert.False(stopped.Privileged);
@@ -164,7 +165,7 @@ public sealed class DockerReaderTests
 
     [Theory]
     [InlineData("""{"Name":"web"}""", "Id", "missing")]
-    [InlineData("""[]""", "an object was expected", "a list")]
+    [InlineData("""[]""", "was expected", "a list")]
     [InlineData("""{"Name":"web","Id":"x","Driver":"bridge","IPAM":{"Config":[{"Subnet":"10.0.0.0/33"}]}}""", "Config[0], Subnet", "10.0.0.0/33")]
     [InlineData("""{"Name":"web","Id":"x","Driver":"bridge","IPAM":{"Config":{}}}""", "IPAM, Config", "an object")]
     [InlineData("""{"Name":"web","Id":"x","Driver":"bridge","Internal":"yes"}""", "Internal", "yes")]
@@ -172,7 +173,7 @@ public sealed class DockerReaderTests
     [InlineData("""<html>""", "not JSON", "<html>")]
     public void A_reply_of_another_shape_says_where_and_what_was_expected(string reply, string place, string found)
     {
-        var error = Assert.Throws<DockerException>(() => NetworkReader.Read(Bytes(reply)));
+        var error = Assert.Throws<DockerException>(() => Network(reply));
         Assert.Equal(DockerFailure.BadReply, error.Failure);
         Assert.Contains("GET /networks/{id}", error.Message, StringComparison.Ordinal);
         Assert.Contains(place, error.Message, StringComparison.Ordinal);
@@ -183,7 +184,7 @@ public sealed class DockerReaderTests
     public void Text_that_is_no_unicode_is_a_bad_reply()
     {
         byte[] reply = [.. "{\"Name\":\""u8, 0xff, .. "\",\"Id\":\"x\"}"u8];
-        Assert.Equal(DockerFailure.BadReply, Assert.Throws<DockerException>(() => NetworkReader.Read(reply)).Failure);
+        Assert.Equal(DockerFailure.BadReply, Assert.Throws<DockerException>(() => Network(reply)).Failure);
     }
 
     // Cut anywhere and changed anywhere, a reply is read or refused, and nothing else is ever thrown.
@@ -203,24 +204,30 @@ public sealed class DockerReaderTests
             var bytes = Encoding.UTF8.GetBytes(reply);
             bytes[at] = value;
             var body = new ReadOnlyMemory<byte>(bytes, 0, value % 2 == 0 ? cut : bytes.Length);
-            Action[] readers =
+            using var api = new EngineClient(new StubTransport(_ => (200, body.ToArray())), "unix:///x", null);
+            Func<Task>[] readers =
             [
-                () => NetworkReader.ReadList(body), () => NetworkReader.Read(body), () => ContainerReader.ReadList(body), () => ContainerReader.Read(body),
-                () => EngineReader.ReadVersion(body), () => EngineReader.ReadEngine(new EngineVersion("x", new ApiVersion(1, 41), null), new ApiVersion(1, 41), body),
+                () => api.ListNetworksAsync(CancellationToken.None), () => api.GetNetworkAsync("web", CancellationToken.None), () => api.ListContainersAsync(CancellationToken.None),
+                () => api.GetContainerAsync("mail", CancellationToken.None), () => api.GetVersionAsync(CancellationToken.None), () => api.GetInfoAsync(CancellationToken.None),
             ];
             foreach (var read in readers)
             {
-                if (Record.Exception(read) is { } error and not DockerException { Failure: DockerFailure.BadReply })
+                if (Record.Exception(() => read().GetAwaiter().GetResult()) is { } error and not DockerException { Failure: DockerFailure.BadReply })
                     throw new InvalidOperationException("Not a BadReply.", error);
             }
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(1000));
     }
 
-    private static DockerEngine Engine(string version, string info)
-    {
-        var read = EngineReader.ReadVersion(Bytes(version));
-        return EngineReader.ReadEngine(read, DockerApi.Negotiate(read), Bytes(info));
-    }
+    private static DockerEngine Engine(string version, string info) =>
+        Ask(info, static api => api.GetInfoAsync(CancellationToken.None)) with { ApiVersion = Ask(version, static api => api.GetVersionAsync(CancellationToken.None)).Negotiate().ToString() };
 
-    private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
+    private static DockerNetwork Network(string reply) => Network(Encoding.UTF8.GetBytes(reply));
+
+    private static DockerNetwork Network(byte[] reply) => StubTransport.Read(reply, static api => api.GetNetworkAsync("web", CancellationToken.None));
+
+    private static IReadOnlyList<DockerContainer> Containers(string reply) => Ask(reply, static api => api.ListContainersAsync(CancellationToken.None));
+
+    private static DockerContainer Container(string reply) => Ask(reply, static api => api.GetContainerAsync("mail", CancellationToken.None));
+
+    private static T Ask<T>(string reply, Func<EngineClient, Task<T>> ask) => StubTransport.Read(Encoding.UTF8.GetBytes(reply), ask);
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.RegularExpressions;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
@@ -22,12 +23,12 @@ public sealed class IPv6SubnetTests
             : request.EndsWith("/info", StringComparison.Ordinal) ? FakeEngine.Reply(200, info)
             : request.StartsWith("POST ", StringComparison.Ordinal) ? FakeEngine.Reply(201, $$"""{"Id":"{{DockerReplies.WebId}}","Warning":""}""")
             : FakeEngine.Reply(200, DockerReplies.Network29));
-        await using var client = new DockerClient(engine.Endpoint);
+        await using var docker = HostDocker.At(engine.Endpoint);
         var asked = new NetworkSpec("web", subnets: [Cidr.Parse("10.77.4.0/24")], enableIPv6: true);
-        await client.CreateNetworkAsync(asked, CancellationToken.None);
-        await using var shell = new RecordingShell();
-        var read = await client.GetEngineAsync(CancellationToken.None);
-        await Assert.ThrowsAsync<IOException>(() => new ConversationDockerNetworks(shell).CreateAsync(read, asked, CancellationToken.None));
+        await docker.CreateNetworkAsync(asked, CancellationToken.None);
+        await using var shell = new RecordingShell(api, info);
+        await using var far = HostDocker.Over(shell);
+        await Assert.ThrowsAsync<IOException>(() => far.CreateNetworkAsync(asked, CancellationToken.None));
 
         foreach (var sent in new[] { engine.Requests.Single(static request => request.StartsWith("POST ", StringComparison.Ordinal)), shell.Program! })
         {
@@ -37,8 +38,8 @@ public sealed class IPv6SubnetTests
 
         // Where a subnet is given, or no IPv6 asked for, none is chosen, and the engine is not asked for its pools.
         engine.Requests.Clear();
-        await client.CreateNetworkAsync(new NetworkSpec("web", subnets: [Cidr.Parse("fd00:9::/64")]), CancellationToken.None);
-        await client.CreateNetworkAsync(new NetworkSpec("web"), CancellationToken.None);
+        await docker.CreateNetworkAsync(new NetworkSpec("web", subnets: [Cidr.Parse("fd00:9::/64")]), CancellationToken.None);
+        await docker.CreateNetworkAsync(new NetworkSpec("web"), CancellationToken.None);
         Assert.DoesNotContain(engine.Requests, static request => request.EndsWith("/info", StringComparison.Ordinal));
         Assert.Single(engine.Requests, static request => request.Contains("\"fd", StringComparison.Ordinal));
     }
@@ -51,17 +52,25 @@ public sealed class IPv6SubnetTests
         Assert.Equal(drawn.Count, drawn.Distinct().Count());
     }
 
-    /// <summary>Keeps the program that it was given; nobody runs it.</summary>
-    private sealed class RecordingShell : IShell
+    /// <summary>Answers the first questions, and keeps the program that comes then; nobody runs it.</summary>
+    private sealed class RecordingShell(string api, string info) : IShell
     {
+        private bool _asked;
+
         public string? Program { get; private set; }
 
         public string HostName => "far";
 
         public Task<ShellReply> RunAsync(ShellScript script, CancellationToken stop)
         {
-            Program = script.Text;
-            return Task.FromException<ShellReply>(new IOException());
+            if (_asked)
+            {
+                Program = script.Text;
+                return Task.FromException<ShellReply>(new IOException());
+            }
+            _asked = true;
+            byte[] replies = [.. Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nApi-Version: {api}\r\nContent-Length: 2\r\n\r\nOK"), .. FakeEngine.Reply(200, info), .. FakeEngine.Reply(200, "[]"), .. FakeEngine.Reply(200, "[]")];
+            return Task.FromResult(new ShellReply([new ShellSection("docker", 0, replies, "")]));
         }
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;

@@ -1,13 +1,14 @@
 using System.Text;
 using System.Text.Json;
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Client;
 using DockerNetHarden.Docker;
 
 namespace DockerNetHarden.Core.Tests.Docker;
 
 public sealed class NetworkSpecTests
 {
-    private static readonly DockerNetwork Web = NetworkReader.ReadList(Encoding.UTF8.GetBytes(DockerReplies.Networks2010))[0];
+    private static readonly DockerNetwork Web = StubTransport.Read(Encoding.UTF8.GetBytes(DockerReplies.Networks2010), static api => api.ListNetworksAsync(CancellationToken.None))[0];
 
     [Theory]
     [InlineData("", "empty")]
@@ -55,10 +56,11 @@ public sealed class NetworkSpecTests
     }
 
     [Fact]
+    // The flags are false in the API too unless they are asked for.
     public void The_body_says_what_was_asked_for_and_no_more()
     {
-        Assert.Equal("""{"Name":"web","CheckDuplicate":true,"Driver":"bridge","Options":{},"Labels":{}}""", Body(new NetworkSpec("web"), new ApiVersion(1, 43)));
-        Assert.Equal("""{"Name":"web","Driver":"bridge","Options":{},"Labels":{}}""", Body(new NetworkSpec("web"), new ApiVersion(1, 44)));
+        Assert.Equal("""{"Name":"web","Driver":"bridge","Internal":false,"Attachable":false,"Ingress":false,"ConfigOnly":false,"Options":{},"Labels":{},"CheckDuplicate":true}""", Body(new NetworkSpec("web"), new ApiVersion(1, 43)));
+        Assert.Equal("""{"Name":"web","Driver":"bridge","Internal":false,"Attachable":false,"Ingress":false,"ConfigOnly":false,"Options":{},"Labels":{}}""", Body(new NetworkSpec("web"), new ApiVersion(1, 44)));
     }
 
     [Fact]
@@ -114,5 +116,11 @@ public sealed class NetworkSpecTests
 
     private static Dictionary<string, string> Map(string key, string value) => new(StringComparer.Ordinal) { [key] = value };
 
-    private static string Body(NetworkSpec spec, ApiVersion api) => Encoding.UTF8.GetString(DockerApi.CreateNetwork(api, spec).Body!.Value.Span);
+    private static string Body(NetworkSpec spec, ApiVersion version)
+    {
+        var sent = "";
+        using var api = new EngineClient(StubTransport.Of(request => { sent = request; return """{"Id":"x"}"""; }), "unix:///x", null) { Version = version };
+        Assert.Equal("x", api.CreateNetworkAsync(spec, CancellationToken.None).GetAwaiter().GetResult());
+        return sent[sent.IndexOf('{', StringComparison.Ordinal)..];
+    }
 }

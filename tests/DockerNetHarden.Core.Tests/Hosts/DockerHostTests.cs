@@ -1,7 +1,9 @@
 using System.Text;
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Core.Tests.Docker;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts;
+using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Snapshots;
 
@@ -20,7 +22,7 @@ public sealed class DockerHostTests
     private static ShellSection Tools(params (string Name, string Version)[] tools) =>
         Section("tools", string.Concat(tools.Select(static tool => $"{tool.Name}\t/usr/sbin/{tool.Name}\t{tool.Version}\n")));
 
-    private static Task<HostSnapshot> ReadAsync(IDockerSource? docker, params ShellSection[] sections) =>
+    private static Task<HostSnapshot> ReadAsync(HostDocker? docker, params ShellSection[] sections) =>
         new DockerHost(new Replies([Section("id", "1000\n"), .. sections]), docker).ReadAsync(CancellationToken.None);
 
     private static async Task<HostException> ReadFailsAsync(params ShellSection[] sections) =>
@@ -29,8 +31,16 @@ public sealed class DockerHostTests
     [Fact]
     public async Task A_snapshot_holds_what_the_sections_say()
     {
-        var container = new DockerContainer { Id = "c", Name = "c", Dns = [Cidr.Parse("10.0.0.9")] };
-        var docker = new Source(() => (new DockerEngine { Version = "20.10.24", ApiVersion = "1.41" }, [], [container]));
+        await using var docker = HostDocker.Through(
+            StubTransport.Of(static request => request switch
+            {
+                "GET /version" => DockerReplies.Version2010,
+                "GET /v1.41/info" => DockerReplies.Info2010,
+                "GET /v1.41/containers/json?all=1" => """[{"Id":"c","State":"running"}]""",
+                "GET /v1.41/containers/c/json" => """{"Id":"c","State":{"Status":"running"},"HostConfig":{"Dns":["10.0.0.9"]}}""",
+                _ => "[]",
+            }),
+            "unix:///x");
         var snapshot = await ReadAsync(
             docker, Tools(("iptables", Nft), ("ip6tables", Nft), ("iptables-nft", Nft), ("iptables-legacy", Legacy)), Section("save4", Docker), Section("save6", Empty), Section("save4-legacy", ""),
             Section("addresses", "2: eth0    inet 10.0.0.5/24 scope global\n192.0.2.7 via 10.0.0.1 dev eth0 src 10.0.0.5 uid 0 \\    cache\n"), Section("session", "192.0.2.7 5 10.0.0.5 22"),
@@ -44,7 +54,7 @@ public sealed class DockerHostTests
         Assert.Equal([new HostAddress("eth0", Cidr.Parse("10.0.0.5"))], snapshot.Addresses);
         Assert.Equal([Cidr.Parse("10.0.0.8"), Cidr.Parse("10.0.0.9"), Cidr.Parse("10.0.0.2")], snapshot.Resolvers);
         Assert.Equal("eth0", snapshot.Session!.Link, StringComparer.Ordinal);
-        Assert.Equal("20.10.24", snapshot.Engine!.Version, StringComparer.Ordinal);
+        Assert.Equal("20.10.24+dfsg1", snapshot.Engine!.Version, StringComparer.Ordinal);
         Assert.Empty(snapshot.Warnings);
     }
 
@@ -96,7 +106,8 @@ public sealed class DockerHostTests
     public async Task Docker_that_cannot_be_asked_is_said_in_the_snapshot()
     {
         var error = new DockerException(DockerFailure.DaemonDown, "nobody answers");
-        var snapshot = await ReadAsync(new Source(() => throw error), Tools(("iptables", Nft)), Section("save4", Empty));
+        await using var docker = HostDocker.Through(new StubTransport(_ => throw error), "unix:///x");
+        var snapshot = await ReadAsync(docker, Tools(("iptables", Nft)), Section("save4", Empty));
         Assert.Same(error, snapshot.DockerError);
         Assert.Null(snapshot.Engine);
     }
@@ -209,14 +220,5 @@ public sealed class DockerHostTests
         public Task<ShellReply> RunAsync(ShellScript script, CancellationToken stop) => Task.FromResult(new ShellReply(sections));
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-    }
-
-    private sealed class Source(Func<(DockerEngine, IReadOnlyList<DockerNetwork>, IReadOnlyList<DockerContainer>)> answer) : IDockerSource
-    {
-        public async Task<(DockerEngine Engine, IReadOnlyList<DockerNetwork> Networks, IReadOnlyList<DockerContainer> Containers)> ReadAsync(CancellationToken stop)
-        {
-            await Task.Yield();
-            return answer();
-        }
     }
 }

@@ -66,11 +66,12 @@ public sealed class HeldInputTests
 
         var mark = Guid.NewGuid().ToString("N");
         await using var opened = Open(shell, commands, engine, mark);
+        await using var docker = HostDocker.Over(opened);
         var clock = Stopwatch.StartNew();
-        var (said, networks, _) = await new ConversationDockerSource(opened).ReadAsync(CancellationToken.None);
+        var (said, networks, _) = await docker.ReadAsync(CancellationToken.None);
         Assert.Equal(("28.0.4", "1.48"), (said.Version, said.ApiVersion));
         Assert.Empty(networks);
-        Assert.Equal(["GET /_ping", "GET /info", "GET /networks", "GET /containers/json?all=true", "GET /_ping"], engine.Answered.ToArray());
+        Assert.Equal(["GET /_ping", "GET /info", "GET /networks", "GET /containers/json?all=1", "GET /_ping"], engine.Answered.ToArray());
         // It ends with the replies, not when the time for holding it is over.
         Assert.True(clock.Elapsed < TimeSpan.FromSeconds(8), clock.Elapsed.ToString());
         await AssertNothingIsLeftAsync(mark);
@@ -78,8 +79,8 @@ public sealed class HeldInputTests
         if (helper is "stand-in nc")
             return;
         engine.Answered.Clear();
-        Assert.Equal(DockerReplies.WebId, await new ConversationDockerNetworks(opened).CreateAsync(said, Made, CancellationToken.None));
-        Assert.StartsWith("POST /v1.48/networks/create{\"Name\":\"web\"", Assert.Single(engine.Answered), StringComparison.Ordinal);
+        Assert.Equal(DockerReplies.WebId, (await docker.CreateNetworkAsync(Made, CancellationToken.None)).Id);
+        Assert.StartsWith("POST /v1.48/networks/create{\"Name\":\"web\"", Assert.Single(engine.Answered, static request => request.StartsWith("POST ", StringComparison.Ordinal)), StringComparison.Ordinal);
         await AssertNothingIsLeftAsync(mark);
     }
 
@@ -96,7 +97,8 @@ public sealed class HeldInputTests
         await commands.AddProgramAsync("sleep", "[ \"$1\" != 10 ] || set -- 1; exec /bin/sleep \"$1\"");
         var mark = Guid.NewGuid().ToString("N");
         await using var opened = Open("/bin/sh", commands, engine, mark);
-        var (said, _, _) = await new ConversationDockerSource(opened).ReadAsync(CancellationToken.None);
+        await using var docker = HostDocker.Over(opened);
+        var (said, _, _) = await docker.ReadAsync(CancellationToken.None);
         Assert.Equal("28.0.4", said.Version);
         await AssertNothingIsLeftAsync(mark);
     }
@@ -112,7 +114,8 @@ public sealed class HeldInputTests
         await commands.AddProgramAsync("sleep", "[ \"$1\" != 50 ] || set -- 2; exec /bin/sleep \"$1\"");
         var mark = Guid.NewGuid().ToString("N");
         await using var opened = Open("/bin/sh", commands, engine, mark);
-        var (said, _, _) = await new ConversationDockerSource(opened).ReadAsync(CancellationToken.None);
+        await using var docker = HostDocker.Over(opened);
+        var (said, _, _) = await docker.ReadAsync(CancellationToken.None);
         Assert.Equal("28.0.4", said.Version);
         await AssertNothingIsLeftAsync(mark);
     }
@@ -127,8 +130,9 @@ public sealed class HeldInputTests
         File.CreateSymbolicLink(commands["nc"], commands["ncat"]);
         await commands.AddProgramAsync("docker", HalfCloser + " '' \"$@\"");
         await using var opened = Open("/bin/sh", commands, engine, "");
+        await using var docker = HostDocker.Over(opened);
         var program = new ShellProgram();
-        new ConversationDockerSource(opened).AddOverview(program);
+        docker.AddOverview(program);
         var reply = await opened.RunAsync(program.Build(ShellFacts.Patience), CancellationToken.None);
         Assert.Equal("docker", Assert.Single(reply.Sections).Name);
     }

@@ -1,7 +1,8 @@
 using System.Text;
 using DockerNetHarden.Addresses;
-using DockerNetHarden.Docker;
+using DockerNetHarden.Core.Tests.Docker;
 using DockerNetHarden.Hosts;
+using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Hosts;
@@ -15,16 +16,24 @@ public sealed class ReadWholeTests
 
     private static string Established(string source) => $"ipv4 2 tcp 6 431999 ESTABLISHED src={source} dst=10.9.9.9 sport=1 dport=80 src=10.9.9.9 dst={source} sport=80 dport=1 use=1\n";
 
-    private static readonly DockerNetwork Network = new() { Name = "bridge", Id = "a", Driver = "bridge", Bridge = "docker0", Subnets = [Cidr.Parse("172.17.0.0/16")] };
-
     private static ShellSection Section(string name, string text = "", int exitCode = 0, string errors = "") => new(name, exitCode, Encoding.UTF8.GetBytes(text), errors);
+
+    private static HostDocker Engine() => HostDocker.Through(
+        StubTransport.Of(static request => request switch
+        {
+            "GET /version" => DockerReplies.Version2010,
+            "GET /v1.41/info" => DockerReplies.Info2010,
+            "GET /v1.41/networks" => """[{"Name":"bridge","Id":"a","Driver":"bridge","IPAM":{"Config":[{"Subnet":"172.17.0.0/16"}]}}]""",
+            _ => "[]",
+        }),
+        "unix:///x");
 
     private static Task<HostSnapshot> ReadAsync(bool docker, params ShellSection[] sections)
     {
         List<ShellSection> all = [Section("id", "0\n"), Section("tools", $"iptables\t/sbin/iptables\t{Nft}\niptables-legacy\t/sbin/iptables-legacy\tiptables v1.8.9 (legacy)\n")];
         if (!Array.Exists(sections, static section => section.Name is "save4"))
             all.Add(Section("save4", Rules));
-        return new DockerHost(new Replies([.. all, .. sections]), docker ? new Engine() : null).ReadWholeAsync(CancellationToken.None);
+        return new DockerHost(new Replies([.. all, .. sections]), docker ? Engine() : null).ReadWholeAsync(CancellationToken.None);
     }
 
     [Fact]
@@ -127,11 +136,5 @@ public sealed class ReadWholeTests
         public Task<ShellReply> RunAsync(ShellScript script, CancellationToken stop) => Task.FromResult(new ShellReply(sections));
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-    }
-
-    private sealed class Engine : IDockerSource
-    {
-        public Task<(DockerEngine Engine, IReadOnlyList<DockerNetwork> Networks, IReadOnlyList<DockerContainer> Containers)> ReadAsync(CancellationToken stop) =>
-            Task.FromResult<(DockerEngine, IReadOnlyList<DockerNetwork>, IReadOnlyList<DockerContainer>)>((new DockerEngine { Version = "20.10.24", ApiVersion = "1.41" }, [Network], []));
     }
 }

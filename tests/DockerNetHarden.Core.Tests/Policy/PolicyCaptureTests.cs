@@ -82,7 +82,7 @@ public sealed class PolicyCaptureTests
     public void Containers_kept_from_each_other_are_so_in_the_policy(string icc, bool kept)
     {
         var host = WithProfile(NetworkProfile.Default);
-        var apps = host.Networks[1] with { Options = new Dictionary<string, string> { [NetworkReader.IccOption] = icc } };
+        var apps = host.Networks[1] with { Options = new Dictionary<string, string> { [DockerNetwork.IccOption] = icc } };
         host = host with { Networks = [host.Networks[0], apps] };
         var policy = PolicyCapture.Of(Apply(host, NetworkProfiles.Rules(NetworkProfile.Default, new NetworkReference("apps", "apps0", [.. apps.Subnets]))));
         Assert.Equal(kept, Assert.Single(policy.Networks).DisableIcc);

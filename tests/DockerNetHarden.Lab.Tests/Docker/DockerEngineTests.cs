@@ -27,8 +27,8 @@ public sealed class DockerEngineTests(EngineFixture fixture) : IClassFixture<Eng
     [SkippableFact]
     public async Task A_real_engine_tells_its_version_pools_and_kind()
     {
-        await using var client = new DockerClient(Real().Endpoint);
-        var engine = await client.GetEngineAsync(CancellationToken.None);
+        await using var docker = HostDocker.At(Real().Endpoint);
+        var engine = await docker.GetEngineAsync(CancellationToken.None);
         Assert.Equal(await Real().DockerAsync("version", "--format", "{{.Server.Version}}"), engine.Version);
         Assert.Equal(await Real().DockerAsync("version", "--format", "{{.Server.APIVersion}}"), engine.ApiVersion);
         Assert.False(engine.IsRootless);
@@ -37,60 +37,58 @@ public sealed class DockerEngineTests(EngineFixture fixture) : IClassFixture<Eng
     }
 
     [SkippableFact]
-    public async Task A_real_network_is_created_compared_and_removed()
+    public async Task A_real_network_is_created_and_compared()
     {
-        await using var client = new DockerClient(Real().Endpoint);
+        await using var docker = HostDocker.At(Real().Endpoint);
         var spec = new NetworkSpec("made", "dnhmade0", [Cidr.Parse("10.81.0.0/24"), Cidr.Parse("fd00:81::/64")], [Cidr.Parse("10.81.0.254")],
             isInternal: false, icc: false, labels: new Dictionary<string, string>(StringComparer.Ordinal) { [DockerNetwork.ProfileLabel] = "ExternalOnly" });
 
-        Assert.Null(await client.FindNetworkAsync("made", CancellationToken.None));
-        var made = await client.CreateNetworkAsync(spec, CancellationToken.None);
+        Assert.Null(await docker.FindNetworkAsync("made", CancellationToken.None));
+        var made = await docker.CreateNetworkAsync(spec, CancellationToken.None);
         Assert.Empty(spec.DifferencesFrom(made));
         Assert.Equal("dnhmade0", made.Bridge);
         Assert.Equal("ExternalOnly", made.Profile);
         Assert.Contains("10.81.0.254/24", await Real().InNamespaceAsync("ip", "-o", "address", "show", "dev", "dnhmade0"), StringComparison.Ordinal);
 
-        var found = await client.FindNetworkAsync("made", CancellationToken.None);
+        var found = await docker.FindNetworkAsync("made", CancellationToken.None);
         Assert.Equal(
             ["bridge name: asked for dnhother, is dnhmade0", "internal: asked for on, is off", "inter-container communication: asked for on, is off"],
             new NetworkSpec("made", "dnhother", isInternal: true, icc: true).DifferencesFrom(found!));
-        Assert.Equal(DockerFailure.Conflict, (await Assert.ThrowsAsync<DockerException>(() => client.CreateNetworkAsync(spec, CancellationToken.None))).Failure);
-        var taken = await Assert.ThrowsAsync<DockerException>(() => client.CreateNetworkAsync(new NetworkSpec("second", "dnhmade0"), CancellationToken.None));
+        Assert.Equal(DockerFailure.Conflict, (await Assert.ThrowsAsync<DockerException>(() => docker.CreateNetworkAsync(spec, CancellationToken.None))).Failure);
+        var taken = await Assert.ThrowsAsync<DockerException>(() => docker.CreateNetworkAsync(new NetworkSpec("second", "dnhmade0"), CancellationToken.None));
         Assert.Equal(DockerFailure.Conflict, taken.Failure);
         Assert.Contains("same bridge name", taken.Message, StringComparison.Ordinal);
 
-        await client.RemoveNetworkAsync("made", CancellationToken.None);
-        Assert.Null(await client.FindNetworkAsync("made", CancellationToken.None));
-        Assert.Equal(DockerFailure.NotFound, (await Assert.ThrowsAsync<DockerException>(() => client.RemoveNetworkAsync("made", CancellationToken.None))).Failure);
-        Assert.Equal(DockerFailure.Conflict, (await Assert.ThrowsAsync<DockerException>(() => client.RemoveNetworkAsync("bridge", CancellationToken.None))).Failure);
+        await Real().DockerAsync("network", "rm", "made");
+        Assert.Null(await docker.FindNetworkAsync("made", CancellationToken.None));
     }
 
     [SkippableFact]
     public async Task Every_real_networks_bridge_is_a_link_of_that_name()
     {
-        await using var client = new DockerClient(Real().Endpoint);
+        await using var docker = HostDocker.At(Real().Endpoint);
         // As the docker command made it: no bridge name, and host bits in its subnet.
         await Real().DockerAsync("network", "create", "--subnet", "10.82.1.5/24", "plain");
-        var networks = await client.ListNetworksAsync(CancellationToken.None);
+        var networks = await docker.ListNetworksAsync(CancellationToken.None);
         Assert.Equal([Cidr.Parse("10.82.1.0/24")], networks.Single(network => network.Name is "plain").Subnets);
         Assert.Equal("docker0", networks.Single(network => network.Name is "bridge").Bridge);
         Assert.Equal(["host", "none"], networks.Where(network => network.Bridge is null).Select(network => network.Name), StringComparer.Ordinal);
         foreach (var network in networks.Where(network => network.Bridge is not null))
             Assert.Contains(network.Bridge!, await Real().InNamespaceAsync("ip", "-o", "link", "show", "dev", network.Bridge!), StringComparison.Ordinal);
-        await client.RemoveNetworkAsync("plain", CancellationToken.None);
+        await Real().DockerAsync("network", "rm", "plain");
     }
 
     [SkippableFact]
     public async Task Real_containers_have_their_resolvers_ports_and_addresses()
     {
-        await using var client = new DockerClient(Real().Endpoint);
-        await client.CreateNetworkAsync(new NetworkSpec("apps", "dnhapps0", [Cidr.Parse("10.83.0.0/24"), Cidr.Parse("fd00:83::/64")]), CancellationToken.None);
+        await using var docker = HostDocker.At(Real().Endpoint);
+        await docker.CreateNetworkAsync(new NetworkSpec("apps", "dnhapps0", [Cidr.Parse("10.83.0.0/24"), Cidr.Parse("fd00:83::/64")]), CancellationToken.None);
         await Real().RunContainerAsync("own-dns", "--network", "apps", "--dns", "10.0.0.53", "-p", "8080:80", "-p", "127.0.0.1:5353:53/udp");
         await Real().RunContainerAsync("on-host", "--network", "host");
         await Real().RunContainerAsync("on-default");
         await Real().DockerAsync("create", "--name", "never-ran", "dnh-test:1", "/usr/bin/sleep", "1");
 
-        var containers = (await client.ListContainersAsync(CancellationToken.None)).ToDictionary(container => container.Name, StringComparer.Ordinal);
+        var containers = (await docker.ListContainersAsync(CancellationToken.None)).ToDictionary(container => container.Name, StringComparer.Ordinal);
         Assert.Equal(["never-ran", "on-default", "on-host", "own-dns"], containers.Keys.Order(StringComparer.Ordinal), StringComparer.Ordinal);
         var own = containers["own-dns"];
         Assert.Equal([Cidr.Parse("10.0.0.53")], own.Dns);
@@ -100,26 +98,10 @@ public sealed class DockerEngineTests(EngineFixture fixture) : IClassFixture<Eng
         Assert.Equal("host", containers["on-host"].NetworkMode);
         Assert.Equal("bridge", containers["on-default"].NetworkMode);
         Assert.Equal(("created", 0), (containers["never-ran"].State, containers["never-ran"].Pid));
-        Assert.Equal(["own-dns"], (await client.FindNetworkAsync("apps", CancellationToken.None))!.Containers, StringComparer.Ordinal);
+        Assert.Equal(["own-dns"], (await docker.FindNetworkAsync("apps", CancellationToken.None))!.Containers, StringComparer.Ordinal);
 
-        var used = await Assert.ThrowsAsync<DockerException>(() => client.RemoveNetworkAsync("apps", CancellationToken.None));
-        Assert.Equal(DockerFailure.Conflict, used.Failure);
         await Real().DockerAsync("rm", "-f", "own-dns", "on-host", "on-default", "never-ran");
-        await client.RemoveNetworkAsync("apps", CancellationToken.None);
-    }
-
-    [SkippableFact]
-    public async Task A_batch_through_another_programs_streams_gives_all_replies_in_one_trip()
-    {
-        DockerRequest[] batch = [DockerApi.Version(), DockerApi.Info(null), DockerApi.ListNetworks(null), DockerApi.InspectNetwork(null, "nope"), DockerApi.ListContainers(null, all: true)];
-        var bytes = await Real().TalkAsync(DockerConversation.Write(batch), "docker", "system", "dial-stdio");
-        var replies = DockerConversation.Read(bytes, batch.Length);
-        Assert.Equal([200, 200, 200, 404, 200], replies.Select(reply => reply.Status));
-
-        await using var client = new DockerClient(Real().Endpoint);
-        var version = EngineReader.ReadVersion(replies[0].Body);
-        Assert.Equivalent(await client.GetEngineAsync(CancellationToken.None), EngineReader.ReadEngine(version, DockerApi.Negotiate(version), replies[1].Body), strict: true);
-        Assert.Contains(NetworkReader.ReadList(replies[2].Body), network => network.Bridge is "docker0");
+        await Real().DockerAsync("network", "rm", "apps");
     }
 
     [SkippableFact]
@@ -132,11 +114,11 @@ public sealed class DockerEngineTests(EngineFixture fixture) : IClassFixture<Eng
             endpoint = engine.Endpoint;
             await engine.RunContainerAsync("left-behind");
             await engine.CrashAsync();
-            await using var client = new DockerClient(endpoint);
-            var down = await Assert.ThrowsAsync<DockerException>(() => client.GetEngineAsync(CancellationToken.None));
+            await using var docker = HostDocker.At(endpoint);
+            var down = await Assert.ThrowsAsync<DockerException>(() => docker.GetEngineAsync(CancellationToken.None));
             Assert.Equal(DockerFailure.DaemonDown, down.Failure);
         }
-        await using var late = new DockerClient(endpoint);
+        await using var late = HostDocker.At(endpoint);
         var gone = await Assert.ThrowsAsync<DockerException>(() => late.GetEngineAsync(CancellationToken.None));
         Assert.Equal(DockerFailure.NotInstalled, gone.Failure);
     }

@@ -148,12 +148,12 @@ internal sealed class RealEngine : IAsyncDisposable
         var errors = new StringBuilder();
         _log = Task.WhenAll(_daemon.StandardOutput.ReadToEndAsync(), CollectAsync(_daemon.StandardError, errors));
 
-        await using var client = new DockerClient(Endpoint);
+        await using var docker = HostDocker.At(Endpoint);
         for (var clock = Stopwatch.StartNew(); ; await Task.Delay(50))
         {
             try
             {
-                await client.GetEngineAsync(CancellationToken.None);
+                await docker.GetEngineAsync(CancellationToken.None);
                 break;
             }
             catch (DockerNetHarden.Docker.DockerException error) when (clock.Elapsed < Patience && !_daemon.HasExited)

@@ -17,8 +17,8 @@ public sealed class ConversationDockerTests
         await engine.DockerAsync("network", "create", "--subnet", "172.30.99.0/24", "web");
         await engine.RunContainerAsync("running", "--network", "web", "--dns", "192.0.2.53");
         await engine.DockerAsync("create", "--name", "made", "dnh-test:1", "x");
-        await using var client = new DockerClient(engine.Endpoint);
-        var direct = await new LocalDockerSource(client).ReadAsync(CancellationToken.None);
+        await using var docker = HostDocker.At(engine.Endpoint);
+        var direct = await docker.ReadAsync(CancellationToken.None);
 
         using var noNetcat = new CommandsWithout("nc");
         using var onlyDocker = new CommandsWithout("nc", "curl");
@@ -31,7 +31,7 @@ public sealed class ConversationDockerTests
                 continue;
             await using var inner = new ProcessShell("far", "env", ["PATH=" + path, "DOCKER_HOST=unix://" + engine.SocketPath, "DOCKER_API_VERSION=1.41", "/bin/sh"]);
             await using var shell = new CountingShell(inner);
-            var said = await new ConversationDockerSource(shell).ReadAsync(CancellationToken.None);
+            var said = await HostDocker.Over(shell).ReadAsync(CancellationToken.None);
             Assert.Equal((2, way), (shell.Programs, shell.Way));
             Assert.Equal((direct.Engine.Version, direct.Engine.ApiVersion, string.Join(' ', direct.Engine.AddressPools)), (said.Engine.Version, said.Engine.ApiVersion, string.Join(' ', said.Engine.AddressPools)));
             Assert.Equal(
@@ -42,7 +42,7 @@ public sealed class ConversationDockerTests
 
             // With the rules it is one trip more for what was listed, and no other.
             shell.Programs = 0;
-            var snapshot = await new DockerHost(shell, new ConversationDockerSource(shell)).ReadAsync(CancellationToken.None);
+            var snapshot = await new DockerHost(shell, HostDocker.Over(shell)).ReadAsync(CancellationToken.None);
             Assert.Equal(2, shell.Programs);
             Assert.Null(snapshot.DockerError);
             Assert.Contains(snapshot.Networks, static network => network.Name is "web");
@@ -57,7 +57,7 @@ public sealed class ConversationDockerTests
         foreach (var path in new[] { Environment.GetEnvironmentVariable("PATH"), without.Folder })
         {
             await using var shell = new ProcessShell("far", "env", ["PATH=" + path, "DOCKER_HOST=unix:///nonexistent/docker.sock", "/bin/sh"]);
-            var error = await Assert.ThrowsAsync<DockerException>(() => new ConversationDockerSource(shell).ReadAsync(CancellationToken.None));
+            var error = await Assert.ThrowsAsync<DockerException>(() => HostDocker.Over(shell).ReadAsync(CancellationToken.None));
             Assert.True(error.Failure is DockerFailure.NotInstalled or DockerFailure.DaemonDown, error.Message);
             Assert.Contains("systemctl start docker", error.Message, StringComparison.Ordinal);
         }
@@ -72,13 +72,12 @@ public sealed class ConversationDockerTests
         await using var engine = await RealEngine.StartAsync();
         using var without = new CommandsWithout("docker");
         await using var shell = new ProcessShell("far", "env", ["PATH=" + (way is "curl" ? without.Folder : Environment.GetEnvironmentVariable("PATH")), "DOCKER_HOST=unix://" + engine.SocketPath, "DOCKER_API_VERSION=1.41", "/bin/sh"]);
-        var source = new ConversationDockerSource(shell);
-        var (read, _, _) = await source.ReadAsync(CancellationToken.None);
+        await using var docker = HostDocker.Over(shell);
         var spec = new NetworkSpec("made", "dnhmade0", [Cidr.Parse("172.30.98.0/24")]);
-        var id = await new ConversationDockerNetworks(shell).CreateAsync(read, spec, CancellationToken.None);
-        var (_, networks, _) = await source.ReadAsync(CancellationToken.None);
-        Assert.Equal((id, "dnhmade0"), networks.Where(static network => network.Name is "made").Select(static network => (network.Id, network.Bridge)).Single());
-        var again = await Assert.ThrowsAsync<DockerException>(() => new ConversationDockerNetworks(shell).CreateAsync(read, spec, CancellationToken.None));
+        var made = await docker.CreateNetworkAsync(spec, CancellationToken.None);
+        var (_, networks, _) = await docker.ReadAsync(CancellationToken.None);
+        Assert.Equal((made.Id, "dnhmade0"), networks.Where(static network => network.Name is "made").Select(static network => (network.Id, network.Bridge)).Single());
+        var again = await Assert.ThrowsAsync<DockerException>(() => docker.CreateNetworkAsync(spec, CancellationToken.None));
         Assert.Equal(DockerFailure.Conflict, again.Failure);
     }
 

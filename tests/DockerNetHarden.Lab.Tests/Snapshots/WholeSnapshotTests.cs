@@ -68,9 +68,9 @@ public sealed class WholeSnapshotTests
 
     private static async Task<HostSnapshot> ReadAsync(LabHost lab)
     {
-        await using var client = new DockerClient(DockerEndpoint.Parse(lab.DockerHost));
+        await using var docker = HostDocker.At(DockerEndpoint.Parse(lab.DockerHost));
         await using var shell = new ProcessShell("lab", lab.Shell[0], [.. lab.Shell.Skip(1), "/bin/sh"]);
-        return await new DockerHost(shell, new LocalDockerSource(client)).ReadWholeAsync(CancellationToken.None);
+        return await new DockerHost(shell, docker).ReadWholeAsync(CancellationToken.None);
     }
 
     private static async Task ComesBackAsync(HostSnapshot whole)

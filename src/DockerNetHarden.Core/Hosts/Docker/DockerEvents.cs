@@ -17,20 +17,20 @@ public sealed record DockerEvent(string Type, string Action, string Name)
     /// Listens to an engine until it ends the connection (it stops, or is restarted) or <paramref name="stop"/> is cancelled.
     /// Source: https://docs.docker.com/reference/api/engine/, SystemEvents: a JSON object a line.
     /// </summary>
-    /// <param name="client">The way to the engine.</param>
+    /// <param name="docker">The engine.</param>
     /// <param name="types">The types of objects.</param>
     /// <param name="stop">Ends the listening.</param>
     /// <exception cref="DockerException">The engine could not be asked, or what it said was not understood.</exception>
-    public static async IAsyncEnumerable<DockerEvent> ListenAsync(DockerClient client, IReadOnlyList<string> types, [EnumeratorCancellation] CancellationToken stop)
+    public static async IAsyncEnumerable<DockerEvent> ListenAsync(HostDocker docker, IReadOnlyList<string> types, [EnumeratorCancellation] CancellationToken stop)
     {
-        ArgumentNullException.ThrowIfNull(client);
-        var stream = await client.OpenEventsAsync(types, stop).ConfigureAwait(false);
+        ArgumentNullException.ThrowIfNull(docker);
+        var stream = await docker.OpenEventsAsync(types, stop).ConfigureAwait(false);
         await using var closing = stream.ConfigureAwait(false);
         using var reader = new StreamReader(stream);
         while (await NextLineAsync(reader, stop).ConfigureAwait(false) is { } line)
         {
             if (line.Length > 0)
-                yield return Read(line, client.Endpoint.Text);
+                yield return Read(line, docker.Endpoint);
         }
     }
 

@@ -1,39 +1,277 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using DockerNetHarden.Docker;
 
 namespace DockerNetHarden.Hosts.Docker;
 
-/// <summary>A host's Docker, here or far away: what is asked of it beyond a snapshot. Each method fails with a <see cref="DockerException"/> that names the way out.</summary>
-public interface IHostDocker : IAsyncDisposable
+/// <summary>
+/// A host's Docker. The questions are the same here and far away; what differs is how they travel. Here each goes to the socket by itself. Far away those that are asked
+/// together go in one program, two at most: what there is, then each living container; what was read there is kept until something is changed.
+/// Each method fails with a <see cref="DockerException"/> that names the way out, and far away with a <see cref="HostException"/> if the conversation breaks.
+/// </summary>
+public sealed class HostDocker : IAsyncDisposable
 {
+    // So many inspections at a time: the engine locks a container to read it, more than that only queue.
+    private const int Parallelism = 8;
+
+    private readonly ShellTransport? _shell;
+    private readonly IEngineApi _api;
+    private readonly string _where;
+    private Task<Overview>? _asked;
+    private Overview? _read;
+
+    private HostDocker(HttpMessageHandler transport, string endpoint, string where, TimeSpan? timeout)
+    {
+        (_shell, _where) = (transport as ShellTransport, where);
+        _api = NewApi(transport, endpoint, timeout);
+        Endpoint = endpoint;
+    }
+
+    /// <summary>Where it is asked: an endpoint of this machine, or the host far away.</summary>
+    public string Endpoint { get; }
+
+    /// <summary>Whether the first questions can travel in another program for the host: its Docker is asked in the same conversation.</summary>
+    internal bool SharesPrograms => _shell is not null;
+
+    private sealed record Overview(DockerEngine Engine, IReadOnlyList<DockerNetwork> Networks, IReadOnlyList<DockerContainer> Containers);
+
+    /// <summary>The Docker of this machine. Nothing is opened before the first question.</summary>
+    /// <param name="endpoint">Where it is asked.</param>
+    /// <param name="timeout">How long one request may take; 30 seconds unless given.</param>
+    /// <returns>Docker; its owner disposes of it.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The timeout is not between a millisecond and a day.</exception>
+    public static HostDocker At(DockerEndpoint endpoint, TimeSpan? timeout = null) => At(endpoint, timeout, DockerConnection.UserFolders);
+
+    /// <summary>The Docker of a host far away, asked in the conversation with it.</summary>
+    /// <param name="shell">The conversation; its owner ends it.</param>
+    /// <param name="sudo">Whether Docker is asked by <c>sudo -n</c> if its socket is closed to the user.</param>
+    /// <returns>Docker; its owner disposes of it.</returns>
+    public static HostDocker Over(IShell shell, bool sudo = false)
+    {
+        ArgumentNullException.ThrowIfNull(shell);
+        return new HostDocker(new ShellTransport(shell, sudo), shell.HostName, $"of {shell.HostName}", null);
+    }
+
+    /// <summary>Reads the engine, all its networks and all its containers. What vanishes meanwhile is left out.</summary>
+    /// <param name="stop">Ends the requests.</param>
+    /// <returns>What the engine says.</returns>
+    public async Task<(DockerEngine Engine, IReadOnlyList<DockerNetwork> Networks, IReadOnlyList<DockerContainer> Containers)> ReadAsync(CancellationToken stop) =>
+        await WithLivingAsync(await ReadOverviewAsync(stop).ConfigureAwait(false), stop).ConfigureAwait(false);
+
     /// <summary>The engine.</summary>
-    Task<DockerEngine> GetEngineAsync(CancellationToken stop);
+    /// <param name="stop">Ends the requests.</param>
+    /// <returns>What it says of itself.</returns>
+    public async Task<DockerEngine> GetEngineAsync(CancellationToken stop)
+    {
+        if (SharesPrograms)
+            return (await KnownAsync(stop).ConfigureAwait(false)).Engine;
+        await NegotiateAsync(stop).ConfigureAwait(false);
+        return await EngineAsync(_api.GetInfoAsync(stop)).ConfigureAwait(false);
+    }
 
-    /// <summary>All networks.</summary>
-    Task<IReadOnlyList<DockerNetwork>> ListNetworksAsync(CancellationToken stop);
+    /// <summary>All networks with their containers, by name.</summary>
+    /// <param name="stop">Ends the requests.</param>
+    /// <returns>The networks.</returns>
+    public async Task<IReadOnlyList<DockerNetwork>> ListNetworksAsync(CancellationToken stop)
+    {
+        if (SharesPrograms)
+            return (await KnownAsync(stop).ConfigureAwait(false)).Networks;
+        await NegotiateAsync(stop).ConfigureAwait(false);
+        var (networks, containers) = (_api.ListNetworksAsync(stop), _api.ListContainersAsync(stop));
+        await Task.WhenAll(networks, containers).ConfigureAwait(false);
+        return WithMembers(await networks.ConfigureAwait(false), await containers.ConfigureAwait(false));
+    }
 
-    /// <summary>The network of that name; null where there is none.</summary>
-    Task<DockerNetwork?> FindNetworkAsync(string name, CancellationToken stop);
+    /// <summary>The network of that name or id; null if there is none.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="stop">Ends the requests.</param>
+    /// <returns>The network with its containers.</returns>
+    /// <exception cref="FormatException">The name cannot be a network's.</exception>
+    public async Task<DockerNetwork?> FindNetworkAsync(string name, CancellationToken stop)
+    {
+        DockerNames.Check(name, "network");
+        if (SharesPrograms)
+            return (await KnownAsync(stop).ConfigureAwait(false)).Networks.FirstOrDefault(IsIt);
+        await NegotiateAsync(stop).ConfigureAwait(false);
+        // The engine also takes the beginning of an id for a name.
+        return await FoundAsync(_api.GetNetworkAsync(name, stop)).ConfigureAwait(false) is { } network && IsIt(network) ? network : null;
 
-    /// <summary>Makes a network.</summary>
-    Task<DockerNetwork> CreateNetworkAsync(NetworkSpec spec, CancellationToken stop);
-}
+        bool IsIt(DockerNetwork network) => string.Equals(network.Name, name, StringComparison.Ordinal) || string.Equals(network.Id, name, StringComparison.Ordinal);
+    }
 
-/// <summary>Docker of this machine, at its socket.</summary>
-/// <param name="client">The way to the socket; it is ended with this.</param>
-public sealed class LocalDocker(DockerClient client) : IHostDocker
-{
+    /// <summary>Makes a network and reads it back. If it is asked for IPv6 without a subnet and the engine has no IPv6 pool, it gets a unique local subnet.</summary>
+    /// <param name="spec">The network.</param>
+    /// <param name="stop">Looked at before the request is sent. What was made far away is read back and told in any case.</param>
+    /// <returns>The network as the engine made it.</returns>
+    /// <exception cref="DockerException"><see cref="DockerFailure.Conflict"/> if the name, the bridge or the subnet is taken; or the engine could not be asked.</exception>
+    public async Task<DockerNetwork> CreateNetworkAsync(NetworkSpec spec, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        await (SharesPrograms ? KnownAsync(stop) : NegotiateAsync(stop)).ConfigureAwait(false);
+        // An engine's pools are asked for only if something hangs on them.
+        if (spec.LacksIPv6Subnet(_api.Version!.Value) && spec.LacksIPv6Subnet(_api.Version!.Value, (await GetEngineAsync(stop).ConfigureAwait(false)).AddressPools))
+            spec = spec.WithUniqueLocalSubnet();
+
+        var creating = _api.CreateNetworkAsync(spec, stop);
+        await SendAsync(stop).ConfigureAwait(false);
+        var id = await creating.ConfigureAwait(false);
+        if (!SharesPrograms)
+            return await _api.GetNetworkAsync(id, stop).ConfigureAwait(false);
+        _read = null;
+        return (await KnownAsync(CancellationToken.None).ConfigureAwait(false)).Networks.FirstOrDefault(network => string.Equals(network.Id, id, StringComparison.Ordinal))
+            ?? throw new DockerException(DockerFailure.NotFound, $"The network '{spec.Name}' was made (id {id}) and is gone again: somebody removed it. Run the command again.");
+    }
+
+    /// <summary>All containers of this machine, by name; those that run are inspected for what only that says.</summary>
+    /// <param name="stop">Ends the requests.</param>
+    /// <returns>The containers.</returns>
+    public async Task<IReadOnlyList<DockerContainer>> ListContainersAsync(CancellationToken stop)
+    {
+        await NegotiateAsync(stop).ConfigureAwait(false);
+        return await InspectedAsync(await _api.ListContainersAsync(stop).ConfigureAwait(false), stop).ConfigureAwait(false);
+    }
+
     /// <inheritdoc/>
-    public Task<DockerEngine> GetEngineAsync(CancellationToken stop) => client.GetEngineAsync(stop);
+    public ValueTask DisposeAsync()
+    {
+        _api.Dispose();
+        return ValueTask.CompletedTask;
+    }
 
-    /// <inheritdoc/>
-    public Task<IReadOnlyList<DockerNetwork>> ListNetworksAsync(CancellationToken stop) => client.ListNetworksAsync(stop);
+    internal static HostDocker At(DockerEndpoint endpoint, TimeSpan? timeout, string userFolders)
+    {
+        ArgumentNullException.ThrowIfNull(endpoint);
+        if (timeout is { } given && (given < TimeSpan.FromMilliseconds(1) || given > TimeSpan.FromDays(1)))
+            throw new ArgumentOutOfRangeException(nameof(timeout), timeout, $"A timeout of {timeout} cannot be kept: it is from one millisecond to one day.");
+        var handler = new SocketsHttpHandler
+        {
+            ConnectCallback = async (_, stop) => await DockerConnection.OpenAsync(endpoint, userFolders, stop).ConfigureAwait(false),
+            // A proxy, a redirection or a cookie has no business between this process and a local socket.
+            UseProxy = false,
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            MaxConnectionsPerServer = Parallelism,
+        };
+        return Through(handler, endpoint.Text, timeout);
+    }
 
-    /// <inheritdoc/>
-    public Task<DockerNetwork?> FindNetworkAsync(string name, CancellationToken stop) => client.FindNetworkAsync(name, stop);
+    internal static HostDocker Through(HttpMessageHandler transport, string endpoint, TimeSpan? timeout = null) =>
+        new(transport, endpoint, $"at {endpoint}", timeout ?? TimeSpan.FromSeconds(30));
 
-    /// <inheritdoc/>
-    public Task<DockerNetwork> CreateNetworkAsync(NetworkSpec spec, CancellationToken stop) => client.CreateNetworkAsync(spec, stop);
+    /// <summary>Adds the first questions to another program, so that both are one trip.</summary>
+    internal void AddOverview(ShellProgram program)
+    {
+        _asked = AskOverviewAsync(CancellationToken.None);
+        _shell!.AddTo(program);
+    }
 
-    /// <inheritdoc/>
-    public ValueTask DisposeAsync() => client.DisposeAsync();
+    /// <summary>Reads the answers to the first questions out of a reply, and asks the others.</summary>
+    internal async Task<(DockerEngine Engine, IReadOnlyList<DockerNetwork> Networks, IReadOnlyList<DockerContainer> Containers)> ReadAsync(ShellReply overview, CancellationToken stop)
+    {
+        _shell!.Answer(overview);
+        return await WithLivingAsync(await _asked!.ConfigureAwait(false), stop).ConfigureAwait(false);
+    }
+
+    /// <summary>The stream of what happens from now on to objects of these types. The engine keeps it open, so only its beginning is timed.</summary>
+    internal async Task<Stream> OpenEventsAsync(IReadOnlyList<string> types, CancellationToken stop)
+    {
+        await NegotiateAsync(stop).ConfigureAwait(false);
+        return await _api.OpenEventsAsync(types, stop).ConfigureAwait(false);
+    }
+
+    // By name: the class stands in an assembly of its own, which the module loads apart from what other modules bring (docs/decisions/0010).
+    [DynamicDependency(DynamicallyAccessedMemberTypes.PublicConstructors, "DockerNetHarden.Client.EngineClient", "DockerNetHarden.Client")]
+    private static IEngineApi NewApi(HttpMessageHandler transport, string endpoint, TimeSpan? timeout) =>
+        (IEngineApi)Activator.CreateInstance(Type.GetType("DockerNetHarden.Client.EngineClient, DockerNetHarden.Client", throwOnError: true)!, transport, endpoint, timeout)!;
+
+    private async Task<Overview> KnownAsync(CancellationToken stop) => _read ??= await ReadOverviewAsync(stop).ConfigureAwait(false);
+
+    private async Task<Overview> ReadOverviewAsync(CancellationToken stop)
+    {
+        var asked = AskOverviewAsync(stop);
+        await SendAsync(stop).ConfigureAwait(false);
+        return await asked.ConfigureAwait(false);
+    }
+
+    // Far away all of it is asked before this method first returns, and nothing answered before the program has run.
+    private async Task<Overview> AskOverviewAsync(CancellationToken stop)
+    {
+        var negotiated = NegotiateAsync(stop);
+        if (!SharesPrograms)
+            await negotiated.ConfigureAwait(false);
+        var (info, networks, containers) = (_api.GetInfoAsync(stop), _api.ListNetworksAsync(stop), _api.ListContainersAsync(stop));
+        await Task.WhenAll(negotiated, info, networks, containers).ConfigureAwait(false);
+        var engine = await EngineAsync(info).ConfigureAwait(false);
+        if (engine.IsRootless)
+            throw new DockerException(DockerFailure.Rootless, $"The engine {_where} runs rootless: its containers' packets do not pass the host's tables, so no rule there can decide them. Use a rootful engine for untrusted code, or harden inside the rootless namespace.", Endpoint);
+        var listed = await containers.ConfigureAwait(false);
+        return new Overview(engine, WithMembers(await networks.ConfigureAwait(false), listed), listed);
+    }
+
+    // Here once, before anything else is asked. Far away it travels with the first questions, which therefore leave the version out; later ones know it.
+    private async Task NegotiateAsync(CancellationToken stop)
+    {
+        if (SharesPrograms)
+        {
+            _api.Version = null;
+            _api.Version = new EngineVersion("", await _api.PingAsync(stop).ConfigureAwait(false), null).Negotiate(Endpoint);
+        }
+        else
+        {
+            // Two threads at the first question both ask: the answers are the same.
+            _api.Version ??= (await _api.GetVersionAsync(stop).ConfigureAwait(false)).Negotiate(Endpoint);
+        }
+    }
+
+    private async Task<DockerEngine> EngineAsync(Task<DockerEngine> info) => await info.ConfigureAwait(false) with { ApiVersion = _api.Version!.Value.ToString() };
+
+    private Task SendAsync(CancellationToken stop) => _shell?.SendAsync(stop) ?? Task.CompletedTask;
+
+    private async Task<(DockerEngine Engine, IReadOnlyList<DockerNetwork> Networks, IReadOnlyList<DockerContainer> Containers)> WithLivingAsync(Overview overview, CancellationToken stop)
+    {
+        var containers = await InspectedAsync(overview.Containers, stop).ConfigureAwait(false);
+        return (overview.Engine, WithMembers(overview.Networks, containers), containers);
+    }
+
+    // The list says all but the container's own DNS servers, its process and its privileges.
+    private async Task<IReadOnlyList<DockerContainer>> InspectedAsync(IReadOnlyList<DockerContainer> containers, CancellationToken stop)
+    {
+        var living = containers.ToLookup(static container => container.State is "running" or "paused" or "restarting");
+        var found = new ConcurrentBag<DockerContainer?>();
+        if (!SharesPrograms)
+        {
+            await Parallel.ForEachAsync(
+                living[true], new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = stop },
+                async (container, cancelled) => found.Add(await FoundAsync(_api.GetContainerAsync(container.Id, cancelled)).ConfigureAwait(false))).ConfigureAwait(false);
+        }
+        else if (living[true].Any())
+        {
+            var asked = living[true].Select(container => FoundAsync(_api.GetContainerAsync(container.Id, stop))).ToList();
+            await SendAsync(stop).ConfigureAwait(false);
+            found = [.. await Task.WhenAll(asked).ConfigureAwait(false)];
+        }
+        return [.. living[false].Concat(found.OfType<DockerContainer>()).OrderBy(static container => container.Name, StringComparer.Ordinal).ThenBy(static container => container.Id, StringComparer.Ordinal)];
+    }
+
+    // Gone between the list and the inspection: as if it had never been in the list.
+    private static async Task<T?> FoundAsync<T>(Task<T> asking)
+        where T : class
+    {
+        try
+        {
+            return await asking.ConfigureAwait(false);
+        }
+        catch (DockerException error) when (error.Failure == DockerFailure.NotFound)
+        {
+            return null;
+        }
+    }
+
+    // The engine's list of networks leaves the containers out; the containers say where they are.
+    private static IReadOnlyList<DockerNetwork> WithMembers(IReadOnlyList<DockerNetwork> networks, IReadOnlyList<DockerContainer> containers) =>
+        [.. networks.Select(network => network with
+        {
+            Containers = [.. containers.Where(container => container.State is "running" or "paused" && container.Addresses.Any(address => string.Equals(address.Network, network.Name, StringComparison.Ordinal)))
+                .Select(static container => container.Name).Order(StringComparer.Ordinal)],
+        }).OrderBy(static network => network.Name, StringComparer.Ordinal).ThenBy(static network => network.Id, StringComparer.Ordinal)];
 }

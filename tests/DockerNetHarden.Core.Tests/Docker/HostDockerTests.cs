@@ -2,13 +2,12 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
-using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts.Docker;
 
 namespace DockerNetHarden.Core.Tests.Docker;
 
-public sealed class DockerClientTests
+public sealed class HostDockerTests
 {
     private const string Nowhere = "/nonexistent";
 
@@ -21,26 +20,28 @@ public sealed class DockerClientTests
             "GET /v1.48/info" => FakeEngine.Reply(200, DockerReplies.Info28),
             _ => FakeEngine.Reply(500, "{}"),
         });
-        await using var client = new DockerClient(engine.Endpoint);
-        Assert.Equal("28.0.4", (await client.GetEngineAsync(CancellationToken.None)).Version);
-        Assert.Equal("1.48", (await client.GetEngineAsync(CancellationToken.None)).ApiVersion);
+        await using var docker = HostDocker.At(engine.Endpoint);
+        Assert.Equal("28.0.4", (await docker.GetEngineAsync(CancellationToken.None)).Version);
+        Assert.Equal("1.48", (await docker.GetEngineAsync(CancellationToken.None)).ApiVersion);
         Assert.Equal(["GET /version", "GET /v1.48/info", "GET /v1.48/info"], engine.Requests, StringComparer.Ordinal);
     }
 
+    // Beside the list of networks, which leaves them out, one list says where all containers are: no network is asked for by itself, and the engine not for its configuration.
     [Fact]
-    public async Task Networks_are_inspected_by_id_and_one_that_vanished_is_left_out()
+    public async Task Networks_have_the_containers_that_say_so()
     {
         await using var engine = new FakeEngine(request => request switch
         {
             "GET /version" => FakeEngine.Reply(200, DockerReplies.Version2010),
             "GET /v1.41/networks" => FakeEngine.Reply(200, DockerReplies.Networks2010),
-            "GET /v1.41/networks/" + DockerReplies.WebId => FakeEngine.Reply(200, DockerReplies.Network28),
-            _ => FakeEngine.Reply(404, """{"message":"network not found"}"""),
+            "GET /v1.41/containers/json?all=1" => FakeEngine.Reply(200, DockerReplies.Containers2010),
+            _ => FakeEngine.Reply(500, "{}"),
         });
-        await using var client = new DockerClient(engine.Endpoint);
-        var network = Assert.Single(await client.ListNetworksAsync(CancellationToken.None));
-        Assert.Equal([Cidr.Parse("172.20.0.1")], network.Gateways);
-        Assert.Contains("GET /v1.41/networks/" + DockerReplies.BareId, engine.Requests, StringComparer.Ordinal);
+        await using var docker = HostDocker.At(engine.Endpoint);
+        var networks = await docker.ListNetworksAsync(CancellationToken.None);
+        Assert.Equal(["bad name", "bridge", "docker_gwbridge", "none", "spread", "web"], networks.Select(network => network.Name), StringComparer.Ordinal);
+        Assert.Equal(["bridge", "web"], networks.Where(network => network.Containers is ["mail"]).Select(network => network.Name), StringComparer.Ordinal);
+        Assert.Equal(3, engine.Requests.Count);
     }
 
     [Fact]
@@ -49,13 +50,13 @@ public sealed class DockerClientTests
         var list = "[" + string.Join(',', Enumerable.Range(0, 60).Select(i => $$"""{"Id":"{{Id(i)}}","Names":["/c{{i:00}}"],"State":"{{(i % 2 == 0 ? "running" : "exited")}}"}""")) + "]";
         await using var engine = new FakeEngine(request =>
             request is "GET /version" ? FakeEngine.Reply(200, DockerReplies.Version2010)
-            : request is "GET /v1.41/containers/json?all=true" ? FakeEngine.Reply(200, list)
+            : request is "GET /v1.41/containers/json?all=1" ? FakeEngine.Reply(200, list)
             // The last one vanishes between the list and here.
             : request.Contains(Id(58), StringComparison.Ordinal) ? FakeEngine.Reply(404, """{"message":"No such container"}""")
             : FakeEngine.Reply(200, $$$"""{"Id":"{{{request.Split('/')[3]}}}","Name":"/{{{"c" + int.Parse(request.Split('/')[3], NumberStyles.HexNumber, CultureInfo.InvariantCulture).ToString("00", CultureInfo.InvariantCulture)}}}","State":{"Status":"running","Pid":7},"HostConfig":{"Dns":["1.1.1.1"]}}"""));
-        await using var client = new DockerClient(engine.Endpoint);
+        await using var docker = HostDocker.At(engine.Endpoint);
 
-        var containers = await client.ListContainersAsync(CancellationToken.None);
+        var containers = await docker.ListContainersAsync(CancellationToken.None);
         Assert.Equal(Enumerable.Range(0, 60).Where(i => i != 58).Select(i => $"c{i:00}"), containers.Select(container => container.Name), StringComparer.Ordinal);
         Assert.All(containers.Where(container => container.State is "running"), container => Assert.Equal((7, 1), (container.Pid, container.Dns.Count)));
         Assert.Equal(29, containers.Count(container => container.State is "running"));
@@ -71,31 +72,29 @@ public sealed class DockerClientTests
         var list = "[" + string.Join(',', Enumerable.Range(0, 30).Select(i => $$"""{"Id":"a{{i}}","State":"running"}""")) + "]";
         await using var engine = new FakeEngine(request =>
             request is "GET /version" ? FakeEngine.Reply(200, DockerReplies.Version2010)
-            : request is "GET /v1.41/containers/json?all=true" ? FakeEngine.Reply(200, list)
+            : request is "GET /v1.41/containers/json?all=1" ? FakeEngine.Reply(200, list)
             : request.Contains("/a9/", StringComparison.Ordinal) ? FakeEngine.Reply(500, """{"message":"out of memory"}""")
             : FakeEngine.Reply(200, """{"Id":"x","State":{"Status":"running"}}"""));
-        await using var client = new DockerClient(engine.Endpoint);
-        var error = await Assert.ThrowsAsync<DockerException>(() => client.ListContainersAsync(CancellationToken.None));
+        await using var docker = HostDocker.At(engine.Endpoint);
+        var error = await Assert.ThrowsAsync<DockerException>(() => docker.ListContainersAsync(CancellationToken.None));
         Assert.Equal((DockerFailure.EngineError, 500), (error.Failure, error.Status));
         Assert.Contains("out of memory", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_network_is_created_read_back_found_and_removed()
+    public async Task A_network_is_created_read_back_and_found()
     {
         await using var engine = new FakeEngine(request =>
             request is "GET /version" ? FakeEngine.Reply(200, DockerReplies.Version28)
             : request.StartsWith("POST /v1.48/networks/create {\"Name\":\"web\"", StringComparison.Ordinal) ? FakeEngine.Reply(201, $$"""{"Id":"{{DockerReplies.WebId}}","Warning":""}""")
-            : request is "DELETE /v1.48/networks/web" ? Encoding.ASCII.GetBytes("HTTP/1.1 204 No Content\r\n\r\n")
             : request is "GET /v1.48/networks/nope" ? FakeEngine.Reply(404, """{"message":"network nope not found"}""")
             : FakeEngine.Reply(200, DockerReplies.Network28));
-        await using var client = new DockerClient(engine.Endpoint);
-        Assert.Equal(DockerReplies.WebId, (await client.CreateNetworkAsync(new NetworkSpec("web"), CancellationToken.None)).Id);
-        Assert.NotNull(await client.FindNetworkAsync("web", CancellationToken.None));
-        Assert.Null(await client.FindNetworkAsync("nope", CancellationToken.None));
+        await using var docker = HostDocker.At(engine.Endpoint);
+        Assert.Equal(DockerReplies.WebId, (await docker.CreateNetworkAsync(new NetworkSpec("web"), CancellationToken.None)).Id);
+        Assert.NotNull(await docker.FindNetworkAsync("web", CancellationToken.None));
+        Assert.Null(await docker.FindNetworkAsync("nope", CancellationToken.None));
         // The beginning of an id is no name.
-        Assert.Null(await client.FindNetworkAsync("ce64", CancellationToken.None));
-        await client.RemoveNetworkAsync("web", CancellationToken.None);
+        Assert.Null(await docker.FindNetworkAsync("ce64", CancellationToken.None));
         Assert.Contains("GET /v1.48/networks/" + DockerReplies.WebId, engine.Requests, StringComparer.Ordinal);
     }
 
@@ -103,17 +102,17 @@ public sealed class DockerClientTests
     public async Task A_bad_name_is_refused_without_asking_anybody()
     {
         await using var engine = new FakeEngine(_ => FakeEngine.Reply(500, "{}"));
-        await using var client = new DockerClient(engine.Endpoint);
-        await Assert.ThrowsAsync<FormatException>(() => client.RemoveNetworkAsync("../containers", CancellationToken.None));
-        await Assert.ThrowsAsync<FormatException>(() => client.FindNetworkAsync("$(reboot)", CancellationToken.None));
+        await using var docker = HostDocker.At(engine.Endpoint);
+        await Assert.ThrowsAsync<FormatException>(() => docker.FindNetworkAsync("../containers", CancellationToken.None));
+        await Assert.ThrowsAsync<FormatException>(() => docker.FindNetworkAsync("$(reboot)", CancellationToken.None));
         Assert.Empty(engine.Requests);
     }
 
     [Fact]
     public async Task Without_a_socket_docker_is_not_installed()
     {
-        await using var client = new DockerClient(DockerEndpoint.Parse("unix:///nonexistent/docker.sock"), Nowhere);
-        var error = await Assert.ThrowsAsync<DockerException>(() => client.GetEngineAsync(CancellationToken.None));
+        await using var docker = HostDocker.At(DockerEndpoint.Parse("unix:///nonexistent/docker.sock"), null, Nowhere);
+        var error = await Assert.ThrowsAsync<DockerException>(() => docker.GetEngineAsync(CancellationToken.None));
         Assert.Equal(DockerFailure.NotInstalled, error.Failure);
         Assert.Contains("/nonexistent/docker.sock", error.Message, StringComparison.Ordinal);
         Assert.Contains("DOCKER_HOST", error.Message, StringComparison.Ordinal);
@@ -131,8 +130,8 @@ public sealed class DockerClientTests
             // .NET removes the file of a socket that it closes; what a killed engine leaves behind is as good as a file.
             if (!File.Exists(path))
                 await File.WriteAllTextAsync(path, "");
-            await using var client = new DockerClient(DockerEndpoint.Parse("unix://" + path));
-            var error = await Assert.ThrowsAsync<DockerException>(() => client.GetEngineAsync(CancellationToken.None));
+            await using var docker = HostDocker.At(DockerEndpoint.Parse("unix://" + path));
+            var error = await Assert.ThrowsAsync<DockerException>(() => docker.GetEngineAsync(CancellationToken.None));
             Assert.Equal(DockerFailure.DaemonDown, error.Failure);
             Assert.Contains("systemctl start docker", error.Message, StringComparison.Ordinal);
         }
@@ -149,8 +148,8 @@ public sealed class DockerClientTests
         using var taken = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         taken.Bind(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 0));
         var port = ((System.Net.IPEndPoint)taken.LocalEndPoint!).Port;
-        await using var client = new DockerClient(DockerEndpoint.Parse($"tcp://127.0.0.1:{port}"));
-        var error = await Assert.ThrowsAsync<DockerException>(() => client.GetEngineAsync(CancellationToken.None));
+        await using var docker = HostDocker.At(DockerEndpoint.Parse($"tcp://127.0.0.1:{port}"));
+        var error = await Assert.ThrowsAsync<DockerException>(() => docker.GetEngineAsync(CancellationToken.None));
         Assert.Equal(DockerFailure.DaemonDown, error.Failure);
     }
 
@@ -191,9 +190,9 @@ public sealed class DockerClientTests
     public async Task An_engine_that_hangs_is_a_timeout_and_not_a_hang()
     {
         await using var engine = new FakeEngine(_ => null);
-        await using var client = new DockerClient(engine.Endpoint) { Timeout = TimeSpan.FromMilliseconds(200) };
+        await using var docker = HostDocker.At(engine.Endpoint, TimeSpan.FromMilliseconds(200));
         var clock = Stopwatch.StartNew();
-        var error = await Assert.ThrowsAsync<DockerException>(() => client.GetEngineAsync(CancellationToken.None));
+        var error = await Assert.ThrowsAsync<DockerException>(() => docker.GetEngineAsync(CancellationToken.None));
         Assert.Equal(DockerFailure.Timeout, error.Failure);
         Assert.Contains("0.2 s", error.Message, StringComparison.Ordinal);
         Assert.InRange(clock.Elapsed, TimeSpan.FromMilliseconds(150), TimeSpan.FromSeconds(10));
@@ -203,10 +202,10 @@ public sealed class DockerClientTests
     public async Task A_question_is_cancellable()
     {
         await using var engine = new FakeEngine(_ => null);
-        await using var client = new DockerClient(engine.Endpoint);
+        await using var docker = HostDocker.At(engine.Endpoint);
         using var stop = new CancellationTokenSource(100);
         var clock = Stopwatch.StartNew();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.ListContainersAsync(stop.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => docker.ListContainersAsync(stop.Token));
         Assert.InRange(clock.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(10));
     }
 
@@ -219,27 +218,15 @@ public sealed class DockerClientTests
     public async Task What_is_no_engine_is_a_bad_reply(string bytes)
     {
         await using var engine = new FakeEngine(_ => Encoding.ASCII.GetBytes(bytes));
-        await using var client = new DockerClient(engine.Endpoint) { Timeout = TimeSpan.FromSeconds(5) };
-        var error = await Assert.ThrowsAsync<DockerException>(() => client.GetEngineAsync(CancellationToken.None));
+        await using var docker = HostDocker.At(engine.Endpoint, TimeSpan.FromSeconds(5));
+        var error = await Assert.ThrowsAsync<DockerException>(() => docker.GetEngineAsync(CancellationToken.None));
         Assert.Equal(DockerFailure.BadReply, error.Failure);
-    }
-
-    [Fact]
-    public async Task The_reply_reader_and_http_client_read_the_same()
-    {
-        await using var engine = new FakeEngine(_ => FakeEngine.Reply(200, DockerReplies.Version29));
-        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        await socket.ConnectAsync(new UnixDomainSocketEndPoint(engine.SocketPath));
-        await using var stream = new NetworkStream(socket);
-        await stream.WriteAsync(DockerConversation.Write([DockerApi.Version(), DockerApi.Version()]));
-        var replies = await DockerConversation.ReadAsync(stream, 2, CancellationToken.None);
-        Assert.All(replies, reply => Assert.Equal("29.1.0", EngineReader.ReadVersion(reply.Body).Version));
     }
 
     [Fact]
     public void A_timeout_that_cannot_be_kept_is_refused()
     {
-        Assert.Throws<ArgumentOutOfRangeException>(() => new DockerClient(DockerEndpoint.Default) { Timeout = TimeSpan.Zero });
-        Assert.Throws<ArgumentOutOfRangeException>(() => new DockerClient(DockerEndpoint.Default) { Timeout = TimeSpan.FromDays(2) });
+        Assert.Throws<ArgumentOutOfRangeException>(() => HostDocker.At(DockerEndpoint.Default, TimeSpan.Zero));
+        Assert.Throws<ArgumentOutOfRangeException>(() => HostDocker.At(DockerEndpoint.Default, TimeSpan.FromDays(2)));
     }
 }

@@ -1,10 +1,16 @@
+using System.Net;
 using System.Text;
 using DockerNetHarden.Docker;
 
 namespace DockerNetHarden.Hosts.Docker;
 
-/// <summary>A batch of requests to Docker as a part of a program, and its replies. The sh is constant, the requests are data.</summary>
-internal static class DockerProgram
+/// <summary>
+/// Brings requests to the Docker of a host far away, in the conversation that reads and writes its tables: HTTP/1.1 in a here-document, brought to the engine's socket by
+/// what the host has for it. Requests that are sent together wait here until one program takes them all. The sh is constant, the requests are data.
+/// </summary>
+/// <param name="shell">The conversation; its owner ends it.</param>
+/// <param name="sudo">Whether Docker is asked by <c>sudo -n</c> if its socket is closed to the user.</param>
+internal sealed class ShellTransport(IShell shell, bool sudo) : HttpMessageHandler
 {
     private const string Dial = "docker";
     private const string Curl = "docker-curl";
@@ -63,59 +69,123 @@ internal static class DockerProgram
 
     private const string Asked = """[ "$dnh_rc" != 0 ] || dnh_asked=1""";
 
-    /// <summary>
-    /// Adds the batch: GET requests only. The ways to the socket are tried in the order of what they cost the host: measured with Docker 20.10 and curl 7.88, nc took
-    /// 2 ms of processor time, curl 14 and the docker command 31.
-    /// </summary>
-    internal static void AddTo(ShellProgram program, IReadOnlyList<DockerRequest> requests, bool sudo)
+    private readonly List<Request> _waiting = [];
+    private List<Request> _sent = [];
+
+    private sealed record Request(string Method, string Path, byte[]? Body)
     {
+        public TaskCompletionSource<HttpResponseMessage> Reply { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        /// <summary>Writes the request as HTTP/1.1 (RFC 9112). The engine closes the connection behind its reply to the last one.</summary>
+        public string Text(bool last) =>
+            $"{Method} {Path} HTTP/1.1\r\nHost: docker\r\nAccept: application/json\r\n{(Body is null ? "" : $"Content-Type: application/json\r\nContent-Length: {Body.Length}\r\n")}{(last ? "Connection: close\r\n" : "")}\r\n{Encoding.UTF8.GetString(Body ?? [])}";
+    }
+
+    /// <summary>How long one program with requests may take; one minute unless set.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Sends what waits, in one program, and answers it. What goes wrong is the answer.</summary>
+    /// <param name="stop">Ends the program; a request that changes something is waited for once it was sent.</param>
+    public async Task SendAsync(CancellationToken stop)
+    {
+        var program = new ShellProgram();
+        AddTo(program);
+        try
+        {
+            stop.ThrowIfCancellationRequested();
+            Answer(await shell.RunAsync(program.Build(Timeout), _sent is [{ Body: not null }] ? CancellationToken.None : stop).ConfigureAwait(false));
+        }
+        catch (Exception error)
+        {
+            _sent.ForEach(request => request.Reply.TrySetException(error));
+        }
+    }
+
+    /// <summary>Adds what waits to a program.</summary>
+    public void AddTo(ShellProgram program)
+    {
+        (_sent, var changing) = ([.. _waiting], _waiting.Find(static request => request.Body is not null));
+        _waiting.Clear();
+        // RFC 9112 section 9.3.2: nothing is pipelined behind a request that changes something.
+        if (changing is not null && _sent.Count > 1)
+            throw new InvalidOperationException($"{changing.Method} {changing.Path} changes something, so it is sent alone.");
         program.Do(Find).Do(Ask);
         if (sudo)
             program.Do(BySudo);
+        if (changing is null)
+            AddReading(program);
+        else
+            AddChange(program, changing);
+    }
+
+    /// <summary>Gives the replies to who asked, whatever their status.</summary>
+    public void Answer(ShellReply reply)
+    {
+        try
+        {
+            foreach (var (request, read) in _sent.Zip(Read(reply)))
+            {
+                var message = new HttpResponseMessage((HttpStatusCode)read.Status) { Content = new ByteArrayContent(read.Body) };
+                foreach (var (name, value) in read.Headers)
+                    message.Headers.TryAddWithoutValidation(name, value);
+                request.Reply.TrySetResult(message);
+            }
+        }
+        catch (DockerException error)
+        {
+            _sent.ForEach(request => request.Reply.TrySetException(error));
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        // A body that is in memory is there at once: the request waits before this method returns.
+        var body = request.Content is null ? null : await request.Content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
+        // A section's input ends with a newline, and what comes behind a request is the next one. So the newline is a part of the body, where JSON does not mind it.
+        var waiting = new Request(request.Method.Method, request.RequestUri!.PathAndQuery, body is null ? null : [.. body, (byte)'\n']);
+        _waiting.Add(waiting);
+        return await waiting.Reply.Task.ConfigureAwait(false);
+    }
+
+    // The ways to the socket are tried in the order of what they cost the host: measured with Docker 20.10 and curl 7.88, nc took 2 ms of processor time, curl 14 and the
+    // docker command 31.
+    private void AddReading(ShellProgram program)
+    {
         // The last one asks the engine to close the connection. It is a ping: by its reply one sees that all have come.
-        var conversation = Encoding.ASCII.GetString(DockerConversation.Write([.. requests, DockerApi.Ping()]));
+        var conversation = string.Concat(_sent.Select(static request => request.Text(last: false)).Append(new Request("GET", "/_ping", null).Text(last: true)));
         program.Section(Netcat, ByNetcat, input: conversation, when: """[ "$dnh_open" = 1 ] && [ -n "$dnh_nc" ]""", then: Asked, subshell: false);
         // -i and --raw: the replies as they came, with their headers, one after the other.
         program.Section(
             Curl, """$dnh_docker curl --silent --show-error --http1.1 --include --raw --max-time 60 --unix-socket "$dnh_socket" --config -""",
-            input: string.Concat(requests.Select(static request => $"url = \"http://docker{request.Path}\"\n")),
+            input: string.Concat(_sent.Select(static request => $"url = \"http://docker{request.Path}\"\n")),
             when: """[ "$dnh_asked" = 0 ] && { [ "$dnh_curl" = 1 ] || { [ "$dnh_open" = 1 ] && command -v curl >/dev/null; }; }""", then: Asked);
         program.Section(Dial, ByDial, input: conversation, when: """[ "$dnh_asked$dnh_dial" = 01 ]""");
     }
 
-    /// <summary>Adds one request that changes something.</summary>
-    internal static void AddChangeTo(ShellProgram program, DockerRequest request, bool sudo)
+    private static void AddChange(ShellProgram program, Request request)
     {
-        program.Do(Find).Do(Ask);
-        if (sudo)
-            program.Do(BySudo);
-        // A section's input ends with a newline, and what comes behind a request is the next one. So the newline is a part of the body, where JSON does not mind it.
-        var body = request.Body is { } json ? [.. json.Span, (byte)'\n'] : Array.Empty<byte>();
-        using var bytes = new MemoryStream();
-        (request.Body is null ? request : new DockerRequest(request.Method, request.Path, request.Purpose, body)).WriteTo(bytes, "docker", close: true);
-        program.Section(Dial, ByDial, input: Encoding.UTF8.GetString(bytes.ToArray()), when: """[ "$dnh_dial" = 1 ]""");
+        program.Section(Dial, ByDial, input: request.Text(last: true), when: """[ "$dnh_dial" = 1 ]""");
         program.Section(
             Curl, """
             $dnh_docker curl --silent --show-error --http1.1 --include --raw --max-time 60 --unix-socket "$dnh_socket" \
                 --request "$1" --header 'Content-Type: application/json' --header 'Expect:' --data-binary @- "http://docker$2"
             """,
-            data: [request.Method, request.Path], input: Encoding.UTF8.GetString(body), when: """[ "$dnh_curl" = 1 ]""");
+            data: [request.Method, request.Path], input: Encoding.UTF8.GetString(request.Body!), when: """[ "$dnh_curl" = 1 ]""");
     }
 
-    /// <summary>The replies, one a request, whatever their status.</summary>
-    /// <exception cref="DockerException">Docker could not be asked.</exception>
-    internal static IReadOnlyList<DockerResponse> Read(ShellReply reply, string host, IReadOnlyList<DockerRequest> requests)
+    private IReadOnlyList<HttpReply> Read(ShellReply reply)
     {
         // A later one was tried because the one before did not get through.
         if ((reply.Find(Dial) ?? reply.Find(Curl) ?? reply.Find(Netcat)) is not { } section)
-            throw new DockerException(DockerFailure.NotInstalled, $"{host} has neither docker nor curl in its PATH, so Docker could not be asked there. Install the docker command (package docker-ce-cli or docker-cli).", host);
+            throw new DockerException(DockerFailure.NotInstalled, $"{shell.HostName} has neither docker nor curl in its PATH, so Docker could not be asked there. Install the docker command (package docker-ce-cli or docker-cli).", shell.HostName);
         try
         {
-            return DockerConversation.Read(section.Output, requests.Count);
+            return HttpReplyReader.Read(section.Output, _sent.Count);
         }
         catch (DockerException error)
         {
-            throw Explain(section, host, error);
+            throw Explain(section, shell.HostName, error);
         }
     }
 

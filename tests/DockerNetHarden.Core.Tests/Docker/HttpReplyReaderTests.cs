@@ -1,11 +1,12 @@
 using System.Text;
 using DockerNetHarden.Docker;
+using DockerNetHarden.Hosts.Docker;
 using FsCheck;
 using FsCheck.Fluent;
 
 namespace DockerNetHarden.Core.Tests.Docker;
 
-public sealed class DockerResponseReaderTests
+public sealed class HttpReplyReaderTests
 {
     private const string Whole =
         "HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nContent-Length: 5\r\n\r\nhello"
@@ -15,27 +16,18 @@ public sealed class DockerResponseReaderTests
         + "HTTP/1.1 200\r\nWarning: a\r\nwarning:b\r\nConnection: close\r\n\r\nuntil the end";
 
     [Fact]
-    public async Task Replies_of_every_framing_are_read_in_order()
+    public void Replies_of_every_framing_are_read_in_order()
     {
-        var replies = await ReadAllAsync(Whole, int.MaxValue);
+        var replies = ReadAll(Whole);
         Assert.Equal([200, 200, 204, 404, 200], replies.Select(reply => reply.Status));
-        Assert.Equal(["hello", "wiki0123\r\n6789", "", "{}", "until the end"], replies.Select(reply => Encoding.Latin1.GetString(reply.Body.Span)), StringComparer.Ordinal);
+        Assert.Equal(["hello", "wiki0123\r\n6789", "", "{}", "until the end"], replies.Select(reply => Encoding.Latin1.GetString(reply.Body)), StringComparer.Ordinal);
         Assert.Equal("1.41", replies[0].Headers["api-version"]);
         Assert.Equal("a, b", replies[4].Headers["Warning"]);
     }
 
-    [Fact]
-    public void Any_split_of_the_stream_gives_the_same_replies()
-    {
-        var expected = Render(ReadAll(Whole, int.MaxValue));
-        var splits = Gen.Choose(1, 40).NonEmptyListOf();
-        Prop.ForAll(splits.ToArbitrary(), sizes =>
-            string.Equals(expected, Render(ReadAll(Whole, [.. sizes])), StringComparison.Ordinal)).Check(Config.QuickThrowOnFailure.WithMaxTest(300));
-    }
-
     // A cut is an error unless it falls between two replies (or within the last one, whose end is the stream's).
     [Fact]
-    public async Task A_stream_that_is_cut_is_never_taken_for_a_whole_reply()
+    public void A_stream_that_is_cut_is_never_taken_for_a_whole_reply()
     {
         var last = Whole.Length - "until the end".Length;
         var whole = 0;
@@ -43,8 +35,8 @@ public sealed class DockerResponseReaderTests
         {
             try
             {
-                var replies = await ReadAllAsync(Whole[..cut], 7);
-                Assert.StartsWith(Render(replies), Render(await ReadAllAsync(Whole, 7)), StringComparison.Ordinal);
+                var replies = ReadAll(Whole[..cut]);
+                Assert.StartsWith(Render(replies), Render(ReadAll(Whole)), StringComparison.Ordinal);
                 whole++;
             }
             catch (DockerException error)
@@ -76,9 +68,9 @@ public sealed class DockerResponseReaderTests
     [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", "-1")]
     [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", "longer")]
     [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1FFFFFFFF\r\n", "1FFFFFFFF")]
-    public async Task What_is_no_reply_or_ambiguous_is_refused_by_name(string bytes, string named)
+    public void What_is_no_reply_or_ambiguous_is_refused_by_name(string bytes, string named)
     {
-        var error = await Assert.ThrowsAsync<DockerException>(() => ReadAllAsync(bytes, 3));
+        var error = Assert.Throws<DockerException>(() => ReadAll(bytes));
         Assert.Equal(DockerFailure.BadReply, error.Failure);
         Assert.Contains(named, error.Message, StringComparison.Ordinal);
     }
@@ -90,43 +82,35 @@ public sealed class DockerResponseReaderTests
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999\r\n\r\n")]
     [InlineData("HTTP/1.1 200 OK\r\n\r\n0123456789a")]
     [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n012345\r\n6\r\n012345\r\n0\r\n\r\n")]
-    public async Task What_is_too_large_is_refused(string bytes)
+    public void What_is_too_large_is_refused(string bytes)
     {
-        var error = await Assert.ThrowsAsync<DockerException>(() => ReadAllAsync(bytes, int.MaxValue, new DockerResponseLimits(HeaderBytes: 60, BodyBytes: 10)));
+        var error = Assert.Throws<DockerException>(() => ReadAll(bytes, 60, 10));
         Assert.Equal(DockerFailure.BadReply, error.Failure);
     }
 
     [Fact]
-    public async Task Interim_replies_without_end_are_refused()
+    public void Interim_replies_without_end_are_refused()
     {
         var bytes = string.Concat(Enumerable.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 40));
-        Assert.Contains("interim", (await Assert.ThrowsAsync<DockerException>(() => ReadAllAsync(bytes, 100))).Message, StringComparison.Ordinal);
+        Assert.Contains("interim", Assert.Throws<DockerException>(() => ReadAll(bytes)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_closed_conversation_has_no_further_reply()
+    public void A_closed_conversation_has_no_further_reply()
     {
         const string Closed = "HTTP/1.1 200 OK\r\nConnection: Keep-Alive, Close\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-        Assert.Single(await ReadAllAsync(Closed, 5));
-        Assert.Single(await ReadAllAsync(Closed.Replace("1.1 200", "1.0 200", StringComparison.Ordinal).Replace("Keep-Alive, Close", "x", StringComparison.Ordinal), 5));
-        Assert.Equal(2, (await ReadAllAsync(Closed.Replace(", Close", "", StringComparison.Ordinal), 5)).Count);
+        Assert.Single(ReadAll(Closed));
+        Assert.Single(ReadAll(Closed.Replace("1.1 200", "1.0 200", StringComparison.Ordinal).Replace("Keep-Alive, Close", "x", StringComparison.Ordinal)));
+        Assert.Equal(2, (ReadAll(Closed.Replace(", Close", "", StringComparison.Ordinal))).Count);
     }
 
     [Fact]
     public void A_conversation_that_ends_early_says_how_far_it_came()
     {
         var bytes = Encoding.ASCII.GetBytes("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK");
-        Assert.Equal("OK", Encoding.ASCII.GetString(DockerConversation.Read(bytes, 1)[0].Body.Span));
-        var error = Assert.Throws<DockerException>(() => DockerConversation.Read(bytes, 3));
+        Assert.Equal("OK", Encoding.ASCII.GetString(HttpReplyReader.Read(bytes, 1)[0].Body));
+        var error = Assert.Throws<DockerException>(() => HttpReplyReader.Read(bytes, 3));
         Assert.Contains("1 of 3", error.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_wait_for_a_reply_is_cancellable()
-    {
-        using var stop = new CancellationTokenSource(50);
-        var reader = new DockerResponseReader(new SilentStream());
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reader.ReadAsync(stop.Token));
     }
 
     // Bytes of any kind are read or refused; nothing else is thrown and nothing hangs.
@@ -136,40 +120,18 @@ public sealed class DockerResponseReaderTests
         string[] parts = ["HTTP/1.1 200 OK\r\n", "HTTP/1.1 100 x\r\n", "Content-Length: 3\r\n", "Transfer-Encoding: chunked\r\n", "\r\n", "\n", "3\r\nabc\r\n", "0\r\n\r\n", "abc", " ", ":", "\r", "\0", "é"];
         var noise = Gen.Elements(parts).ListOf().Select(string.Concat);
         Prop.ForAll(noise.ToArbitrary(), text =>
-            Record.Exception(() => ReadAll(text, 3)) is null or DockerException { Failure: DockerFailure.BadReply }).Check(Config.QuickThrowOnFailure.WithMaxTest(1000));
+            Record.Exception(() => ReadAll(text)) is null or DockerException { Failure: DockerFailure.BadReply }).Check(Config.QuickThrowOnFailure.WithMaxTest(1000));
     }
 
-    // FsCheck asks in its own thread; the streams of these tests answer at once.
-    private static List<DockerResponse> ReadAll(string bytes, params int[] pieces) => ReadAllAsync(bytes, pieces).GetAwaiter().GetResult();
-
-    private static Task<List<DockerResponse>> ReadAllAsync(string bytes, int piece, DockerResponseLimits? limits = null) => ReadAllAsync(bytes, [piece], limits);
-
-    private static async Task<List<DockerResponse>> ReadAllAsync(string bytes, IReadOnlyList<int> pieces, DockerResponseLimits? limits = null)
+    private static List<HttpReply> ReadAll(string bytes, int headerBytes = 64 * 1024, int bodyBytes = 64 * 1024)
     {
-        var reader = new DockerResponseReader(new PiecewiseStream(Encoding.Latin1.GetBytes(bytes), pieces), limits);
-        var replies = new List<DockerResponse>();
-        while (await reader.ReadAsync(CancellationToken.None) is { } reply)
+        var reader = new HttpReplyReader(Encoding.Latin1.GetBytes(bytes), headerBytes, bodyBytes);
+        var replies = new List<HttpReply>();
+        while (reader.Next() is { } reply)
             replies.Add(reply);
         return replies;
     }
 
-    private static string Render(IEnumerable<DockerResponse> replies) => string.Concat(replies.Select(reply =>
-        $"{reply.Status}[{string.Join('|', reply.Headers.Select(header => $"{header.Key}={header.Value}"))}]{Encoding.Latin1.GetString(reply.Body.Span)}\n"));
-
-    private sealed class PiecewiseStream(byte[] bytes, IReadOnlyList<int> pieces) : MemoryStream(bytes)
-    {
-        private int _turn;
-
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-            base.ReadAsync(buffer[..Math.Min(buffer.Length, pieces[_turn++ % pieces.Count])], cancellationToken);
-    }
-
-    private sealed class SilentStream : MemoryStream
-    {
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            await Task.Delay(Timeout.Infinite, cancellationToken);
-            return 0;
-        }
-    }
+    private static string Render(IEnumerable<HttpReply> replies) => string.Concat(replies.Select(reply =>
+        $"{reply.Status}[{string.Join('|', reply.Headers.Select(header => $"{header.Key}={header.Value}"))}]{Encoding.Latin1.GetString(reply.Body)}\n"));
 }
