@@ -3,6 +3,18 @@ using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Rules;
 
+/// <summary>A value that can be negated: a <c>!</c> in front, as in iptables. Canonical without a space behind it.</summary>
+internal readonly record struct Negatable(bool Not, string Value)
+{
+    public static Negatable Parse(string text)
+    {
+        var trimmed = text.Trim();
+        return trimmed.StartsWith('!') ? new Negatable(true, trimmed[1..].TrimStart()) : new Negatable(false, trimmed);
+    }
+
+    public override string ToString() => Not ? "!" + Value : Value;
+}
+
 /// <summary>A way in which a field stands in the text of a rule.</summary>
 /// <param name="Modules">The matches that know the option, as <c>-m</c> names them; the first is written, or the rule's own protocol where it is one of them.</param>
 /// <param name="Options">The spellings of the option; the first is written.</param>
