@@ -52,6 +52,10 @@ Describe 'New-FirewallRule' {
         $seen.Count | Should -Be 0
     }
 
+    It 'refuses what stands twice or without its option, with the way out: <_>' -ForEach '-m conntrack -j DROP', '-m conntrack --ctdir REPLY -m conntrack --ctstate NEW -j DROP', '-j DROP -j ACCEPT' {
+        { New-FirewallRule "-A DOCKER-USER $_" } | Should -Throw -ErrorId 'InvalidRule,*'
+    }
+
     It 'does not rename another control''s rule' {
         { (Set-SmtpRateLimit)[0].ToString() | New-FirewallRule -Name mine } | Should -Throw '*only a rule of the control Custom*'
     }

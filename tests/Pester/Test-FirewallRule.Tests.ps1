@@ -43,6 +43,13 @@ Describe "Test-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env:D
         @{ What = 'Docker''s jump is gone'; Break = { iptables -D FORWARD -j DOCKER-USER }; Mend = { iptables -I FORWARD -j DOCKER-USER } }
         @{ What = 'FORWARD ends before Docker''s jump'; Break = { iptables -I FORWARD -j ACCEPT }; Mend = { iptables -D FORWARD -j ACCEPT } }
         @{ What = 'our chain ends before the rules'; Break = { iptables -I DNH-METADATA -j ACCEPT }; Mend = { iptables -D DNH-METADATA 1 } }
+        @{ What = 'a block has one condition more'; Mend = {}; Break = {
+                $block = '-d', '169.254.169.254/32', '-p', 'tcp', '-m', 'conntrack', '--ctdir', 'ORIGINAL'
+                $rest = '-m', 'comment', '--comment', 'DockerNetHarden:MetadataAccess/gcp', '-j', 'REJECT', '--reject-with', 'tcp-reset'
+                iptables -D DNH-METADATA @block @rest
+                iptables -A DNH-METADATA @block -m conntrack --ctdir REPLY @rest
+            }
+        }
         @{ What = 'a block comes before its exception'; Break = { iptables -I DNH-METADATA -d 169.254.169.254/32 -p tcp -m conntrack --ctdir ORIGINAL -m comment --comment 'DockerNetHarden:MetadataAccess/gcp' -j REJECT --reject-with tcp-reset }; Mend = {} }
     ) {
         & $Break

@@ -34,21 +34,23 @@ internal static class RuleOptions
     internal static bool IsQuotedText(string option) => s_quotedWhereNeeded.Contains(option) || s_alwaysQuoted.Contains(option);
 
     /// <summary>The last value of any of these options; null if none of them has one.</summary>
-    internal static string? LastValueOf(
-        IReadOnlyList<string> tokens, string option, string? second = null, string? third = null, string? fourth = null)
+    internal static string? LastValueOf(IReadOnlyList<string> tokens, params ReadOnlySpan<string> options) => ValuesOf(tokens, options) is [.., var last] ? last : null;
+
+    /// <summary>The values of these options, in order.</summary>
+    internal static IReadOnlyList<string> ValuesOf(IReadOnlyList<string> tokens, params ReadOnlySpan<string> options)
     {
-        string? value = null;
+        var values = new List<string>();
         for (var i = 0; i + 1 < tokens.Count; i++)
         {
             var token = tokens[i];
             if (!IsOption(token))
                 continue;
-            if (token == option || token == second || token == third || token == fourth)
-                value = tokens[i + 1];
+            if (options.Contains(token))
+                values.Add(tokens[i + 1]);
             if (TakesText(token))
                 i++;
         }
-        return value;
+        return values;
     }
 
     /// <summary>

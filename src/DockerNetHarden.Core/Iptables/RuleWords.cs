@@ -25,6 +25,15 @@ internal static class RuleWords
     private static readonly (string Name, int Number)[] Protocols =
         [("tcp", 6), ("udp", 17), ("icmp", 1), ("ipv6-icmp", 58), ("sctp", 132), ("dccp", 33), ("udplite", 136), ("esp", 50), ("ah", 51), ("gre", 47)];
 
+    // What iptables-save prints for other numbers is the name in the machine's /etc/protocols; these are Debian's (netbase). We write the number.
+    private static readonly (string Name, int Number)[] OtherProtocols =
+    [
+        ("igmp", 2), ("ggp", 3), ("ipencap", 4), ("st", 5), ("egp", 8), ("igp", 9), ("pup", 12), ("hmp", 20), ("xns-idp", 22), ("rdp", 27), ("iso-tp4", 29), ("xtp", 36), ("ddp", 37),
+        ("idpr-cmtp", 38), ("ipv6", 41), ("ipv6-route", 43), ("ipv6-frag", 44), ("idrp", 45), ("rsvp", 46), ("skip", 57), ("ipv6-nonxt", 59), ("ipv6-opts", 60), ("rspf", 73), ("vmtp", 81),
+        ("eigrp", 88), ("ospf", 89), ("ax.25", 93), ("ipip", 94), ("etherip", 97), ("encap", 98), ("pim", 103), ("ipcomp", 108), ("vrrp", 112), ("l2tp", 115), ("isis", 124), ("fc", 133),
+        ("mobility-header", 135), ("ipv6-mh", 135), ("mpls-in-ip", 137), ("manet", 138), ("hip", 139), ("shim6", 140), ("wesp", 141), ("rohc", 142), ("ethernet", 143),
+    ];
+
     public static bool HasPorts(string? protocol) => protocol is "tcp" or "udp" or "sctp" or "dccp" or "udplite";
 
     public static string State(string text) => Subset(text, States, "ConnectionState");
@@ -51,13 +60,21 @@ internal static class RuleWords
         return One(full, family == Family.IPv4 ? Reject4 : Reject6, "RejectWith");
     }
 
-    public static string Protocol(string text, Family family)
+    /// <summary>The one name or number of a protocol.</summary>
+    /// <exception cref="RefusedValueException">It is none.</exception>
+    public static string ProtocolName(string text)
     {
         var name = text.ToLowerInvariant() switch { "icmpv6" or "icmp6" => "ipv6-icmp", var other => other };
-        if (int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is > 0 and <= 255)
-            name = Array.Find(Protocols, known => known.Number == number).Name ?? number.ToString(CultureInfo.InvariantCulture);
-        else if (!Array.Exists(Protocols, known => string.Equals(known.Name, name, StringComparison.Ordinal)))
-            throw new RefusedValueException("Protocol", text, $"a protocol is one of {string.Join(", ", Protocols.Select(known => known.Name))} or a number from 1 to 255.");
+        if (!int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+            number = Array.Find([.. Protocols, .. OtherProtocols], known => string.Equals(known.Name, name, StringComparison.Ordinal)).Number;
+        return number is > 0 and <= 255
+            ? Array.Find(Protocols, known => known.Number == number).Name ?? number.ToString(CultureInfo.InvariantCulture)
+            : throw new RefusedValueException("Protocol", text, $"a protocol is one of {string.Join(", ", Protocols.Select(known => known.Name))} or a number from 1 to 255.");
+    }
+
+    public static string Protocol(string text, Family family)
+    {
+        var name = ProtocolName(text);
         return (name, family) switch
         {
             ("icmp", Family.IPv6) => throw new RefusedValueException("Protocol", text, "an IPv6 rule matches ICMPv6; write icmpv6."),
@@ -72,6 +89,7 @@ internal static class RuleWords
         return parts switch
         {
             ["SYN"] => "FIN,SYN,RST,ACK SYN",
+            ["NONE", _] => throw new RefusedValueException("TcpFlags", text, "it looks at no flag, and iptables takes it for every tcp packet; leave it out, or name the flags to look at."),
             [var mask, var set] => $"{FlagSet(mask)} {FlagSet(set)}",
             _ => throw new RefusedValueException("TcpFlags", text, "write SYN, or the flags to look at and those that are set: FIN,SYN,RST,ACK SYN."),
         };
@@ -99,6 +117,8 @@ internal static class RuleWords
             ("neighbour-advertisement" or "neighbor-advertisement", Family.IPv6) => "136",
             _ => text,
         };
+        if (family == Family.IPv4 && (named is "any" or "255" || named.StartsWith("255/", StringComparison.Ordinal)))
+            throw new RefusedValueException("IcmpType", text, "iptables takes 255 for any type; leave the type out.");
         return named.Split('/') is { Length: 1 or 2 } parts && Array.TrueForAll(parts, IsOctet)
             ? named
             : throw new RefusedValueException("IcmpType", text, "an ICMP type is a number from 0 to 255, with /code behind it if need be.");

@@ -83,8 +83,8 @@ internal sealed class NftLimits
 
     private static string Key(FirewallRule rule, string key) => key switch
     {
-        "srcip" => NftMatches.Word(rule.Family) + " saddr",
-        "dstip" => NftMatches.Word(rule.Family) + " daddr",
+        "srcip" => NftForm.Word(rule.Family) + " saddr",
+        "dstip" => NftForm.Word(rule.Family) + " daddr",
         _ when !RuleWords.HasPorts(rule.Protocol) => throw new NftException(rule, $"buckets by {key} need a protocol that has ports; add -p tcp, for example."),
         "srcport" => rule.Protocol + " sport",
         _ => rule.Protocol + " dport",

@@ -1,5 +1,3 @@
-using DockerNetHarden.Addresses;
-using DockerNetHarden.Iptables;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Nftables;
@@ -17,72 +15,27 @@ internal static class NftMatches
     /// <exception cref="NftException">nft cannot say it.</exception>
     public static IReadOnlyList<string> Of(FirewallRule rule)
     {
-        var packet = Join([.. Interfaces(rule), .. Addresses(rule), .. Transport(rule)]);
-        var types = Join([.. AddressType(rule, "saddr", rule.SourceAddressType), .. AddressType(rule, "daddr", rule.DestinationAddressType)]);
-        return [.. Connection(rule).Select(connection => Join([packet, connection, types]))];
+        // What costs least stands first: interfaces before addresses, a connection's direction before its addresses.
+        var said = RuleFields.All.Where(field => rule.Spec.Has(field)).Select(field => (Field: field, Text: Say(rule, field)))
+            .OrderBy(each => each.Field == RuleFields.InInterface || each.Field == RuleFields.OutInterface || each.Field == RuleFields.ConnectionDirection ? 0 : 1).ToList();
+        var packet = said.Where(each => each.Field.Index < RuleFields.ConnectionState.Index && !IsOfConnection(each.Field)).Select(each => each.Text);
+        var rest = Join(said.Where(each => IsOfConnection(each.Field)).Select(each => each.Text));
+        var behind = said.Where(each => each.Field.Index > RuleFields.ConnectionState.Index && !IsOfConnection(each.Field)).Select(each => each.Text);
+        return [.. Connection(rule, rest).Select(connection => Join([.. packet, connection, .. behind]))];
     }
 
-    /// <summary>The word for an address of a rule's family: <c>ip</c> or <c>ip6</c>.</summary>
-    public static string Word(Family family) => family == Family.IPv4 ? "ip" : "ip6";
+    private static bool IsOfConnection(RuleField field) => field.Module == RuleFields.ConnectionState.Module;
 
-    private static IEnumerable<string> Interfaces(FirewallRule rule)
+    private static string Say(FirewallRule rule, RuleField field)
     {
-        foreach (var (key, text) in new[] { ("iifname", rule.InInterface), ("oifname", rule.OutInterface) })
-        {
-            if (text is null)
-                continue;
-            var (not, name) = Read(text);
-            yield return $"{key} {not}\"{(name.EndsWith('+') ? name[..^1] + "*" : name.EndsWith('*') ? name[..^1] + @"\*" : name)}\"";
-        }
-    }
-
-    private static IEnumerable<string> Addresses(FirewallRule rule)
-    {
-        foreach (var (key, text) in new[] { ("saddr", rule.Source), ("daddr", rule.Destination) })
-        {
-            if (text is null)
-                continue;
-            var (not, address) = Read(text);
-            yield return $"{Word(rule.Family)} {key} {not}{Prefix(address)}";
-        }
-    }
-
-    private static IEnumerable<string> Transport(FirewallRule rule)
-    {
-        if (rule.Protocol is { } protocol)
-        {
-            var (not, name) = Read(protocol);
-            yield return $"meta l4proto {not}{Protocol(name)}";
-        }
-        foreach (var (key, text) in new[] { ("sport", rule.SourcePort), ("dport", rule.DestinationPort) })
-        {
-            if (text is null)
-                continue;
-            var (not, ports) = Read(text);
-            yield return $"{rule.Protocol} {key} {not}{Ports(ports)}";
-        }
-        if (rule.TcpFlags is { } flags)
-        {
-            var (not, value) = Read(flags);
-            var parts = value.Split(' ');
-            yield return $"tcp flags & {Flags(parts[0])} {(not.Length > 0 ? "!=" : "==")} {Flags(parts[1])}";
-        }
-        if (rule.IcmpType is { } type)
-        {
-            var (not, value) = Read(type);
-            var parts = value.Split('/');
-            var word = rule.Family == Family.IPv4 ? "icmp" : "icmpv6";
-            if (parts.Length == 2 && not.Length > 0)
-                throw new NftException(rule, "an ICMP type and code together cannot be negated in nft; negate the type alone.");
-            yield return $"{word} type {not}{parts[0]}" + (parts.Length == 2 ? $" {word} code {parts[1]}" : "");
-        }
+        var form = field.Nft(rule.Spec, rule.Spec[field] is not string text ? default : field.IsNegatable ? Negatable.Parse(text) : new Negatable(false, text));
+        return form.Problem is null ? form.Text ?? "" : throw new NftException(rule, form.Problem);
     }
 
     // xt_conntrack compares states and translations in one list, and a packet without a connection by its state alone; nft knows two different keys, and
     // every key but the state ends the rule for such a packet. So what has no connection is an alternative of its own.
-    private static IEnumerable<string> Connection(FirewallRule rule)
+    private static IEnumerable<string> Connection(FirewallRule rule, string rest)
     {
-        var rest = Join([.. Direction(rule), .. OriginalDestination(rule)]);
         if (rule.ConnectionState is not { } text)
             return [rest];
         var parsed = Negatable.Parse(text);
@@ -117,64 +70,5 @@ internal static class NftMatches
 
     private static string State(IReadOnlyList<string> states) => $"ct state {{ {string.Join(", ", states.Select(state => state.ToLowerInvariant()))} }}";
 
-    private static IEnumerable<string> Direction(FirewallRule rule)
-    {
-        if (rule.ConnectionDirection is { } direction)
-            yield return $"ct direction {direction.ToLowerInvariant()}";
-    }
-
-    private static IEnumerable<string> OriginalDestination(FirewallRule rule)
-    {
-        if (rule.OriginalDestination is { } address)
-        {
-            var (not, value) = Read(address);
-            yield return $"ct original {Word(rule.Family)} daddr {not}{Prefix(value)}";
-        }
-        if (rule.OriginalDestinationPort is { } port)
-        {
-            // nft knows the port's type by the protocol that stands before it.
-            if (!RuleWords.HasPorts(rule.Protocol))
-                throw new NftException(rule, "an original port is compared within one protocol that has ports; add -p tcp, for example.");
-            var (not, value) = Read(port);
-            yield return $"ct original proto-dst {not}{value.Replace(':', '-')}";
-        }
-    }
-
-    private static IEnumerable<string> AddressType(FirewallRule rule, string key, string? text)
-    {
-        if (text is null)
-            yield break;
-        var (not, value) = Read(text);
-        var types = value.Split(',');
-        if (types.FirstOrDefault(type => type is "THROW" or "NAT" or "XRESOLVE") is { } unknown)
-            throw new NftException(rule, $"nft has no address type {unknown}; leave it out.");
-        var words = types.Select(type => type.ToLowerInvariant()).ToList();
-        yield return $"fib {key} type {not}{(words.Count == 1 ? words[0] : $"{{ {string.Join(", ", words)} }}")}";
-    }
-
-    private static string Ports(string text)
-    {
-        var ports = text.Replace(':', '-').Split(',');
-        return ports.Length == 1 ? ports[0] : $"{{ {string.Join(", ", ports)} }}";
-    }
-
-    private static string Flags(string list) => list is "NONE" ? "0x0" : $"({string.Join(" | ", list.Split(',').Select(flag => flag.ToLowerInvariant()))})";
-
-    // Names that nft knows by itself; the others by number, whatever the host's /etc/protocols says. The numbers: IANA's protocol numbers.
-    private static string Protocol(string name) => name switch
-    {
-        "ipv6-icmp" => "icmpv6",
-        "gre" => "47",
-        _ => name,
-    };
-
-    private static string Prefix(string cidr) => Cidr.Parse(cidr) is { IsSingleAddress: true } ? cidr[..cidr.IndexOf('/', StringComparison.Ordinal)] : cidr;
-
-    private static (string Not, string Value) Read(string text)
-    {
-        var value = Negatable.Parse(text);
-        return (value.Not ? "!= " : "", value.Value);
-    }
-
-    private static string Join(IReadOnlyList<string> parts) => string.Join(' ', parts.Where(part => part.Length > 0));
+    private static string Join(IEnumerable<string> parts) => string.Join(' ', parts.Where(part => part.Length > 0));
 }

@@ -47,8 +47,6 @@ public static class NftRenderer
     /// <summary>One rule; several lines where nft needs more than one for it.</summary>
     private static IEnumerable<string> Lines(FirewallRule rule, NftLimits limits)
     {
-        if (rule.Set is not null)
-            throw new NftException(rule, "nft does not see sets of ipset; make rules with the addresses, or export for iptables.");
         var alternatives = NftMatches.Of(rule);
         var (rates, verdict) = limits.Of(rule, Verdict(rule));
         return alternatives.Select(match => string.Join(' ', new[] { match, rates, "counter", verdict, $"comment \"{Comment(rule)}\"" }.Where(part => part.Length > 0)));
@@ -83,7 +81,7 @@ public static class NftRenderer
         return text.Length <= MaxComment ? text : text[..MaxComment];
     }
 
-    private static string ChainName(Hook hook, string control, Family family) => $"{BaseName(hook)}_{control.ToLowerInvariant()}_{NftMatches.Word(family)}";
+    private static string ChainName(Hook hook, string control, Family family) => $"{BaseName(hook)}_{control.ToLowerInvariant()}_{NftForm.Word(family)}";
 
     private static string BaseName(Hook hook) => $"{hook.Table}_{HookWord(hook)}";
 

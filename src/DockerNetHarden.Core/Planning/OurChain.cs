@@ -14,13 +14,14 @@ internal sealed record OurLine(RuleLine Line, RuleMark? Mark, FirewallRule? Rule
     public static OurLine Read(RuleLine line, Hook hook)
     {
         var rule = RuleParser.TryReadLine(line.Family, line.Table, hook.Chain, line.Tokens);
-        var marked = RuleMark.TryParse(line.Comment, out var mark, out _);
-        return new OurLine(line, mark, marked ? rule : null, marked && rule is not null ? rule.ToString() : SaveTokenizer.Join(line.Tokens));
+        // A second comment makes another line of ours, not somebody else's.
+        var mark = RuleOptions.ValuesOf(line.Tokens, "--comment").Select(comment => RuleMark.TryParse(comment, out var mark, out _) ? mark : null).FirstOrDefault(mark => mark is not null);
+        return new OurLine(line, mark, mark is null ? null : rule, mark is not null && rule is not null ? rule.ToString() : SaveTokenizer.Join(line.Tokens));
     }
 
     public static OurLine Make(FirewallRule rule, string chain)
     {
-        var line = new RuleLine(rule.Family, rule.Table, chain, RuleText.Tokens(rule));
+        var line = new RuleLine(rule.Family, rule.Table, chain, rule.Tokens);
         return new OurLine(line, rule.Mark, rule, rule.ToString());
     }
 }

@@ -1,4 +1,5 @@
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Iptables;
 
 namespace DockerNetHarden.Rules;
 
@@ -7,21 +8,25 @@ namespace DockerNetHarden.Rules;
 /// a symbolic operand (<see cref="Operand"/>). Each property is a string, a number or an enum, so that a rule survives ConvertTo-Json and CLIXML.
 /// <see cref="ToString"/> is complete and canonical, <see cref="Parse"/> its inverse, and equality is equality of that text.
 /// </summary>
-public sealed partial class FirewallRule : IEquatable<FirewallRule>
+public sealed class FirewallRule : IEquatable<FirewallRule>
 {
     private readonly Lazy<string> _text;
 
     internal FirewallRule(RuleSpec spec)
     {
-        var rule = RuleValidation.Normalize(spec);
+        var rule = spec.Canonical();
         Spec = rule;
         Mark = new RuleMark(rule.Control, rule.Subject, rule.Network);
         Hook = Hook.Check(rule.Table!, rule.Chain!);
+        Tokens = RuleText.Tokens(rule);
         // The text is asked for in every comparison; it is made once.
         _text = new Lazy<string>(() => RuleText.Write(this), LazyThreadSafetyMode.PublicationOnly);
     }
 
     internal RuleSpec Spec { get; }
+
+    /// <summary>The arguments behind <c>-A CHAIN</c>.</summary>
+    internal IReadOnlyList<string> Tokens { get; }
 
     internal RuleMark Mark { get; }
 
@@ -72,37 +77,37 @@ public sealed partial class FirewallRule : IEquatable<FirewallRule>
     public string? Protocol => Spec.Protocol;
 
     /// <summary><c>--sport</c>, <c>--sports</c>: source ports and ranges; <c>!</c> in front negates.</summary>
-    public string? SourcePort => Spec.SourcePort;
+    public string? SourcePort => Spec.Text(RuleFields.SourcePort);
 
     /// <summary><c>--dport</c>, <c>--dports</c>: destination ports and ranges, or <c>docker:published</c>; <c>!</c> in front negates.</summary>
     public string? DestinationPort => Spec.DestinationPort;
 
     /// <summary><c>--tcp-flags</c>: mask and flags (<c>FIN,SYN,RST,ACK SYN</c>); <c>SYN</c> alone means <c>--syn</c>; <c>!</c> in front negates.</summary>
-    public string? TcpFlags => Spec.TcpFlags;
+    public string? TcpFlags => Spec.Text(RuleFields.TcpFlags);
 
     /// <summary><c>--icmp-type</c>, <c>--icmpv6-type</c>: the number, or number/code; <c>!</c> in front negates.</summary>
-    public string? IcmpType => Spec.IcmpType;
+    public string? IcmpType => Spec.Text(RuleFields.IcmpType);
 
     /// <summary><c>--ctstate</c>: the connection's states; <c>!</c> in front negates.</summary>
-    public string? ConnectionState => Spec.ConnectionState;
+    public string? ConnectionState => Spec.Text(RuleFields.ConnectionState);
 
     /// <summary><c>--ctdir</c>: <c>ORIGINAL</c> (from who opened the connection) or <c>REPLY</c>.</summary>
-    public string? ConnectionDirection => Spec.ConnectionDirection;
+    public string? ConnectionDirection => Spec.Text(RuleFields.ConnectionDirection);
 
     /// <summary><c>--ctorigdst</c>: the destination before address translation; <c>!</c> in front negates.</summary>
-    public string? OriginalDestination => Spec.OriginalDestination;
+    public string? OriginalDestination => Spec.Text(RuleFields.OriginalDestination);
 
     /// <summary><c>--ctorigdstport</c>: the destination port before address translation; <c>!</c> in front negates.</summary>
-    public string? OriginalDestinationPort => Spec.OriginalDestinationPort;
+    public string? OriginalDestinationPort => Spec.Text(RuleFields.OriginalDestinationPort);
 
     /// <summary><c>-m addrtype --src-type</c>: for example <c>LOCAL</c>; <c>!</c> in front negates.</summary>
-    public string? SourceAddressType => Spec.SourceAddressType;
+    public string? SourceAddressType => Spec.Text(RuleFields.SourceAddressType);
 
     /// <summary><c>-m addrtype --dst-type</c>: for example <c>LOCAL</c>; <c>!</c> in front negates.</summary>
-    public string? DestinationAddressType => Spec.DestinationAddressType;
+    public string? DestinationAddressType => Spec.Text(RuleFields.DestinationAddressType);
 
     /// <summary><c>-m set --match-set</c>: the ipset's name and <c>src</c> or <c>dst</c> (<c>blocked dst</c>); <c>!</c> in front negates.</summary>
-    public string? Set => Spec.Set;
+    public string? Set => Spec.Text(RuleFields.Set);
 
     /// <summary><c>-m limit --limit</c>: the rate up to which the rule matches, for example <c>5/min</c>.</summary>
     public string? Limit => Spec.Limit;
@@ -120,10 +125,10 @@ public sealed partial class FirewallRule : IEquatable<FirewallRule>
     public string? HashLimitMode => Spec.HashLimitMode;
 
     /// <summary><c>--hashlimit-name</c>. Made from everything that shapes the buckets where none was given: under an unchanged name the kernel keeps an old rate.</summary>
-    public string? HashLimitName => Spec.HashLimitName;
+    public string? HashLimitName => Spec.Text(RuleFields.HashLimitName);
 
     /// <summary>A person's own words; they stand behind the mark in the line's comment.</summary>
-    public string? Comment => Spec.Comment;
+    public string? Comment => Spec.Text(RuleFields.Comment);
 
     /// <summary>The target.</summary>
     public RuleAction Action => Spec.Action!.Value;
@@ -132,10 +137,10 @@ public sealed partial class FirewallRule : IEquatable<FirewallRule>
     public string? RejectWith => Spec.RejectWith;
 
     /// <summary><c>--log-prefix</c>, at most 29 characters.</summary>
-    public string? LogPrefix => Spec.LogPrefix;
+    public string? LogPrefix => Spec.Text(RuleFields.LogPrefix);
 
     /// <summary>The chain to which a rule with the action Jump goes.</summary>
-    public string? JumpTarget => Spec.JumpTarget;
+    public string? JumpTarget => Spec.Text(RuleFields.JumpTarget);
 
     /// <summary>
     /// Reads a rule from text, in iptables' own words: <c>-A DOCKER-USER -d 10.0.0.5/32 -j DROP</c>. In front may stand <c>iptables</c>, <c>ip6tables</c>,
@@ -146,6 +151,17 @@ public sealed partial class FirewallRule : IEquatable<FirewallRule>
     {
         ArgumentNullException.ThrowIfNull(text);
         return new FirewallRule(RuleParser.Parse(text));
+    }
+
+    /// <summary>Makes a rule of properties, by the names of this class: what ConvertFrom-Json, Import-Clixml or a hashtable holds. What is null or empty counts as not given. Case does not matter.</summary>
+    /// <param name="values">The properties. Numbers and enums may come as numbers or as text.</param>
+    /// <exception cref="RefusedValueException">A property is unknown or stands twice, or the rule cannot be.</exception>
+    public static FirewallRule FromProperties(IReadOnlyDictionary<string, object?> values)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        var (spec, phase) = RuleSpec.FromProperties(values);
+        var rule = new FirewallRule(spec);
+        return phase is null || phase == rule.Phase ? rule : throw new RefusedValueException(nameof(Phase), phase.ToString(), $"the phase follows from control and action and is {rule.Phase} here; leave it out.");
     }
 
     /// <summary>The same rule under the mark <c>Custom/NAME</c>, so that it is replaced and removed by itself.</summary>
@@ -173,5 +189,86 @@ public sealed partial class FirewallRule : IEquatable<FirewallRule>
         var copy = Spec with { };
         change(copy);
         return new FirewallRule(copy);
+    }
+}
+
+/// <summary>The one table of what a rule can say, in the order in which iptables-save prints it: parser, writer, checks, property bags and the export to nft read it.</summary>
+internal static class RuleFields
+{
+    // Filled by the entries below, so it stands before them.
+    private static readonly List<RuleField> Entries = [];
+
+    private static readonly string[] Line = [RuleForm.Line], Packet = [RuleForm.Packet], Target = [RuleForm.Target];
+    private static readonly string[] Conntrack = ["conntrack"], AddressType = ["addrtype"], Limits = ["limit"], HashLimits = ["hashlimit"];
+
+    public static IReadOnlyList<RuleField> All => Entries;
+
+    public static readonly RuleField Control = Add(new("Control", NftForm.ByTheRenderer) { Default = _ => "Custom" });
+    public static readonly RuleField Subject = Add(new("Subject", NftForm.ByTheRenderer));
+    public static readonly RuleField Network = Add(new("Network", NftForm.ByTheRenderer));
+    public static readonly RuleField Family = Add(new("Family", NftForm.ByTheRenderer, new(Line, "-4", "--ipv4") { Prefix = "IPv4", Arguments = 0 }, new(Line, "-6", "--ipv6") { Prefix = "IPv6", Arguments = 0 })
+    {
+        Type = RuleField.AsEnum<Family>, Check = (rule, _) => RuleChecks.Family(rule), Default = RuleChecks.Family, Printed = (rule, _) => rule.Family == Addresses.Family.IPv6 ? "IPv6" : null,
+    });
+    public static readonly RuleField Table = Add(new("Table", NftForm.ByTheRenderer, new RuleForm(Line, "-t", "--table")) { Default = _ => "filter", Printed = (rule, _) => rule.Table is "filter" ? null : rule.Table });
+    public static readonly RuleField Chain = Add(new("Chain", NftForm.ByTheRenderer, new RuleForm(Line, "-A", "--append", "-I", "--insert"))
+    {
+        Check = (rule, chain) => Hook.Check(rule.Table!, (string)chain).Chain, Default = rule => Hook.Check(rule.Table!, Hook.DockerUser).Chain,
+    });
+    public static readonly RuleField Source = Add(RuleField.Address("Source", RuleChecks.Address, NftForm.Address("saddr"), new(Packet, "-s", "--source", "--src")));
+    public static readonly RuleField Destination = Add(RuleField.Address("Destination", RuleChecks.Address, NftForm.Address("daddr"), new(Packet, "-d", "--destination", "--dst")));
+    public static readonly RuleField InInterface = Add(RuleField.Text("InInterface", (rule, text, part) => RuleChecks.Interface(rule, text, part, hook => hook.HasInInterface), NftForm.Interface("iifname"), new RuleForm(Packet, "-i", "--in-interface")));
+    public static readonly RuleField OutInterface = Add(RuleField.Text("OutInterface", (rule, text, part) => RuleChecks.Interface(rule, text, part, hook => hook.HasOutInterface), NftForm.Interface("oifname"), new RuleForm(Packet, "-o", "--out-interface")));
+    public static readonly RuleField Protocol = Add(RuleField.Text("Protocol", (rule, text, _) => RuleWords.Protocol(text, rule.Family!.Value), NftForm.Protocol, new RuleForm(Packet, "-p", "--protocol", "--proto")));
+    public static readonly RuleField SourcePort = Add(RuleField.Ports("SourcePort", RuleChecks.Ports, NftForm.Port("sport"), ["--sport", "--source-port"], ["--sports", "--source-ports"]));
+    public static readonly RuleField DestinationPort = Add(RuleField.Ports("DestinationPort", RuleChecks.DestinationPorts, NftForm.Port("dport"), ["--dport", "--destination-port"], ["--dports", "--destination-ports"]));
+    public static readonly RuleField TcpFlags = Add(RuleField.Text("TcpFlags", RuleChecks.TcpFlags, NftForm.TcpFlags, new(["tcp"], "--tcp-flags") { Arguments = 2 }, new(["tcp"], "--syn") { Prefix = "SYN", Arguments = 0 }));
+    public static readonly RuleField IcmpType = Add(RuleField.Text("IcmpType", (rule, text, _) => RuleChecks.IcmpType(rule, text), NftForm.IcmpType,
+        new(["icmp"], "--icmp-type") { Fits = (rule, _) => rule.Family == Addresses.Family.IPv4 }, new(["icmp6", "icmpv6"], "--icmpv6-type")));
+    public static readonly RuleField ConnectionState = Add(RuleField.Text("ConnectionState", (_, text, _) => RuleWords.State(text), NftForm.ByTheRenderer, new(Conntrack, "--ctstate"), new(["state"], "--state")));
+    public static readonly RuleField OriginalDestination = Add(RuleField.Address("OriginalDestination", RuleChecks.LiteralAddress, NftForm.Address("daddr", "ct original "), new RuleForm(Conntrack, "--ctorigdst")));
+    public static readonly RuleField OriginalDestinationPort = Add(RuleField.Text("OriginalDestinationPort", (_, text, part) => RuleChecks.OnePort(text, part), NftForm.OriginalPort, new RuleForm(Conntrack, "--ctorigdstport")));
+    public static readonly RuleField ConnectionDirection = Add(RuleField.Plain("ConnectionDirection", (_, text) => RuleWords.Direction(text), (_, direction) => $"ct direction {direction.Value.ToLowerInvariant()}", new RuleForm(Conntrack, "--ctdir")));
+    public static readonly RuleField SourceAddressType = Add(RuleField.Text("SourceAddressType", (rule, text, part) => RuleWords.AddressType(text, part, rule.Family!.Value), NftForm.AddressType("saddr"), new RuleForm(AddressType, "--src-type")));
+    public static readonly RuleField DestinationAddressType = Add(RuleField.Text("DestinationAddressType", (rule, text, part) => RuleWords.AddressType(text, part, rule.Family!.Value), NftForm.AddressType("daddr"), new RuleForm(AddressType, "--dst-type")));
+    public static readonly RuleField Set = Add(RuleField.Text("Set", (_, text, _) => RuleChecks.SetMatch(text),
+        (_, _) => NftForm.Cannot("nft does not see sets of ipset; make rules with the addresses, or export for iptables."), new RuleForm(["set"], "--match-set") { Arguments = 2 }));
+    public static readonly RuleField Limit = Add(RuleField.Plain("Limit", (_, text) => Rate.ParseLimit(text, "Limit").ToString(), NftForm.ByTheRenderer, new RuleForm(Limits, "--limit")) with { Implied = "3/hour" });
+    public static readonly RuleField LimitBurst = Add(new("LimitBurst", NftForm.ByTheRenderer, new RuleForm(Limits, "--limit-burst"))
+    {
+        Type = RuleField.AsNumber, Check = (rule, _) => RuleChecks.LimitBurst(rule), Default = RuleChecks.LimitBurst, Printed = (_, burst) => burst is 5 ? null : RuleField.Print(burst),
+    });
+    public static readonly RuleField HashLimit = Add(RuleField.Plain("HashLimit", (_, text) => RuleChecks.HashLimit(text), NftForm.ByTheRenderer,
+        new(HashLimits, "--hashlimit-above") { Prefix = "above" }, new(HashLimits, "--hashlimit-upto", "--hashlimit") { Prefix = "upto" }));
+    public static readonly RuleField HashLimitBurst = Add(new("HashLimitBurst", NftForm.ByTheRenderer, new RuleForm(HashLimits, "--hashlimit-burst"))
+    {
+        Type = RuleField.AsNumber, Check = (rule, _) => RuleChecks.HashLimitBurst(rule), Default = RuleChecks.HashLimitBurst,
+    });
+    public static readonly RuleField HashLimitMode = Add(RuleField.Plain("HashLimitMode", RuleChecks.HashLimitMode, NftForm.ByTheRenderer, new RuleForm(HashLimits, "--hashlimit-mode")));
+    public static readonly RuleField HashLimitName = Add(RuleField.Plain("HashLimitName", RuleChecks.HashLimitName, NftForm.ByTheRenderer, new RuleForm(HashLimits, "--hashlimit-name")) with { Default = RuleChecks.BucketName });
+    public static readonly RuleField Comment = Add(RuleField.Plain("Comment", RuleChecks.Comment, NftForm.ByTheRenderer, new RuleForm(["comment"], "--comment")) with
+    {
+        Printed = (rule, comment) => new RuleMark(rule.Control, rule.Subject, rule.Network).ToComment((string?)comment), Take = RuleParser.TakeComment,
+    });
+    public static readonly RuleField Action = Add(new("Action", NftForm.ByTheRenderer, new RuleForm(Target, "-j", "--jump"))
+    {
+        Type = RuleField.AsEnum<RuleAction>, Check = (rule, action) => RuleChecks.Action(rule, (RuleAction)action), Take = RuleParser.TakeTarget,
+        Default = _ => throw new RefusedValueException("Action", null, "a rule needs a target; write -j ACCEPT, RETURN, DROP, REJECT, LOG or a chain's name."),
+        Printed = (rule, action) => action is RuleAction.Jump ? rule.Text(JumpTarget!) : action!.ToString()!.ToUpperInvariant(),
+    });
+    public static readonly RuleField RejectWith = Add(RuleField.Plain("RejectWith", RuleChecks.RejectWith, NftForm.ByTheRenderer, new RuleForm(Target, "--reject-with")) with
+    {
+        Default = rule => rule.Action != RuleAction.Reject ? null : rule.Family == Addresses.Family.IPv4 ? "icmp-port-unreachable" : "icmp6-port-unreachable",
+    });
+    public static readonly RuleField LogPrefix = Add(RuleField.Plain("LogPrefix", RuleChecks.LogPrefix, NftForm.ByTheRenderer, new RuleForm(Target, "--log-prefix")));
+    public static readonly RuleField JumpTarget = Add(RuleField.Plain("JumpTarget", RuleChecks.JumpTarget, NftForm.ByTheRenderer) with
+    {
+        Default = rule => rule.Action != RuleAction.Jump ? null : throw new RefusedValueException("JumpTarget", null, "a jump needs the name of a chain."),
+    });
+
+    private static RuleField Add(RuleField field)
+    {
+        Entries.Add(field with { Index = Entries.Count });
+        return Entries[^1];
     }
 }

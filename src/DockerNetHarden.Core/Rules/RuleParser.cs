@@ -1,12 +1,26 @@
-using System.Globalization;
+using System.Collections.Frozen;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
 
 namespace DockerNetHarden.Rules;
 
-/// <summary>Reads a rule in iptables' own words: what <see cref="RuleText"/> writes, what iptables-save prints of it, and what people type.</summary>
+/// <summary>
+/// Reads a rule in iptables' own words: what <see cref="RuleText"/> writes, what iptables-save prints of it, and what people type. What stands twice, or without
+/// what iptables demands, is refused: one of the two would be lost, and a match without its option would match everything.
+/// </summary>
 internal static class RuleParser
 {
+    private static readonly FrozenDictionary<string, (RuleField Field, RuleForm[] Forms)> Options = RuleFields.All
+        .SelectMany(field => field.Forms.SelectMany(form => form.Options, (form, option) => (Option: option, Field: field, Form: form)))
+        .GroupBy(each => each.Option, StringComparer.Ordinal)
+        .ToFrozenDictionary(group => group.Key, group => (group.First().Field, group.Select(each => each.Form).ToArray()), StringComparer.Ordinal);
+
+    // The matches in the table's order, and their fields.
+    private static readonly Dictionary<string, RuleField[]> Modules = RuleFields.All
+        .SelectMany(field => field.Forms.Where(form => !form.HasNoMatch).SelectMany(form => form.Modules, (_, module) => (Module: module, Field: field)))
+        .GroupBy(each => each.Module, StringComparer.Ordinal)
+        .ToDictionary(group => group.Key, group => group.Select(each => each.Field).Distinct().ToArray(), StringComparer.Ordinal);
+
     public static RuleSpec Parse(string text)
     {
         IReadOnlyList<string> tokens;
@@ -20,30 +34,20 @@ internal static class RuleParser
         {
             throw new RefusedValueException("Rule", text, error.Message, error);
         }
-
-        var spec = new RuleSpec();
-        var index = 0;
-        if (tokens is ["iptables" or "ip6tables", ..])
-        {
-            spec.Family = tokens[0] is "iptables" ? Family.IPv4 : Family.IPv6;
-            index = 1;
-        }
-        var reader = new Reader(text, tokens, index);
-        while (reader.Next() is { } option)
-            Apply(reader, spec, option);
-        return reader.HasChain ? spec : throw reader.Refuse("it names no chain; begin with -A DOCKER-USER.");
+        var reader = new Reader(text, tokens);
+        return reader.Read(new RuleSpec()) is var spec && reader.HasChain ? spec : throw reader.Refuse("it names no chain; begin with -A DOCKER-USER.");
     }
 
-    /// <summary>Reads the arguments of a line that stands in a chain of ours; null where they are none that this module writes.</summary>
+    /// <summary>
+    /// Reads the arguments of a line that stands in a chain of ours; null where they are none that this module writes. A line with an argument more, less or
+    /// elsewhere than the rule would have is another one, also where iptables takes it for the same: only values may be spelled otherwise.
+    /// </summary>
     public static FirewallRule? TryReadLine(Family family, string table, string hookChain, IReadOnlyList<string> tokens)
     {
         try
         {
-            var spec = new RuleSpec { Family = family, Table = table, Chain = hookChain };
-            var reader = new Reader(string.Join(' ', tokens), tokens, 0);
-            while (reader.Next() is { } option)
-                Apply(reader, spec, option);
-            return new FirewallRule(spec);
+            var rule = new FirewallRule(new Reader(string.Join(' ', tokens), tokens).Read(new RuleSpec { Family = family, Table = table, Chain = hookChain }));
+            return IsShapedLike(tokens, rule.Tokens) ? rule : null;
         }
         catch (FormatException)
         {
@@ -51,210 +55,173 @@ internal static class RuleParser
         }
     }
 
-    private static void Apply(Reader reader, RuleSpec spec, string option)
+    /// <summary>Reads <c>-j</c>: a target that is none of iptables' own is a chain.</summary>
+    public static void TakeTarget(RuleSpec rule, string target)
     {
-        switch (option)
-        {
-            case "-4" or "--ipv4":
-                spec.Family = Family.IPv4;
-                break;
-            case "-6" or "--ipv6":
-                spec.Family = Family.IPv6;
-                break;
-            case "-t" or "--table":
-                spec.Table = reader.Plain();
-                break;
-            case "-A" or "-I" or "--append" or "--insert":
-                spec.Chain = reader.Chain();
-                break;
-            case "-i" or "--in-interface":
-                spec.InInterface = reader.Value(spec.InInterface);
-                break;
-            case "-o" or "--out-interface":
-                spec.OutInterface = reader.Value(spec.OutInterface);
-                break;
-            case "-s" or "--source" or "--src":
-                spec.Source = reader.Value(spec.Source);
-                break;
-            case "-d" or "--destination" or "--dst":
-                spec.Destination = reader.Value(spec.Destination);
-                break;
-            case "-p" or "--protocol" or "--proto":
-                spec.Protocol = reader.Value(spec.Protocol);
-                break;
-            case "-m" or "--match":
-                reader.Module();
-                break;
-            case "-j" or "--jump":
-                Target(reader.Plain(), spec);
-                break;
-            default:
-                ApplyMatch(reader, spec, option);
-                break;
-        }
+        var action = Array.Find(Enum.GetValues<RuleAction>(), action => action != RuleAction.Jump && string.Equals(action.ToString().ToUpperInvariant(), target, StringComparison.Ordinal));
+        rule[RuleFields.Action] = action == default ? RuleAction.Jump : action;
+        rule[RuleFields.JumpTarget] = action == default ? target : null;
     }
 
-    private static void ApplyMatch(Reader reader, RuleSpec spec, string option)
-    {
-        switch (option)
-        {
-            case "--sport" or "--source-port" or "--sports" or "--source-ports":
-                spec.SourcePort = reader.Value(spec.SourcePort);
-                break;
-            case "--dport" or "--destination-port" or "--dports" or "--destination-ports":
-                spec.DestinationPort = reader.Value(spec.DestinationPort);
-                break;
-            case "--syn":
-                spec.TcpFlags = reader.Constant("SYN");
-                break;
-            case "--tcp-flags":
-                spec.TcpFlags = reader.Pair(spec.TcpFlags);
-                break;
-            case "--icmp-type" or "--icmpv6-type":
-                spec.IcmpType = reader.Value(spec.IcmpType);
-                break;
-            case "--ctstate" or "--state":
-                spec.ConnectionState = reader.Value(spec.ConnectionState);
-                break;
-            case "--ctdir":
-                spec.ConnectionDirection = reader.Plain();
-                break;
-            case "--ctorigdst":
-                spec.OriginalDestination = reader.Value(spec.OriginalDestination);
-                break;
-            case "--ctorigdstport":
-                spec.OriginalDestinationPort = reader.Value(spec.OriginalDestinationPort);
-                break;
-            case "--src-type":
-                spec.SourceAddressType = reader.Value(spec.SourceAddressType);
-                break;
-            case "--dst-type":
-                spec.DestinationAddressType = reader.Value(spec.DestinationAddressType);
-                break;
-            case "--match-set":
-                spec.Set = reader.Pair(spec.Set);
-                break;
-            case "--limit":
-                spec.Limit = reader.Plain();
-                break;
-            case "--limit-burst":
-                spec.LimitBurst = reader.Number();
-                break;
-            case "--hashlimit-above" or "--hashlimit-upto" or "--hashlimit":
-                spec.HashLimit = $"{(option is "--hashlimit-above" ? "above" : "upto")} {reader.Plain()}";
-                break;
-            case "--hashlimit-burst":
-                spec.HashLimitBurst = reader.Number();
-                break;
-            case "--hashlimit-mode":
-                spec.HashLimitMode = reader.Plain();
-                break;
-            case "--hashlimit-name":
-                spec.HashLimitName = reader.Plain();
-                break;
-            case "--comment":
-                ReadComment(reader.Plain(), spec);
-                break;
-            case "--reject-with":
-                spec.RejectWith = reader.Plain();
-                break;
-            case "--log-prefix":
-                spec.LogPrefix = reader.Plain();
-                break;
-            default:
-                throw reader.Refuse($"'{option}' is no option that this module writes.");
-        }
-    }
-
-    private static void ReadComment(string comment, RuleSpec spec)
+    /// <summary>Reads <c>--comment</c>: the mark, and a person's own words behind it.</summary>
+    public static void TakeComment(RuleSpec rule, string comment)
     {
         if (RuleMark.TryParse(comment, out var mark, out var note))
-            (spec.Control, spec.Subject, spec.Network, spec.Comment) = (mark!.Control, mark.Subject, mark.Network, note);
+            (rule[RuleFields.Control], rule[RuleFields.Subject], rule[RuleFields.Network], rule[RuleFields.Comment]) = (mark!.Control, mark.Subject, mark.Network, note);
         else
-            spec.Comment = comment;
+            rule[RuleFields.Comment] = comment;
     }
 
-    private static void Target(string target, RuleSpec spec)
+    // Both have been read as the same rule, each field once: a value that is spelled otherwise means the same (iptables-save prints ospf for 89, and leaves the
+    // /32 of --ctorigdst away). So what is left to compare is which options, matches and negations stand, and in which order.
+    private static bool IsShapedLike(IReadOnlyList<string> tokens, IReadOnlyList<string> canonical)
     {
-        spec.Action = target switch
+        if (tokens.Count != canonical.Count)
+            return false;
+        for (var i = 0; i < tokens.Count; i += Options.TryGetValue(tokens[i], out var option) ? option.Forms[0].Arguments + 1 : 1)
         {
-            "ACCEPT" => RuleAction.Accept,
-            "RETURN" => RuleAction.Return,
-            "DROP" => RuleAction.Drop,
-            "REJECT" => RuleAction.Reject,
-            "LOG" => RuleAction.Log,
-            _ => RuleAction.Jump,
-        };
-        if (spec.Action == RuleAction.Jump)
-            spec.JumpTarget = target;
+            if (!string.Equals(tokens[i], canonical[i], StringComparison.Ordinal))
+                return false;
+        }
+        return true;
     }
 
-    private sealed class Reader(string text, IReadOnlyList<string> tokens, int start)
+    /// <summary>A match that was opened with <c>-m</c>, and how many options it got.</summary>
+    private sealed class Match(string module)
     {
-        private static readonly string[] Modules =
-            ["tcp", "udp", "sctp", "dccp", "udplite", "icmp", "icmp6", "icmpv6", "multiport", "conntrack", "state", "addrtype", "set", "limit", "hashlimit", "comment"];
+        public string Module => module;
 
-        private int _next = start;
+        public int Options { get; set; }
+
+        // Two spellings of one; and state is conntrack's older half, which would have to be asked by itself.
+        public string Kind => module switch
+        {
+            "icmpv6" => "icmp6",
+            "state" => "conntrack",
+            _ => module,
+        };
+
+        /// <summary>The protocol without which iptables refuses the match; null where it goes with any.</summary>
+        public string? Protocol => Kind is "icmp6" ? "ipv6-icmp" : Kind is "icmp" || RuleWords.HasPorts(module) ? module : null;
+    }
+
+    private sealed class Reader(string text, IReadOnlyList<string> tokens)
+    {
+        private readonly Dictionary<RuleField, string> _given = [];
+        private readonly List<Match> _matches = [];
+        private int _next;
         private bool _not;
         private string _option = "";
 
-        public bool HasChain { get; private set; }
+        public bool HasChain => _given.ContainsKey(RuleFields.Chain);
 
-        public string? Next()
+        public RuleSpec Read(RuleSpec rule)
         {
-            if (_next == tokens.Count)
-                return null;
-            _not = tokens[_next] is "!";
-            if (_not)
-                _next++;
-            _option = Take("an option behind '!'");
-            return _option.StartsWith('-') ? _option : throw Refuse($"'{_option}' stands where an option should be.");
-        }
-
-        public string Value(string? already)
-        {
-            if (already is not null)
-                throw Refuse($"{_option} stands twice.");
-            var value = Take($"a value behind {_option}");
-            if (value is "!")
-                return "!" + Take($"a value behind {_option} !");
-            // A value with a '!' of its own would change its meaning when it is written again.
-            return value.StartsWith('!') ? throw Refuse($"write '! {_option} {value[1..]}'.") : _not ? "!" + value : value;
-        }
-
-        public string Plain()
-        {
-            NotNegated();
-            return Take($"a value behind {_option}");
-        }
-
-        public string Constant(string value) => _not ? "!" + value : value;
-
-        public string Pair(string? already) => $"{Value(already)} {Take($"a second value behind {_option}")}";
-
-        public int Number()
-        {
-            var value = Plain();
-            return int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : throw Refuse($"'{value}' behind {_option} is not a whole number.");
-        }
-
-        public string Chain()
-        {
-            HasChain = HasChain ? throw Refuse("it names two chains.") : true;
-            var chain = Plain();
-            if (_next < tokens.Count && tokens[_next].All(char.IsAsciiDigit))
-                throw Refuse("a position cannot be given: a rule's place is decided by its control and phase. Leave the number out.");
-            return chain;
-        }
-
-        public void Module()
-        {
-            var module = Plain();
-            if (!Modules.Contains(module, StringComparer.Ordinal))
-                throw Refuse($"the match '{module}' is none of {string.Join(", ", Modules)}.");
+            Family? command = tokens is [var first, ..] ? first switch { "iptables" => Family.IPv4, "ip6tables" => Family.IPv6, _ => null } : null;
+            if (command is not null)
+                _next = 1;
+            while (NextOption())
+            {
+                if (_option is "-m" or "--match")
+                    Open(Plain());
+                else
+                    Take(rule);
+            }
+            if (command is not null && (rule.Family ?? command) != command)
+                throw Refuse($"{tokens[0]} and {_given[RuleFields.Family]} contradict each other; write one of them.");
+            rule[RuleFields.Family] = rule.Family ?? command;
+            foreach (var match in _matches)
+                Close(match, rule);
+            return rule;
         }
 
         public RefusedValueException Refuse(string reason) => new("Rule", text, reason);
+
+        private bool NextOption()
+        {
+            if (_next == tokens.Count)
+                return false;
+            _not = tokens[_next] is "!";
+            if (_not)
+                _next++;
+            _option = Argument("an option behind '!'");
+            return _option.StartsWith('-') ? true : throw Refuse($"'{_option}' stands where an option should be.");
+        }
+
+        private void Open(string module)
+        {
+            if (!Modules.ContainsKey(module))
+                throw Refuse($"the match '{module}' is none of {string.Join(", ", Modules.Keys)}.");
+            var match = new Match(module);
+            // multiport is asked once for the source ports and once for the destination ports.
+            if (module is not "multiport" && _matches.Find(other => other.Kind == match.Kind) is { } before)
+                throw Refuse($"{(before.Module == module ? $"-m {module} stands twice" : $"-m {module} stands beside -m {before.Module}")}, and iptables would ask two matches; write all options behind one -m {match.Kind}, or make two rules.");
+            _matches.Add(match);
+        }
+
+        private void Take(RuleSpec rule)
+        {
+            if (!Options.TryGetValue(_option, out var known))
+                throw Refuse($"'{_option}' is no option that this module writes.");
+            var (field, forms) = known;
+            if (_given.TryGetValue(field, out var before))
+                throw Refuse(before == _option ? $"{_option} stands twice; a rule has one." : $"{_option} stands beside {before}; a rule has one of them.");
+            _given.Add(field, _option);
+
+            // As in iptables an option belongs to the last match that knows it; people leave -m away, and then it is the option's own.
+            var match = _matches.FindLast(match => Array.Exists(forms, form => form.IsOf(match.Module)));
+            var form = match is null ? forms[0] : Array.Find(forms, form => form.IsOf(match.Module))!;
+            if (match is not null && ++match.Options > 1 && form.IsAlone)
+                throw Refuse($"one -m {match.Module} takes one option; write -m {match.Module} before {_option} too.");
+
+            var words = new List<string>();
+            if (form.Prefix is { } prefix)
+                words.Add(prefix);
+            if (!field.IsNegatable)
+                NotNegated();
+            for (var i = 0; i < form.Arguments; i++)
+                words.Add(i == 0 && field.IsNegatable ? Value() : Argument($"a value behind {_option}"));
+            var value = (_not ? "!" : "") + string.Join(' ', words);
+            if (field == RuleFields.Chain && _next < tokens.Count && tokens[_next].All(char.IsAsciiDigit))
+                throw Refuse("a position cannot be given: a rule's place is decided by its control and phase. Leave the number out.");
+            if (field.Take is { } take)
+                take(rule, value);
+            else
+                rule[field] = field.Type(field.Name, value);
+        }
+
+        // Checks what iptables checks when all of a rule has been read.
+        private void Close(Match match, RuleSpec rule)
+        {
+            if (match.Protocol is { } needed && (rule.Protocol is null || rule.Protocol.StartsWith('!') || RuleWords.ProtocolName(rule.Protocol) != needed))
+                throw Refuse($"-m {match.Module} needs -p {needed}{(rule.Protocol is null ? "" : $" and the rule has {(rule.Protocol.StartsWith('!') ? "! " : "")}{_given[RuleFields.Protocol]} {rule.Protocol.TrimStart('!')}")}; iptables refuses it.");
+            foreach (var field in Modules[match.Module])
+            {
+                if (field.Implied is not null && !rule.Has(field))
+                    (rule[field], match.Options) = (field.Implied, match.Options + 1);
+            }
+            // The match of a protocol without options is the protocol itself.
+            if (match.Options == 0 && !RuleWords.HasPorts(match.Module))
+                throw Refuse($"-m {match.Module} stands without an option, and iptables demands one: {string.Join(", ", Modules[match.Module].SelectMany(field => field.Forms).Where(form => form.IsOf(match.Module)).Select(form => form.Options[0]))}.");
+        }
+
+        private string Value()
+        {
+            var value = Argument($"a value behind {_option}");
+            if (value is "!")
+            {
+                _not = _not ? throw Refuse($"{_option} is negated twice; write one '!', or none.") : true;
+                return Argument($"a value behind {_option} !");
+            }
+            // A value with a '!' of its own would change its meaning when it is written again.
+            return value.StartsWith('!') ? throw Refuse($"write '! {_option} {value[1..]}'.") : value;
+        }
+
+        private string Plain()
+        {
+            NotNegated();
+            return Argument($"a value behind {_option}");
+        }
 
         private void NotNegated()
         {
@@ -262,6 +229,6 @@ internal static class RuleParser
                 throw Refuse($"{_option} cannot be negated.");
         }
 
-        private string Take(string what) => _next < tokens.Count ? tokens[_next++] : throw Refuse($"{what} is missing.");
+        private string Argument(string what) => _next < tokens.Count ? tokens[_next++] : throw Refuse($"{what} is missing.");
     }
 }

@@ -1,15 +1,18 @@
 using System.Management.Automation;
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Completion;
 using DockerNetHarden.Errors;
 using DockerNetHarden.Input;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>Emits any other rule of the vocabulary. Changes nothing.</summary>
+/// <summary>
+/// Emits any other rule of the vocabulary. Changes nothing. The parts of a rule have NetSecurity's words where it has them, and the properties of <see cref="FirewallRule"/> as names or aliases.
+/// </summary>
 [Cmdlet(VerbsCommon.New, "FirewallRule", DefaultParameterSetName = PropertySet)]
 [OutputType(typeof(FirewallRule))]
-public sealed partial class NewFirewallRuleCommand : PSCmdlet
+public sealed class NewFirewallRuleCommand : PSCmdlet
 {
     private const string PropertySet = "Property";
     private const string TextSet = "Text";
@@ -24,6 +27,143 @@ public sealed partial class NewFirewallRuleCommand : PSCmdlet
     [Parameter(HelpMessage = "A name in the rule's mark: what is applied under one name is replaced and removed by itself.")]
     [ValidateNotNullOrEmpty]
     public string? Name { get; set; }
+
+    [Parameter(Mandatory = true, ParameterSetName = PropertySet, HelpMessage = "What becomes of a packet that matches.")]
+    [Alias("Target")]
+    public RuleAction Action { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "The Docker network whose containers are meant: in the mark, and as the in-interface unless another is given.")]
+    [ArgumentCompleter(typeof(NetworkCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string? Network { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "IPv4 or IPv6; follows from the addresses where it is left out.")]
+    public Family? Family { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "filter, mangle or raw.")]
+    [ValidateNotNullOrEmpty]
+    public string Table { get; set; } = "filter";
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "The chain that asks the rule: DOCKER-USER, INPUT ...")]
+    [ArgumentCompleter(typeof(ChainCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string Chain { get; set; } = "DOCKER-USER";
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "-i: an interface, network:NAME or docker:bridges; '!' in front negates.")]
+    [Alias("InInterface")]
+    [ValidateNotNullOrEmpty]
+    public string? InterfaceAlias { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "-o: an interface, network:NAME or docker:bridges; '!' in front negates.")]
+    [Alias("OutInterface")]
+    [ValidateNotNullOrEmpty]
+    public string? OutInterfaceAlias { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "-s: the sources, a rule each; '!' in front negates.")]
+    [Alias("Source")]
+    [ValidateNotNullOrEmpty]
+    public string[]? LocalAddress { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "-d: the destinations, a rule each; '!' in front negates.")]
+    [Alias("Destination")]
+    [ValidateNotNullOrEmpty]
+    public string[]? RemoteAddress { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "-p: tcp, udp, icmp ... or a number; '!' in front negates.")]
+    [ValidateNotNullOrEmpty]
+    public string? Protocol { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--sports: source ports and ranges (1000:2000); '!' in front of the first negates.")]
+    [Alias("SourcePort", "SPort")]
+    [ValidateNotNullOrEmpty]
+    public string[]? LocalPort { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--dports: destination ports and ranges (1000:2000); '!' in front of the first negates.")]
+    [Alias("DestinationPort", "DPort")]
+    [ValidateNotNullOrEmpty]
+    public string[]? RemotePort { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--tcp-flags: SYN alone means --syn; else what to look at and what is set: 'FIN,SYN,RST,ACK SYN'.")]
+    [ValidateNotNullOrEmpty]
+    public string? TcpFlags { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--icmp-type: a number, number/code, or echo-request.")]
+    [ValidateNotNullOrEmpty]
+    public string? IcmpType { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--ctstate: NEW, ESTABLISHED, RELATED, INVALID, UNTRACKED, SNAT, DNAT.")]
+    [Alias("CtState")]
+    [ValidateNotNullOrEmpty]
+    public string[]? ConnectionState { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--ctdir: ORIGINAL, from who opened the connection, or REPLY.")]
+    [Alias("CtDir")]
+    [ValidateSet("ORIGINAL", "REPLY")]
+    public string? ConnectionDirection { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--ctorigdst: the destination before address translation.")]
+    [Alias("CtOrigDst")]
+    [ValidateNotNullOrEmpty]
+    public string? OriginalDestination { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--ctorigdstport: the destination port before address translation.")]
+    [Alias("CtOrigDstPort")]
+    [ValidateNotNullOrEmpty]
+    public string? OriginalDestinationPort { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "-m addrtype --src-type, for example LOCAL.")]
+    [Alias("SrcType")]
+    [ValidateNotNullOrEmpty]
+    public string? SourceAddressType { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "-m addrtype --dst-type, for example LOCAL.")]
+    [Alias("DstType")]
+    [ValidateNotNullOrEmpty]
+    public string? DestinationAddressType { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "-m set --match-set: the ipset's name and src or dst: 'blocked dst'.")]
+    [Alias("MatchSet")]
+    [ValidateNotNullOrEmpty]
+    public string? Set { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "-m limit --limit: the rate up to which the rule matches: 5/min.")]
+    [ValidateNotNullOrEmpty]
+    public string? Limit { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--limit-burst, in packets.")]
+    public int? LimitBurst { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "-m hashlimit: 'above 5/min' or 'upto 5/min'.")]
+    [ValidateNotNullOrEmpty]
+    public string? HashLimit { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--hashlimit-burst, in packets.")]
+    public int? HashLimitBurst { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--hashlimit-mode: what has a bucket of its own, for example srcip.")]
+    [ValidateNotNullOrEmpty]
+    public string[]? HashLimitMode { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--hashlimit-name; made from the limit where it is left out.")]
+    [ValidateNotNullOrEmpty]
+    public string? HashLimitName { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "Your own words; they stand in the line's comment behind the mark.")]
+    [Alias("Description")]
+    [ValidateNotNullOrEmpty]
+    public string? Comment { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--reject-with: how a rejected packet is answered, for example tcp-reset.")]
+    [ValidateNotNullOrEmpty]
+    public string? RejectWith { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--log-prefix, at most 29 characters.")]
+    [ValidateNotNullOrEmpty]
+    public string? LogPrefix { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "The chain to which a rule with -Action Jump goes.")]
+    [ValidateNotNullOrEmpty]
+    public string? JumpTarget { get; set; }
 
     // A text that is no rule is found before the first rule goes out.
     protected override void ProcessRecord()
@@ -57,5 +197,21 @@ public sealed partial class NewFirewallRuleCommand : PSCmdlet
         : texts.Length > 1 && Array.Exists(texts, text => text.StartsWith('!')) ? throw new RefusedValueException(parameter, string.Join(", ", texts), "a negated address stands alone: of two rules, each with another '!', every packet matches one.")
         : texts;
 
-    private static string? Joined(string[]? texts) => texts is null ? null : string.Join(',', texts);
+    private Dictionary<string, object?> Properties(string? source, string? destination)
+    {
+        var bag = new Dictionary<string, object?>(StringComparer.Ordinal);
+        foreach (var (parameter, value) in MyInvocation.BoundParameters)
+        {
+            if (MyInvocation.MyCommand.Parameters[parameter].Aliases.Prepend(parameter).FirstOrDefault(name => typeof(FirewallRule).GetProperty(name) is not null) is { } property)
+                bag[property] = value is string[] texts ? string.Join(',', texts) : value;
+        }
+        bag[nameof(FirewallRule.Subject)] = Name;
+        bag[nameof(FirewallRule.Source)] = source;
+        bag[nameof(FirewallRule.Destination)] = destination;
+        // Where the in-interface is known it is what a container cannot forge; elsewhere the network's subnets have to do.
+        var place = Hook.Check(Table, Chain).HasInInterface ? nameof(FirewallRule.InInterface) : nameof(FirewallRule.Source);
+        if (Network is not null && bag.GetValueOrDefault(place) is null)
+            bag[place] = "network:" + Operand.CheckNetworkName(Network, nameof(Network));
+        return bag;
+    }
 }

@@ -48,7 +48,7 @@ public sealed class RandomRuleTests
         foreach (var rule in new RandomRules(3).Take(2000))
         {
             var chain = rule.Hook.ChainOf(rule.Control);
-            var save = $"*{rule.Table}\n:{chain} - [0:0]\n-A {chain} {SaveTokenizer.Join(RuleText.Tokens(rule))}\nCOMMIT\n";
+            var save = $"*{rule.Table}\n:{chain} - [0:0]\n-A {chain} {SaveTokenizer.Join(rule.Tokens)}\nCOMMIT\n";
             var line = Assert.Single(Ruleset.Parse(rule.Family, save)[rule.Table, chain]);
             Assert.Equal(rule, RuleParser.TryReadLine(rule.Family, rule.Table, rule.Chain, line.Tokens));
         }

@@ -60,8 +60,8 @@ internal sealed class RandomRules(int seed)
 
     private void Transport(Dictionary<string, object?> bag, bool v6)
     {
-        bag["Protocol"] = Maybe(2, "tcp", "udp", "sctp", v6 ? "icmpv6" : "icmp", "47", "!udp");
-        if (bag["Protocol"] is "tcp" or "udp" or "sctp")
+        bag["Protocol"] = Maybe(2, "tcp", "udp", "sctp", v6 ? "icmpv6" : "icmp", "47", "!udp", "89", "udplite");
+        if (bag["Protocol"] is "tcp" or "udp" or "sctp" or "udplite")
         {
             bag["SourcePort"] = Maybe(4, "1000:2000", "!53", "1,2,5:9");
             bag["DestinationPort"] = Maybe(2, "80", "25,465,587", "!443", "!1,2", "7:9");
