@@ -7,7 +7,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Errors;
 
-/// <summary>Makes error records of the core's exceptions: each reason has its id and its category. The remedy is the exception's own.</summary>
+/// <summary>Makes error records of the core's exceptions: each reason has its id and its category. The remedy is the exception's own; of Docker's failures it follows from the reason.</summary>
 internal static class ErrorRecords
 {
     public static ErrorRecord From(Exception error, object? target)
