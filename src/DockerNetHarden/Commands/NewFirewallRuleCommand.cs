@@ -33,7 +33,7 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     public RuleAction Action { get; set; }
 
     [Parameter(ParameterSetName = PropertySet, HelpMessage = "The Docker network whose containers are meant: in the mark, and as the in-interface unless another is given.")]
-    [ArgumentCompleter(typeof(NetworkCompleter))]
+    [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [ValidateNotNullOrEmpty]
     public string? Network { get; set; }
 
@@ -45,7 +45,7 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     public string Table { get; set; } = "filter";
 
     [Parameter(ParameterSetName = PropertySet, HelpMessage = "The chain that asks the rule: DOCKER-USER, INPUT ...")]
-    [ArgumentCompleter(typeof(ChainCompleter))]
+    [ArgumentCompleter(typeof(Completer<ChainNames>))]
     [ValidateNotNullOrEmpty]
     public string Chain { get; set; } = "DOCKER-USER";
 

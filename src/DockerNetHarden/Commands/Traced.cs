@@ -2,6 +2,7 @@ using DockerNetHarden.Analysis;
 using DockerNetHarden.Errors;
 using DockerNetHarden.Hosting;
 using DockerNetHarden.Hosts.Probing;
+using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Commands;
 

@@ -5,7 +5,6 @@ using System.Text.Json;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Audit;
-using DockerNetHarden.Docker;
 using DockerNetHarden.Core.Tests.Docker;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Snapshots;

@@ -32,7 +32,7 @@ internal static class RollbackHost
         [.. new MetadataAccess { Provider = "aws" }.Rules(), FirewallRule.Parse("-A INPUT -i docker0 -p tcp --dport 5000 -j DROP"), FirewallRule.Parse("-A INPUT -i docker0 -p tcp --dport 5001 -j DROP")];
 
     // Other Custom rules, and a control more, in tables and a chain that were not there.
-    internal static readonly IReadOnlyList<FirewallRule> New = [FirewallRule.Parse("-A INPUT -p tcp --dport 22 -j DROP"), .. new SmtpRate { Target = new ControlTarget("apps", "apps0", [Cidr.Parse("172.18.0.0/16")]) }.Rules(), .. new MetadataAccess().Rules()];
+    internal static readonly IReadOnlyList<FirewallRule> New = [FirewallRule.Parse("-A INPUT -p tcp --dport 22 -j DROP"), .. new SmtpRate { Network = new NetworkReference("apps", "apps0", [Cidr.Parse("172.18.0.0/16")]) }.Rules(), .. new MetadataAccess().Rules()];
 
     internal static string Tool(IptablesBackend backend) => backend == IptablesBackend.Nft ? "iptables-nft" : "iptables-legacy";
 
