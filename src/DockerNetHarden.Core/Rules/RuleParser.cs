@@ -107,13 +107,14 @@ internal static class RuleParser
 
     private sealed class Reader(string text, IReadOnlyList<string> tokens)
     {
-        private readonly Dictionary<RuleField, string> _given = [];
+        // The option that gave a field its value.
+        private readonly string?[] _given = new string?[RuleFields.All.Count];
         private readonly List<Match> _matches = [];
         private int _next;
         private bool _not;
         private string _option = "";
 
-        public bool HasChain => _given.ContainsKey(RuleFields.Chain);
+        public bool HasChain => _given[RuleFields.Chain.Index] is not null;
 
         public RuleSpec Read(RuleSpec rule)
         {
@@ -128,7 +129,7 @@ internal static class RuleParser
                     Take(rule);
             }
             if (command is not null && (rule.Family ?? command) != command)
-                throw Refuse($"{tokens[0]} and {_given[RuleFields.Family]} contradict each other; write one of them.");
+                throw Refuse($"{tokens[0]} and {_given[RuleFields.Family.Index]} contradict each other; write one of them.");
             rule[RuleFields.Family] = rule.Family ?? command;
             foreach (var match in _matches)
                 Close(match, rule);
@@ -164,9 +165,9 @@ internal static class RuleParser
             if (!Options.TryGetValue(_option, out var known))
                 throw Refuse($"'{_option}' is no option that this module writes.");
             var (field, forms) = known;
-            if (_given.TryGetValue(field, out var before))
+            if (_given[field.Index] is { } before)
                 throw Refuse(before == _option ? $"{_option} stands twice; a rule has one." : $"{_option} stands beside {before}; a rule has one of them.");
-            _given.Add(field, _option);
+            _given[field.Index] = _option;
 
             // As in iptables an option belongs to the last match that knows it; people leave -m away, and then it is the option's own.
             var match = _matches.FindLast(match => Array.Exists(forms, form => form.IsOf(match.Module)));
@@ -194,7 +195,7 @@ internal static class RuleParser
         private void Close(Match match, RuleSpec rule)
         {
             if (match.Protocol is { } needed && (rule.Protocol is null || rule.Protocol.StartsWith('!') || RuleWords.ProtocolName(rule.Protocol) != needed))
-                throw Refuse($"-m {match.Module} needs -p {needed}{(rule.Protocol is null ? "" : $" and the rule has {(rule.Protocol.StartsWith('!') ? "! " : "")}{_given[RuleFields.Protocol]} {rule.Protocol.TrimStart('!')}")}; iptables refuses it.");
+                throw Refuse($"-m {match.Module} needs -p {needed}{(rule.Protocol is null ? "" : $" and the rule has {(rule.Protocol.StartsWith('!') ? "! " : "")}{_given[RuleFields.Protocol.Index]} {rule.Protocol.TrimStart('!')}")}; iptables refuses it.");
             foreach (var field in Modules[match.Module])
             {
                 if (field.Implied is not null && !rule.Has(field))
