@@ -98,7 +98,8 @@ public sealed partial class LayeringTests
             ["Docker.DotNet", "Docker.DotNet.Handler.Abstractions", "DockerNetHarden.Core", "Microsoft.Extensions.Logging.Abstractions"],
             BeyondTheRuntime(typeof(EngineClient).Assembly).Order(StringComparer.Ordinal));
         var client = Path.Combine("src", "DockerNetHarden.Client");
-        var naming = Files([".cs", ".csproj"]).Where(file => WithoutTexts(File.ReadAllText(file)).Contains("using Docker.DotNet", StringComparison.Ordinal) || (file.EndsWith(".csproj", StringComparison.Ordinal) && File.ReadAllText(file).Contains("Docker.DotNet", StringComparison.Ordinal)))
+        var naming = Files([".cs", ".csproj"]).Where(file => WithoutTexts(File.ReadAllText(file)).Contains("using Docker.DotNet", StringComparison.Ordinal)
+                || File.ReadAllText(file).Contains("Include=\"Docker.DotNet", StringComparison.Ordinal))
             .Select(file => Path.GetRelativePath(Root, Path.GetDirectoryName(file)!)).Distinct(StringComparer.Ordinal);
         Assert.Equal([client], naming);
         Assert.DoesNotContain(Directory.GetFiles(Path.Combine(Root, client), "*.cs"), file => Outside().IsMatch(WithoutTexts(File.ReadAllText(file))));

@@ -69,29 +69,6 @@ internal sealed class RealEngine : IAsyncDisposable
         await _daemon.WaitForExitAsync().WaitAsync(Patience);
     }
 
-    /// <summary>Sends bytes to a program on this engine and returns its output, as a remote conversation would.</summary>
-    public async Task<byte[]> TalkAsync(byte[] input, string file, params string[] arguments)
-    {
-        using var process = Start(file, arguments);
-        var errors = process.StandardError.ReadToEndAsync();
-        using var output = new MemoryStream();
-        var copy = process.StandardOutput.BaseStream.CopyToAsync(output);
-        try
-        {
-            await process.StandardInput.BaseStream.WriteAsync(input).AsTask().WaitAsync(Patience);
-            process.StandardInput.Close();
-            await Task.WhenAll(copy, errors, process.WaitForExitAsync()).WaitAsync(Patience);
-        }
-        finally
-        {
-            if (!process.HasExited)
-                process.Kill(entireProcessTree: true);
-        }
-        if (process.ExitCode != 0)
-            throw new InvalidOperationException($"{file} {string.Join(' ', arguments)} ended with {process.ExitCode}: {await errors}{Encoding.UTF8.GetString(output.ToArray())}");
-        return output.ToArray();
-    }
-
     public async ValueTask DisposeAsync()
     {
         if (_daemon is { HasExited: false })
@@ -178,7 +155,25 @@ internal sealed class RealEngine : IAsyncDisposable
         await DockerAsync("import", image, "dnh-test:1");
     }
 
-    private async Task<string> RunAsync(string file, IReadOnlyList<string> arguments) => Encoding.UTF8.GetString(await TalkAsync([], file, [.. arguments])).Trim();
+    private async Task<string> RunAsync(string file, IReadOnlyList<string> arguments)
+    {
+        using var process = Start(file, arguments);
+        var errors = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEndAsync();
+        try
+        {
+            process.StandardInput.Close();
+            await Task.WhenAll(output, errors, process.WaitForExitAsync()).WaitAsync(Patience);
+        }
+        finally
+        {
+            if (!process.HasExited)
+                process.Kill(entireProcessTree: true);
+        }
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException($"{file} {string.Join(' ', arguments)} ended with {process.ExitCode}: {await errors}{await output}");
+        return (await output).Trim();
+    }
 
     private Process Start(string file, IReadOnlyList<string> arguments)
     {
