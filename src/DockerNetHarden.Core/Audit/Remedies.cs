@@ -13,10 +13,10 @@ namespace DockerNetHarden.Audit;
 /// </summary>
 internal static class Remedies
 {
-    /// <summary>Closes what is open of the metadata endpoints; in IPv6 too, for what is closed in one family only is open.</summary>
+    /// <summary>Closes what is not closed of the metadata endpoints; in IPv6 too, for what is closed in one family only is open.</summary>
     public static IReadOnlyList<FirewallRule> Metadata(AuditedNetwork network, Answer answer)
     {
-        var open = answer.Open.ToList();
+        var open = answer.NotClosed.ToList();
         return Fit(network.Audit,
         [
             .. open.Exists(part => part is { Packets.Family: Family.IPv4, Path: not PacketPath.Local }) ? new MetadataAccess { Network = network.Reference }.Rules() : [],
