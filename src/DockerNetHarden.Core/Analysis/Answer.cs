@@ -17,7 +17,7 @@ internal sealed record Answer
 
     public static Answer Of(IEnumerable<AccessPart> parts, Func<Family, PacketSet> strangers) => new Answer { Parts = [.. parts], Strangers = strangers }.Cut(packets => packets);
 
-    /// <summary>What is let through, for certain; up to a rate counts too.</summary>
+    /// <summary>What is let through. Up to a rate counts too, and so does a block whose match is not known.</summary>
     public IEnumerable<AccessPart> Open => Parts.Where(IsLetThrough);
 
     public IEnumerable<AccessPart> Closed => Parts.Where(IsBlocked);
@@ -36,11 +36,18 @@ internal sealed record Answer
     /// <summary>The status of a check that is content with a limit.</summary>
     public FindingStatus LimitedStatus =>
         IsEmpty ? FindingStatus.NotApplicable
-        : Parts.Any(part => part.Verdict is Verdict.Accept) ? FindingStatus.Fail
-        : Parts.Any(part => part.Verdict is Verdict.Unknown) ? FindingStatus.Warning
+        : Parts.Any(part => part is { Verdict: Verdict.Accept } or { Otherwise: Verdict.Accept, IsLimited: false }) ? FindingStatus.Fail
+        : Parts.Any(part => part is { Verdict: Verdict.Unknown, IsLimited: false }) ? FindingStatus.Warning
         : FindingStatus.Pass;
 
-    public static bool IsLetThrough(AccessPart part) => part.Verdict is Verdict.Accept or Verdict.RateLimited;
+    /// <summary>What is not closed for certain.</summary>
+    public IEnumerable<AccessPart> NotClosed => Parts.Where(part => !IsBlocked(part));
+
+    /// <summary>Whether packets are let through, even if only because a match that is not known does not match: a block that may not apply closes nothing.</summary>
+    public static bool IsLetThrough(AccessPart part) => Passes(part) || part.Otherwise is Verdict.Accept or Verdict.RateLimited;
+
+    /// <summary>Whether packets are let through for certain.</summary>
+    public static bool Passes(AccessPart part) => part.Verdict is Verdict.Accept or Verdict.RateLimited;
 
     public static bool IsBlocked(AccessPart part) => part.Verdict is Verdict.Drop or Verdict.Reject;
 

@@ -39,7 +39,7 @@ internal static class Evidence
             { Chain: { } chain } => $"{backend}{part.Table} {chain}, policy",
             _ => "no rule",
         };
-        return $"{part.Verdict} by {place}. {part.Reason}";
+        return $"{part.Verdict} by {place}. {part.Reason}{(part.Otherwise is Verdict.Accept ? " If it does not match, they pass." : "")}";
     }
 
     // What is let through is described exactly; for what is blocked, the places are enough.

@@ -1,5 +1,6 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
+using DockerNetHarden.Iptables;
 using DockerNetHarden.Packets;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
@@ -19,12 +20,14 @@ internal sealed class AuditedHost
 
     private readonly Dictionary<Family, PacketSet> _strangers = [];
     private readonly Lazy<PacketWalk> _withoutDockerUser;
+    private readonly Lazy<PacketWalk> _withDockerUserFirst;
     private readonly Lazy<InstalledControls> _controls;
 
     public AuditedHost(PacketWalk walk)
     {
         Walk = walk;
         _withoutDockerUser = new(() => new PacketWalk(WithoutJump(walk.Host)));
+        _withDockerUserFirst = new(() => new PacketWalk(WithJumpFirst(walk.Host)));
         _controls = new(() => new InstalledControls(walk.Host));
         // The rules of a daemon in a user namespace are in tables that were not read, so nothing is known about its networks.
         Networks = IsRootless ? [] : [.. walk.Host.Networks.Where(network => network.Bridge is not null)
@@ -44,6 +47,9 @@ internal sealed class AuditedHost
 
     /// <summary>The host during the milliseconds in which Docker has removed its jump to DOCKER-USER.</summary>
     public PacketWalk WithoutDockerUser => _withoutDockerUser.Value;
+
+    /// <summary>The host as it would be if FORWARD asked DOCKER-USER before everything else.</summary>
+    public PacketWalk WithDockerUserFirst => _withDockerUserFirst.Value;
 
     public bool IsRootless => Host.Engine?.IsRootless == true;
 
@@ -74,14 +80,18 @@ internal sealed class AuditedHost
 
     private static bool IsSingle(Cidr place) => place.Length == Cidr.Width(place.Family);
 
-    private static HostSnapshot WithoutJump(HostSnapshot host) => host with
+    private static HostSnapshot WithoutJump(HostSnapshot host) =>
+        WithForward(host, lines => lines.Where(line => !DockerChains.GoesToDockerUser(line)), rules => rules.Where(rule => !DockerChains.GoesToDockerUser(rule)));
+
+    private static HostSnapshot WithJumpFirst(HostSnapshot host) =>
+        WithForward(host, lines => lines.OrderByDescending(DockerChains.IsJump), rules => rules.OrderByDescending(DockerChains.GoesToDockerUser));
+
+    // In both copies, or they differ and the walk takes nft's own, which is as it was.
+    private static HostSnapshot WithForward(HostSnapshot host, Func<IEnumerable<RuleLine>, IEnumerable<RuleLine>> change, Func<IEnumerable<NftRule>, IEnumerable<NftRule>> changeNft) => host with
     {
         Rules = host.Rules.ToDictionary(
             pair => pair.Key,
-            pair => pair.Value.HasChain("filter", "FORWARD")
-                ? pair.Value.WithRules("filter", "FORWARD", [.. pair.Value["filter", "FORWARD"].Where(line => !DockerChains.GoesToDockerUser(line))])
-                : pair.Value),
-        // Removed from both copies, or they differ and the walk takes nft's own, which still has the jump.
-        Nft = host.Nft is not { } nft ? null : nft with { Rules = [.. nft.Rules.Where(rule => !DockerChains.GoesToDockerUser(rule))] },
+            pair => pair.Value.HasChain("filter", "FORWARD") ? pair.Value.WithRules("filter", "FORWARD", [.. change(pair.Value["filter", "FORWARD"])]) : pair.Value),
+        Nft = host.Nft is not { } nft ? null : nft with { Rules = [.. changeNft(nft.Rules)] },
     };
 }

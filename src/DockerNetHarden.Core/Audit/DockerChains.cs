@@ -21,13 +21,25 @@ internal static class DockerChains
             && (expression.TryGetProperty("jump", out var jump) || expression.TryGetProperty("goto", out jump))
             && jump.TryGetProperty("target", out var target) && target.ValueEquals(Hook.DockerUser));
 
-    /// <summary>Whether a line ends a chain for some packets in their favour, by itself or in a chain that it goes to.</summary>
-    public static bool MayAccept(Ruleset rules, RuleLine line) => MayAccept(rules, line, []);
+    /// <summary>
+    /// The rules that end a walk through FORWARD in favour of packets which open a connection: the line itself, or those of the chains to which it goes. What belongs to a connection was
+    /// let through when that was opened.
+    /// </summary>
+    public static IEnumerable<RuleLine> Accepting(Ruleset rules, RuleLine line) => Accepting(rules, line, isFirst: true, []);
 
-    private static bool MayAccept(Ruleset rules, RuleLine line, HashSet<string> seen) => line.Target switch
+    private static IEnumerable<RuleLine> Accepting(Ruleset rules, RuleLine line, bool isFirst, HashSet<string> seen) => line.Target switch
     {
-        null => false,
-        "ACCEPT" or "RETURN" => true,
-        var target => seen.Add(target) && rules[line.Table, target].Any(inner => inner.Target is not "RETURN" && MayAccept(rules, inner, seen)),
+        null => [],
+        _ when !MayBeNew(line) => [],
+        // What returns from FORWARD itself meets its policy; from any other chain it comes back.
+        "RETURN" => isFirst ? [line] : [],
+        "ACCEPT" or "NFQUEUE" or "QUEUE" => [line],
+        var target => seen.Add(target) ? rules[line.Table, target].SelectMany(inner => Accepting(rules, inner, isFirst: false, seen)) : [],
     };
+
+    private static bool MayBeNew(RuleLine line)
+    {
+        var at = line.Tokens.ToList().FindIndex(token => token is "--ctstate" or "--state");
+        return at < 0 || at + 1 == line.Tokens.Count || (at > 0 && line.Tokens[at - 1] is "!") || line.Tokens[at + 1].Split(',').Except(["RELATED", "ESTABLISHED"], StringComparer.Ordinal).Any();
+    }
 }

@@ -65,7 +65,7 @@ internal sealed class HostCheck : ICheck
         return own.Count == 0 ? null : PacketSet.Of(new AccessQuery { Family = family, InInterface = network.Bridge, Destinations = own });
     }
 
-    private static HardeningFinding Mend(HardeningFinding finding, AuditedNetwork network) => finding.Status != FindingStatus.Fail ? finding : finding with
+    private static HardeningFinding Mend(HardeningFinding finding, AuditedNetwork network) => finding.Status is not (FindingStatus.Fail or FindingStatus.Warning) ? finding : finding with
     {
         Rules = Remedies.Host(network),
         Remedy = $"Pipe this finding to Invoke-FirewallRule, or run: Block-ContainerHostAccess -Network {network.Name} | Invoke-FirewallRule. "

@@ -27,7 +27,7 @@ internal sealed class InternalCheck : ICheck
                 : Info.Found(network, FindingStatus.NotApplicable, $"Its profile ({network.Profile?.ToString() ?? "none"}) does not forbid them.");
         }
         var finding = Info.Found(network, answer.Status, Evidence.Of(answer));
-        return finding.Status != FindingStatus.Fail ? finding : finding with
+        return finding.Status is not (FindingStatus.Fail or FindingStatus.Warning) ? finding : finding with
         {
             Rules = Remedies.Internal(network),
             Remedy = $"Pipe this finding to Invoke-FirewallRule, or run: Block-ContainerInternalAccess -Network {network.Name} | Invoke-FirewallRule. What its containers need is excepted by -AllowAddress and -AllowPort.",

@@ -1,11 +1,17 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Iptables;
+using DockerNetHarden.Matching;
+using DockerNetHarden.Packets;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Audit;
 
-/// <summary>Whether FORWARD jumps to DOCKER-USER, before everything else.</summary>
+/// <summary>
+/// Whether FORWARD asks DOCKER-USER in time. Other programs put rules of theirs before Docker's jump (CrowdSec, mailcow, k3s, Tailscale): that matters only where one of them accepts
+/// packets of containers that DOCKER-USER would block.
+/// </summary>
 internal sealed class JumpCheck : ICheck
 {
     private static readonly CheckInfo Info = new("DOCKER-USER-JUMP", "FORWARD asks DOCKER-USER first", Severity.High);
@@ -21,16 +27,57 @@ internal sealed class JumpCheck : ICheck
     {
         var command = rules.Family == Family.IPv4 ? "iptables" : "ip6tables";
         var before = rules["filter", "FORWARD"].TakeWhile(line => !DockerChains.IsJump(line)).ToList();
-        var mend = $"Restart Docker, which puts its jump first again; or: {command} -D FORWARD -j DOCKER-USER; {command} -I FORWARD -j DOCKER-USER";
         if (before.Count == rules["filter", "FORWARD"].Count)
-            return Info.Found(audit, FindingStatus.Fail, $"No rule of {command} filter FORWARD goes to DOCKER-USER: nothing in it is asked.") with { Remedy = mend };
+        {
+            return Info.Found(audit, FindingStatus.Fail, $"No rule of {command} filter FORWARD goes to DOCKER-USER: nothing in it is asked.") with
+            {
+                Remedy = $"Restart Docker, which puts its jump first again; or: {command} -I FORWARD -j DOCKER-USER",
+            };
+        }
         if (before.Count == 0)
             return Info.Found(audit, FindingStatus.Pass, $"{command} filter FORWARD rule 1 ({rules["filter", "FORWARD"][0].Text})");
-        var accepting = before.Where(line => DockerChains.MayAccept(rules, line)).ToList();
-        return Info.Found(audit, accepting.Count > 0 ? FindingStatus.Fail : FindingStatus.Warning,
-            [.. (accepting.Count > 0 ? accepting : before).Select(line => FormattableString.Invariant($"Before the jump comes {command} filter FORWARD rule {line.Position} ({line.Text})"))]) with
+
+        var found = before.SelectMany(line => DockerChains.Accepting(rules, line)).Select(line => (Line: line, Bypasses: Bypasses(audit, line))).ToList();
+        if (found.Find(pair => pair.Bypasses == true) is { Line: not null })
         {
-            Remedy = accepting.Count > 0 ? "What that rule lets through never meets DOCKER-USER. " + mend : mend,
-        };
+            return Info.Found(audit, FindingStatus.Fail, [.. found.Where(pair => pair.Bypasses == true).Select(pair => $"Before the jump, {Name(command, pair.Line)} accepts packets of containers that DOCKER-USER would not let through")]) with
+            {
+                Remedy = "What that rule accepts never meets DOCKER-USER. Change the rule where its program is configured, so that it does not match packets from Docker's bridges; a jump that is "
+                    + "moved before it by hand stays there only until that program writes its rules again. MetadataAccess and InternalAccess hold all the same: they have a second half in mangle POSTROUTING.",
+            };
+        }
+        if (found.Find(pair => pair.Bypasses is null) is { Line: not null })
+        {
+            return Info.Found(audit, FindingStatus.Warning, [.. found.Where(pair => pair.Bypasses is null).Select(pair => $"Before the jump, whether {Name(command, pair.Line)} accepts packets of containers is not known")]) with
+            {
+                Remedy = "Look at that rule: what it accepts never meets DOCKER-USER.",
+            };
+        }
+        return Info.Found(audit, FindingStatus.Pass, [.. before.Take(4).Select(line => $"Before the jump, {Name(command, line)} accepts nothing from containers that DOCKER-USER would not let through")]);
     }
+
+    private static string Name(string command, RuleLine line) => FormattableString.Invariant($"{command} {line.Table} {line.Chain} rule {line.Position} ({line.Text})");
+
+    // Null where it is not known. Only packets that a container of the network can send count, and only those that DOCKER-USER would not let through: a source of somebody else's gets no
+    // answer, and what no rule of DOCKER-USER is about misses nothing there.
+    private static bool? Bypasses(AuditedHost audit, RuleLine line)
+    {
+        bool? bypasses = false;
+        foreach (var part in audit.Walk.AskFor(line).Where(part => IsDecided(part, line)))
+        {
+            if (audit.Networks.FirstOrDefault(each => string.Equals(each.Bridge, part.InInterface, StringComparison.Ordinal) && each.Families.Contains(line.Family)) is not { } network)
+                continue;
+            var packets = part.Packets.Intersect(PacketSet.Of(network.Query(line.Family)));
+            if (part.Verdict is Verdict.Unknown && !packets.IsEmpty)
+                bypasses = null;
+            else if (Answer.Passes(part) && audit.WithDockerUserFirst.Ask(packets, network.Bridge).Any(asked => asked.Verdict is not Verdict.Accept))
+                return true;
+        }
+        return bypasses;
+    }
+
+    // What returns from FORWARD is decided by its policy.
+    private static bool IsDecided(AccessPart part, RuleLine line) => line.Target is "RETURN"
+        ? part is { Table: "filter", Chain: "FORWARD", Position: 0 }
+        : part.Rule is { } rule && rule.Table == line.Table && rule.Chain == line.Chain && rule.Position == line.Position;
 }

@@ -23,7 +23,7 @@ internal sealed class MailCheck : ICheck
         if (answer.Parts.Count == 0 && network.Families.Any(family => network.Mail(family).IsOpen))
             return Info.Found(network, FindingStatus.NotApplicable, "Exceptions of SmtpRate leave mail open to this network.");
         var finding = Info.Found(network, answer.LimitedStatus, Evidence.Of(answer));
-        return finding.Status != FindingStatus.Fail ? finding : finding with
+        return finding.Status is not (FindingStatus.Fail or FindingStatus.Warning) ? finding : finding with
         {
             Rules = Remedies.Mail(network),
             Remedy = $"Pipe this finding to Invoke-FirewallRule, or run: Set-SmtpRateLimit -Network {network.Name} -PerMinute 5 | Invoke-FirewallRule.",

@@ -32,7 +32,7 @@ internal sealed class MetadataCheck : ICheck
                 : info.Found(network, FindingStatus.NotApplicable, ["Exceptions of MetadataAccess leave it open to this network:", .. Evidence.Of(named.Open)]);
         }
         var finding = info.Found(network, status, answer.IsEmpty ? ["Nothing that containers on it can send goes there."] : Evidence.Of(answer));
-        if (status != FindingStatus.Fail)
+        if (status is not (FindingStatus.Fail or FindingStatus.Warning))
             return finding;
         return finding with
         {
@@ -95,7 +95,7 @@ internal static class MetadataAccessOf
 
     // What the host serves or redirects itself is not outside. It may be in a container, behind DNAT or at a network's own address.
     private static bool IsSentAway(HostSnapshot host, AccessPart part) =>
-        Answer.IsLetThrough(part) && part is { Path: PacketPath.Forward, NewDestination: null }
+        !Answer.IsBlocked(part) && part is { Path: PacketPath.Forward, NewDestination: null }
         && !host.Networks.Any(other => string.Equals(other.Bridge, part.OutInterface, StringComparison.Ordinal));
 
     private static Answer All(AuditedNetwork network, Family family, IReadOnlyList<MetadataEndpoint> endpoints, Answer answer) =>

@@ -13,10 +13,10 @@ namespace DockerNetHarden.Audit;
 /// </summary>
 internal static class Remedies
 {
-    /// <summary>Closes the open metadata endpoints, always in IPv6 too: what is closed in only one family is open.</summary>
+    /// <summary>Closes the metadata endpoints that are not closed, always in IPv6 too: what is closed in only one family is open.</summary>
     public static IReadOnlyList<FirewallRule> Metadata(AuditedNetwork network, Answer answer)
     {
-        var open = answer.Open.ToList();
+        var open = answer.NotClosed.ToList();
         return Fit(network.Audit,
         [
             .. open.Exists(part => part is { Packets.Family: Family.IPv4, Path: not PacketPath.Local }) ? new MetadataAccess { Network = network.Reference }.Rules() : [],

@@ -47,7 +47,7 @@ internal sealed class SeveralNetworksCheck : ICheck
         };
     }
 
-    private static State StateOf(Answer answer) => answer.IsEmpty ? State.NotAsked : answer.IsOpen ? State.Open : answer.IsClosed ? State.Closed : State.Uncertain;
+    private static State StateOf(Answer answer) => answer.IsEmpty ? State.NotAsked : answer.Parts.Any(Answer.Passes) ? State.Open : answer.IsClosed ? State.Closed : State.Uncertain;
 
     private static string Names(IEnumerable<AuditedNetwork> networks) => string.Join(", ", networks.Select(network => network.Name));
 

@@ -22,7 +22,7 @@ internal sealed class ShadowCheck : ICheck
     private static IEnumerable<HardeningFinding> Check(AuditedNetwork network, Family family)
     {
         // What gets through at all; almost nothing on a healthy host.
-        var open = Asked(network, family).Aggregate(Answer.Nothing, (all, answer) => all.And(AuditedNetwork.Services(answer.Where(Answer.IsLetThrough), family)));
+        var open = Asked(network, family).Aggregate(Answer.Nothing, (all, answer) => all.And(AuditedNetwork.Services(answer.Where(Answer.Passes), family)));
         foreach (var control in RuleMark.Controls)
         {
             var blocks = network.Audit.Controls.For(control, family, network.Bridge)
@@ -71,7 +71,7 @@ internal sealed class ShadowCheck : ICheck
     {
         var places = blocks.Select(rule => rule.Destination).OfType<string>().Select(Cidr.Parse).Where(place => !IsAsked(place)).ToList();
         return places.Count == 0 ? Answer.Nothing
-            : AuditedNetwork.Services(network.Places(Cidr.Aggregate(places)), family);
+            : AuditedNetwork.Services(network.Places(Cidr.Aggregate(places)).Where(Answer.Passes), family);
 
         bool IsAsked(Cidr place) => AccessTargets.InternalRanges.Any(range => range.Contains(place)) || MetadataAccessOf.Addresses.Any(address => address.Contains(place));
     }

@@ -44,14 +44,17 @@ internal sealed record Doubt(int Level, Chance Left, Cause Cause, Doubt? Outer)
 {
     internal const int BeyondHook = -1;
 
+    /// <summary>Whether they have left if the match that is not known does not match: they never came into the chain to which it leads.</summary>
+    internal bool LeftUnmatched { get; init; }
+
     /// <summary>The doubts plus one more.</summary>
-    internal static Doubt With(Doubt? doubts, int level, Chance left, Cause cause)
+    internal static Doubt With(Doubt? doubts, int level, Chance left, Cause cause, bool leftUnmatched = false)
     {
         if (doubts is null || doubts.Level < level)
-            return new Doubt(level, left, cause, doubts);
+            return new Doubt(level, left, cause, doubts) { LeftUnmatched = leftUnmatched };
         return doubts.Level == level
-            ? doubts with { Left = doubts.Left.And(left) }
-            : doubts with { Outer = With(doubts.Outer, level, left, cause) };
+            ? doubts with { Left = doubts.Left.And(left), LeftUnmatched = doubts.LeftUnmatched || leftUnmatched }
+            : doubts with { Outer = With(doubts.Outer, level, left, cause, leftUnmatched) };
     }
 
     /// <summary>The doubts of packets that have reached a level: whether they were there before no longer matters.</summary>
@@ -71,7 +74,33 @@ internal sealed record Doubt(int Level, Chance Left, Cause Cause, Doubt? Outer)
         return here;
     }
 
+    /// <summary>What a block does to packets with these doubts if no match that is not known matches.</summary>
+    /// <param name="doubts">The doubts.</param>
+    /// <param name="own">When the block's own match holds; null for certain.</param>
+    internal static Standing Otherwise(Doubt? doubts, Chance? own)
+    {
+        if (own == Chance.NotKnown)
+            return Standing.Passes;
+        var when = own;
+        for (; doubts is not null; doubts = doubts.Outer)
+        {
+            if (doubts.Left == Chance.NotKnown && doubts.LeftUnmatched)
+                return Standing.Passes;
+            if (doubts.Left != Chance.NotKnown)
+                when = when?.And(doubts.Left.Opposite()) ?? doubts.Left.Opposite();
+        }
+        return when switch { null => Standing.Blocked, Chance.AboveRate => Standing.Limited, _ => Standing.Passes };
+    }
+
     internal static Cause First(Doubt doubts) => doubts.Outer is null ? doubts.Cause : First(doubts.Outer);
+}
+
+/// <summary>What becomes of packets if no match that is not known matches. In the order of strictness.</summary>
+internal enum Standing
+{
+    Passes,
+    Limited,
+    Blocked,
 }
 
 /// <summary>What may already have happened to packets that are still walked.</summary>
@@ -91,9 +120,22 @@ internal enum MayBe
 /// <param name="Block">The first rule that may have blocked them; null if none did.</param>
 internal sealed record Pending(MayBe Ends, Chance When, Cause Cause, Place? Block)
 {
-    internal static Pending With(Pending? pending, MayBe end, Chance when, Cause cause, Place? block) => pending is null
-        ? new Pending(end, when, cause, end == MayBe.Anything ? null : block)
-        : pending with { Ends = pending.Ends | end, When = pending.When.And(when), Block = pending.Block ?? block };
+    /// <summary>What becomes of the packets if no match that is not known matches.</summary>
+    internal Standing Otherwise { get; init; }
+
+    /// <summary>Whether a rate limits them for certain, whatever else may block them.</summary>
+    internal bool IsLimited { get; init; }
+
+    internal static Pending With(Pending? pending, MayBe end, Chance when, Cause cause, Place? block, Standing otherwise, bool isLimited) => pending is null
+        ? new Pending(end, when, cause, end == MayBe.Anything ? null : block) { Otherwise = otherwise, IsLimited = isLimited }
+        : pending with
+        {
+            Ends = pending.Ends | end,
+            When = pending.When.And(when),
+            Block = pending.Block ?? block,
+            Otherwise = (Standing)Math.Max((int)pending.Otherwise, (int)otherwise),
+            IsLimited = pending.IsLimited || isLimited,
+        };
 }
 
 /// <summary>What is true of all packets of a flow alike, apart from the packets themselves.</summary>
@@ -154,7 +196,7 @@ internal sealed record Flow(PacketSet Packets, FlowState State, Trail? Trail)
 {
     internal Flow In(Doubt? doubts) => this with { State = State with { Doubts = doubts } };
 
-    /// <summary>The same packets, which may also have met this end.</summary>
-    internal Flow Perhaps(MayBe end, Chance when, Cause cause, Place? block = null) =>
-        this with { State = State with { Pending = Pending.With(State.Pending, end, when, cause, block) } };
+    /// <summary>The same packets, as they may also have met this end.</summary>
+    internal Flow Perhaps(MayBe end, Chance when, Cause cause, Place? block = null, Standing otherwise = Standing.Passes, bool isLimited = false) =>
+        this with { State = State with { Pending = Pending.With(State.Pending, end, when, cause, block, otherwise, isLimited) } };
 }

@@ -6,7 +6,6 @@ namespace DockerNetHarden.Matching;
 /// <summary>Reads <c>-m set --match-set NAME src,dst</c> and the members of the set. Source: iptables-extensions(8), ipset(8).</summary>
 internal static class SetReader
 {
-
     internal static bool Read(ref RuleTokens reader, MatchBuilder match, RuleContext context)
     {
         if (reader.Option != "--match-set")
@@ -27,13 +26,12 @@ internal static class SetReader
     private static PacketSet? Packets(string type, IReadOnlyList<string> members, string[] directions, Family family)
     {
         if (type == "hash:net" && members.Any(IsException))
-            return Exceptions(members, directions[0], family);
+            return Exceptions([.. members.Select(Element)], directions[0], family);
         var all = PacketSet.None(family);
         var addresses = new List<(UInt128 First, UInt128 Last)>();
         foreach (var member in members)
         {
-            // Options after the member (timeout, nomatch) change its meaning; a comment does not.
-            var text = member.Contains(" comment ", StringComparison.Ordinal) ? member[..member.IndexOf(" comment ", StringComparison.Ordinal)] : member;
+            var text = Element(member);
             switch (type)
             {
                 case "hash:ip" or "hash:net" or "bitmap:ip" when Span(text, family) is { } span:
@@ -52,7 +50,24 @@ internal static class SetReader
         return addresses.Count == 0 ? all : OfAddresses(addresses, directions[0], Layers.AnyProtocol, family);
     }
 
-    private static bool IsException(string member) => member.EndsWith(" nomatch", StringComparison.Ordinal);
+    // The element and nomatch, which alone changes what it means. A comment may hold anything; how long a member stays, what it counted and what it would mark a packet with say nothing of
+    // whether it is in the set now. Source: ipset(8), "Generic create and add options".
+    private static string Element(string member)
+    {
+        var end = member.IndexOf(" comment ", StringComparison.Ordinal);
+        var words = (end < 0 ? member : member[..end]).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var kept = new List<string>();
+        for (var i = 0; i < words.Length; i++)
+        {
+            if (i > 0 && words[i] is "timeout" or "packets" or "bytes" or "skbmark" or "skbprio" or "skbqueue")
+                i++;
+            else
+                kept.Add(words[i]);
+        }
+        return string.Join(' ', kept);
+    }
+
+    private static bool IsException(string member) => Element(member).EndsWith(" nomatch", StringComparison.Ordinal);
 
     // The longest prefix that holds an address wins, and with nomatch it keeps the address out of the set. Source: ipset(8).
     private static PacketSet? Exceptions(IReadOnlyList<string> members, string direction, Family family)

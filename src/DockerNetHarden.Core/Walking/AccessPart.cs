@@ -49,4 +49,10 @@ public sealed record AccessPart
 
     /// <summary>The container behind a published port to which docker-proxy would carry these packets; null if there is none.</summary>
     public string? Proxied { get; init; }
+
+    /// <summary>Of the verdict Unknown: what becomes of the packets if none of the matches that are not known matches; null where that is not known either.</summary>
+    public Verdict? Otherwise { get; init; }
+
+    /// <summary>Of the verdict Unknown: whether a rate limits the packets for certain, whatever else may block them.</summary>
+    public bool IsLimited { get; init; }
 }

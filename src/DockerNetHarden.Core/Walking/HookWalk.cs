@@ -203,8 +203,8 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
             done.AddRange(Walk(inner, flow, depth));
             return;
         }
-        // Packets that do not match stay behind; then a rule of the inner chain does not decide them.
-        var entering = doubt is null ? flow : Doubted(rule, flow, depth, doubt with { Matches = doubt.Matches.Opposite() });
+        // What does not match stays behind: that is when a rule of the inner chain does not decide.
+        var entering = doubt is null ? flow : Doubted(rule, flow, depth, doubt with { Matches = doubt.Matches.Opposite() }, leftUnmatched: true);
         foreach (var (level, back) in Walk(inner, entering, depth + 1))
         {
             if (level != depth)
@@ -221,11 +221,11 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
         : _visits > MostVisits ? "chains jump to one another in too many ways to be followed"
         : null;
 
-    private static Flow Doubted(CompiledRule rule, Flow flow, int level, Uncertainty doubt)
+    private static Flow Doubted(CompiledRule rule, Flow flow, int level, Uncertainty doubt, bool leftUnmatched = false)
     {
         var left = Doubt.Here(flow.State.Doubts)?.And(doubt.Matches) ?? doubt.Matches;
         var cause = flow.State.Doubts is { } doubts ? Doubt.First(doubts) : new Cause(rule.Place, doubt.Why);
-        return flow.In(Doubt.With(flow.State.Doubts, level, left, cause));
+        return flow.In(Doubt.With(flow.State.Doubts, level, left, cause, leftUnmatched));
     }
 
     private static Flow Perhaps(Flow flow, MayBe end, (Uncertainty Doubt, Place Place)? match, Place place)
@@ -233,7 +233,7 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
         var here = Doubt.Here(flow.State.Doubts);
         var when = match is { } uncertain ? here?.And(uncertain.Doubt.Matches) ?? uncertain.Doubt.Matches : here!.Value;
         var cause = flow.State.Doubts is { } doubts ? Doubt.First(doubts) : new Cause(match!.Value.Place, match.Value.Doubt.Why);
-        return flow.Perhaps(end, when, cause, place);
+        return flow.Perhaps(end, when, cause, place, Doubt.Otherwise(flow.State.Doubts, match?.Doubt.Matches), isLimited: flow.State.Doubts is null && when == Chance.AboveRate);
     }
 
     private static void Resume(Flow flow, int level, List<(int Level, Flow Flow)> done) =>

@@ -52,7 +52,8 @@ internal sealed class Outcome
         if (flow.State.Pending is { } pending)
         {
             var isRate = pending is { When: Chance.AboveRate } && !pending.Ends.HasFlag(MayBe.Anything);
-            Add(flow, isRate ? Verdict.RateLimited : Verdict.Unknown, pending.Cause.Place ?? pending.Block, isRate ? Reasons.Limited(pending) : Reasons.NotKnown(pending));
+            Add(flow, isRate ? Verdict.RateLimited : Verdict.Unknown, pending.Cause.Place ?? pending.Block, isRate ? Reasons.Limited(pending) : Reasons.NotKnown(pending),
+                isRate || pending.Ends.HasFlag(MayBe.Anything) ? null : pending);
             return;
         }
         var rest = flow.Packets;
@@ -75,16 +76,24 @@ internal sealed class Outcome
     internal void Decided(Flow flow, Verdict verdict, string why) =>
         Add(flow, flow.State.Pending?.Ends.HasFlag(MayBe.Anything) == true ? Verdict.Unknown : verdict, null, why);
 
-    private void Add(Flow flow, Verdict verdict, Place? place, string reason)
+    private void Add(Flow flow, Verdict verdict, Place? place, string reason, Pending? unknown = null)
     {
         var state = flow.State;
-        var key = new PartKey(flow.Packets.Family, verdict, place, reason, state.Path, state.OutLink, state.Rewriting.Destination, state.Proxied);
+        var key = new PartKey(flow.Packets.Family, verdict, place, reason, state.Path, state.OutLink, state.Rewriting.Destination, state.Proxied,
+            unknown is null ? null : Otherwise(unknown), unknown?.IsLimited == true);
         _parts[key] = _parts.TryGetValue(key, out var there)
             ? (there.Packets.Union(flow.Packets), Trail.Longer(there.Trail, flow.Trail))
             : (flow.Packets, flow.Trail);
     }
 
-    private sealed record PartKey(Addresses.Family Family, Verdict Verdict, Place? Place, string Reason, PacketPath Path, string? OutLink, UInt128? Destination, string? Proxied)
+    private static Verdict Otherwise(Pending unknown) => unknown.Otherwise switch
+    {
+        Standing.Passes => Verdict.Accept,
+        Standing.Limited => Verdict.RateLimited,
+        _ => unknown.Ends.HasFlag(MayBe.Dropped) ? Verdict.Drop : Verdict.Reject,
+    };
+
+    private sealed record PartKey(Addresses.Family Family, Verdict Verdict, Place? Place, string Reason, PacketPath Path, string? OutLink, UInt128? Destination, string? Proxied, Verdict? Otherwise, bool IsLimited)
     {
         internal AccessPart ToPart(PacketSet packets, Trail? trail, string inLink) => new()
         {
@@ -102,6 +111,8 @@ internal sealed class Outcome
             OutInterface = OutLink,
             NewDestination = Destination is { } address ? Addresses.Cidr.From(Family, address, Addresses.Cidr.Width(Family)) : null,
             Proxied = Proxied,
+            Otherwise = Otherwise,
+            IsLimited = IsLimited,
         };
     }
 }

@@ -256,6 +256,33 @@ public sealed class AuditHoleTests
         Assert.DoesNotContain(finding.Evidence, line => line.Contains("quiet forbids", StringComparison.Ordinal));
     }
 
+    // A block whose match nobody knows closes nothing; an accept of that kind opens nothing for certain. Both are mended by our own block before them.
+    [Theory]
+    [InlineData("-m u32 --u32 \"6&0xFF=0x6\" -j DROP", FindingStatus.Fail)]
+    [InlineData("-m u32 --u32 \"6&0xFF=0x6\" -j REJECT", FindingStatus.Fail)]
+    [InlineData("-m u32 --u32 \"6&0xFF=0x6\" -j LOOK", FindingStatus.Fail)]
+    [InlineData("-m u32 --u32 \"6&0xFF=0x6\" -j SOMETHING", FindingStatus.Warning)]
+    public void What_a_rule_with_an_unknown_match_may_let_pass_is_open_and_can_be_mended(string rule, FindingStatus status)
+    {
+        var host = Bare.WithIPv4Only().Iptables("-N LOOK").Iptables("-A LOOK -j DROP").Iptables("-I DOCKER-USER " + rule);
+        var finding = Find(HardeningAudit.Of(host), "METADATA-AWS", "plain");
+        Assert.Equal(status, finding.Status);
+        Assert.NotEmpty(finding.Rules);
+        Assert.Equal(status == FindingStatus.Fail, finding.Evidence.Any(line => line.Contains("If it does not match, they pass.", StringComparison.Ordinal)));
+        var mended = Find(HardeningAudit.Of(host.Applied(finding.Rules)), "METADATA-AWS", "plain");
+        Assert.True(mended.Status == FindingStatus.Pass, string.Join('\n', mended.Evidence));
+    }
+
+    [Fact]
+    public void An_unknown_accept_before_a_certain_block_is_neither_open_nor_closed()
+    {
+        var host = Bare.WithIPv4Only().Iptables("-I DOCKER-USER -d 169.254.169.254 -j DROP").Iptables("-I DOCKER-USER -m u32 --u32 \"6&0xFF=0x6\" -j ACCEPT");
+        var finding = Find(HardeningAudit.Of(host), "METADATA-DIGITALOCEAN", "plain");
+        Assert.Equal(FindingStatus.Warning, finding.Status);
+        Assert.NotEmpty(finding.Rules);
+        Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(host.Applied(finding.Rules)), "METADATA-DIGITALOCEAN", "plain").Status);
+    }
+
     private static HardeningFinding Find(IReadOnlyList<HardeningFinding> findings, string id, string? network) =>
         Assert.Single(findings, finding => finding.Id == id && finding.Network == network);
 }

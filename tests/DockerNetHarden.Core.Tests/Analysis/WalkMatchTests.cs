@@ -75,7 +75,9 @@ public sealed class WalkMatchTests
     [InlineData("-m recent --update --seconds 60 --name x --mask 255.255.255.255 --rsource", Verdict.Unknown)]
     [InlineData("-f", Verdict.Unknown)]
     [InlineData("-m set --match-set gone dst", Verdict.Unknown)]
-    [InlineData("-m set --match-set short dst", Verdict.Unknown)]
+    [InlineData("-m set --match-set short dst", Verdict.Drop)]
+    [InlineData("-m set --match-set counted dst", Verdict.Drop)]
+    [InlineData("-m set --match-set kept dst", Verdict.Accept)]
     [InlineData("-m addrtype --dst-type LOCAL --limit-iface-in", Verdict.Unknown)]
     [InlineData("-p tcp -m tcp --tcp-option 5", Verdict.Unknown)]
     public void A_match_takes_what_it_names(string match, Verdict verdict)
@@ -88,6 +90,8 @@ public sealed class WalkMatchTests
                 new HostIpSet("pairs", "hash:ip,port", Family.IPv4, ["203.0.113.9,tcp:443", "203.0.113.9,udp:53"]),
                 new HostIpSet("ports", "bitmap:port", null, ["80", "1000-2000"]),
                 new HostIpSet("short", "hash:ip", Family.IPv4, ["203.0.113.9 timeout 300"]),
+                new HostIpSet("counted", "hash:net", Family.IPv4, ["203.0.113.0/24 timeout 300 packets 7 bytes 420 skbprio 1:1 comment \"a timeout nomatch\""]),
+                new HostIpSet("kept", "hash:net", Family.IPv4, ["203.0.113.0/24 timeout 0", "203.0.113.9 timeout 300 nomatch comment \"ours\""]),
             ],
         };
         Assert.Equal(verdict, host.AskOne(Address, "tcp", "443").Verdict);
