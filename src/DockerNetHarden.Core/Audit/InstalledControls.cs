@@ -78,12 +78,18 @@ internal static class RulePackets
         };
     }
 
-    // First packets from containers always meet these conditions: they go in their connection's first direction and come from no address of the host.
-    private static bool IsPlain(FirewallRule rule) => rule is
-    {
-        ConnectionState: null, ConnectionDirection: null or "ORIGINAL", SourceAddressType: null or "!LOCAL", DestinationAddressType: null,
-        TcpFlags: null, IcmpType: null, OriginalDestination: null, OriginalDestinationPort: null, Set: null, Limit: null, HashLimit: null,
-    };
+    // What a question expresses, or what says nothing about packets. A rule in which any other field is given matches fewer packets than the question names.
+    private static readonly HashSet<RuleField> Asked = new(
+        [
+            RuleFields.Control, RuleFields.Subject, RuleFields.Network, RuleFields.Comment, RuleFields.Family, RuleFields.Table, RuleFields.Chain, RuleFields.InInterface, RuleFields.OutInterface,
+            RuleFields.Source, RuleFields.Destination, RuleFields.Protocol, RuleFields.SourcePort, RuleFields.DestinationPort, RuleFields.Action, RuleFields.RejectWith, RuleFields.LogPrefix,
+            RuleFields.JumpTarget, RuleFields.ConnectionDirection, RuleFields.SourceAddressType,
+        ],
+        ReferenceEqualityComparer.Instance);
+
+    // First packets from containers always meet these conditions: they go in their connection's first direction and do not come from an address of the host.
+    private static bool IsPlain(FirewallRule rule) =>
+        rule is { ConnectionDirection: null or "ORIGINAL", SourceAddressType: null or "!LOCAL" } && RuleFields.All.All(field => !rule.Spec.Has(field) || Asked.Contains(field));
 
     // Neither negated nor a symbol that only a host can resolve.
     private static bool Plain(string? text) => text is null || !(text.StartsWith('!') || text.Contains("docker:", StringComparison.Ordinal) || text.StartsWith("network:", StringComparison.Ordinal));
