@@ -82,11 +82,11 @@ Describe 'The packages that the module brings' {
     }
 
     It 'meet no other version of theirs: <Order>' -ForEach @(
-        @{ Order = 'the other module comes first'; First = 'importOther'; Second = 'import' }
-        @{ Order = 'the other module comes second'; First = 'import'; Second = 'importOther' }
-        @{ Order = 'the other module comes when Docker has been asked'; First = 'import'; Second = 'ask'; Third = 'importOther' }
+        @{ Order = 'the other module comes first'; Steps = 'importOther', 'import' }
+        @{ Order = 'the other module comes second'; Steps = 'import', 'importOther' }
+        @{ Order = 'the other module comes when Docker has been asked'; Steps = 'import', 'ask', 'importOther' }
     ) {
-        $lines = @($First, $Second, $Third) | Where-Object { $_ } | ForEach-Object { Get-Variable $_ -ValueOnly }
+        $lines = $Steps | ForEach-Object { Get-Variable $_ -ValueOnly }
         $said = Invoke-Session ($lines + 'Get-OtherVersion' + $ask)
         $said | Should -Contain '99.1.2.3'
         $said | Should -Contain 'standin'

@@ -12,7 +12,10 @@ Describe 'Invoke-FirewallRule and what is not a rule' {
         @{ What = 'null'; Bad = $null }
         @{ What = 'a file'; Bad = (Get-Item $PSCommandPath) }
         @{ What = 'a text that is no rule'; Bad = '$(reboot)' }
-        @{ What = 'an empty text'; Bad = '' }
+        @{ What = 'a line with a placeholder'; Bad = 'iptables -I INPUT -d <host private ip> -j DROP' }
+        @{ What = 'a line for a shell'; Bad = 'iptables -A DOCKER-USER -j DROP; reboot' }
+        @{ What = 'a line that deletes'; Bad = 'iptables -D DOCKER-USER -j DROP' }
+        @{ What = 'a place that there is not'; Bad = '-I DOCKER-USER 7 -d 10.0.0.5 -j DROP' }
         @{ What = 'an object without a rule''s properties'; Bad = [pscustomobject]@{ Name = 'x' } }
         @{ What = 'a table with an unknown key'; Bad = @{ Action = 'Drop'; Destinatoin = '10.0.0.5' } }
         @{ What = 'a table with a bad value'; Bad = @{ Action = 'Drop'; Destination = '10.0.0.1/8' } }
@@ -47,6 +50,15 @@ Describe 'Invoke-FirewallRule and what is not a rule' {
         $second.FullyQualifiedErrorId | Should -Match '^(UpstreamError|UnknownProvider),'
     }
 
+    It 'names the line of a text with several' {
+        $failure = Get-TerminatingError { "# mine`niptables -A DOCKER-USER -d 10.0.0.5 -j DROP`niptables -A DOCKER-USER -d here -j DROP" | Invoke-FirewallRule }
+        "$failure" | Should -Match 'Line 3 .*here'
+    }
+
+    It 'ends if the last line is not whole' {
+        { 'iptables -A DOCKER-USER \' | Invoke-FirewallRule } | Should -Throw -ErrorId 'InvalidRule,*'
+    }
+
     It 'is never reached if upstream throws' {
         { & { Block-ContainerMetadataAccess; throw 'boo' } | Invoke-FirewallRule } | Should -Throw 'boo'
     }
@@ -59,6 +71,19 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
     }
 
     AfterEach { Remove-FirewallRule -All | Out-Null }
+
+    # What a person pasted into a shell, or reads from a file, means the same in both.
+    It 'gives pasted lines the order that iptables gives them, <As>' -ForEach @(
+        @{ As = 'as lines'; Give = { param($lines) $lines } }
+        @{ As = 'as one text'; Give = { param($lines) $lines -join "`r`n" } }
+        @{ As = 'by New-FirewallRule'; Give = { param($lines) $lines | New-FirewallRule } }
+    ) {
+        $block, $exception = 'sudo iptables -I DOCKER-USER -i docker0 -d 203.0.113.0/255.255.255.0 -j DROP   # the block', 'iptables -I DOCKER-USER -i docker0 -d 203.0.113.25 -j ACCEPT'
+        & $Give @('# a block, and its exception', '', $block, $exception) | Invoke-FirewallRule | ForEach-Object Verified | Should -BeTrue
+        Get-Reach c0 203.0.113.25 80 | Should -Be 'Open'
+        & $Give @($exception, $block) | Invoke-FirewallRule | ForEach-Object Verified | Should -BeTrue
+        Get-Reach c0 203.0.113.25 80 | Should -Be 'TimedOut'
+    }
 
     It 'applies rules, reads them back, and the packets tell' {
         Get-Reach c0 169.254.169.254 80 | Should -Be 'Open'

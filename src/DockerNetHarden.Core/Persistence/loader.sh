@@ -29,8 +29,20 @@ read_commands() {
 
 # Reads the saved file and then a save output; prints what iptables-restore has to do in one table, nothing where all is there. The pass "plain" is for jumps
 # and rules without sets, which can always be written, "sets" for the whole chains that ask sets: one missing set refuses a whole text.
-# What somebody else put into a chain of ours stays at the end that it was nearer to.
+# What somebody else put into a chain of ours stays at the end that it was nearer to. iptables-save prints a protocol by the name that /etc/protocols has for it, and the rules have its number.
 compare='
+function numbered(line,    head, name) {
+    if (!match(line, /^-A [^ ]+ ((! )?-[sdio] [^ ]+ )*(! )?-p /)) return line
+    head = substr(line, 1, RLENGTH)
+    line = substr(line, RLENGTH + 1)
+    name = line
+    sub(/ .*/, "", name)
+    return head (name in protocols ? protocols[name] : name) substr(line, length(name) + 1)
+}
+BEGIN {
+    while ((getline entry < "/etc/protocols") > 0)
+        if (split(entry, words, /[ \t]+/) > 1 && words[2] ~ /^[0-9]+$/ && !index(" tcp udp icmp ipv6-icmp sctp dccp udplite esp ah gre ", " " words[1] " ")) protocols[words[1]] = words[2]
+}
 function is_ours(line) { return line ~ /--comment "?DockerNetHarden:/ }
 function asks_set(line) { return line ~ / --match-set / }
 # An empty chain was flushed by somebody; a rule with a set that was missing waits for it.
@@ -44,8 +56,8 @@ FNR == NR {
     if (/^\[/) here = $0 == "[" family " " table "]"
     else if (!here) next
     else if (/^:/) { chains[++count] = substr($1, 2); ours[substr($1, 2)] }
-    else if (/^-A / && asks_set($0)) { asking[$2]; if (pass == "sets") new[$2] = new[$2] $0 "\n" }
-    else if (/^-A /) new[$2] = new[$2] $0 "\n"
+    else if (/^-A / && asks_set($0)) { asking[$2]; if (pass == "sets") new[$2] = new[$2] numbered($0) "\n" }
+    else if (/^-A /) new[$2] = new[$2] numbered($0) "\n"
     else if (/^-I /) { if (!($2 in wanted)) hooks[++hook_count] = $2; wanted[$2] = wanted[$2] $NF " " }
     next
 }
@@ -58,7 +70,7 @@ $0 == "-A FORWARD -j DOCKER-USER" { docker_jumps = 1; next }
 is_ours($0) {
     filled[$2]
     if (asks_set($0)) asked[$2]
-    if (pass == "sets" || !asks_set($0)) old[$2] = old[$2] $0 "\n"
+    if (pass == "sets" || !asks_set($0)) old[$2] = old[$2] numbered($0) "\n"
     next
 }
 $2 in filled { last[$2] = last[$2] $0 "\n"; next }

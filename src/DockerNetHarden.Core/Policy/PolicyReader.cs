@@ -35,10 +35,8 @@ internal sealed class PolicyReader
         {
             Networks = [.. Items(root, "networks").Select(reader.Network)],
             Controls = [.. Items(root, "controls").Select(reader.Control)],
-            SingleRules = [.. Items(root, "rules").Select(Rule)],
+            SingleRules = reader.SingleRules(Items(root, "rules")),
         };
-        foreach (var (rule, value) in policy.SingleRules.Zip(Items(root, "rules")))
-            reader.CheckSingle(rule, value);
         return policy;
     }
 
@@ -76,16 +74,31 @@ internal sealed class PolicyReader
         return control;
     }
 
-    private static FirewallRule Rule(PolicyValue value)
+    // In the order that iptables would give them: a later -I comes before an earlier one.
+    private IReadOnlyList<FirewallRule> SingleRules(IReadOnlyList<PolicyValue> values)
     {
-        try
+        var order = new RuleOrder();
+        foreach (var value in values)
         {
-            return FirewallRule.Parse(value.Expect(PolicyKind.Text, "a rule as text").Text);
+            try
+            {
+                var script = new RuleScript();
+                var read = script.Read(value.Expect(PolicyKind.Text, "a rule as text").Text);
+                script.Complete();
+                if (read.Count == 0)
+                    throw value.Refuse("it holds no rule; leave it out.");
+                foreach (var placed in read)
+                {
+                    CheckSingle(placed.Rule, value);
+                    order.Add(placed);
+                }
+            }
+            catch (RefusedValueException error)
+            {
+                throw value.Refuse(error.Message, error);
+            }
         }
-        catch (RefusedValueException error)
-        {
-            throw value.Refuse(error.Message, error);
-        }
+        return order.Rules;
     }
 
     // Rules of one mark replace each other as a whole: two things in a policy that have the same mark would be mixed into one.

@@ -34,6 +34,12 @@ internal static class RuleParser
         {
             throw new RefusedValueException("Rule", text, error.Message, error);
         }
+        return Parse(text, tokens);
+    }
+
+    /// <summary>Reads the arguments of a whole rule, its chain included.</summary>
+    public static RuleSpec Parse(string text, IReadOnlyList<string> tokens)
+    {
         var reader = new Reader(text, tokens);
         return reader.Read(new RuleSpec()) is var spec && reader.HasChain ? spec : throw reader.Refuse("it names no chain; begin with -A DOCKER-USER.");
     }
@@ -184,7 +190,7 @@ internal static class RuleParser
                 words.Add(i == 0 && field.IsNegatable ? Value() : Argument($"a value behind {_option}"));
             var value = (_not ? "!" : "") + string.Join(' ', words);
             if (field == RuleFields.Chain && _next < tokens.Count && tokens[_next].All(char.IsAsciiDigit))
-                throw Refuse("a position cannot be given: a rule's place is decided by its control and phase. Leave the number out.");
+                throw Refuse("a position means something only among the rules of one input: give them together to Invoke-FirewallRule or New-FirewallRule, or leave the number out.");
             if (field.Take is { } take)
                 take(rule, value);
             else

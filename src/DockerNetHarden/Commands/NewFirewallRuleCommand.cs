@@ -17,7 +17,8 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     private const string PropertySet = "Property";
     private const string TextSet = "Text";
 
-    private readonly List<FirewallRule> _read = [];
+    private readonly RuleScript _script = new();
+    private readonly RuleOrder _read = new();
 
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = TextSet, HelpMessage = "Rules in iptables' own words: -A DOCKER-USER -d 10.0.0.5 -j DROP.")]
     [Alias("Text")]
@@ -170,7 +171,8 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     {
         try
         {
-            _read.AddRange((Rule ?? []).Select(FirewallRule.Parse));
+            foreach (var placed in (Rule ?? []).SelectMany(_script.Read))
+                _read.Add(placed);
         }
         catch (RefusedValueException error)
         {
@@ -179,7 +181,14 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     }
 
     protected override void EndProcessing() => ControlInput.Emit(this, () =>
-        ParameterSetName is TextSet ? _read.Select(rule => Name is null ? rule : rule.Named(Name)) : FromParameters());
+        ParameterSetName is TextSet ? FromText() : FromParameters());
+
+    // The order of the whole input counts: a later -I comes before an earlier one.
+    private IEnumerable<FirewallRule> FromText()
+    {
+        _script.Complete();
+        return _read.Rules.Select(rule => Name is null ? rule : rule.Named(Name));
+    }
 
     // One rule has one source and one destination; a list means a rule each.
     private IEnumerable<FirewallRule> FromParameters()

@@ -19,7 +19,8 @@ internal sealed class RuleInput
 
     private readonly PSCmdlet _cmdlet;
     private readonly object? _lastError;
-    private readonly Dictionary<HostTarget, List<FirewallRule>> _rules = [];
+    private readonly RuleScript _script = new();
+    private readonly Dictionary<HostTarget, RuleOrder> _rules = [];
     private IReadOnlyDictionary<HostTarget, IReadOnlyList<FirewallRule>> _complete = new Dictionary<HostTarget, IReadOnlyList<FirewallRule>>();
     private readonly HashSet<HostTarget> _withRemedies = [];
     private int _position;
@@ -51,8 +52,9 @@ internal sealed class RuleInput
                 foreach (var host in hosts)
                 {
                     if (!_rules.TryGetValue(host, out var own))
-                        _rules.Add(host, own = []);
-                    own.AddRange(rules);
+                        _rules.Add(host, own = new RuleOrder());
+                    foreach (var rule in rules)
+                        Checked(() => own.Add(rule), element);
                     if (isFinding)
                         _withRemedies.Add(host);
                 }
@@ -68,20 +70,28 @@ internal sealed class RuleInput
     /// <param name="failOnUpstreamError">Whether an error elsewhere in the pipeline matters: a rule less means a hole.</param>
     public void Complete(bool failOnUpstreamError = true)
     {
+        try
+        {
+            Checked(_script.Complete, null);
+        }
+        catch (CommandFailure failure)
+        {
+            _cmdlet.ThrowTerminatingError(ErrorRecords.From(failure, null));
+        }
         var last = LastError();
         if (failOnUpstreamError && last is not null && !ReferenceEquals(last, _lastError))
             _cmdlet.ThrowTerminatingError(ErrorRecords.From(CommandFailure.UpstreamError(last), null));
         // A finding may have nothing but words; anything else that brings no rule was meant to bring some.
-        if (_rules.Count == 0 || _rules.Any(each => each.Value.Count == 0 && !_withRemedies.Contains(each.Key)))
+        if (_rules.Count == 0 || _rules.Any(each => each.Value.Rules.Count == 0 && !_withRemedies.Contains(each.Key)))
             _cmdlet.ThrowTerminatingError(ErrorRecords.From(CommandFailure.NoRule(), null));
-        _complete = _rules.ToDictionary(each => each.Key, each => (IReadOnlyList<FirewallRule>)[.. each.Value.Distinct()]);
+        _complete = _rules.ToDictionary(each => each.Key, each => (IReadOnlyList<FirewallRule>)[.. each.Value.Rules.Distinct()]);
     }
 
     // $Error holds the newest first, handled ones too: a command that errs and goes on may have left a rule out.
     private object? LastError() =>
         Unwrap(_cmdlet.SessionState.PSVariable.GetValue("global:Error")) is IList { Count: > 0 } errors ? Unwrap(errors[0]) : null;
 
-    private IEnumerable<FirewallRule> Convert(object? element, bool nested)
+    private IEnumerable<PlacedRule> Convert(object? element, bool nested)
     {
         var value = Unwrap(element);
         switch (value)
@@ -89,13 +99,13 @@ internal sealed class RuleInput
             case null:
                 throw Refuse("it is null; the command that should have made it returned nothing.", null);
             case FirewallRule rule:
-                return [rule];
+                return [new(rule)];
             case InstalledRule { Rule: { } rule }:
-                return [rule];
+                return [new(rule)];
             case InstalledRule other:
                 throw other.IsOurs ? Refuse($"the line '{other.Text}' is not one that this module writes.", value) : CommandFailure.NotOurs(other.Text);
             case string text:
-                return [Checked(() => FirewallRule.Parse(text), value)];
+                return Checked(() => _script.Read(text), value);
             case ErrorRecord error:
                 throw Refuse($"it is an error ({error}).", value);
         }
@@ -108,7 +118,7 @@ internal sealed class RuleInput
                 : throw Refuse($"the property Rules of {Name(value)} holds no list of rules.", value);
         }
         return value is IDictionary or PSCustomObject
-            ? [Checked(() => FirewallRule.FromProperties(bag), value)]
+            ? [new(Checked(() => FirewallRule.FromProperties(bag), value))]
             : throw Refuse($"it is {Name(value)} ({value}).", value);
     }
 
@@ -137,7 +147,7 @@ internal sealed class RuleInput
         return bag;
     }
 
-    private FirewallRule Checked(Func<FirewallRule> make, object value)
+    private T Checked<T>(Func<T> make, object? value)
     {
         try
         {
@@ -148,6 +158,8 @@ internal sealed class RuleInput
             throw CommandFailure.InvalidRule(_position, error.Message, value, error);
         }
     }
+
+    private void Checked(Action act, object? value) => Checked<object?>(() => { act(); return null; }, value);
 
     private CommandFailure Refuse(string reason, object? value) => CommandFailure.InvalidRule(_position, reason, value);
 

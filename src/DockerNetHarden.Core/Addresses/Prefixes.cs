@@ -1,6 +1,4 @@
-using DockerNetHarden.Addresses;
-
-namespace DockerNetHarden.Packets;
+namespace DockerNetHarden.Addresses;
 
 /// <summary>Spans of addresses as prefixes.</summary>
 internal static class Prefixes
