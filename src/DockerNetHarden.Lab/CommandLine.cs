@@ -180,7 +180,7 @@ internal static class CommandLine
         var command = new Command("demo", "Shows what containers reach, hardens the host, and shows it again.") { Backend, module };
         command.SetAction(async (arguments, stop) =>
         {
-            IHardener hardener = PwshHardener.Find(arguments.GetValue(module)) ?? (IHardener)new EngineHardener();
+            IHardener hardener = PwshHardener.Find(arguments.GetValue(module)) ?? (IHardener)new CoreHardener();
             return await new LabDemo(hardener, Console.Out, Style.Detect()).RunAsync(arguments.GetValue(Backend), stop).ConfigureAwait(false) ? 0 : 1;
         });
         return command;

@@ -94,7 +94,7 @@ Describe 'New-FirewallRule' {
         $failure.ErrorDetails.RecommendedAction | Should -Not -BeNullOrEmpty
     }
 
-    It 'refuses the text <_>' -ForEach '-j DROP', '-A DOCKER-USER', '-A DOCKER-USER -j DROP; reboot', '-A DOCKER-USER 1 -j DROP', '-A DOCKER-USER --nope -j DROP', "-A DOCKER-USER -j DROP`n-A INPUT -j ACCEPT", '$(reboot)' {
+    It 'refuses the text <_>' -ForEach '-j DROP', '-A DOCKER-USER', '-A DOCKER-USER -j DROP; reboot', '-A DOCKER-USER 1 -j DROP', '-A DOCKER-USER --nope -j DROP', "-A DOCKER-USER -j DROP`n-A INPUT --nope -j ACCEPT", '$(reboot)' {
         { New-FirewallRule $_ } | Should -Throw -ErrorId 'InvalidRule,*'
     }
 }

@@ -14,7 +14,7 @@ internal static class ShellText
     public static string Write(IReadOnlyList<ExportedTable> tables)
     {
         var text = new StringBuilder(ExportTemplate.Header("#!/bin/sh"));
-        text.Append(ExportTemplate.Read("engine.sh"));
+        text.Append(ExportTemplate.Read("apply.sh"));
         foreach (var family in tables.GroupBy(table => table.Family).OrderBy(family => family.Key))
             Append(text, family.Key, [.. family]);
         return text.Append("[ \"$dnh_mode\" = apply ] || exit \"$dnh_changed\"\n}\n\ndnh_main\n").ToString();

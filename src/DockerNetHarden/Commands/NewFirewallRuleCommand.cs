@@ -22,7 +22,8 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
 
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = TextSet, HelpMessage = "Rules in iptables' own words: -A DOCKER-USER -d 10.0.0.5 -j DROP.")]
     [Alias("Text")]
-    [ValidateNotNullOrEmpty]
+    [ValidateNotNull]
+    [AllowEmptyString]
     public string[]? Rule { get; set; }
 
     [Parameter(HelpMessage = "A name in the rule's mark: what is applied under one name is replaced and removed by itself.")]

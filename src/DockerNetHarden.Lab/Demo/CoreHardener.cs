@@ -9,7 +9,7 @@ using DockerNetHarden.Planning;
 namespace DockerNetHarden.Lab.Demo;
 
 /// <summary>Hardens through the core, if there is no pwsh: the same controls, the same plan, without the cmdlets.</summary>
-public sealed class EngineHardener : IHardener
+public sealed class CoreHardener : IHardener
 {
     public string Description => "The four controls through the core (there is no pwsh here): metadata, host access, internal access, mail";
 
