@@ -10,8 +10,8 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Benchmarks;
 
 /// <summary>
-/// What a full audit costs: 50 networks on a host as Docker 20.10 leaves it, our controls for each, and as many rules of an administrator in DOCKER-USER and
-/// INPUT as it takes to come to 5,000 rules, and to ten times that. Needs no host and no root: dnh-bench audit [rounds].
+/// What a full audit costs: a host with 50 networks as Docker 20.10 leaves it, our controls, and as many rules of an administrator in DOCKER-USER and
+/// INPUT as it takes to reach 5,000 rules, and ten times that. Needs no host and no root: dnh-bench audit [rounds].
 /// </summary>
 internal static class Audit
 {
@@ -84,7 +84,7 @@ internal static class Audit
 
     private static HostSnapshot Apply(HostSnapshot host, IReadOnlyList<FirewallRule> rules)
     {
-        // The chains and the lines that the plan would bring, without the way over iptables-restore.
+        // The chains and lines of the plan, without iptables-restore.
         var plan = Planning.Plan.From(rules, host);
         var tables = host.Rules.ToDictionary(pair => pair.Key, pair => pair.Value);
         foreach (var group in plan.Added.GroupBy(line => (line.Family, line.Table, line.Chain)))

@@ -8,7 +8,7 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Benchmarks;
 
-/// <summary>One host without SSH: what the kernel's own tools need, and what hardening needs.</summary>
+/// <summary>One host without SSH: how long the kernel's own tools take, and how long hardening takes.</summary>
 internal sealed class Local(LabHost host, PwshSession pwsh)
 {
     private IReadOnlyList<PlanStep> steps = [];
@@ -34,7 +34,7 @@ internal sealed class Local(LabHost host, PwshSession pwsh)
 
     public Task HardenAsync() => pwsh.RunAsync(PwshSession.Harden);
 
-    // The texts that hardening a clean host writes.
+    // The texts that are written to harden a clean host.
     private async Task<IReadOnlyList<PlanStep>> StepsAsync()
     {
         var opened = DockerHost.Beside(new ProcessShell(host.Name, host.Shell[0], [.. host.Shell.Skip(1), "/bin/sh"]), DockerEndpoint.Parse(host.DockerHost));

@@ -3,10 +3,10 @@ using DockerNetHarden.Lab;
 
 namespace DockerNetHarden.Benchmarks;
 
-/// <summary>Processor time, in milliseconds: what a busy machine changes least. Read before and after; the difference is what was spent.</summary>
+/// <summary>Processor time in milliseconds, which a busy machine changes least. Read before and after; the difference was spent.</summary>
 /// <param name="Client">Of this process, and of the pwsh that runs the cmdlets.</param>
-/// <param name="Children">Of their children: ssh, or what it called on a host itself.</param>
-/// <param name="Hosts">Of the hosts' sshd, with all that ran in the conversations, and of their dockerd.</param>
+/// <param name="Children">Of their children: ssh, or the programs that it ran on the host itself.</param>
+/// <param name="Hosts">Of the hosts' sshd, with everything that ran in the conversations, and of their dockerd.</param>
 internal sealed record ProcessorTime(double Client, double Children, double Hosts)
 {
     public double Total => Client + Children + Hosts;

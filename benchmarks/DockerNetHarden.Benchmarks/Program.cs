@@ -8,7 +8,7 @@ if (args is ["audit", ..])
     Audit.Run(args.Length > 1 ? int.Parse(args[1], NumberStyles.None, CultureInfo.InvariantCulture) : 7);
     return 0;
 }
-// What hardening costs beside the least that could be done: dnh-bench [hosts=16] [parallel=16] [rounds=7]. Needs what the lab needs, root included.
+// What hardening costs, compared with the least that could be done: dnh-bench [hosts=16] [parallel=16] [rounds=7]. Needs what the lab needs, root included.
 var numbers = args.Select(text => int.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture)).ToArray();
 var (hosts, parallel, rounds) = (numbers.ElementAtOrDefault(0) is > 0 and var h ? h : 16, numbers.ElementAtOrDefault(1) is > 0 and var p ? p : 16, numbers.ElementAtOrDefault(2) is > 0 and var r ? r : 7);
 if (LabSsh.WhyUnavailable() is { } reason)

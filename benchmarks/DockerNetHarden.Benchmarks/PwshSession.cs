@@ -4,13 +4,13 @@ using DockerNetHarden.Lab;
 
 namespace DockerNetHarden.Benchmarks;
 
-/// <summary>A pwsh with the staged module, in which commands run as a user types them. It is started once: what is measured is the command, not PowerShell's start.</summary>
+/// <summary>A pwsh with the staged module, in which commands run as a user types them. It is started once, to measure the command and not PowerShell's start.</summary>
 internal sealed class PwshSession : IAsyncDisposable
 {
-    /// <summary>The four controls with their defaults, applied to this machine; -HostName goes behind it.</summary>
+    /// <summary>The four controls with their defaults, applied to this machine; -HostName can be appended.</summary>
     public const string Harden = "& { Block-ContainerMetadataAccess; Block-ContainerHostAccess; Block-ContainerInternalAccess; Set-SmtpRateLimit } | Invoke-FirewallRule";
 
-    // A command a line; what it came to is a line too.
+    // One command per line, and one line with its result.
     private const string Loop = """
         $ErrorActionPreference = 'Stop'
         Import-Module $env:DNH_BENCH_MODULE
@@ -25,12 +25,12 @@ internal sealed class PwshSession : IAsyncDisposable
 
     private PwshSession(Process process) => this.process = process;
 
-    /// <summary>The pwsh itself: as a .NET tool it is a child of what was started.</summary>
+    /// <summary>The pwsh itself: as a .NET tool it is a child of the started process.</summary>
     public int ProcessId { get; private set; }
 
     /// <summary>Starts one.</summary>
     /// <param name="place">The arguments that enter a namespace; pwsh's follow.</param>
-    /// <param name="environment">What its environment has besides.</param>
+    /// <param name="environment">What is added to its environment.</param>
     /// <exception cref="LabException">There is no pwsh or no staged module.</exception>
     public static async Task<PwshSession> StartAsync(IReadOnlyList<string> place, params (string Name, string Value)[] environment)
     {
@@ -47,7 +47,7 @@ internal sealed class PwshSession : IAsyncDisposable
         return session;
     }
 
-    /// <summary>Runs a command to its end; an error is one here too, for its time would mean nothing.</summary>
+    /// <summary>Runs a command to its end; an error is thrown, because its time would mean nothing.</summary>
     public async Task RunAsync(string command)
     {
         await process.StandardInput.WriteLineAsync(command).ConfigureAwait(false);

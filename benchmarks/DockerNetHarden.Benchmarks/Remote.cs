@@ -4,7 +4,7 @@ using DockerNetHarden.Lab;
 
 namespace DockerNetHarden.Benchmarks;
 
-/// <summary>Every host of the fleet over SSH, with the same parallelism for all that is compared.</summary>
+/// <summary>Every host of the fleet over SSH, with the same parallelism for everything that is compared.</summary>
 internal sealed class Remote(LabFleet fleet, PwshSession pwsh, int parallel)
 {
     private readonly string hosts = string.Create(CultureInfo.InvariantCulture, $" -ThrottleLimit {parallel} -HostName {string.Join(',', fleet.Hosts.Select(host => host.Name))}");
@@ -17,10 +17,10 @@ internal sealed class Remote(LabFleet fleet, PwshSession pwsh, int parallel)
     public Task CleanAsync() => pwsh.RunAsync("Remove-FirewallRule -All" + hosts);
 }
 
-/// <summary>Programs that are compared with.</summary>
+/// <summary>Programs for comparison.</summary>
 internal static class Commands
 {
-    /// <summary>Runs a program to its end; any exit code but 0 is an error, for its time would mean nothing.</summary>
+    /// <summary>Runs a program to its end; any exit code but 0 is an error, because its time would mean nothing.</summary>
     public static async Task RunAsync(IReadOnlyList<string> arguments, string? input = null)
     {
         using var process = Process.Start(new ProcessStartInfo(arguments[0], arguments.Skip(1)) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;

@@ -3,13 +3,13 @@ using System.Globalization;
 
 namespace DockerNetHarden.Benchmarks;
 
-/// <summary>One thing to measure; what comes before it is not measured.</summary>
+/// <summary>One thing to measure; the preparation before it is not measured.</summary>
 internal sealed record Measured(string Name, Func<Task> RunAsync)
 {
     public Func<Task>? Before { get; init; }
 }
 
-/// <summary>Measures in turn, so that what disturbs the machine disturbs all alike, and prints medians as ratios to the first.</summary>
+/// <summary>Measures in turn, so that a disturbance of the machine affects all alike, and prints medians as ratios to the first.</summary>
 internal static class Table
 {
     private sealed record Round(double Elapsed, ProcessorTime Spent);
@@ -44,7 +44,7 @@ internal static class Table
         }
     }
 
-    // What runs on a host is counted when it has ended, which can be after the conversation.
+    // Programs on a host are counted when they have ended, which can be after the conversation.
     private static async Task<ProcessorTime> SettledAsync(Func<ProcessorTime> clock)
     {
         await Task.Delay(200).ConfigureAwait(false);

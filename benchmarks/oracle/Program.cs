@@ -2,7 +2,7 @@ using System.Globalization;
 using DockerNetHarden.Lab.Oracle;
 using DockerNetHarden.Oracle;
 
-// Is the walk right? dnh-oracle [pairs=1000000] [seed=1] [foreign]. Exit code 2 where walk and kernel disagree.
+// Is the walk right? dnh-oracle [pairs=1000000] [seed=1] [foreign]. Exit code 2 if walk and kernel disagree.
 if (KernelOracle.WhyUnavailable() is { } reason)
 {
     await Console.Error.WriteLineAsync("dnh-oracle: " + reason).ConfigureAwait(false);

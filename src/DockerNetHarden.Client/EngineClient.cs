@@ -13,10 +13,10 @@ using NetworkSpec = DockerNetHarden.Docker.NetworkSpec;
 
 namespace DockerNetHarden.Client;
 
-/// <summary>Asks Docker's Engine API with Docker.DotNet, by any transport. May be used from many threads at once.</summary>
-/// <param name="transport">Brings a request to the engine; it ends with this.</param>
-/// <param name="endpoint">Where that is, for errors.</param>
-/// <param name="timeout">How long one request may take; null if the transport keeps the time.</param>
+/// <summary>Asks Docker's Engine API with Docker.DotNet, through any transport. Many threads may use it at once.</summary>
+/// <param name="transport">Brings a request to the engine; disposed of with this object.</param>
+/// <param name="endpoint">Where the engine is, for errors.</param>
+/// <param name="timeout">How long one request may take; null if the transport has its own time limit.</param>
 internal sealed class EngineClient(HttpMessageHandler transport, string endpoint, TimeSpan? timeout) : IEngineApi
 {
     // From this version on names are always unique and CheckDuplicate is ignored: https://docs.docker.com/reference/api/engine/version-history/.
@@ -32,7 +32,7 @@ internal sealed class EngineClient(HttpMessageHandler transport, string endpoint
     public Task<ApiVersion> PingAsync(CancellationToken stop)
     {
         var exchange = new Exchange(_transport);
-        // The library leaves the reply's headers out of what it gives back. Source: https://docs.docker.com/reference/api/engine/, SystemPing.
+        // The library does not return the reply's headers. Source: https://docs.docker.com/reference/api/engine/, SystemPing.
         return AskAsync(
             exchange, "answer a ping", "GET /_ping",
             static async (client, token) =>
@@ -63,7 +63,7 @@ internal sealed class EngineClient(HttpMessageHandler transport, string endpoint
     public Task<string> CreateNetworkAsync(NetworkSpec spec, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        // The library knows the newest API and so no CheckDuplicate, without which engines to 24 make a second network of the same name.
+        // The library knows only the newest API, which has no CheckDuplicate; without it engines up to 24 make a second network of the same name.
         var exchange = new Exchange(_transport) { Added = Version is { } version && version < UniqueNames ? ",\"CheckDuplicate\":true}" : null };
         return AskAsync(exchange, $"create the network '{spec.Name}'", "POST /networks/create", (client, token) => client.Networks.CreateNetworkAsync(Parameters(spec), token), ModelReader.CreatedId, stop);
     }
@@ -73,7 +73,7 @@ internal sealed class EngineClient(HttpMessageHandler transport, string endpoint
             new Exchange(_transport), "list its containers", "GET /containers/json",
             static (client, token) => client.Containers.ListContainersAsync(new ContainersListParameters { All = true }, token), ModelReader.Containers, stop);
 
-    // The library finds the names of this enumeration's values at run time, in a way that the native compiler does not see.
+    // The library looks up the names of this enumeration's values at run time, in a way that the native compiler cannot follow.
     [DynamicDependency(DynamicallyAccessedMemberTypes.PublicFields, typeof(RestartPolicyKind))]
     public Task<DockerContainer> GetContainerAsync(string id, CancellationToken stop)
     {
@@ -87,7 +87,7 @@ internal sealed class EngineClient(HttpMessageHandler transport, string endpoint
         var filters = new Dictionary<string, IDictionary<string, bool>>(StringComparer.Ordinal) { ["type"] = types.ToDictionary(static type => type, static _ => true, StringComparer.Ordinal) };
         return AskAsync(
             new Exchange(_transport) { Streams = true }, "tell what happens", "GET /events",
-#pragma warning disable CS0618 // What stands in its place pushes events without end at who listens; a stream is read as fast as they are used.
+#pragma warning disable CS0618 // Its replacement pushes events at the listener without limit; a stream is read only as fast as they are used.
             (client, token) => client.System.MonitorEventsAsync(new ContainerEventsParameters { Filters = filters }, token),
 #pragma warning restore CS0618
             static (stream, _) => stream, stop);
@@ -95,7 +95,7 @@ internal sealed class EngineClient(HttpMessageHandler transport, string endpoint
 
     public void Dispose() => _transport.Dispose();
 
-    // What is not asked for is null, which the library leaves out, and so left to the engine.
+    // A setting that is not asked for is null: the library leaves it out, so the engine decides.
     private static NetworksCreateParameters Parameters(NetworkSpec spec)
     {
         var options = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -121,7 +121,7 @@ internal sealed class EngineClient(HttpMessageHandler transport, string endpoint
     private static IPAMConfig Range(NetworkSpec spec, Cidr subnet) =>
         new() { Subnet = subnet.ToString(), IPRange = null!, Gateway = spec.Gateways.Where(gateway => gateway.Family == subnet.Family).Select(static gateway => gateway.Address).FirstOrDefault()! };
 
-    // The library has no place for what belongs to one request only, and a client costs nothing but itself: each request has its own.
+    // The library has no place for what belongs to one request, and a client is cheap, so each request has its own.
     private async Task<T> AskAsync<TModel, T>(
         Exchange exchange, string purpose, string what, Func<DockerClient, CancellationToken, Task<TModel>> ask, Func<TModel, string, T> read, CancellationToken stop, bool versioned = true)
     {
@@ -146,9 +146,9 @@ internal sealed class EngineClient(HttpMessageHandler transport, string endpoint
             catch (OperationCanceledException error) when (!stop.IsCancellationRequested)
             {
                 var seconds = (timeout ?? TimeSpan.Zero).TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
-                throw new DockerException(DockerFailure.Timeout, $"Docker could not {purpose} within {seconds} s; whether it still does is not known. Raise the timeout, or see with `systemctl status docker` and `journalctl -u docker` whether the engine hangs.", endpoint, inner: error);
+                throw new DockerException(DockerFailure.Timeout, $"Docker could not {purpose} within {seconds} s; it may still be at work. Raise the timeout, or check with `systemctl status docker` and `journalctl -u docker` whether the engine hangs.", endpoint, inner: error);
             }
-            // What the transport says of its own accord is the cause; all else broke within a reply.
+            // An error that the transport itself reports is the cause; any other broke within a reply.
             catch (HttpRequestException error) when (error.InnerException is DockerException)
             {
                 ExceptionDispatchInfo.Throw(error.InnerException);
@@ -156,9 +156,9 @@ internal sealed class EngineClient(HttpMessageHandler transport, string endpoint
             }
             catch (HttpRequestException error)
             {
-                throw new DockerException(DockerFailure.BadReply, $"Docker could not {purpose}: the connection to {endpoint} broke or what answered is no HTTP ({error.Message.TrimEnd('.')}). Try again; `systemctl status docker` says how the engine is.", endpoint, inner: error);
+                throw new DockerException(DockerFailure.BadReply, $"Docker could not {purpose}: the connection to {endpoint} broke or what answered is not HTTP ({error.Message.TrimEnd('.')}). Try again; `systemctl status docker` shows how the engine is.", endpoint, inner: error);
             }
-            // The whole reply is there: what fails now is the reading of it, whatever the library calls that.
+            // The whole reply is there, so it is the reading that failed, whatever the library calls that.
             catch (Exception error) when (exchange.Body is not null && error is not (DockerException or OperationCanceledException))
             {
                 throw ModelReader.NotRead(what, exchange.Body, error);
@@ -166,21 +166,21 @@ internal sealed class EngineClient(HttpMessageHandler transport, string endpoint
         }
     }
 
-    /// <summary>One request and its reply, on their way between the library and the transport. What answers cannot fill the memory.</summary>
+    /// <summary>One request and its reply, on their way between the library and the transport. The answer cannot fill the memory.</summary>
     private sealed class Exchange(HttpMessageInvoker transport) : HttpMessageHandler
     {
         private const int MostBytes = 64 * 1024 * 1024;
 
-        /// <summary>What stands in place of the closing brace of the request's body.</summary>
+        /// <summary>What replaces the closing brace of the request's body.</summary>
         public string? Added { get; init; }
 
-        /// <summary>Whether the reply is one without end.</summary>
+        /// <summary>Whether the reply is endless.</summary>
         public bool Streams { get; init; }
 
-        /// <summary>The reply's body, when it is there.</summary>
+        /// <summary>The reply's body, once it has come.</summary>
         public byte[]? Body { get; private set; }
 
-        /// <summary>The newest version that the engine speaks, as it says with each reply.</summary>
+        /// <summary>The newest API version that the engine supports, which is in each reply.</summary>
         public string? ApiVersion { get; private set; }
 
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
@@ -205,7 +205,7 @@ internal sealed class EngineClient(HttpMessageHandler transport, string endpoint
                 {
                     throw new HttpRequestException(error.Message, error);
                 }
-                // The library takes a redirection for a success.
+                // The library treats a redirection as a success.
                 if (!reply.IsSuccessStatusCode)
                     throw new DockerApiException(reply.StatusCode, Encoding.UTF8.GetString(body));
                 Body = body;
@@ -229,7 +229,7 @@ internal sealed class EngineClient(HttpMessageHandler transport, string endpoint
         }
     }
 
-    /// <summary>Lets the library use a handler that is there.</summary>
+    /// <summary>Lets the library use an existing handler.</summary>
     private sealed class Transport : IDockerHandlerFactory<HttpMessageHandler>
     {
         public static Transport Instance { get; } = new();

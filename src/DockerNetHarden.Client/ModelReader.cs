@@ -8,15 +8,15 @@ using DockerNetHarden.Docker;
 namespace DockerNetHarden.Client;
 
 /// <summary>
-/// Takes from the library's models the few facts that are needed. What Docker leaves out or writes as null reads as empty, whatever the models say; what has another shape
+/// Takes the few facts that are needed from the library's models. What Docker leaves out or writes as null reads as empty, whatever the models say; a value of another shape
 /// than documented is a <see cref="DockerFailure.BadReply"/> that says where it is. Source: https://docs.docker.com/reference/api/engine/.
 /// </summary>
 internal static class ModelReader
 {
     private static readonly Cidr?[] Everything = [Cidr.From(Family.IPv4, UInt128.Zero, 0), Cidr.From(Family.IPv6, UInt128.Zero, 0)];
 
-    // The pools of an engine whose configuration names none: 172.17 to 172.31 and 192.168 (libnetwork's ipamutils; engines from 27.0 on add
-    // an IPv6 pool that is made from the host's own id, so it cannot be known here).
+    // The default pools of an engine: 172.17 to 172.31 and 192.168 (libnetwork's ipamutils; engines from 27.0 on add
+    // an IPv6 pool made from the host's own id, which is not known here).
     private static IEnumerable<Cidr> BuiltInPools =>
         Enumerable.Range(17, 15).Select(second => Cidr.Parse($"172.{second}.0.0/16")).Append(Cidr.Parse("192.168.0.0/16"));
 
@@ -26,7 +26,7 @@ internal static class ModelReader
         string.IsNullOrEmpty(model.MinAPIVersion) ? null : Api(model.MinAPIVersion, place + ", MinAPIVersion"));
 
     public static ApiVersion Ping(string? header) => ApiVersion.TryParse(header, out var version) ? version : throw new DockerException(
-        DockerFailure.BadReply, $"The reply to GET /_ping has '{DockerNames.Printable(header ?? "")}' as its Api-Version, where Docker has a version such as 1.41. See whether it is Docker's socket that answers.");
+        DockerFailure.BadReply, $"The reply to GET /_ping has '{DockerNames.Printable(header ?? "")}' as its Api-Version, where Docker has a version such as 1.41. Check that it is Docker's socket that answers.");
 
     public static DockerEngine Engine(SystemInfoResponse? model, byte[]? body, string place)
     {
@@ -38,7 +38,7 @@ internal static class ModelReader
             Version = Needed(model.ServerVersion, place + ", ServerVersion"),
             ApiVersion = "",
             AddressPools = pools.Length > 0 ? pools : [.. BuiltInPools],
-            // "name=rootless", with further fields after commas. Source: SystemInfo.SecurityOptions.
+            // "name=rootless", possibly with more fields after commas. Source: SystemInfo.SecurityOptions.
             IsRootless = Items(model.SecurityOptions).Any(static option => option?.Split(',').Contains("name=rootless", StringComparer.Ordinal) == true),
             FirewallBackend = string.IsNullOrEmpty(model.FirewallBackend?.Driver) ? null : model.FirewallBackend.Driver,
             BridgeNfIptables = BridgeNfIptables(body, place + ", BridgeNfIptables"),
@@ -73,7 +73,7 @@ internal static class ModelReader
             Gateways = gateways,
             Options = options,
             Labels = Texts(model.Labels, place + ", Labels"),
-            // Beside containers there are swarm's endpoints: "ep-<id>", "lb-<network>", "ingress-sbox".
+            // Among the containers there are swarm's endpoints: "ep-<id>", "lb-<network>", "ingress-sbox".
             Containers = [.. Items(model.Containers).Where(static pair => IsId(pair.Key)).Select(static pair => pair.Value?.Name).OfType<string>().Where(static text => text.Length > 0).Order(StringComparer.Ordinal)],
         };
     }
@@ -82,7 +82,7 @@ internal static class ModelReader
 
     public static IReadOnlyList<DockerContainer> Containers(IList<ContainerListResponse>? models, string place) => Each(models, place, Summary);
 
-    /// <summary>Reads the reply about one container, which says more than the list: DNS servers, process, privileges.</summary>
+    /// <summary>Reads the reply about one container, which has more than the list: DNS servers, process, privileges.</summary>
     public static DockerContainer Container(ContainerInspectResponse? model, string place)
     {
         var id = Needed((model ?? throw Bad(place, "an object", null)).ID, place + ", Id");
@@ -96,7 +96,7 @@ internal static class ModelReader
             NetworkMode = Mode(model.HostConfig?.NetworkMode),
             Addresses = Addresses(model.NetworkSettings?.Networks, place),
             Ports = Joined(Items(model.NetworkSettings?.Ports).SelectMany(pair => Ports(pair.Key, pair.Value, place + ", NetworkSettings, Ports"))),
-            // The API lets anything stand here; what is no address is skipped by every resolver too (resolv.conf(5)).
+            // The API allows anything here; every resolver, too, skips what is not an address (resolv.conf(5)).
             Dns = [.. Items(model.HostConfig?.DNS).Select(static text => TryAddress(text, out var server) ? server : (Cidr?)null).OfType<Cidr>().Distinct()],
             Pid = state.Pid is >= 0 and <= int.MaxValue ? (int)state.Pid : throw Bad(place + ", State, Pid", "a process id", state.Pid.ToString(CultureInfo.InvariantCulture)),
             Privileged = model.HostConfig?.Privileged ?? false,
@@ -105,7 +105,7 @@ internal static class ModelReader
         };
     }
 
-    /// <summary>The error of a reply that the library could not read: the place as it names it, and what stands there.</summary>
+    /// <summary>The error for a reply that the library could not read: the place as it names it, and what is there.</summary>
     public static DockerException NotRead(string what, byte[] body, Exception error)
     {
         try
@@ -119,7 +119,7 @@ internal static class ModelReader
         {
             // GetRawText throws InvalidOperationException for text that is not UTF-8.
             var begin = DockerNames.Printable(Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(80, body.Length))));
-            return new DockerException(DockerFailure.BadReply, $"Docker's reply to {what} is not JSON; it begins with '{begin}'. Is it Docker's socket, and nothing before it that answers instead?", inner: error);
+            return new DockerException(DockerFailure.BadReply, $"Docker's reply to {what} is not JSON; it begins with '{begin}'. Check that it is Docker's socket, and that nothing in front of it answers instead.", inner: error);
         }
     }
 
@@ -129,7 +129,7 @@ internal static class ModelReader
         return new DockerContainer
         {
             Id = id,
-            // A link's alias stands beside the name as "/other/alias"; a container that is being removed has no name.
+            // Beside the name there may be a link's alias such as "/other/alias"; a container that is being removed has no name.
             Name = Items(model.Names).Select(static text => text?.TrimStart('/')).FirstOrDefault(static text => text?.Length > 0 && !text.Contains('/', StringComparison.Ordinal)) ?? Short(id),
             Image = model.Image ?? "",
             State = model.State ?? "",
@@ -139,7 +139,7 @@ internal static class ModelReader
         };
     }
 
-    // The library knows the newest API, which has it no more since 1.50.
+    // The library knows only the newest API, which no longer has it since 1.50.
     private static bool BridgeNfIptables(byte[]? body, string place)
     {
         using var document = JsonDocument.Parse(body);
@@ -151,17 +151,17 @@ internal static class ModelReader
         };
     }
 
-    // The name in the option holds; without one the engine makes "br-" and the first 12 of the id, except for its own bridge.
+    // The name in the option counts; without one the engine uses "br-" and the first 12 digits of the id, except for its own bridge.
     private static string Bridge(string name, string id, Dictionary<string, string> options) =>
         options.TryGetValue(DockerNetwork.BridgeNameOption, out var given) && given.Length > 0 ? given
         : name is "bridge" ? "docker0"
         : string.Concat("br-", id.AsSpan(0, Math.Min(12, id.Length)));
 
-    // "NET_ADMIN", "CAP_NET_ADMIN", "net_admin", "ALL": as they were typed, in engines to 19.03.
+    // "NET_ADMIN", "CAP_NET_ADMIN", "net_admin", "ALL": engines up to 19.03 keep them as they were typed.
     private static string[] Capabilities(IList<string>? names) =>
         [.. Items(names).Select(static name => name?.ToUpperInvariant() ?? "").Select(static name => name.StartsWith("CAP_", StringComparison.Ordinal) ? name[4..] : name).Distinct(StringComparer.Ordinal)];
 
-    // Engines to about 27 write "default" where nothing was asked for; newer ones write what it means.
+    // Engines up to about 27 write "default" if nothing was asked for; newer ones write what it means.
     private static string Mode(string? mode) => mode switch
     {
         null => "",
@@ -175,12 +175,12 @@ internal static class ModelReader
             Address(pair.Value.IPAddress, $"{place}, NetworkSettings, Networks, {pair.Key}, IPAddress"),
             Address(pair.Value.GlobalIPv6Address, $"{place}, NetworkSettings, Networks, {pair.Key}, GlobalIPv6Address")))];
 
-    // A port that is exposed and not published has neither PublicPort nor IP; one that is published without a port of the host (gateway mode routed) has an IP.
+    // A port that is only exposed has neither PublicPort nor IP; one that is published without a port of the host (gateway mode routed) has an IP.
     private static PublishedPort? Port(PortSummary? port, string place) =>
         port is not null && (port.PublicPort is > 0 || !string.IsNullOrEmpty(port.IP))
             ? new PublishedPort(Everywhere(Address(port.IP, place)), port.PublicPort ?? 0, port.PrivatePort, port.Type ?? "") : null;
 
-    // "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}]; null where the port is only exposed.
+    // "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}]; null if the port is only exposed.
     private static IEnumerable<PublishedPort> Ports(string key, IList<PortBinding>? bindings, string place)
     {
         if (bindings is null)
@@ -190,7 +190,7 @@ internal static class ModelReader
             throw Bad($"{place}, {key}", "a port such as 80/tcp", $"\"{key}\"");
         foreach (var binding in bindings.Where(static binding => binding is not null))
         {
-            // An empty or zero host port is one that is not bound (yet), or with an address none at all (gateway mode routed).
+            // An empty or zero host port is not bound (yet), or, with an address, there is none at all (gateway mode routed).
             var outside = 0;
             if (binding.HostPort is null or "" or "0")
             {
@@ -211,7 +211,7 @@ internal static class ModelReader
     // 0.0.0.0 and :: are all of the host's addresses of their family: docker-proxy listens for each on its own.
     private static Cidr? Everywhere(Cidr? address) => address is { } given && given.Bits == UInt128.Zero ? Cidr.From(given.Family, UInt128.Zero, 0) : address;
 
-    // What is published on all addresses of both families is one port.
+    // A port published on all addresses of both families counts as one.
     private static PublishedPort[] Joined(IEnumerable<PublishedPort> ports)
     {
         var all = ports.ToHashSet();
@@ -234,7 +234,7 @@ internal static class ModelReader
 
     private static ApiVersion Api(string? text, string place) => ApiVersion.TryParse(text, out var version) ? version : throw Bad(place, "an API version such as 1.41", text is null ? null : $"\"{text}\"");
 
-    // A single address; null if it is missing or empty, as Docker writes "none". A prefix length behind it is taken off: engines to 26 give the gateway of an IPv6 subnet
+    // A single address; null if it is missing or empty, as Docker writes "none". A prefix length after it is removed: engines up to 26 give the gateway of an IPv6 subnet
     // from a pool as fd00:9::1/64.
     private static Cidr? Address(string? text, string place)
     {
@@ -244,14 +244,14 @@ internal static class ModelReader
         return TryAddress(slash < 0 ? text : text[..slash], out var address) && (slash < 0 || TryLength(text.AsSpan(slash + 1), address, out _)) ? address : throw Bad(place, "an address", $"\"{text}\"");
     }
 
-    // An address without its zone: fe80::1%eth0 is fe80::1 in a rule, whose interface is matched apart.
+    // An address without its zone: fe80::1%eth0 is fe80::1 in a rule, where the interface is a match of its own.
     private static bool TryAddress(string? text, out Cidr address)
     {
         var zone = text?.IndexOf('%', StringComparison.Ordinal) ?? -1;
         return Cidr.TryParse(zone < 0 ? text ?? "" : text![..zone], out address) && address.IsSingleAddress;
     }
 
-    // Host bits are taken off: Docker takes and gives back "--subnet 10.77.1.5/24" as it was typed, and means 10.77.1.0/24.
+    // Host bits are cleared: Docker accepts and returns "--subnet 10.77.1.5/24" as typed, but means 10.77.1.0/24.
     private static Cidr? Prefix(string? text, string place)
     {
         if (string.IsNullOrEmpty(text))
@@ -263,7 +263,7 @@ internal static class ModelReader
 
     private static bool TryLength(ReadOnlySpan<char> text, Cidr address, out int length) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out length) && length <= address.Length;
 
-    // "$.IPAM.Config[0]['a.b']": the library's serializer names the place of a value in this form.
+    // "$.IPAM.Config[0]['a.b']": the library's serializer names places in this form.
     private static string? Found(JsonElement value, string path)
     {
         foreach (var part in path[1..].Split(['.', '['], StringSplitOptions.RemoveEmptyEntries).Select(static part => part.TrimEnd(']').Trim('\'')))
@@ -285,6 +285,6 @@ internal static class ModelReader
 
     private static DockerException Bad(string place, string expected, string? found, Exception? error = null) => new(
         DockerFailure.BadReply,
-        $"Docker's reply to {DockerNames.Printable(place)}: {expected} was expected there, and it is {(found is null ? "missing" : DockerNames.Printable(found))}. The engine may be newer than this version of DockerNetHarden: please report it with `docker version`.",
+        $"Docker's reply to {DockerNames.Printable(place)}: {expected} was expected there, but it is {(found is null ? "missing" : DockerNames.Printable(found))}. The engine may be newer than this version of DockerNetHarden: please report it with `docker version`.",
         inner: error);
 }

@@ -11,7 +11,7 @@ public sealed class CommandLineTests : IDisposable
 
     [Theory]
     [InlineData("{ \"version\": 1,\n \"contols\": [] }", "line 2, contols")]
-    [InlineData("nonsense", "this is no JSON")]
+    [InlineData("nonsense", "this is not JSON")]
     public async Task A_wrong_policy_is_refused_with_its_line(string text, string reason)
     {
         File.WriteAllText(_policy, text);

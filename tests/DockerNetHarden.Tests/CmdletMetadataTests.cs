@@ -12,7 +12,7 @@ public sealed class CmdletMetadataTests
     private static readonly string[] Writers =
         ["Confirm-FirewallChange", "Export-DockerHostSnapshot", "Export-FirewallRule", "Export-HardeningPolicy", "Invoke-FirewallRule", "New-HardenedDockerNetwork", "Remove-FirewallRule", "Save-FirewallRule"];
 
-    // They make texts and objects of what they are given.
+    // They make texts and objects from their arguments.
     private static readonly string[] Hostless = ["Import-HardeningPolicy", "New-XsoarServerSetting"];
 
     public static TheoryData<string> Names => ModuleFacts.CmdletNames;
@@ -21,7 +21,7 @@ public sealed class CmdletMetadataTests
     [MemberData(nameof(Names))]
     public void A_verb_is_one_of_PowerShells_own(string name)
     {
-        // The stub keeps the verbs as constants, which reflection still sees.
+        // The stub keeps the verbs as constants, which reflection can see.
         var approved = new[] { typeof(VerbsCommon), typeof(VerbsCommunications), typeof(VerbsData), typeof(VerbsDiagnostic), typeof(VerbsLifecycle), typeof(VerbsOther), typeof(VerbsSecurity) }
             .SelectMany(type => type.GetFields(BindingFlags.Public | BindingFlags.Static)).Select(field => (string)field.GetRawConstantValue()!).ToHashSet(StringComparer.Ordinal);
         Assert.Contains(ModuleFacts.Cmdlet(name).Verb, approved);
@@ -33,7 +33,7 @@ public sealed class CmdletMetadataTests
     {
         var noun = ModuleFacts.Cmdlet(name).Noun;
         Assert.True(char.IsAsciiLetterUpper(noun[0]) && noun.All(char.IsAsciiLetterOrDigit), noun);
-        // Access is no plural.
+        // Access is not a plural.
         Assert.False(noun.EndsWith('s') && !noun.EndsWith("ss", StringComparison.Ordinal), noun);
     }
 
@@ -120,7 +120,7 @@ public sealed class CmdletMetadataTests
     {
         var bases = ModuleFacts.Module.GetTypes().Where(type => type.IsAbstract && !type.IsSealed && typeof(Cmdlet).IsAssignableFrom(type)).ToList();
         Assert.Equal(["AnalysisCmdlet", "AuditCommand", "BlockCommand", "CancellableCmdlet", "ControlCommand", "HostCmdlet", "HostFileCmdlet"], bases.Select(type => type.Name).Order(StringComparer.Ordinal));
-        // An analysis works on hosts, or on files of what was read of them; an audit is one, with what its findings are chosen by; a file is written of each host.
+        // An analysis works on hosts or on their snapshot files; an audit is one, with parameters that choose its findings; some cmdlets write a file for each host.
         Assert.All(bases.Where(type => type.BaseType != typeof(HostCmdlet) && type.BaseType != typeof(AnalysisCmdlet)), type => Assert.True(type.BaseType == typeof(PSCmdlet) || type.BaseType!.BaseType == typeof(PSCmdlet), type.Name));
     }
 

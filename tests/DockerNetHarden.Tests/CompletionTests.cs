@@ -7,7 +7,7 @@ namespace DockerNetHarden.Tests;
 
 public sealed class CompletionTests
 {
-    // As parameters name them.
+    // As parameters use them.
     public static TheoryData<Type> Completers =>
         [.. ModuleFacts.Module.GetTypes().SelectMany(type => type.GetProperties()).SelectMany(property => property.GetCustomAttributesData())
             .Where(data => data.AttributeType == typeof(ArgumentCompleterAttribute)).Select(data => (Type)data.ConstructorArguments[0].Value!).Distinct()];

@@ -2,10 +2,10 @@ using System.Text.RegularExpressions;
 
 namespace DockerNetHarden.Tests;
 
-/// <summary>The guides are typed in as they stand: each command in them exists, with the parameters that it is given.</summary>
+/// <summary>Readers type in the guides as they are, so each command in them exists, with the parameters that it gets.</summary>
 public sealed partial class GuideTests
 {
-    // Commands of PowerShell's own and of Pester's that the guides use.
+    // PowerShell's and Pester's own commands that the guides use.
     private static readonly string[] Others =
         ["Format-Table", "Format-List", "Get-Content", "Get-Help", "Group-Object", "Import-Csv", "Import-Module", "Invoke-Pester", "Measure-Command", "Out-File", "Out-Null", "Select-Object", "Set-Content", "Sort-Object", "Where-Object", "ForEach-Object", "ConvertTo-Json", "ConvertFrom-Json", "New-PSSession", "Get-Error", "Start-Sleep", "Write-Output"];
 
@@ -58,7 +58,7 @@ public sealed partial class GuideTests
         }
     }
 
-    // A command ends at a line's end, a semicolon or a bar; what stands in brackets is read by itself, and the command goes on behind them.
+    // A command ends at a line's end, a semicolon or a bar; text in brackets is read separately, and the command continues after them.
     private static IEnumerable<(string Command, List<string> Parameters)> Commands(string code)
     {
         var all = new List<(string, List<string>)>();
@@ -86,7 +86,7 @@ public sealed partial class GuideTests
     [GeneratedRegex("(?s)```powershell\n(?<code>.*?)```", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Blocks();
 
-    // Texts and comments.
+    // Strings and comments.
     [GeneratedRegex("'[^']*'|\"[^\"]*\"|(?<![\\w`])#[^\n]*", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Unread();
 

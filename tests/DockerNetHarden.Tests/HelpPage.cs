@@ -18,13 +18,13 @@ internal sealed partial record HelpPage(string Synopsis, string Description, Dic
             [.. Split(sections["EXAMPLES"], "### ").Select(each => (each.Key, Lines(Between(each.Value)), Plain(After(each.Value))))]);
     }
 
-    /// <summary>A text as a person reads it: without Markdown's marks, white space as one space.</summary>
+    /// <summary>A text as it is read: without Markdown's marks, and with single spaces.</summary>
     public static string Plain(string markdown) => WhiteSpace().Replace(Escapes().Replace(markdown, ""), " ").Trim();
 
-    /// <summary>Code, without space at the ends of its lines and around it.</summary>
+    /// <summary>Code without trailing white space and without empty lines around it.</summary>
     public static string Lines(string code) => string.Join('\n', code.ReplaceLineEndings("\n").Split('\n').Select(line => line.TrimEnd())).Trim();
 
-    // A heading within a fenced block would be code; pages have none.
+    // Something like a heading in a fenced block would be code, but pages have none.
     private static Dictionary<string, string> Split(string text, string heading) => text.Split("\n" + heading).Skip(1)
         .Select(part => part.Split('\n', 2))
         .Where(part => part[0] is not "CommonParameters")

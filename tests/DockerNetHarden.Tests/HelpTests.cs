@@ -5,8 +5,8 @@ using DockerNetHarden.Rules;
 namespace DockerNetHarden.Tests;
 
 /// <summary>
-/// The help is complete and fresh without a pwsh at hand: each cmdlet and parameter of the assembly stands in its page (docs/cmdlets) and in the MAML file
-/// that Get-Help reads (en-US), and both say the same. <c>build.ps1 Help</c> makes the second of the first.
+/// Checks without a pwsh that the help is complete and fresh: each cmdlet and parameter of the assembly is in its page (docs/cmdlets) and in the MAML file
+/// that Get-Help reads (en-US), and both say the same. <c>build.ps1 Help</c> makes the second from the first.
 /// </summary>
 public sealed partial class HelpTests
 {
@@ -55,7 +55,7 @@ public sealed partial class HelpTests
     public void A_page_has_examples_that_use_its_cmdlet(string name)
     {
         var examples = HelpPage.Read(name).Examples;
-        Assert.True(examples.Count >= 2, $"{name} has {examples.Count} examples; two at least.");
+        Assert.True(examples.Count >= 2, $"{name} has {examples.Count} examples, but needs two.");
         Assert.All(examples, example =>
         {
             Assert.Contains(name, example.Code, StringComparison.Ordinal);
@@ -76,7 +76,7 @@ public sealed partial class HelpTests
         var (page, maml) = (HelpPage.Read(name), Maml[name]);
         Assert.True(page.Synopsis == maml.Synopsis && page.Description == maml.Description, $"The synopsis or description of {name} is stale: {Regenerate}.\n{page.Description}\n{maml.Description}");
         Assert.All(page.Parameters, parameter => Assert.Equal(parameter.Value, maml.Parameters[parameter.Key]));
-        // platyPS of one version left the code empty and put the whole example into its introduction.
+        // One version of platyPS left the code empty and put the whole example into its introduction.
         Assert.Equal(page.Examples.Select(example => (example.Code, example.Remark)), maml.Examples);
     }
 
@@ -84,7 +84,7 @@ public sealed partial class HelpTests
     public void Nothing_is_left_to_be_filled_in()
     {
         var files = Directory.GetFiles(PathOf("docs"), "*.md", SearchOption.AllDirectories).Concat(Directory.GetFiles(PathOf("en-US"))).ToList();
-        Assert.True(files.Count > All.Count, "Too few files were looked at.");
+        Assert.True(files.Count > All.Count, "Too few files were checked.");
         Assert.All(files, file =>
         {
             var text = File.ReadAllText(file);

@@ -5,7 +5,7 @@ using DockerNetHarden.Commands;
 
 namespace DockerNetHarden.Tests;
 
-/// <summary>What the module says of itself, read without a pwsh: classes by their metadata, manifest and other files as text.</summary>
+/// <summary>What the module says about itself, read without a pwsh: classes through their metadata, the manifest and other files as text.</summary>
 internal static class ModuleFacts
 {
     public static Assembly Module => typeof(InvokeFirewallRuleCommand).Assembly;
@@ -40,7 +40,7 @@ internal static class ModuleFacts
     }
 }
 
-/// <summary>A cmdlet class, by CustomAttributeData.</summary>
+/// <summary>A cmdlet class, read through CustomAttributeData.</summary>
 internal sealed class CmdletFacts(Type type)
 {
     public Type Type { get; } = type;
@@ -57,7 +57,7 @@ internal sealed class CmdletFacts(Type type)
 
     public string? DefaultSet => Attribute.NamedArguments.Where(argument => argument.MemberName == "DefaultParameterSetName").Select(argument => (string?)argument.TypedValue.Value).FirstOrDefault();
 
-    /// <summary>What is emitted in each parameter set; the sets are "" where one attribute is for all.</summary>
+    /// <summary>What is emitted in each parameter set; the set is "" if one attribute is for all.</summary>
     public IReadOnlyList<(string Sets, Type Type)> OutputsBySet =>
         [.. Type.GetCustomAttributesData().Where(data => data.AttributeType == typeof(OutputTypeAttribute)).SelectMany(data =>
         {
@@ -71,7 +71,7 @@ internal sealed class CmdletFacts(Type type)
             .SelectMany(data => (IReadOnlyCollection<CustomAttributeTypedArgument>)data.ConstructorArguments[0].Value!).Select(argument => (Type)argument.Value!)];
 
     public IReadOnlyList<PropertyInfo> Parameters =>
-        // A parameter of the class itself hides its base's of the same name, here as in PowerShell.
+        // A parameter of the class hides its base's parameter of the same name, as in PowerShell.
         [.. Type.GetProperties().Where(property => ParameterData(property).Any()).GroupBy(property => property.Name, StringComparer.Ordinal)
             .Select(same => same.FirstOrDefault(property => property.DeclaringType == Type) ?? same.Single()).OrderBy(property => property.Name, StringComparer.Ordinal)];
 

@@ -37,7 +37,7 @@ public sealed class ModuleFileTests
         Assert.Equal(ModuleFacts.Version, newest.Groups[1].Value);
     }
 
-    // PowerShell has its own view of files.
+    // PowerShell has its own idea of files.
     [Fact]
     public void Every_type_that_is_emitted_has_a_view()
     {
@@ -73,7 +73,7 @@ public sealed class ModuleFileTests
         Assert.Empty(XDocument.Load(Path.Combine(ModuleFacts.Root, "src", "DockerNetHarden.Core", "DockerNetHarden.Core.csproj")).Descendants("PackageReference"));
     }
 
-    // What the notices do not name by themselves comes with these: its version is in the package's own list of what it needs.
+    // The other packages come with these: their versions are in each package's own list of dependencies.
     [Fact]
     public void The_notices_name_the_packages_that_are_shipped()
     {

@@ -9,7 +9,7 @@ public sealed class PublicSurfaceTests
     {
         var file = Path.Combine(ModuleFacts.Root, "tests", "DockerNetHarden.Tests", "PublicSurface.txt");
         var actual = Surface();
-        // A change that is meant: DNH_ACCEPT_SURFACE=1 dotnet test, then look at the difference in the commit.
+        // For an intended change: DNH_ACCEPT_SURFACE=1 dotnet test, then look at the difference in the commit.
         if (Environment.GetEnvironmentVariable("DNH_ACCEPT_SURFACE") == "1")
             File.WriteAllText(file, actual);
         Assert.Equal(File.ReadAllText(file), actual);

@@ -82,7 +82,7 @@ public sealed class TargetListTests
         var unnamed = new TargetList();
         unnamed.AddUnnamed();
         Assert.Equal(ErrorIds.AmbiguousTarget, Assert.Throws<CommandFailure>(() => unnamed.Add(["web"], null, null)).Id);
-        // Results of this machine beside objects without a host: one machine.
+        // Results of this machine and objects without a host mean one machine.
         var local = new TargetList();
         local.AddUnnamed();
         local.Add(["localhost"], null, null);

@@ -32,7 +32,7 @@ Describe 'New-FirewallRule' {
     }
 
     It 'refuses a list with a negated address: as two rules it would mean every packet' {
-        { New-FirewallRule -Action Drop -RemoteAddress '!10.0.0.5', '!10.0.0.6' } | Should -Throw '*stands alone*'
+        { New-FirewallRule -Action Drop -RemoteAddress '!10.0.0.5', '!10.0.0.6' } | Should -Throw '*must be the only one*'
     }
 
     It 'means a network''s bridge if the in-interface is known, otherwise its subnets' {

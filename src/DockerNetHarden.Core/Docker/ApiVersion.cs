@@ -11,12 +11,12 @@ namespace DockerNetHarden.Docker;
 public readonly record struct ApiVersion(int Major, int Minor) : IComparable<ApiVersion>
 {
     /// <summary>Reads <c>1.41</c>.</summary>
-    /// <exception cref="FormatException">The text is no API version; the message names it.</exception>
+    /// <exception cref="FormatException">The text is not an API version; the message names it.</exception>
     public static ApiVersion Parse(string text) => TryParse(text, out var version)
         ? version
-        : throw new FormatException($"'{text}' is not a version of Docker's API: two whole numbers with a dot between them are, for example 1.41.");
+        : throw new FormatException($"'{text}' is not a version of Docker's API: that is two whole numbers with a dot between them, for example 1.41.");
 
-    /// <summary>Reads a version; false where the text is none.</summary>
+    /// <summary>Reads a version; false if the text is not one.</summary>
     public static bool TryParse(string? text, out ApiVersion version)
     {
         version = default;

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace DockerNetHarden.Docker;
 
-/// <summary>Makes a typed error of a reply that is none of success: the reason from its status, the words from its body.</summary>
+/// <summary>Makes a typed error from a reply that does not mean success: the reason from its status, the words from its body.</summary>
 internal static class DockerErrors
 {
     /// <summary>The error of a reply: 400 BadRequest, 403 and 409 Conflict, 404 NotFound, 5xx EngineError, else BadReply.</summary>
@@ -13,8 +13,8 @@ internal static class DockerErrors
     public static DockerException Of(string purpose, int status, string body, string? endpoint = null)
     {
         var said = Message(body);
-        // A refusal by an authorization plugin is a 403 too, and no conflict: https://docs.docker.com/engine/extend/plugins_authorization/.
-        // Engines to 26 say 404 to it, later ones 400.
+        // A refusal by an authorization plugin is also a 403, but not a conflict: https://docs.docker.com/engine/extend/plugins_authorization/.
+        // Engines up to 26 answer it with 404, later ones with 400.
         var exhausted = said.Contains("address pool", StringComparison.OrdinalIgnoreCase);
         var failure = said.StartsWith("authorization denied", StringComparison.OrdinalIgnoreCase)
             ? DockerFailure.NoPermission
@@ -31,20 +31,20 @@ internal static class DockerErrors
     }
 
     private static string NoPool =>
-        $"The engine has no free subnet left in its pools, or no pool for IPv6. Choose the subnets yourself, one of each family that the network is to have: -Subnet 10.77.1.0/24, {UniqueLocal.Subnet()} "
+        $"The engine has no free subnet left in its pools, or no pool for IPv6. Choose the subnets yourself, one for each family that the network should have: -Subnet 10.77.1.0/24, {UniqueLocal.Subnet()} "
         + "(the IPv6 one is unique local and was drawn at random). Or remove networks that nobody uses (docker network prune), or add pools to default-address-pools in daemon.json.";
 
     private static string WayOut(DockerFailure failure) => failure switch
     {
         DockerFailure.NotFound => "`docker network ls` and `docker ps -a` show what is there.",
-        DockerFailure.Conflict => "`docker network ls` and `docker network inspect` show what stands in the way: a name, a bridge name or a subnet that is taken, or containers that are still on the network.",
+        DockerFailure.Conflict => "`docker network ls` and `docker network inspect` show what is in the way: a name, a bridge name or a subnet that is taken, or containers that are still on the network.",
         DockerFailure.NoPermission => "Ask who runs the host's authorization plugin.",
         DockerFailure.BadRequest => "Correct what was asked for.",
         DockerFailure.EngineError => "The engine's log says more: `journalctl -u docker`.",
-        _ => "Is it Docker's socket, and nothing before it that answers instead?",
+        _ => "Check that it is Docker's socket, and that nothing in front of it answers instead.",
     };
 
-    // {"message": "..."}; engines also answer in plain text, for example to a version that they do not speak.
+    // {"message": "..."}; engines also answer in plain text, for example to a version that they do not support.
     private static string Message(string body)
     {
         try

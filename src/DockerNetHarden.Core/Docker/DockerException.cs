@@ -21,10 +21,10 @@ public enum DockerFailure
     /// <summary>The engine is too old for the API that is asked for.</summary>
     ApiTooOld,
 
-    /// <summary>What is asked for does not exist (404).</summary>
+    /// <summary>The object asked for does not exist (404).</summary>
     NotFound,
 
-    /// <summary>What is to be created exists, or is in use (403, 409).</summary>
+    /// <summary>The object to be created already exists, or is in use (403, 409).</summary>
     Conflict,
 
     /// <summary>The engine refused the request (400).</summary>
@@ -40,7 +40,7 @@ public enum DockerFailure
     Timeout,
 }
 
-/// <summary>An engine that could not be asked, or that refused: the reason as data, the message with the way out. It has no control characters, whatever the engine said.</summary>
+/// <summary>An engine could not be asked, or it refused: the reason as data, and a message with the way out, without control characters whatever the engine said.</summary>
 public sealed class DockerException(DockerFailure failure, string message, string? endpoint = null, int? status = null, Exception? inner = null)
     : Exception(FarText.OneLine(message), inner)
 {
@@ -50,21 +50,21 @@ public sealed class DockerException(DockerFailure failure, string message, strin
     /// <summary>The endpoint that was asked, for example <c>unix:///var/run/docker.sock</c>.</summary>
     public string? Endpoint { get; } = endpoint;
 
-    /// <summary>The HTTP status, where there was one.</summary>
+    /// <summary>The HTTP status, if there was one.</summary>
     public int? Status { get; } = status;
 }
 
 /// <summary>
-/// Text that another machine or program printed, made fit for a person. What a far end prints must not move a terminal's cursor, and must not write a line of its own
-/// into a log. The errors of hosts and of Docker pass their texts through here when they are made, so that none is forgotten.
+/// Makes text that another machine or program printed safe to show. The far end must not be able to move a terminal's cursor or to write a line of its own
+/// into a log. The errors of hosts and of Docker pass their texts through here in their constructors, so that none is forgotten.
 /// </summary>
 internal static class FarText
 {
-    /// <summary>One line: what were lines are separated by semicolons, and no control character is left.</summary>
+    /// <summary>One line: former lines are separated by semicolons, and no control character is left.</summary>
     public static string OneLine(string text) =>
         text.Any(char.IsControl) ? string.Join("; ", Lines(text).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)) : text;
 
-    /// <summary>Lines that end with a newline, and no other control character. A carriage return ends a line too: ssh's own texts have both.</summary>
+    /// <summary>Lines that end with a newline, without any other control character. A carriage return also ends a line: ssh's own texts have both.</summary>
     public static string Lines(string text) => string.Concat(text.Replace("\r\n", "\n", StringComparison.Ordinal)
         .Select(static letter => letter switch { '\r' => '\n', '\t' => ' ', _ when letter is not '\n' && char.IsControl(letter) => '\uFFFD', _ => letter }));
 }

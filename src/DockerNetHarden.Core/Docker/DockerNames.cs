@@ -2,13 +2,13 @@ using System.Text;
 
 namespace DockerNetHarden.Docker;
 
-/// <summary>What may be the name of a network, a container and a bridge interface: checked before anything is sent.</summary>
+/// <summary>The names that a network, a container and a bridge interface may have: checked before anything is sent.</summary>
 public static class DockerNames
 {
     /// <summary>The longest name of an interface in bytes: IFNAMSIZ less its final zero. Source: linux/if.h, netdevice(7).</summary>
     public const int LongestBridgeName = 15;
 
-    /// <summary>Refuses what is no name or id by Docker's own pattern, <c>[a-zA-Z0-9][a-zA-Z0-9_.-]*</c>.</summary>
+    /// <summary>Refuses a text that is not a name or id by Docker's own pattern, <c>[a-zA-Z0-9][a-zA-Z0-9_.-]*</c>.</summary>
     /// <param name="name">The name.</param>
     /// <param name="kind">What it names, for the message: <c>network</c>, <c>container</c>.</param>
     /// <exception cref="FormatException">The name does not fit; the message names it and the pattern.</exception>
@@ -25,8 +25,8 @@ public static class DockerNames
     }
 
     /// <summary>
-    /// Refuses what cannot be the name of a bridge interface. The kernel's rules are dev_valid_name() in net/core/dev.c: 1 to 15 bytes, no
-    /// slash, colon or white space, not <c>.</c> or <c>..</c>. Refused beyond them is what would name something else: <c>%</c> (the kernel
+    /// Refuses a text that cannot be the name of a bridge interface. The kernel's rules are dev_valid_name() in net/core/dev.c: 1 to 15 bytes, no
+    /// slash, colon or white space, not <c>.</c> or <c>..</c>. It also refuses what would name something else: <c>%</c> (the kernel
     /// fills in a number), <c>+</c> at the end (iptables' wildcard), <c>!</c> or <c>-</c> in front (negation, an option), all but printable ASCII.
     /// </summary>
     /// <exception cref="FormatException">The name does not fit; the message names it, its length and the limit.</exception>
@@ -38,10 +38,10 @@ public static class DockerNames
             length == 0 ? "it is empty"
             : length > LongestBridgeName ? $"it is {length} characters long and the kernel allows {LongestBridgeName} at most; shorten it"
             : name is "." or ".." ? "'.' and '..' are the names of folders, and every interface has a folder in /sys"
-            : name.AsSpan().ContainsAnyExceptInRange('!', '~') ? "only printable ASCII characters without white space can stand in it"
-            : name.AsSpan().IndexOfAny("/:%") is >= 0 and var at ? $"'{name[at]}' cannot stand in it"
+            : name.AsSpan().ContainsAnyExceptInRange('!', '~') ? "it may only have printable ASCII characters without white space"
+            : name.AsSpan().IndexOfAny("/:%") is >= 0 and var at ? $"it cannot have '{name[at]}'"
             : name[^1] == '+' ? "a '+' at the end is iptables' wildcard"
-            : name[0] is '!' or '-' ? $"'{name[0]}' in front is read as a negation or an option"
+            : name[0] is '!' or '-' ? $"a '{name[0]}' in front is read as a negation or an option"
             : null;
         if (error is not null)
             throw new FormatException($"'{Printable(name)}' cannot be the name of a bridge interface: {error}.");

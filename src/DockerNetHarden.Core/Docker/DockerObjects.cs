@@ -2,7 +2,7 @@ using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Docker;
 
-/// <summary>What <c>GET /info</c> and <c>GET /version</c> say of an engine.</summary>
+/// <summary>What <c>GET /info</c> and <c>GET /version</c> say about an engine.</summary>
 public sealed record DockerEngine
 {
     /// <summary>The engine's version, for example <c>20.10.24</c>.</summary>
@@ -11,17 +11,17 @@ public sealed record DockerEngine
     /// <summary>The API version that was negotiated, for example <c>1.41</c>.</summary>
     public required string ApiVersion { get; init; }
 
-    /// <summary>The address pools for new networks; the built-in ones (172.17.0.0/16 to 172.31.0.0/16, 192.168.0.0/16) where the engine names none.</summary>
+    /// <summary>The address pools for new networks; the built-in ones (172.17.0.0/16 to 172.31.0.0/16, 192.168.0.0/16) if the engine names none.</summary>
     public IReadOnlyList<Cidr> AddressPools { get; init; } = [];
 
-    /// <summary>True where the daemon runs in a user namespace: its rules are not in the host's tables.</summary>
+    /// <summary>True if the daemon runs in a user namespace: its rules are not in the host's tables.</summary>
     public bool IsRootless { get; init; }
 
-    /// <summary>The engine's firewall backend (29+: <c>iptables</c>, <c>nftables</c>, with <c>+firewalld</c>); null where the engine does not say.</summary>
+    /// <summary>The engine's firewall backend (29+: <c>iptables</c>, <c>nftables</c>, with <c>+firewalld</c>); null if the engine does not say.</summary>
     public string? FirewallBackend { get; init; }
 
     /// <summary>
-    /// Whether bridged packets pass iptables (<c>BridgeNfIptables</c>); also false where the engine does not say, which from API 1.50 on is always.
+    /// Whether bridged packets pass iptables (<c>BridgeNfIptables</c>); also false if the engine does not say, as is always the case from API 1.50 on.
     /// The host's own answer is <c>/proc/sys/net/bridge/bridge-nf-call-iptables</c>.
     /// </summary>
     public bool BridgeNfIptables { get; init; }
@@ -39,7 +39,7 @@ public sealed record DockerNetwork
     /// <summary>The driver: <c>bridge</c>, <c>overlay</c>, <c>macvlan</c>, <c>host</c>, <c>null</c> ...</summary>
     public required string Driver { get; init; }
 
-    /// <summary>The bridge's interface name; null where the driver is not <c>bridge</c>.</summary>
+    /// <summary>The bridge's interface name; null if the driver is not <c>bridge</c>.</summary>
     public string? Bridge { get; init; }
 
     /// <summary>Whether the network is <c>--internal</c>.</summary>
@@ -52,8 +52,8 @@ public sealed record DockerNetwork
     public IReadOnlyList<Cidr> Subnets { get; init; } = [];
 
     /// <summary>
-    /// The gateways, as prefixes of full length, where the engine names them: 20.10 leaves out one that it chose itself.
-    /// The bridge's own addresses (<c>ip address show dev</c> the bridge) are what holds.
+    /// The gateways, as prefixes of full length, if the engine names them: 20.10 leaves out one that it chose itself.
+    /// The bridge's own addresses (<c>ip address show dev</c> the bridge) are what counts.
     /// </summary>
     public IReadOnlyList<Cidr> Gateways { get; init; } = [];
 
@@ -63,12 +63,12 @@ public sealed record DockerNetwork
     /// <summary>The labels.</summary>
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    /// <summary>The names of the containers on it, where the network was inspected.</summary>
+    /// <summary>The names of the containers on it, if the network was inspected.</summary>
     public IReadOnlyList<string> Containers { get; init; } = [];
 
     /// <summary>
-    /// The families in which its containers have addresses. From engine 28 on a network may be without IPv4 (<c>--ipv4=false</c>). One whose subnets are not known, as those
-    /// of a DHCP server outside, has IPv4.
+    /// The families in which its containers have addresses. From engine 28 on a network may have no IPv4 (<c>--ipv4=false</c>). One whose subnets are not known, such as those
+    /// of an external DHCP server, has IPv4.
     /// </summary>
     public IEnumerable<Family> Families =>
         Enum.GetValues<Family>().Where(family => Subnets.Any(subnet => subnet.Family == family) || (family == Family.IPv6 ? EnableIPv6 : Subnets.Count == 0));
@@ -79,21 +79,21 @@ public sealed record DockerNetwork
     /// <summary>The driver option that lets containers of one bridge talk to each other.</summary>
     public const string IccOption = "com.docker.network.bridge.enable_icc";
 
-    /// <summary>The label in which a hardened network's profile is kept.</summary>
+    /// <summary>The label that holds a hardened network's profile.</summary>
     public const string ProfileLabel = "io.dockernetharden.profile";
 
-    /// <summary>The profile in the label; null where the network is not one of ours.</summary>
+    /// <summary>The profile in the label; null if the network is not one of ours.</summary>
     public string? Profile => Labels.TryGetValue(ProfileLabel, out var profile) ? profile : null;
 }
 
-/// <summary>A port of a container that is published on the host.</summary>
+/// <summary>A container's port that is published on the host.</summary>
 /// <param name="HostAddress">The host's address; <c>0.0.0.0/0</c> or <c>::/0</c> for all of one family; null for all of them.</param>
-/// <param name="HostPort">The host's port; 0 where none is taken: the port is open at the container's own address (gateway mode routed).</param>
+/// <param name="HostPort">The host's port; 0 if it has none: the port is open at the container's own address (gateway mode routed).</param>
 /// <param name="ContainerPort">The container's port.</param>
 /// <param name="Protocol"><c>tcp</c>, <c>udp</c> or <c>sctp</c>.</param>
 public sealed record PublishedPort(Cidr? HostAddress, int HostPort, int ContainerPort, string Protocol)
 {
-    /// <summary>Whether all addresses of the host are meant, of the families in which it is published.</summary>
+    /// <summary>Whether it is published on all addresses of the host, in its families.</summary>
     public bool IsEverywhere => HostAddress is not { Length: > 0 };
 
     /// <summary>Whether it is published on addresses of a family.</summary>
@@ -124,24 +124,24 @@ public sealed record DockerContainer
     /// <summary>The network mode: a network's name, <c>host</c>, <c>none</c>, <c>container:id</c>.</summary>
     public string NetworkMode { get; init; } = "";
 
-    /// <summary>Its addresses, a network each.</summary>
+    /// <summary>Its addresses, one entry per network.</summary>
     public IReadOnlyList<ContainerAddress> Addresses { get; init; } = [];
 
     /// <summary>Its published ports.</summary>
     public IReadOnlyList<PublishedPort> Ports { get; init; } = [];
 
-    /// <summary>Its own DNS servers (<c>--dns</c>), where the container was inspected.</summary>
+    /// <summary>Its own DNS servers (<c>--dns</c>), if the container was inspected.</summary>
     public IReadOnlyList<Cidr> Dns { get; init; } = [];
 
-    /// <summary>The process id of its first process in the host's pid namespace; 0 where it does not run.</summary>
+    /// <summary>The process id of its first process in the host's pid namespace; 0 if it does not run.</summary>
     public int Pid { get; init; }
 
-    /// <summary>Whether it runs privileged, where the container was inspected.</summary>
+    /// <summary>Whether it runs privileged, if the container was inspected.</summary>
     public bool Privileged { get; init; }
 
-    /// <summary>The capabilities that were added to Docker's defaults, without <c>CAP_</c> (<c>NET_ADMIN</c>, <c>ALL</c>), where the container was inspected.</summary>
+    /// <summary>The capabilities that were added to Docker's defaults, without <c>CAP_</c> (<c>NET_ADMIN</c>, <c>ALL</c>), if the container was inspected.</summary>
     public IReadOnlyList<string> AddedCapabilities { get; init; } = [];
 
-    /// <summary>The capabilities that were taken from Docker's defaults, without <c>CAP_</c>, where the container was inspected.</summary>
+    /// <summary>The capabilities that were dropped from Docker's defaults, without <c>CAP_</c>, if the container was inspected.</summary>
     public IReadOnlyList<string> DroppedCapabilities { get; init; } = [];
 }

@@ -5,26 +5,26 @@ using DockerNetHarden.Addresses;
 namespace DockerNetHarden.Docker;
 
 /// <summary>
-/// A bridge network as it is asked for. What is not asked for (null, empty) is left to the engine and is not compared.
+/// A requested bridge network. What is not asked for (null, empty) is left to the engine and not compared.
 /// Source: https://docs.docker.com/reference/api/engine/, NetworkCreate; https://docs.docker.com/engine/network/drivers/bridge/.
 /// </summary>
 public sealed record NetworkSpec
 {
-    // Docker 27.0: from there on an engine has an IPv6 pool of its own, made of its id, unless daemon.json names IPv6 pools. Source: https://github.com/moby/moby/pull/47853,
-    // https://docs.docker.com/reference/api/engine/version-history/. Before, it says "could not find an available, non-overlapping IPv6 address pool".
+    // Docker 27.0: from this version on an engine has its own IPv6 pool, made from its id, unless daemon.json names IPv6 pools. Source: https://github.com/moby/moby/pull/47853,
+    // https://docs.docker.com/reference/api/engine/version-history/. Older ones say "could not find an available, non-overlapping IPv6 address pool".
     private static ApiVersion OwnIPv6Pool => new(1, 46);
 
-    /// <summary>A network as it is asked for.</summary>
+    /// <summary>Describes a requested network.</summary>
     /// <param name="name">The name.</param>
     /// <param name="bridgeName">The bridge's interface name, 1 to 15 characters; null for the engine's choice.</param>
-    /// <param name="subnets">The subnets, both families, at most one each; an IPv6 subnet asks for IPv6 too.</param>
+    /// <param name="subnets">The subnets, at most one per family; an IPv6 subnet asks for IPv6 too.</param>
     /// <param name="gateways">The gateways, each within one of the subnets.</param>
     /// <param name="isInternal">Whether the network has no way out; null: not asked for.</param>
     /// <param name="enableIPv6">Whether it has IPv6; null: not asked for.</param>
-    /// <param name="icc">Whether its containers reach each other; null: not asked for.</param>
-    /// <param name="labels">Labels that it must have.</param>
-    /// <param name="options">Driver options that it must have, beside the bridge's name and icc.</param>
-    /// <exception cref="FormatException">A name is none, or too long.</exception>
+    /// <param name="icc">Whether its containers can reach each other; null: not asked for.</param>
+    /// <param name="labels">Its required labels.</param>
+    /// <param name="options">Its required driver options, beside the bridge's name and icc.</param>
+    /// <exception cref="FormatException">A name is not valid or too long.</exception>
     /// <exception cref="ArgumentException">The parts contradict each other; the message says which.</exception>
     public NetworkSpec(
         string name,
@@ -58,7 +58,7 @@ public sealed record NetworkSpec
         foreach (var family in new[] { Family.IPv4, Family.IPv6 })
         {
             if (Subnets.Count(subnet => subnet.Family == family) > 1)
-                throw new ArgumentException($"A bridge network has one {family} subnet at most; asked for are {Join(Subnets)}.", nameof(subnets));
+                throw new ArgumentException($"A bridge network has one {family} subnet at most, not {Join(Subnets)}.", nameof(subnets));
         }
         if (EnableIPv6 == false && Subnets.Any(subnet => subnet.Family == Family.IPv6))
             throw new ArgumentException($"A network without IPv6 cannot have an IPv6 subnet ({Join(Subnets)}).", nameof(enableIPv6));
@@ -67,7 +67,7 @@ public sealed record NetworkSpec
             if (!gateway.IsSingleAddress || !Subnets.Any(subnet => subnet.Contains(gateway)))
                 throw new ArgumentException($"The gateway {gateway.ToShortString()} is not an address within the subnets that are asked for ({(Subnets.Count == 0 ? "none" : Join(Subnets))}).", nameof(gateways));
             if (Gateways.Count(other => other.Family == gateway.Family) > 1)
-                throw new ArgumentException($"A subnet has one gateway; asked for are {Join(Gateways)}.", nameof(gateways));
+                throw new ArgumentException($"A subnet has one gateway, not {Join(Gateways)}.", nameof(gateways));
         }
     }
 
@@ -89,28 +89,28 @@ public sealed record NetworkSpec
     /// <summary>Whether it has IPv6; null: not asked for.</summary>
     public bool? EnableIPv6 { get; }
 
-    /// <summary>Whether its containers reach each other; null: not asked for.</summary>
+    /// <summary>Whether its containers can reach each other; null: not asked for.</summary>
     public bool? Icc { get; }
 
-    /// <summary>The labels that it must have.</summary>
+    /// <summary>The required labels.</summary>
     public IReadOnlyDictionary<string, string> Labels { get; }
 
-    /// <summary>The driver options that it must have.</summary>
+    /// <summary>The required driver options.</summary>
     public IReadOnlyDictionary<string, string> Options { get; }
 
-    /// <summary>Whether an engine would look in vain for an IPv6 subnet for this network: it is asked for IPv6 without a subnet, and the engine has no pool to take one from.</summary>
-    /// <param name="api">The version that is spoken.</param>
+    /// <summary>Whether an engine could not find an IPv6 subnet for this network: it is to have IPv6 without a given subnet, and the engine has no pool to take one from.</summary>
+    /// <param name="api">The API version in use.</param>
     /// <param name="pools">The engine's address pools.</param>
     internal bool LacksIPv6Subnet(ApiVersion api, IReadOnlyList<Cidr> pools) => LacksIPv6Subnet(api) && !pools.Any(static pool => pool.Family == Family.IPv6);
 
-    /// <summary>The same, as far as it can be told without the engine's pools.</summary>
+    /// <summary>The same, as far as it is clear without the engine's pools.</summary>
     internal bool LacksIPv6Subnet(ApiVersion api) => EnableIPv6 == true && api < OwnIPv6Pool && !Subnets.Any(static subnet => subnet.Family == Family.IPv6);
 
-    /// <summary>The network with an IPv6 subnet that nobody else has.</summary>
+    /// <summary>The network with a new unique IPv6 subnet.</summary>
     internal NetworkSpec WithUniqueLocalSubnet() => new(Name, BridgeName, [.. Subnets, UniqueLocal.Subnet()], Gateways, Internal, EnableIPv6, Icc, Labels, Options);
 
     /// <summary>
-    /// How a network differs from what is asked for, a sentence each for a person; empty where it is as asked for. Only what was asked for
+    /// How a network differs from what was asked for, in readable sentences; empty if it does not. Only what was asked for
     /// is compared.
     /// </summary>
     public IReadOnlyList<string> DifferencesFrom(DockerNetwork network)
@@ -121,7 +121,7 @@ public sealed record NetworkSpec
         Compare("driver", "bridge", network.Driver);
         if (BridgeName is not null)
             Compare("bridge name", BridgeName, network.Bridge ?? "none");
-        // Of the families that were asked for: a network may have got an IPv6 subnet of the engine's own choice.
+        // Only in the families that were asked for: the engine may have added an IPv6 subnet of its own choice.
         foreach (var subnet in Subnets)
             Compare($"{subnet.Family} subnet", subnet.ToString(), Join(network.Subnets.Where(other => other.Family == subnet.Family)));
         foreach (var gateway in Gateways)
@@ -148,16 +148,16 @@ public sealed record NetworkSpec
         }
     }
 
-    // On is the engine's default: the option is only there where somebody set it.
+    // On is the engine's default: the option only exists if somebody set it.
     private static bool IsIcc(DockerNetwork network) => GoFlag.Read(network.Options.GetValueOrDefault(DockerNetwork.IccOption)) != false;
 
     private static string Join(IEnumerable<Cidr> prefixes) => string.Join(", ", prefixes.Select(prefix => prefix.ToShortString())) is { Length: > 0 } text ? text : "none";
 }
 
-/// <summary>Unique local IPv6 subnets, RFC 4193: fd, 40 random bits, a subnet of 16 bits, which is 0 here. Two of them meet by chance once in 10^12.</summary>
+/// <summary>Unique local IPv6 subnets, RFC 4193: fd, 40 random bits, and a subnet of 16 bits, which is 0 here. Two of them are equal by chance once in 10^12.</summary>
 internal static class UniqueLocal
 {
-    /// <summary>A subnet that nobody else has.</summary>
+    /// <summary>A new unique subnet.</summary>
     public static Cidr Subnet()
     {
         var id = RandomNumberGenerator.GetBytes(5);
@@ -165,7 +165,7 @@ internal static class UniqueLocal
     }
 }
 
-/// <summary>A switch as Go's strconv.ParseBool reads it, which dockerd does with its settings and its driver options.</summary>
+/// <summary>A switch as Go's strconv.ParseBool reads it: dockerd reads its settings and driver options that way.</summary>
 internal static class GoFlag
 {
     public static bool? Read(string? text) => text switch

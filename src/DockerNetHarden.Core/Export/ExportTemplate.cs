@@ -3,24 +3,24 @@ using DockerNetHarden.Persistence;
 
 namespace DockerNetHarden.Export;
 
-/// <summary>The texts of exports that are part of the assembly, and the files with which a host keeps rules put into them: what an export writes is what Save-FirewallRule writes.</summary>
+/// <summary>The texts of exports that are part of the assembly, filled with the files that let a host keep rules: an export writes what Save-FirewallRule writes.</summary>
 internal static class ExportTemplate
 {
-    private const string What = "Firewall rules for a Docker host, exported by DockerNetHarden. Complete, and without effect where they stand already.";
+    private const string What = "Firewall rules for a Docker host, exported by DockerNetHarden. Complete, and without effect if they are already there.";
 
     /// <summary>
-    /// A playbook that needs nothing but itself. It compares before it writes, so that check mode tells what would change. Values are marked as unsafe: nothing in a
+    /// A self-contained playbook. It compares before it writes, so that check mode shows what would change. Values are marked as unsafe, so that nothing in a
     /// rule is read as a template. Source: Ansible's user guide, "Unsafe or raw strings".
     /// </summary>
     public static string Playbook(SavedRules rules) => Header("---") + Fill("playbook.yml", rules, 6);
 
     /// <summary>
-    /// User data of the kind <c>#cloud-config</c>. The rules stand in it once, for user data is small on some clouds. Source: cloud-init's module reference:
+    /// User data of the kind <c>#cloud-config</c>. It holds the rules only once, because some clouds limit user data. Source: cloud-init's module reference:
     /// bootcmd runs early in every boot, write_files after it, runcmd late in the first.
     /// </summary>
     public static string CloudConfig(SavedRules rules) => Header("#cloud-config") + Fill("cloud-config.yml", rules, 4);
 
-    /// <summary>The comment with which an export begins: what it is and how it is used.</summary>
+    /// <summary>The comment at the head of an export: what it is and how to use it.</summary>
     public static string Header(string? first, params string[] lines)
     {
         var text = new StringBuilder();
@@ -39,7 +39,7 @@ internal static class ExportTemplate
         return reader.ReadToEnd().ReplaceLineEndings("\n");
     }
 
-    // Each place of a template stands on a line of its own.
+    // Each placeholder of a template has a line of its own.
     private static string Fill(string template, SavedRules rules, int indent)
     {
         var text = Read(template);
@@ -47,7 +47,7 @@ internal static class ExportTemplate
         foreach (var (place, value) in new[] { ("@RULES", rules.ToText()), ("@LOADER", PersistencePaths.LoaderFile.Text), ("@LOAD_UNIT", load), ("@GUARD_UNIT", guard) })
         {
             var at = text.IndexOf(place + "\n", StringComparison.Ordinal);
-            // Units are deeper than what the shell of cloud-init writes by itself.
+            // Units are indented deeper than what the shell of cloud-init writes by itself.
             var depth = place.EndsWith("_UNIT", StringComparison.Ordinal) ? 6 : indent;
             text = text[..at] + Block(value, depth) + text[(at + place.Length)..];
         }

@@ -5,31 +5,31 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Export;
 
-/// <summary>A chain of ours as it is to stand.</summary>
+/// <summary>A chain of ours as it should be.</summary>
 internal sealed record ExportedChain(string Name, IReadOnlyList<RuleLine> Lines);
 
 /// <summary>The jumps from one hook, first to last.</summary>
 internal sealed record ExportedHook(Hook Hook, IReadOnlyList<RuleLine> Jumps);
 
-/// <summary>All of an export that stands in one table of one family.</summary>
+/// <summary>The part of an export for one table of one family.</summary>
 internal sealed record ExportedTable(Family Family, string Table, IReadOnlyList<ExportedChain> Chains, IReadOnlyList<ExportedHook> Hooks)
 {
-    /// <summary>Whether Docker's chain for the administrator's rules has to be there.</summary>
+    /// <summary>Whether it needs Docker's chain for the administrator's rules.</summary>
     public bool NeedsDockerUser => Hooks.Any(hook => !hook.Hook.IsBuiltIn);
 
-    /// <summary>The tables of a plan that was made on a host with nothing of ours, in the order in which they are written.</summary>
+    /// <summary>The tables of a plan for a host with nothing of ours, in the order in which they are written.</summary>
     public static IReadOnlyList<ExportedTable> AllOf(Plan plan) =>
         [.. plan.Added.GroupBy(line => (line.Family, line.Table)).Select(table => new ExportedTable(table.Key.Family, table.Key.Table, [.. ChainsOf(table)], [.. HooksOf(table)]))];
 
     private static IEnumerable<ExportedChain> ChainsOf(IEnumerable<RuleLine> lines) =>
         lines.Where(line => !JumpPlan.IsOurs(line)).GroupBy(line => line.Chain, StringComparer.Ordinal).Select(chain => new ExportedChain(chain.Key, [.. chain.Select(AsSaved)]));
 
-    // A plan inserts at the head, so that its last jump comes to stand first.
+    // A plan inserts at the head, so its last jump comes first.
     private static IEnumerable<ExportedHook> HooksOf(IEnumerable<RuleLine> lines) =>
         lines.Where(JumpPlan.IsOurs).GroupBy(line => line.Chain, StringComparer.Ordinal)
             .Select(hook => new ExportedHook(new Hook(hook.First().Table, hook.Key), [.. hook.Reverse()]));
 
-    // What loads the lines compares them with what iptables-save prints: it leaves the length of a single address out behind this one option.
+    // The loader compares the lines with iptables-save's, which omits the length of a single address after this one option.
     private static RuleLine AsSaved(RuleLine line) => line with
     {
         Tokens = [.. line.Tokens.Select((token, index) =>

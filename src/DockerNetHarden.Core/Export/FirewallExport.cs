@@ -8,10 +8,10 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Export;
 
-/// <summary>What an export is written for.</summary>
+/// <summary>The engine that an export is written for.</summary>
 public enum ExportFormat
 {
-    /// <summary>Texts for <c>iptables-restore --noflush</c>.</summary>
+    /// <summary>Input for <c>iptables-restore --noflush</c>.</summary>
     IptablesRestore,
 
     /// <summary>A table of our own for <c>nft -f</c>.</summary>
@@ -28,21 +28,21 @@ public enum ExportFormat
 }
 
 /// <summary>
-/// Rules written for another engine than this one: complete by itself, and without effect where it is applied again. It names the chains of the controls that
+/// Rules written for another engine: complete by itself, and without effect if it is applied again. It names the chains of the controls that
 /// it holds, and those it owns wholly; chains of other controls stay as they are.
 /// </summary>
-/// <param name="Texts">The texts; one, but for iptables-restore, which takes one for each family.</param>
-/// <param name="Warnings">What a person should know.</param>
+/// <param name="Texts">The texts: one, or for iptables-restore one for each family.</param>
+/// <param name="Warnings">What the user should know.</param>
 public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnlyList<string> Warnings)
 {
-    // Where no host is looked at, the families are as every host has them before Docker's first start; ip6tables' DOCKER-USER depends on the engine.
+    // If no host is read, the families are as on every host before Docker's first start; ip6tables' DOCKER-USER depends on the engine.
     private const string Bare = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n";
     private const string BareWithDockerUser = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:DOCKER-USER - [0:0]\nCOMMIT\n";
 
-    // What is asked of Amazon EC2's user data, in bytes before base64. Source: "Instance metadata and user data" of its user guide.
+    // The limit of Amazon EC2's user data, in bytes before base64. Source: "Instance metadata and user data" of its user guide.
     private const int SmallestUserData = 16 * 1024;
 
-    /// <summary>The operand that only a host can resolve, the first of them; null where the rules are literal and no host is needed.</summary>
+    /// <summary>The first operand that only a host can resolve; null if the rules are literal and no host is needed.</summary>
     public static string? NeedsHost(IReadOnlyList<FirewallRule> rules)
     {
         ArgumentNullException.ThrowIfNull(rules);
@@ -50,17 +50,17 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
     }
 
     /// <summary>Writes rules.</summary>
-    /// <param name="format">For what.</param>
+    /// <param name="format">The format.</param>
     /// <param name="rules">The rules; complete for each of their marks.</param>
-    /// <param name="host">The host on which symbolic operands are resolved; null where there are none.</param>
-    /// <param name="force">Write what could lock somebody out.</param>
-    /// <exception cref="PlanException">No host can have these rules, or not without a host to look at.</exception>
-    /// <exception cref="NftException">nftables cannot say a rule.</exception>
+    /// <param name="host">The host on which symbolic operands are resolved; null if there are none.</param>
+    /// <param name="force">Whether to write rules that could lock somebody out.</param>
+    /// <exception cref="PlanException">No host can have these rules, or they need a host to be read.</exception>
+    /// <exception cref="NftException">nftables cannot express a rule.</exception>
     public static FirewallExport Of(ExportFormat format, IReadOnlyList<FirewallRule> rules, HostSnapshot? host = null, bool force = false)
     {
         ArgumentNullException.ThrowIfNull(rules);
         if (host is null && NeedsHost(rules) is { } operand)
-            throw new PlanException(PlanFailure.UnresolvedOperand, $"'{operand}' means something on a host only, and no host was read.", "Name one, or bind the rule to a fixed bridge name or prefix instead.");
+            throw new PlanException(PlanFailure.UnresolvedOperand, $"'{operand}' only has a meaning on a host, and no host was read.", "Name one, or bind the rule to a fixed bridge name or prefix instead.");
         var plan = Plan.From(rules, Basis(format, host), new PlanOptions { CreateChain = true, Force = force });
         var tables = ExportedTable.AllOf(plan);
         var warnings = new List<string>(plan.Warnings);
@@ -79,7 +79,7 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
         return new FirewallExport(texts, warnings);
     }
 
-    // An export is the whole and no difference, so the host has nothing of ours. With nftables nothing of Docker's is needed.
+    // An export is complete and not a difference, so the host is taken to have nothing of ours. nftables needs nothing of Docker's.
     private static HostSnapshot Basis(ExportFormat format, HostSnapshot? host)
     {
         var nft = format == ExportFormat.Nftables;
@@ -107,8 +107,8 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
         var rules = tables.SelectMany(table => table.Hooks.SelectMany(hook => hook.Jumps.SelectMany(jump =>
             table.Chains.First(chain => string.Equals(chain.Name, jump.Target, StringComparison.Ordinal)).Lines.Select(line => OurLine.Read(line, hook.Hook).Rule!)))).ToList();
         if (rules.Exists(rule => rule.Action == RuleAction.Accept))
-            warnings.Add("In nftables an accept of this table shields from nothing: what the tables after it drop is dropped.");
-        return ExportTemplate.Header("#!/usr/sbin/nft -f", "Load: nft -f FILE (one transaction). Take away: nft delete table " + NftRenderer.Table, "Rates begin anew with each load.") + NftRenderer.Render(rules);
+            warnings.Add("In nftables an accept in this table does not protect packets: later tables can still drop them.");
+        return ExportTemplate.Header("#!/usr/sbin/nft -f", "Load: nft -f FILE (one transaction). Remove: nft delete table " + NftRenderer.Table, "Rates begin anew with each load.") + NftRenderer.Render(rules);
     }
 
     private static IEnumerable<string> SetsOf(IReadOnlyList<ExportedTable> tables) => tables.SelectMany(table => table.Chains).SelectMany(chain => chain.Lines)
@@ -121,6 +121,6 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
 }
 
 /// <summary>One text of an export.</summary>
-/// <param name="Suffix">What is put behind the name of its file: <c>.v4</c> and <c>.v6</c> for iptables-restore, else nothing.</param>
+/// <param name="Suffix">What is appended to the name of its file: <c>.v4</c> and <c>.v6</c> for iptables-restore, otherwise empty.</param>
 /// <param name="Text">The text.</param>
 public sealed record ExportedText(string Suffix, string Text);

@@ -6,8 +6,8 @@ using DockerNetHarden.Rules;
 namespace DockerNetHarden.Export;
 
 /// <summary>
-/// A script for a POSIX sh: rules as quoted here-documents, and the code that makes them stand. It needs iptables, sed and grep, nothing else. Its last line
-/// calls what stands before, so that a script that was cut off does nothing.
+/// A script for a POSIX sh: rules as quoted here-documents, and the code that puts them in place. It only needs iptables, sed and grep. Its last line
+/// calls everything before it, so that a script that was cut off does nothing.
 /// </summary>
 internal static class ShellText
 {
@@ -30,13 +30,13 @@ internal static class ShellText
         text.Append("command -v \"$dnh_tool-restore\" >/dev/null || dnh_fail \"there is no $dnh_tool-restore; install the distribution's package iptables.\"\n");
         if (tables.Any(table => table.NeedsDockerUser))
         {
-            text.Append("# Docker keeps a chain that it finds, so these rules can stand before its first start.\n");
+            text.Append("# Docker keeps a chain that it finds, so these rules can be there before its first start.\n");
             text.Append(CultureInfo.InvariantCulture, $"[ \"$dnh_mode\" = --check ] || \"$dnh_tool\" -w 10 -N {Hook.DockerUser} 2>/dev/null || :\n");
         }
         foreach (var table in tables)
         {
             var jumps = table.Hooks.Select(hook => $"dnh_jumps {table.Table} {hook.Hook.Chain} {string.Join(' ', hook.Jumps.Select(jump => jump.Target))}");
-            // Every line of the rules begins with ':' or '-', so none can be the end of the document.
+            // Every line of the rules begins with ':' or '-', so none can end the document.
             text.Append(CultureInfo.InvariantCulture, $"dnh_now=$(dnh_live {table.Table})\ndnh_write {table.Table} \"$({string.Join("; ", jumps)})\" <<'DNH_RULES'\n{RestoreText.Chains(table)}DNH_RULES\n");
         }
         if (family == Family.IPv6)

@@ -7,22 +7,22 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Hosts;
 
 /// <summary>
-/// A Docker host, here or far away: opens, reads, plans, writes, verifies and settles it. Nothing is started before it is first asked.
+/// A Docker host, local or remote: opens, reads, plans, writes, verifies and settles it. Starts nothing before it is first used.
 /// </summary>
 public sealed class DockerHost : IAsyncDisposable
 {
-    // Under contention of two administrators one of them wins each round; five rounds with jitter were always enough in the lab.
+    // When two administrators compete, one of them wins each round; five rounds with jitter were always enough in the lab.
     private const int MaxAttempts = 5;
 
     private readonly HostDocker? docker;
     private readonly HostReader reader;
     private readonly Func<IShell>? reconnect;
 
-    /// <summary>A host over any shell.</summary>
-    /// <param name="shell">The conversation with it; it ends with the host.</param>
-    /// <param name="docker">Its Docker; it ends with the host. Null if it is not asked.</param>
-    /// <param name="reconnect">Opens a new connection, which confirms a change; null where only a person knows that they can still get in.</param>
-    /// <param name="clock">The clock for <see cref="HostSnapshot.TakenAt"/>; the system's where null.</param>
+    /// <summary>A host that is reached through any shell.</summary>
+    /// <param name="shell">The conversation with it; ended with the host.</param>
+    /// <param name="docker">Its Docker; ended with the host. Null if Docker is not asked.</param>
+    /// <param name="reconnect">Opens a new connection, which confirms a change; null if only a person can tell whether they can still get in.</param>
+    /// <param name="clock">The clock for <see cref="HostSnapshot.TakenAt"/>; the system's if null.</param>
     public DockerHost(IShell shell, HostDocker? docker = null, Func<IShell>? reconnect = null, TimeProvider? clock = null)
     {
         ArgumentNullException.ThrowIfNull(shell);
@@ -39,61 +39,61 @@ public sealed class DockerHost : IAsyncDisposable
     /// <summary>Its Docker: the engine and networks.</summary>
     public HostDocker Docker => docker ?? throw new InvalidOperationException($"The host '{Name}' was opened without its Docker.");
 
-    /// <summary>What saves its rules for its next start.</summary>
+    /// <summary>Saves its rules for its next start.</summary>
     public RuleSaver Saver => new(Shell);
 
-    /// <summary>How long one step of a write may take, its wait of ten seconds for the lock of xtables included; thirty seconds unless set.</summary>
+    /// <summary>How long one step of a write may take, including its wait of ten seconds for the xtables lock; thirty seconds unless set.</summary>
     public TimeSpan StepTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>This machine. Docker is asked where <c>DOCKER_HOST</c> says, or at its socket.</summary>
     /// <param name="timeouts">How long programs and requests may take.</param>
     /// <returns>The host; its owner disposes of it.</returns>
-    /// <exception cref="DockerNetHarden.Docker.DockerException"><c>DOCKER_HOST</c> names no endpoint that can be asked here.</exception>
+    /// <exception cref="DockerNetHarden.Docker.DockerException"><c>DOCKER_HOST</c> does not name an endpoint that can be asked here.</exception>
     public static DockerHost Local(ShellTimeouts? timeouts = null) => Beside(ProcessShell.Local(timeouts), DockerEndpoint.FromEnvironment(), timeouts);
 
     /// <summary>A host by ssh. A change on it is confirmed by a connection that is opened after it.</summary>
     /// <param name="target">The host.</param>
-    /// <param name="sudo">Whether Docker is asked by <c>sudo -n</c> where its socket is closed to the user.</param>
+    /// <param name="sudo">Whether Docker is asked through <c>sudo -n</c> if its socket is closed to the user.</param>
     /// <param name="timeouts">How long programs may take and be silent.</param>
-    /// <param name="executable">The ssh to start, looked up on PATH where it has no slash.</param>
+    /// <param name="executable">The ssh to start, looked up on PATH if it has no slash.</param>
     /// <returns>The host; its owner disposes of it.</returns>
     public static DockerHost BySsh(SshTarget target, bool sudo = false, ShellTimeouts? timeouts = null, string executable = "ssh") => Over(
         ProcessShell.BySsh(target, executable, timeouts: timeouts), sudo, () => ProcessShell.BySsh(target, executable, newConnection: true, timeouts));
 
-    /// <summary>A host over any shell. Docker is asked in the same conversation.</summary>
+    /// <summary>A host that is reached through any shell. Docker is asked in the same conversation.</summary>
     /// <param name="shell">The conversation; it ends with the host.</param>
     /// <param name="sudo">As in <see cref="BySsh"/>.</param>
-    /// <param name="reconnect">Opens a new connection, which confirms a change; null where only a person knows that they can still get in.</param>
+    /// <param name="reconnect">Opens a new connection, which confirms a change; null if only a person can tell whether they can still get in.</param>
     /// <returns>The host; its owner disposes of it.</returns>
     public static DockerHost Over(IShell shell, bool sudo = false, Func<IShell>? reconnect = null) => new(shell, HostDocker.Over(shell, sudo), reconnect);
 
-    /// <summary>A host over any shell whose Docker is reached from this machine.</summary>
+    /// <summary>A host that is reached through any shell and whose Docker is reached from this machine.</summary>
     /// <param name="shell">The conversation; it ends with the host.</param>
     /// <param name="endpoint">Where Docker is asked.</param>
     /// <param name="timeouts">How long requests may take.</param>
     /// <returns>The host; its owner disposes of it.</returns>
     public static DockerHost Beside(IShell shell, DockerEndpoint endpoint, ShellTimeouts? timeouts = null) => new(shell, HostDocker.At(endpoint, timeouts?.Command));
 
-    /// <summary>Reads the host: its rules in the implementation that Docker uses, links, addresses, resolvers, and Docker, side by side.</summary>
-    /// <param name="stop">Stops reading; nothing is changed by then or later.</param>
-    /// <returns>The snapshot. Docker that cannot be asked is no failure: <see cref="HostSnapshot.DockerError"/> says why.</returns>
-    /// <exception cref="HostException">The shell does not answer, iptables is missing, may not be used or cannot be read.</exception>
+    /// <summary>Reads the host: the rules of the backend that Docker uses, links, addresses, resolvers, and Docker, side by side.</summary>
+    /// <param name="stop">Stops reading; nothing is ever changed.</param>
+    /// <returns>The snapshot. If Docker cannot be asked, that is not a failure: <see cref="HostSnapshot.DockerError"/> says why.</returns>
+    /// <exception cref="HostException">The shell does not answer, or iptables is missing, may not be used or cannot be read.</exception>
     public Task<HostSnapshot> ReadAsync(CancellationToken stop) => reader.ReadAsync(whole: false, stop);
 
-    /// <summary>Reads the host wholly: beside what <see cref="ReadAsync(CancellationToken)"/> reads, all that decides a packet's way.</summary>
+    /// <summary>Reads the whole host: what <see cref="ReadAsync(CancellationToken)"/> reads, and everything else that decides a packet's way.</summary>
     /// <param name="stop">Stops reading.</param>
-    /// <returns>The snapshot. A part that could not be read is no failure: <see cref="HostSnapshot.Unread"/> says why.</returns>
-    /// <exception cref="HostException">The shell does not answer, iptables is missing, may not be used or cannot be read.</exception>
+    /// <returns>The snapshot. A part that could not be read is not a failure: <see cref="HostSnapshot.Unread"/> says why.</returns>
+    /// <exception cref="HostException">The shell does not answer, or iptables is missing, may not be used or cannot be read.</exception>
     public Task<HostSnapshot> ReadWholeAsync(CancellationToken stop) => reader.ReadAsync(whole: true, stop);
 
     /// <summary>
-    /// Writes: compares the premises, creates chains, runs the steps, takes them back where a later one fails, reads back. One program; a token that is cancelled after
-    /// it began is not looked at, so that a host that was written is always reported.
+    /// Writes: compares the premises, creates chains, runs the steps, takes them back if a later one fails, and reads back. This is one program; a token that is cancelled after
+    /// it began is ignored, so that a written host is always reported.
     /// </summary>
     /// <param name="request">What to write.</param>
-    /// <param name="stop">Looked at before the program begins.</param>
+    /// <param name="stop">Checked before the program begins.</param>
     /// <returns>How it ended, and the rule sets as read back.</returns>
-    /// <exception cref="HostException">The conversation broke (what is written is then unknown: read the host), there is no right to write, or the rules could not be read
+    /// <exception cref="HostException">The conversation broke (what was written is then unknown: read the host), there is no right to write, or the rules could not be read
     /// back.</exception>
     public async Task<WriteOutcome> WriteAsync(WriteRequest request, CancellationToken stop)
     {
@@ -104,12 +104,12 @@ public sealed class DockerHost : IAsyncDisposable
         return WriteReading.Read(Name, request, await Shell.RunAsync(script, CancellationToken.None).ConfigureAwait(false));
     }
 
-    /// <summary>Brings the host to a plan: reads, plans, asks, writes, reads back; and again, where somebody else wrote in between.</summary>
-    /// <param name="planner">Makes a plan of the snapshot; called again where somebody else wrote in between.</param>
+    /// <summary>Brings the host to a plan: reads, plans, asks, writes, reads back; and starts again if somebody else wrote in between.</summary>
+    /// <param name="planner">Makes a plan of the snapshot; called again if somebody else wrote in between.</param>
     /// <param name="sink">Where warnings and questions go; the result is returned, and a failure is thrown.</param>
     /// <param name="stop">Ends the work; a host that is being written is finished and reported first.</param>
-    /// <param name="rollback">When the host takes the change back unless it is confirmed: by a new connection, or by a person where none can be opened. Null: the change
-    /// stands at once.</param>
+    /// <param name="rollback">When the host takes the change back unless it is confirmed: by a new connection, or by a person if none can be opened. Null: the change
+    /// is final at once.</param>
     /// <returns>What was done.</returns>
     /// <exception cref="HostException">The host could not be brought to the plan; the message says how it is now.</exception>
     public async Task<InvocationResult> ApplyAsync(Func<HostSnapshot, Plan> planner, IFleetSink sink, CancellationToken stop, RollbackOptions? rollback = null)
@@ -123,11 +123,11 @@ public sealed class DockerHost : IAsyncDisposable
         {
             result = await CarryOutAsync(change, stop).ConfigureAwait(false);
         }
-        // The rule that was written may be the one that cut the conversation off.
+        // The rule that was written may be what cut the conversation off.
         catch (HostException error) when (change.Armed is not null && reconnect is not null)
         {
             lost = error;
-            sink.Trace(Name, $"The answer got lost; the host is asked how it stands. {error.Message}");
+            sink.Trace(Name, $"The answer got lost; asking the host what happened. {error.Message}");
         }
         if (change.Armed is not var (id, due))
             return result!;
@@ -140,27 +140,27 @@ public sealed class DockerHost : IAsyncDisposable
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            // A host that was written is always reported. Nobody confirms any more, so it takes the change back by itself.
+            // A written host is always reported. Nobody confirms any more, so it takes the change back by itself.
             return result is null ? change.Lost(InvocationStatus.AwaitingConfirmation) : result with { Status = InvocationStatus.AwaitingConfirmation };
         }
         catch (HostException error) when (lost is not null && error.Failure == HostFailure.RollbackUnknown)
         {
-            // The program had not come so far: what was lost is the whole story.
+            // The program had not got that far: the lost conversation is all there is to report.
             throw lost;
         }
     }
 
     /// <summary>Tells the host that a change may stay.</summary>
     /// <param name="rollbackId">From <see cref="InvocationResult.RollbackId"/>.</param>
-    /// <param name="stop">Ends the attempt; whether it came in time is then unknown.</param>
+    /// <param name="stop">Ends the attempt; whether it was in time is then unknown.</param>
     /// <returns>A task that ends when the host has confirmed.</returns>
     /// <exception cref="HostException">As for <see cref="RollbackConfirmation.ConfirmAsync"/>.</exception>
     public Task ConfirmAsync(string rollbackId, CancellationToken stop) => RollbackConfirmation.ConfirmAsync(Shell, rollbackId, stop);
 
     /// <summary>Tries real connections from inside containers of the host.</summary>
     /// <param name="probes">The attempts, <see cref="ProbeProgram.MostProbes"/> at most.</param>
-    /// <param name="stop">Ends waiting; attempts that were begun end by themselves.</param>
-    /// <returns>A result each, in the order of the probes.</returns>
+    /// <param name="stop">Stops waiting; attempts that have begun end by themselves.</param>
+    /// <returns>One result per probe, in their order.</returns>
     /// <exception cref="HostException">The conversation broke.</exception>
     public Task<IReadOnlyList<ProbeResult>> ProbeAsync(IReadOnlyList<ConnectionProbe> probes, CancellationToken stop) => ProbeProgram.RunAsync(Shell, probes, stop);
 
@@ -179,7 +179,7 @@ public sealed class DockerHost : IAsyncDisposable
         {
             var before = await ReadAsync(stop).ConfigureAwait(false);
             var plan = change.PlanOn(before, isFirst: attempt == 1);
-            // What could not be read back stands: it was written.
+            // What could not be read back was written all the same.
             if (plan.IsEmpty && torn is not null)
                 change.Written(torn);
             torn = null;
@@ -194,7 +194,7 @@ public sealed class DockerHost : IAsyncDisposable
             }
             catch (HostException error) when (attempt < MaxAttempts && HostReader.IsTorn(error))
             {
-                change.Trace($"Attempt {attempt} of {MaxAttempts}: the tables changed while they were read back. Looking again.");
+                change.Trace($"Attempt {attempt} of {MaxAttempts}: the tables changed while they were read back. Reading again.");
                 torn = plan;
                 continue;
             }
@@ -219,11 +219,11 @@ public sealed class DockerHost : IAsyncDisposable
         }
     }
 
-    // That the lines stand is not enough: they have to be asked.
+    // It is not enough that the lines are there: packets must reach them.
     private async Task<bool> HoldsAsync(HostChange change, HostSnapshot planned, Plan plan, CancellationToken stop)
     {
-        // Docker takes its jump to DOCKER-USER away and puts it back, some milliseconds later, whenever a network is made: that is no finding. Only the tables
-        // are looked at again: a network that came since does not make what was written wrong.
+        // Docker takes its jump to DOCKER-USER away and puts it back, some milliseconds later, whenever a network is made: that is not a finding. Only the tables
+        // are read again: a network that was made since does not make what was written wrong.
         for (var look = 0; look < 3 && plan is { IsEmpty: true, Problems.Count: > 0 } && !stop.IsCancellationRequested; look++)
         {
             try
@@ -231,7 +231,7 @@ public sealed class DockerHost : IAsyncDisposable
                 await Task.Delay(100, stop).ConfigureAwait(false);
                 plan = change.Make(planned with { Rules = (await ReadAsync(stop).ConfigureAwait(false)).Rules });
             }
-            // The host has been written: it is reported, whatever comes in between now.
+            // The host has been written: from here on it is reported, whatever happens.
             catch (Exception error) when (error is HostException or OperationCanceledException)
             {
                 break;

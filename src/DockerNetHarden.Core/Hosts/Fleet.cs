@@ -1,16 +1,16 @@
 namespace DockerNetHarden.Hosts;
 
-/// <summary>Works on hosts side by side: each is opened when its turn comes and closed before the next one, so that a limit of hosts at once is one of connections too.</summary>
+/// <summary>Works on hosts side by side: each is opened when its turn comes and closed before the next one, so that a limit on hosts also limits connections.</summary>
 public static class Fleet
 {
-    /// <summary>Works on hosts. One host's failure is told to the sink; the others go on. What the sink throws ends the loop.</summary>
+    /// <summary>Works on hosts. A host's failure goes to the sink, and the others go on. An exception from the sink ends the loop.</summary>
     /// <typeparam name="T">What names a host.</typeparam>
     /// <param name="targets">The hosts.</param>
     /// <param name="name">The host as the user named it.</param>
-    /// <param name="open">Opens the host; null for what needs no connection, such as the file of a snapshot.</param>
-    /// <param name="work">What is done with it; the host is null where none was opened.</param>
-    /// <param name="throttle">How many at once, at least 1. A new connection that confirms a change comes beside its host's own.</param>
-    /// <param name="sink">Where failures and the progress go.</param>
+    /// <param name="open">Opens the host; null if no connection is needed, as for the file of a snapshot.</param>
+    /// <param name="work">What is done with it; the host is null if none was opened.</param>
+    /// <param name="throttle">How many at once, at least 1. A new connection that confirms a change is in addition to its host's own.</param>
+    /// <param name="sink">Where failures and progress go.</param>
     /// <param name="stop">Ends the work; a host that is being written is finished and reported first.</param>
     /// <returns>A task that ends when all hosts are done.</returns>
     /// <exception cref="OperationCanceledException"><paramref name="stop"/> was cancelled.</exception>

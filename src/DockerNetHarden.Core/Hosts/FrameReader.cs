@@ -6,7 +6,7 @@ namespace DockerNetHarden.Hosts;
 /// <summary>
 /// Finds the frames of one program in one of its streams. A frame is a line that begins with <c>@NONCE</c>, with a newline of its own
 /// before it,
-/// so that output without a last newline keeps its end. What stands outside the frames is noise (banners, motd): kept, bounded, for
+/// so that output without a last newline keeps its end. Anything outside the frames is noise (banners, motd): kept, bounded, for
 /// messages.
 /// </summary>
 internal sealed class FrameReader
@@ -26,13 +26,13 @@ internal sealed class FrameReader
     private TaskCompletionSource<IReadOnlyList<FramedPart>> done = New();
     private readonly TaskCompletionSource begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <param name="limit">The most bytes that one section may have.</param>
+    /// <param name="limit">How many bytes one section may have.</param>
     internal FrameReader(long limit) => this.limit = limit;
 
-    /// <summary>Ends with the sections when the program's last frame has come; fails where frames contradict each other.</summary>
+    /// <summary>Completes with the sections when the program's last frame has come; fails if frames contradict each other.</summary>
     internal Task<IReadOnlyList<FramedPart>> Done => done.Task;
 
-    /// <summary>Ends with the first frame of the conversation.</summary>
+    /// <summary>Completes with the first frame of the conversation.</summary>
     internal Task Begun => begun.Task;
 
     /// <summary>What was seen so far: whether any frame came, the section that is open, and the noise or what the open section printed
@@ -49,7 +49,7 @@ internal sealed class FrameReader
         }
     }
 
-    /// <summary>Waits for the frames of a program; what is there already is noise.</summary>
+    /// <summary>Waits for the frames of a program; anything before them is noise.</summary>
     internal void Expect(string nonce)
     {
         lock (gate)
@@ -61,7 +61,7 @@ internal sealed class FrameReader
         }
     }
 
-    /// <summary>Takes what the stream brought.</summary>
+    /// <summary>Adds what the stream brought.</summary>
     internal void Append(ReadOnlySpan<byte> bytes)
     {
         lock (gate)
@@ -151,13 +151,13 @@ internal sealed class FrameReader
     }
 }
 
-/// <summary>What one stream carried of one section.</summary>
+/// <summary>What one stream carried for one section.</summary>
 /// <param name="Name">The section.</param>
 /// <param name="ExitCode">Its exit code.</param>
 /// <param name="Content">The bytes, exactly.</param>
 internal sealed record FramedPart(string Name, int ExitCode, byte[] Content);
 
-/// <summary>Reads a program's reply out of streams that are all there: for shells that are no process of this machine.</summary>
+/// <summary>Reads a program's reply from complete streams: for shells that are not a process of this machine.</summary>
 public static class ShellReplyReader
 {
     /// <summary>The sections of a reply.</summary>
@@ -167,7 +167,7 @@ public static class ShellReplyReader
     /// <param name="errors">All of its standard error.</param>
     /// <param name="exitCode">The exit code of the sh.</param>
     /// <returns>The sections.</returns>
-    /// <exception cref="HostException"><see cref="HostFailure.NoPosixShell"/> where no frame came, <see cref="HostFailure.ConnectionLost"/> where the last
+    /// <exception cref="HostException"><see cref="HostFailure.NoPosixShell"/> if no frame came, <see cref="HostFailure.ConnectionLost"/> if the last
     /// one did not.</exception>
     public static ShellReply Read(string host, ShellScript script, ReadOnlyMemory<byte> output, ReadOnlyMemory<byte> errors, int exitCode)
     {
@@ -180,7 +180,7 @@ public static class ShellReplyReader
         var seen = HostErrors.Seen(complaints.State.Tail, outputs.State.Tail);
         throw new HostException(
             any ? HostFailure.ConnectionLost : HostFailure.NoPosixShell, host,
-            string.Create(CultureInfo.InvariantCulture, $"Host '{host}': {(any ? "sh ended before the program did" : "what answered is no POSIX sh")}, with exit code {exitCode}. ")
+            string.Create(CultureInfo.InvariantCulture, $"Host '{host}': {(any ? "sh ended before the program did" : "what answered is not a POSIX sh")}, with exit code {exitCode}. ")
             + (seen.Length == 0 ? "It printed nothing." : $"It printed: {seen}"),
             any ? ShellConversation.LookAgain : ShellConversation.NeedsSh, exitCode, complaints.State.Tail) { Output = outputs.State.Tail };
     }

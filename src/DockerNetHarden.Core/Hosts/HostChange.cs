@@ -4,7 +4,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;
 
-/// <summary>One change of a host: what was agreed to, what was written so far, which rollback waits for it, and the result that tells all that.</summary>
+/// <summary>One change of a host: what was agreed to, what was written so far, which rollback waits for it, and the result that reports all that.</summary>
 internal sealed class HostChange(string host, Func<HostSnapshot, Plan> planner, IFleetSink sink, RollbackOptions? rollback)
 {
     private readonly List<string> _added = [];
@@ -14,12 +14,12 @@ internal sealed class HostChange(string host, Func<HostSnapshot, Plan> planner, 
     private RollbackArm? _armedBefore;
     private DateTimeOffset? _due;
 
-    /// <summary>The rollback that waits on the host, or may wait where the answer got lost; null where none does.</summary>
+    /// <summary>The rollback that waits on the host, or may wait if the answer got lost; null if none does.</summary>
     public (string Id, DateTimeOffset Due)? Armed => _arm is null ? null : (_arm.Id, _due!.Value);
 
     public bool WroteAnything => _added.Count + _removed.Count > 0;
 
-    /// <summary>The plan on what was read; with the first one go the warnings about the host.</summary>
+    /// <summary>The plan for what was read; the first one also sends the warnings about the host.</summary>
     public Plan PlanOn(HostSnapshot before, bool isFirst)
     {
         if (isFirst)
@@ -42,7 +42,7 @@ internal sealed class HostChange(string host, Func<HostSnapshot, Plan> planner, 
         }
     }
 
-    /// <summary>Asks about a plan; one that was not the one that was agreed to is asked about again.</summary>
+    /// <summary>Asks about a plan; asks again if it differs from the one that was agreed to.</summary>
     public async Task<bool> AgreeAsync(Plan plan, CancellationToken stop)
     {
         if (!string.Equals(_agreed?.Diff, plan.Diff, StringComparison.Ordinal) && !await sink.ConfirmAsync(host, plan, stop).ConfigureAwait(false))
@@ -51,7 +51,7 @@ internal sealed class HostChange(string host, Func<HostSnapshot, Plan> planner, 
         return true;
     }
 
-    /// <summary>The write of a plan, with the rollback that is armed before it or waits already.</summary>
+    /// <summary>The write of a plan, with the rollback that is armed before it or already waits.</summary>
     public WriteRequest Request(Plan plan)
     {
         _armedBefore = _arm;
@@ -71,7 +71,7 @@ internal sealed class HostChange(string host, Func<HostSnapshot, Plan> planner, 
         };
     }
 
-    /// <summary>What was armed for a write that changed nothing was ended with it: the next attempt has one of its own. One of an earlier attempt waits on.</summary>
+    /// <summary>A rollback armed for a write that changed nothing ended with it: the next attempt arms its own. One of an earlier attempt keeps waiting.</summary>
     public void NotArmed() => _arm = _armedBefore;
 
     public void Written(Plan plan)
@@ -93,7 +93,7 @@ internal sealed class HostChange(string host, Func<HostSnapshot, Plan> planner, 
         RollbackAt = _arm is null ? null : _due,
     };
 
-    /// <summary>The result of a write whose answer got lost, with what the host was found to have decided.</summary>
+    /// <summary>The result of a write whose answer got lost, with the decision that was found on the host.</summary>
     public InvocationResult Lost(InvocationStatus status) => Result(_agreed!, status, verified: false) with
     {
         Added = [.. _agreed!.Added.Select(Plan.CommandLine)],
@@ -114,7 +114,7 @@ internal sealed class HostChange(string host, Func<HostSnapshot, Plan> planner, 
         if (before.DockerError is { Failure: DockerFailure.Rootless } rootless)
             throw HostErrors.Rootless(host, rootless);
         if (before.DockerError is { } error)
-            sink.Warning(host, $"Docker could not be asked, so nothing was looked up there: {error.Message}");
+            sink.Warning(host, $"Docker could not be asked, so nothing was looked up in it: {error.Message}");
         Warn(before.Warnings);
     }
 }

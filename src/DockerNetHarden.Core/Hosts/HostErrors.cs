@@ -4,17 +4,17 @@ using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Hosts;
 
-/// <summary>The failures of reading and writing tables, one method each: reason, text and way out.</summary>
+/// <summary>The failures of reading and writing tables, one method for each: reason, text and way out.</summary>
 internal static class HostErrors
 {
-    // sudo(8); iptables-nft and -legacy without CAP_NET_ADMIN; a shell that may not execute the file.
+    // sudo(8); iptables-nft and -legacy without CAP_NET_ADMIN; a shell without the right to execute the file.
     private static readonly string[] NoRight =
     [
         "a password is required", "a terminal is required", "is not allowed to", "is not in the sudoers file", "may not run sudo", "sudo: not found", "sudo: command not found",
         "sudo: effective uid is not 0", "no new privileges", "Permission denied", "Operation not permitted", "you must be root",
     ];
 
-    // What iptables says when another program was faster or holds the lock: libnftnl's commit race, the lock of xtables, EAGAIN, EBUSY.
+    // What iptables says when another program was faster or holds the lock: libnftnl's commit race, the xtables lock, EAGAIN, EBUSY.
     private static readonly string[] LostRace = ["Bad rule", "Chain already exists", "File exists", "Resource temporarily unavailable", "Device or resource busy", "xtables lock", "Another app is currently holding"];
 
     internal static bool IsNoRight(string errors) => NoRight.Any(text => errors.Contains(text, StringComparison.Ordinal));
@@ -28,7 +28,7 @@ internal static class HostErrors
 
     internal static HostException NoPermission(string host, string user, ShellSection section) => new(
         HostFailure.NoPermission, host,
-        $"Host '{host}': user id {user} has no right to the packet filter ({Line(section.Errors)}).",
+        $"Host '{host}': user id {user} has no access to the packet filter ({Line(section.Errors)}).",
         "Run as root, or allow the user iptables, iptables-save and iptables-restore in sudoers with NOPASSWD. In a container, root needs the capability NET_ADMIN.",
         section.ExitCode, section.Errors);
 
@@ -38,12 +38,12 @@ internal static class HostErrors
         section.ExitCode, section.Errors);
 
     internal static HostException NotParsed(string host, string command, FormatException error) => new(
-        HostFailure.UnreadableRules, host, $"Host '{host}': the output of {command} cannot be read: {error.Message}", "Run it there by hand and see what it prints.", inner: error);
+        HostFailure.UnreadableRules, host, $"Host '{host}': the output of {command} cannot be read: {error.Message}", "Run it there by hand and look at what it prints.", inner: error);
 
     internal static HostException Incompatible(string host, Family family, string line) => new(
         HostFailure.UnreadableRules, host,
-        $"Host '{host}': iptables cannot show the {family} rules ({line.TrimStart('#', ' ')}): native nftables rules stand in a table of iptables, so what the table does is not known.",
-        "See 'nft list ruleset', and move those rules into a table of their own.");
+        $"Host '{host}': iptables cannot show the {family} rules ({line.TrimStart('#', ' ')}): native nftables rules are in a table of iptables, so what the table does is not known.",
+        "Look at 'nft list ruleset', and move those rules into a table of their own.");
 
     internal static HostException NotReadBack(string host, string state, HostException error) => new(
         HostFailure.NotVerified, host, $"Host '{host}': {state}, but the rules could not be read back. {error.Cause}", error.Remedy, error.ExitCode, error.Errors, error);
@@ -52,16 +52,16 @@ internal static class HostErrors
     {
         RollbackProgram.OtherPending => new(
             HostFailure.RollbackPending, host,
-            $"Host '{host}': another change there waits for its confirmation (rollback {Line(section.Text)}), and two would take each other's rules back. Nothing was written.",
-            "Confirm that one with Confirm-FirewallChange, or try again when it is taken back.", section.ExitCode, section.Errors),
+            $"Host '{host}': another change there waits to be confirmed (rollback {Line(section.Text)}), and two rollbacks would take each other's rules back. Nothing was written.",
+            "Confirm that one with Confirm-FirewallChange, or try again after it is taken back.", section.ExitCode, section.Errors),
         RollbackProgram.AlreadyDecided => new(
-            HostFailure.RolledBack, host, $"Host '{host}': the time for this change ran out before it was written wholly; the host has taken it back.", "Apply again with a longer rollback time.", section.ExitCode, section.Errors),
+            HostFailure.RolledBack, host, $"Host '{host}': the time for this change ran out before all of it was written; the host has taken it back.", "Apply again with a longer rollback time.", section.ExitCode, section.Errors),
         _ when IsNoRight(section.Errors) => NoPermission(host, "of the conversation", section),
         _ => new(
             HostFailure.RollbackFailed, host, $"Host '{host}': the rollback could not be armed ({Line(section.Errors)}), so nothing was written.", "Correct that, or apply without a rollback.", section.ExitCode, section.Errors),
     };
 
-    /// <summary>No plan can be made of what was read; its remedy is the plan's.</summary>
+    /// <summary>No plan can be made for what was read; the remedy is the plan error's own.</summary>
     internal static HostException NoPlan(string host, PlanException error) => new(
         error.Failure switch
         {
@@ -76,7 +76,7 @@ internal static class HostErrors
     internal static HostException Rootless(string host, DockerException error) => new(
         HostFailure.RootlessDocker, host, $"{host}: {error.Message}", "Run the engine as root, or harden inside its own namespace.", inner: error);
 
-    /// <summary>What came outside the frames, of both streams: its end, in one line each.</summary>
+    /// <summary>What came outside the frames on both streams: the end of each, as one line.</summary>
     internal static string Seen(params string?[] streams) => string.Join(" | ", streams
         .Where(static text => !string.IsNullOrWhiteSpace(text)).Select(static text => FarText.OneLine(text!.Trim())).Select(static text => text.Length > 600 ? "..." + text[^600..] : text));
 

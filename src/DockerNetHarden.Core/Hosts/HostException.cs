@@ -8,7 +8,7 @@ public enum HostFailure
     /// <summary>The shell or ssh could not be started.</summary>
     CannotStart,
 
-    /// <summary>What answered is no POSIX shell: no frame was seen.</summary>
+    /// <summary>What answered is not a POSIX shell: no frame was seen.</summary>
     NoPosixShell,
 
     /// <summary>The conversation ended within a section.</summary>
@@ -47,16 +47,16 @@ public enum HostFailure
     /// <summary>Docker runs rootless: this host's tables do not decide its packets.</summary>
     RootlessDocker,
 
-    /// <summary>There is nothing to make a plan of.</summary>
+    /// <summary>There is nothing to plan.</summary>
     NothingToDo,
 
-    /// <summary>The plan is refused without Force.</summary>
+    /// <summary>The plan needs Force.</summary>
     NeedsForce,
 
-    /// <summary>ssh does not know the host's key; nobody may accept it by default.</summary>
+    /// <summary>ssh does not know the host's key, and no key is accepted by default.</summary>
     UnknownHostKey,
 
-    /// <summary>The host's key is another one than ssh knows.</summary>
+    /// <summary>The host's key is not the one that ssh knows.</summary>
     ChangedHostKey,
 
     /// <summary>The host did not let the user in.</summary>
@@ -68,7 +68,7 @@ public enum HostFailure
     /// <summary>The host's name has no address.</summary>
     CannotResolve,
 
-    /// <summary>Another change on the host waits for its confirmation.</summary>
+    /// <summary>Another change on the host waits to be confirmed.</summary>
     RollbackPending,
 
     /// <summary>The rollback to confirm does not exist on the host.</summary>
@@ -80,15 +80,15 @@ public enum HostFailure
     /// <summary>The rollback could not be armed, or could not take the change back.</summary>
     RollbackFailed,
 
-    /// <summary>Rules cannot be saved in the way that was asked for: the host has not what it needs.</summary>
+    /// <summary>Rules cannot be saved in the way that was asked for: the host lacks what that needs.</summary>
     CannotSave,
 
-    /// <summary>What is to be there after the next start could not be written.</summary>
+    /// <summary>The files for the next start could not be written.</summary>
     SaveFailed,
 }
 
 /// <summary>
-/// A failure of one host: the reason as data, the message with cause and remedy. The message is one line without control characters, whatever the host printed.
+/// A failure of one host: the reason as data, and a message with cause and remedy. The message is one line without control characters, whatever the host printed.
 /// </summary>
 public sealed class HostException(HostFailure failure, string host, string cause, string remedy, int? exitCode = null, string? errors = null, Exception? inner = null)
     : Exception(FarText.OneLine($"{cause} {remedy}"), inner)
@@ -113,6 +113,6 @@ public sealed class HostException(HostFailure failure, string host, string cause
     /// <summary>What the command wrote to standard error, as lines without other control characters.</summary>
     public string? Errors { get; } = errors is null ? null : FarText.Lines(errors);
 
-    /// <summary>What came on standard output outside the program's frames, its end at most, as lines without other control characters; null where that is not known.</summary>
+    /// <summary>The end of what came on standard output outside the program's frames, as lines without other control characters; null if unknown.</summary>
     public string? Output { get => _output; init => _output = value is null ? null : FarText.Lines(value); }
 }

@@ -4,16 +4,16 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;
 
-/// <summary>Reads a host into a snapshot: its shell and its Docker, in one trip where both are asked over the shell, else side by side.</summary>
+/// <summary>Reads a host into a snapshot: its shell and its Docker, in one trip if both are asked through the shell, else side by side.</summary>
 /// <param name="shell">The conversation with the host.</param>
-/// <param name="docker">Where Docker is asked; null where it is not.</param>
+/// <param name="docker">Where Docker is asked; null if it is not asked.</param>
 /// <param name="clock">The clock for <see cref="HostSnapshot.TakenAt"/>.</param>
 internal sealed class HostReader(IShell shell, HostDocker? docker, TimeProvider clock)
 {
     /// <summary>How long one reading program may take.</summary>
     internal static readonly TimeSpan Timeout = TimeSpan.FromMinutes(1);
 
-    /// <exception cref="HostException">The shell does not answer, iptables is missing, may not be used or cannot be read.</exception>
+    /// <exception cref="HostException">The shell does not answer, or iptables is missing, may not be used or cannot be read.</exception>
     internal async Task<HostSnapshot> ReadAsync(bool whole, CancellationToken stop)
     {
         var program = whole ? ReadingProgram.Whole() : ReadingProgram.Lean();
@@ -40,7 +40,7 @@ internal sealed class HostReader(IShell shell, HostDocker? docker, TimeProvider 
         return whole ? new WholeReading(reading).Complete(snapshot) : snapshot;
     }
 
-    /// <summary>Whether an output could not be read because its form is wrong, as that of a table that changes while it is printed.</summary>
+    /// <summary>Whether an output could not be read because its form is wrong, as when a table changes while it is printed.</summary>
     internal static bool IsTorn(Exception? error) => error is FormatException || (error is not null && IsTorn(error.InnerException));
 
     // The first questions to Docker travel with the reading program: one trip.
@@ -63,7 +63,7 @@ internal sealed class HostReader(IShell shell, HostDocker? docker, TimeProvider 
         catch
         {
             await either.CancelAsync().ConfigureAwait(false);
-            // What Docker would have said matters no more; the request must not outlive the call.
+            // Docker's answer no longer matters, but the request must not outlive the call.
             await Task.WhenAny(asked).ConfigureAwait(false);
             throw;
         }

@@ -55,16 +55,16 @@ internal sealed class HostReading
 
     internal IReadOnlyList<string> Warnings { get; }
 
-    /// <summary>The rules of the implementation that Docker does not use, where there are any.</summary>
+    /// <summary>The rules of the backend that Docker does not use, if there are any.</summary>
     internal Dictionary<Family, Ruleset> OtherRules { get; } = [];
 
-    /// <summary>Why the rules of an implementation could not be read.</summary>
+    /// <summary>Why the rules of a backend could not be read.</summary>
     internal List<string> UnreadTools { get; } = [];
 
-    /// <summary>The text of dockerd's configuration file; null where it is there and could not be read. Who may not read it asks by sudo. Not there: nothing is in it.</summary>
+    /// <summary>The text of dockerd's configuration file; null if it exists but could not be read, even with sudo. A missing file counts as empty.</summary>
     internal string? DaemonFile => Reply.Find("daemon") is { } section ? section.ExitCode == 0 ? section.Text : null : files[Text("daemon-path")];
 
-    /// <summary>A save section as a rule set.</summary>
+    /// <summary>Reads a save section as a rule set.</summary>
     /// <exception cref="HostException">The command failed, or its output cannot be read.</exception>
     internal static Ruleset RulesOf(string host, string user, Family family, string command, ShellSection section)
     {
@@ -86,7 +86,7 @@ internal sealed class HostReading
         }
     }
 
-    // The default command's rules must be readable; the other implementation's are only looked at for Docker's chains. Where those are
+    // The default command's rules must be readable; the other backend's are only searched for Docker's chains. If those are
     // not readable, the default is used, and the warning says what could be hidden.
     private BackendCandidate? Choose(Family family)
     {
@@ -112,7 +112,7 @@ internal sealed class HostReading
             }
         }
         var choice = BackendChoice.Choose(candidates);
-        // There are two implementations, so there is one other at most.
+        // There are two backends, so there is one other at most.
         if (candidates.Find(candidate => candidate != choice)?.Rules is { } other && DoesAnything(other))
             OtherRules[family] = other;
         // An unreadable default is an error unless Docker is known to use the other one.
@@ -120,10 +120,10 @@ internal sealed class HostReading
         {
             if (choice?.HasDocker != true)
                 throw failure;
-            warnings.Add($"The rules of {plain} were not read, Docker uses {choice.Tool.Name}: {failure.Message}");
+            warnings.Add($"The rules of {plain} were not read (Docker uses {choice.Tool.Name}): {failure.Message}");
         }
         return choice ?? (warnings.Count > 0 && family == Family.IPv4
-            ? throw new HostException(HostFailure.UnreadableRules, Host, warnings[^1], "Run iptables-save on the host and see what it says.")
+            ? throw new HostException(HostFailure.UnreadableRules, Host, warnings[^1], "Run iptables-save on the host and look at what it prints.")
             : null);
     }
 
@@ -136,7 +136,7 @@ internal sealed class HostReading
     {
         if (DaemonFile is not { } text)
         {
-            warnings.Add($"dockerd's configuration file could not be read ({HostErrors.Line(Reply.Find("daemon")!.Errors)}): DNS servers in it are not known.");
+            warnings.Add($"dockerd's configuration file could not be read ({HostErrors.Line(Reply.Find("daemon")!.Errors)}): any DNS servers in it are not known.");
             return [];
         }
         try
@@ -151,13 +151,13 @@ internal sealed class HostReading
     }
 }
 
-/// <summary>Files of a host that one <c>grep ''</c> printed: each line with the file's path and a colon before it. A file that is not there has no line.</summary>
+/// <summary>Files of a host that one <c>grep ''</c> printed: each line with the file's path and a colon before it. A missing file has no line.</summary>
 /// <param name="text">The output.</param>
 internal sealed class PrintedFiles(string text)
 {
     private readonly string[] lines = text.Split('\n');
 
-    /// <summary>The file's text; empty where it is not there.</summary>
+    /// <summary>The file's text; empty if there is no such file.</summary>
     internal string this[string path] =>
         string.Concat(lines.Where(line => line.Length > path.Length && line[path.Length] == ':' && line.StartsWith(path, StringComparison.Ordinal)).Select(line => line[(path.Length + 1)..] + "\n"));
 }

@@ -1,6 +1,6 @@
 namespace DockerNetHarden.Hosts;
 
-/// <summary>A program for a POSIX sh. Made by <c>ShellProgram</c> only.</summary>
+/// <summary>A program for a POSIX sh. Only <c>ShellProgram</c> makes one.</summary>
 /// <param name="Text">The program, UTF-8 without BOM, line ends <c>\n</c>.</param>
 /// <param name="Nonce">The 128-bit nonce, hexadecimal, that frames its sections.</param>
 /// <param name="Timeout">How long it may take.</param>
@@ -13,18 +13,18 @@ public sealed record ShellScript(string Text, string Nonce, TimeSpan Timeout);
 /// <param name="Errors">Its standard error.</param>
 public sealed record ShellSection(string Name, int ExitCode, ReadOnlyMemory<byte> Output, string Errors)
 {
-    /// <summary>The standard output as UTF-8 text; what is no UTF-8 is replaced.</summary>
+    /// <summary>The standard output as UTF-8 text; invalid bytes are replaced.</summary>
     public string Text => System.Text.Encoding.UTF8.GetString(Output.Span);
 }
 
 /// <summary>All sections of one program's reply.</summary>
 public sealed record ShellReply(IReadOnlyList<ShellSection> Sections)
 {
-    /// <summary>The section of a name; null where the program left it out.</summary>
+    /// <summary>The section of a name; null if the program left it out.</summary>
     public ShellSection? Find(string name) => Sections.FirstOrDefault(section => string.Equals(section.Name, name, StringComparison.Ordinal));
 }
 
-/// <summary>One conversation with one host's sh: the only seam between the engine and a host.</summary>
+/// <summary>One conversation with one host's sh: the only seam between this library and a host.</summary>
 public interface IShell : IAsyncDisposable
 {
     /// <summary>The host as the user named it; <c>localhost</c> for this one.</summary>

@@ -3,7 +3,7 @@ namespace DockerNetHarden.Hosts;
 /// <summary>How applying rules to a host ended.</summary>
 public enum InvocationStatus
 {
-    /// <summary>Nothing was written: -WhatIf, or the answer was no. Added and Removed say what would have been.</summary>
+    /// <summary>Nothing was written: -WhatIf, or the answer was no. Added and Removed say what would have changed.</summary>
     Planned,
 
     /// <summary>The rules were there already; nothing was written.</summary>
@@ -31,24 +31,24 @@ public sealed record InvocationResult
     /// <summary>How it ended.</summary>
     public required InvocationStatus Status { get; init; }
 
-    /// <summary>Which iptables the rules are in, as it names itself: the one in which Docker's chains are.</summary>
+    /// <summary>Which iptables the rules are in, as it names itself: the one with Docker's chains.</summary>
     public required string Iptables { get; init; }
 
-    /// <summary>The lines that went in (or would have), as commands.</summary>
+    /// <summary>The lines that were added (or would have been), as commands.</summary>
     public IReadOnlyList<string> Added { get; init; } = [];
 
-    /// <summary>The lines that went out (or would have), as commands.</summary>
+    /// <summary>The lines that were removed (or would have been), as commands.</summary>
     public IReadOnlyList<string> Removed { get; init; } = [];
 
-    /// <summary>How many of the lines that were asked for stood already.</summary>
+    /// <summary>How many of the lines that were asked for were already there.</summary>
     public int Unchanged { get; init; }
 
-    /// <summary>Whether what was read back says that the host is as desired.</summary>
+    /// <summary>Whether the host, read back, has exactly the rules that were asked for.</summary>
     public bool Verified { get; init; }
 
-    /// <summary>Names the rollback that was armed on the host; null where none was.</summary>
+    /// <summary>The id of the rollback that was armed on the host; null if none was.</summary>
     public string? RollbackId { get; init; }
 
-    /// <summary>When the host takes the change back, or was to, by this machine's clock; null where no rollback was armed.</summary>
+    /// <summary>When the host takes the change back, or would have, by this machine's clock; null if no rollback was armed.</summary>
     public DateTimeOffset? RollbackAt { get; init; }
 }

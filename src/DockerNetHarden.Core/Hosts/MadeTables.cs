@@ -4,22 +4,22 @@ using DockerNetHarden.Planning;
 namespace DockerNetHarden.Hosts;
 
 /// <summary>
-/// iptables-nft makes a table, and the built-in chains that it needs, when something is first written there, and never takes them away. A table that a write of ours
-/// makes is marked by an empty chain of a name of its own, so that it can be told from one that was there before; when nothing else is left in it, it goes.
+/// iptables-nft makes a table, and the built-in chains that it needs, when something is first written there, and never removes them. A table that a write of ours
+/// makes is marked by an empty chain with a name of its own, so that it can be told from one that was there before; when nothing else is left in it, it is removed.
 /// </summary>
 internal static class MadeTables
 {
-    // $1 is the command's prefix, $2 the family as nft calls it, $3 the table. Without the right to take the table away later there is no mark, and the table stays.
+    // $1 is the command's prefix, $2 the family as nft calls it, $3 the table. Without the right to remove the table later there is no mark, and the table stays.
     private const string MarkTable = $$"""
         [ -z "$S" ] || sudo -n -l nft list table "$2" "$3" >/dev/null 2>&1 || exit 0
         printf '*%s\n:{{PlanTable.Made}} - [0:0]\nCOMMIT\n' "$3" | $S "$1-restore" --noflush --counters --wait 10 2>/dev/null || :
         """;
 
-    // The same data. Goes is what is marked and has nothing but built-in chains without rules, with the policy
-    // ACCEPT: any other line is somebody's, and then only the mark goes. Between this look and the deletion somebody may write. `nft delete chain` and `nft delete table`
-    // take all that is in them, so they are no guard. iptables' -X refuses a built-in chain in which a rule is (iptables 1.8.8 and later can do it; others refuse it, and the
-    // table stays). And the names of the built-in chains are made once more in the transaction that deletes the table: `create` fails where one is there again,
-    // and all of the transaction with it. What is not reached from a built-in chain decides no packet.
+    // The same data. A marked table is removed if it has nothing but built-in chains without rules and with the policy
+    // ACCEPT: any other line is somebody's, and then only the mark is removed. Between this look and the deletion somebody may write. `nft delete chain` and `nft delete table`
+    // delete everything in them, so they do not protect anything. iptables' -X refuses a built-in chain that holds a rule (iptables 1.8.8 and later can do it; others refuse it, and the
+    // table stays). And the transaction that deletes the table creates the built-in chains once more: `create` fails if one is there again,
+    // and the whole transaction with it. A chain that is not reached from a built-in chain decides no packet.
     internal const string TakeTable = $$"""
         l=$($S nft list table "$2" "$3" 2>/dev/null) || exit 0
         c= b= made=0 other=0
@@ -53,7 +53,7 @@ internal static class MadeTables
         }
     }
 
-    // A timer that takes the change back does the same for the tables that are marked since. It puts jumps into built-in chains that are there, so while one waits nothing is taken away.
+    // A timer that takes the change back does the same for the tables marked since. It puts jumps into existing built-in chains, so nothing is removed while one waits.
     internal static void AddTakings(ShellProgram program, WriteRequest request)
     {
         for (var i = 0; i < request.NewTables.Count; i++)

@@ -5,11 +5,11 @@ namespace DockerNetHarden.Hosts;
 /// <summary>
 /// A conversation with the sh at the other end of a process: <c>/bin/sh</c> itself, or ssh with other arguments. The programs of one
 /// conversation
-/// go one after the other to the same standard input. A conversation that broke is started anew by the next program.
+/// go one after another to the same standard input. The next program starts a broken conversation again.
 /// </summary>
 /// <param name="hostName">The host as the user named it.</param>
-/// <param name="executable">The program to start, looked up on PATH where it has no slash.</param>
-/// <param name="arguments">Its arguments, one element each; they pass through no shell.</param>
+/// <param name="executable">The program to start, looked up on PATH if it has no slash.</param>
+/// <param name="arguments">Its arguments, one element each; no shell sees them.</param>
 public sealed class ProcessShell(string hostName, string executable, IReadOnlyList<string> arguments) : IShell
 {
     private readonly SemaphoreSlim turn = new(1, 1);
@@ -21,31 +21,31 @@ public sealed class ProcessShell(string hostName, string executable, IReadOnlyLi
     public string HostName { get; } = hostName;
 
     /// <summary>
-    /// The most bytes that one section of a reply may have; 256 MiB unless set. A rule set of a million rules has about 100 MB;
-    /// a host that sends without end must not fill this machine's memory.
+    /// How many bytes one section of a reply may have; 256 MiB unless set. A rule set of a million rules has about 100 MB;
+    /// a host that never stops sending must not fill this machine's memory.
     /// </summary>
     public long SectionLimit { get; init; } = 256L << 20;
 
-    /// <summary>How long it may take from the start of the process to the first frame of its first program; null for no limit but the
+    /// <summary>How long it may take from the start of the process to the first frame of its first program; null for no limit other than the
     /// program's.</summary>
     public TimeSpan? StartTimeout { get; init; }
 
-    /// <summary>How long its programs may take and be silent.</summary>
+    /// <summary>How long its programs may take, and how long they may be silent.</summary>
     public ShellTimeouts Timeouts { get; init; } = ShellTimeouts.None;
 
     /// <summary>A conversation with <c>/bin/sh</c> of this machine.</summary>
-    /// <param name="timeouts">How long its programs may take and be silent.</param>
+    /// <param name="timeouts">How long its programs may take, and how long they may be silent.</param>
     /// <returns>The shell; nothing is started before its first program.</returns>
     public static ProcessShell Local(ShellTimeouts? timeouts = null) => new("localhost", "/bin/sh", []) { Timeouts = timeouts ?? ShellTimeouts.None };
 
     /// <summary>
     /// A conversation with a host's sh through the <c>ssh</c> of this machine: one process for the whole conversation, with the user's ssh_config, agent, jump hosts and
-    /// known hosts. Nothing is asked: what would be a question is an error with its remedy.
+    /// known hosts. Nothing is asked: a question would be an error with its remedy.
     /// </summary>
     /// <param name="target">The host.</param>
-    /// <param name="executable">The ssh to start, looked up on PATH where it has no slash.</param>
-    /// <param name="newConnection">Whether a TCP connection of its own is made although a ControlMaster has one: to confirm a change.</param>
-    /// <param name="timeouts">How long its programs may take and be silent.</param>
+    /// <param name="executable">The ssh to start, looked up on PATH if it has no slash.</param>
+    /// <param name="newConnection">Whether to make a new TCP connection even if a ControlMaster has one: to confirm a change.</param>
+    /// <param name="timeouts">How long its programs may take, and how long they may be silent.</param>
     /// <returns>The shell; nothing is started before its first program.</returns>
     public static ProcessShell BySsh(SshTarget target, string executable = "ssh", bool newConnection = false, ShellTimeouts? timeouts = null)
     {
@@ -54,10 +54,10 @@ public sealed class ProcessShell(string hostName, string executable, IReadOnlyLi
         return new ProcessShell(target.HostName, executable, newConnection ? target.NewConnectionArguments : target.Arguments)
         {
             Timeouts = timeouts ?? ShellTimeouts.None,
-            // ssh's own ConnectTimeout, in whole seconds, ends with the key exchange; a host that then says nothing is this one's. ssh knows the reason better, so it
+            // ssh's own ConnectTimeout, in whole seconds, ends with the key exchange; a host that is silent after that is covered by this one. ssh knows the reason better, so it
             // goes first.
             StartTimeout = TimeSpan.FromSeconds(Math.Ceiling(target.ConnectTimeout.TotalSeconds) + 1),
-            // Nothing is thrown away: the reply of ssh stands in the message.
+            // No information is lost: the message contains what ssh said.
             explain = error => SshErrors.Explain(target, executable, error),
         };
     }
@@ -94,7 +94,7 @@ public sealed class ProcessShell(string hostName, string executable, IReadOnlyLi
         }
     }
 
-    /// <summary>Ends the conversation: closes the shell's input, waits two seconds at most, then kills the process and its
+    /// <summary>Ends the conversation: closes the shell's input, waits at most two seconds, then kills the process and its
     /// children.</summary>
     /// <returns>A task that ends when the process has.</returns>
     public async ValueTask DisposeAsync()

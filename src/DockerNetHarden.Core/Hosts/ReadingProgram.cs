@@ -1,16 +1,16 @@
 namespace DockerNetHarden.Hosts;
 
 /// <summary>
-/// The program that reads a host, as planning or as an analysis needs it. The sh in here is constant: names of commands, tables, chains and all texts come as data.
+/// The programs that read a host, for planning or for an analysis. The sh in here is constant: names of commands, tables, chains and all texts come as data.
 /// </summary>
 internal static class ReadingProgram
 {
-    // So many connections are printed; one more says that there are more.
+    // How many connections are printed; one more line shows that there are more.
     internal const int MostConnections = 20_000;
 
-    // Which iptables there are, a family each. A host pays for each program that is called, so no more are called than it takes. The file behind a command's links
-    // tells which implementation it is: what /usr/sbin/iptables and xtables-nft-multi share is iptables-nft, and the head of its save says its version. The other
-    // implementation is looked at only where it may hold rules. Legacy tables that were ever used are listed; who may not read the list asks iptables-legacy-save.
+    // Which iptables there are, for each family. Each program costs the host time, so only those that are needed are called. The file behind a command's links
+    // tells which implementation it is: what /usr/sbin/iptables and xtables-nft-multi share is iptables-nft, and the first line of its save has its version. The other
+    // backend is only read if it may hold rules. The kernel lists the legacy tables that were ever used; a user who may not read the list asks iptables-legacy-save.
     // A kernel without IPv6 has no /proc/net/if_inet6: there is nothing to read then, and ip6tables would only complain.
     private const string FindTools = """
         dnh_tools= dnh_path4= dnh_path6= dnh_other6=
@@ -46,8 +46,8 @@ internal static class ReadingProgram
         if [ -e /proc/net/if_inet6 ]; then dnh_look ip6tables /proc/net/ip6_tables_names; dnh_path6=$dnh_path dnh_other6=$dnh_other; fi
         """;
 
-    // dockerd can be told its DNS servers, or another configuration file, on its command line. It is the one of this network namespace: a
-    // machine can run several. Without the right to look at a process's namespace the first one found is taken. Where it says its number is looked first, which is
+    // dockerd can get its DNS servers, or another configuration file, on its command line. Only the dockerd of this network namespace counts: a
+    // machine can run several. Without the right to look at a process's namespace the first one found is taken. Its pid file is read first, which is
     // beside its socket: a host can have thousands of processes.
     private const string FindDockerd = """
         dnh_dockerd= dnh_config=/etc/docker/daemon.json
@@ -79,11 +79,11 @@ internal static class ReadingProgram
         esac
         """;
 
-    // One process for all files. They are those of the network namespace of whoever opens them; /sys/class/net is not: a shell that entered a network namespace by
-    // nsenter still has the other namespace's /sys. What does not exist is not printed.
+    // One process for all files. They belong to the network namespace of whoever opens them; /sys/class/net does not: a shell that entered a network namespace with
+    // nsenter still has the old namespace's /sys. Missing files are not printed.
     private const string Files = """grep -a -s -e '' -- /dev/null /proc/net/dev /etc/resolv.conf /run/systemd/resolve/resolv.conf "$dnh_config" || :""";
 
-    // One process for all that ip knows. busybox's has no -batch and is asked one by one. The client's address is sshd's, but a user can set the variable.
+    // One process for everything that ip knows. busybox's has no -batch and gets one question at a time. The client's address comes from sshd, but a user can set the variable.
     private const string Addresses = """
         c=${SSH_CONNECTION-} q='addr show'
         c=${c%% *}
@@ -99,7 +99,7 @@ internal static class ReadingProgram
     private const string HasIp = "command -v ip >/dev/null";
     private const string HasIpAndIPv6 = "[ -e /proc/net/if_inet6 ] && command -v ip >/dev/null";
 
-    // Links without a queue can have no filter but at clsact and ingress; a host has hundreds of veths, and each question is a process.
+    // Links without a queue can only have a filter at clsact and ingress; a host has hundreds of veths, and each question is a process.
     private const string Filters = """
         q=$(tc qdisc show) || exit 1
         printf '%s\n' "$q" | while read -r _ kind _ rest; do
@@ -115,7 +115,7 @@ internal static class ReadingProgram
         done
         """;
 
-    // One process for all of them. They are those of the network namespace of whoever opens them. What does not exist is not printed.
+    // One process for all of them. They belong to the network namespace of whoever opens them. Missing files are not printed.
     private const string Sysctls = """
         grep -s '' /dev/null \
             /proc/sys/kernel/osrelease /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/ip_nonlocal_bind /proc/sys/net/bridge/bridge-nf-* \
@@ -124,7 +124,7 @@ internal static class ReadingProgram
             /proc/sys/net/ipv6/conf/*/forwarding /proc/sys/net/ipv6/conf/*/disable_ipv6 /proc/sys/net/ipv6/conf/*/force_forwarding || :
         """;
 
-    // The file has both families; conntrack asks one at a time.
+    // The file has both families; conntrack lists one at a time.
     private const string Connections = """
         if [ -e /proc/net/nf_conntrack ]; then
         $S cat /proc/net/nf_conntrack
@@ -134,9 +134,9 @@ internal static class ReadingProgram
         [ ! -e /proc/net/if_inet6 ] || $S conntrack -L -f ipv6 -o extended
         """;
 
-    /// <summary>The program that reads all that a snapshot needs, in independent sections; to be built.</summary>
+    /// <summary>The program, to be built, that reads everything a snapshot needs, in independent sections.</summary>
     internal static ShellProgram Lean() => new ShellProgram()
-        // Goes out at once: the first frame says that a shell is there.
+        // Sent at once: the first frame shows that a shell answers.
         .Section("id", """printf '%s\n' "$dnh_uid" """, subshell: false)
         .Do(FindTools)
         .Note("tools", "V=$dnh_tools")
@@ -156,10 +156,10 @@ internal static class ReadingProgram
         .Section("files", Files)
         .Section("daemon", """$S cat "$dnh_config" """, when: """[ -e "$dnh_config" ] && ! { [ -f "$dnh_config" ] && { true <"$dnh_config"; } 2>/dev/null; }""");
 
-    /// <summary>The program that reads a host wholly: that of <see cref="Lean"/> and what an analysis needs beyond it.</summary>
+    /// <summary>The program that reads the whole host: that of <see cref="Lean"/> and what an analysis also needs.</summary>
     internal static ShellProgram Whole() => Lean()
         .Section("nft", "$S nft -j list ruleset", when: "command -v nft >/dev/null")
-        // busybox's ip has no -V: it says what it is instead.
+        // busybox's ip has no -V, but its error shows what it is.
         .Section("ip", "ip -V 2>&1 || :", when: HasIp)
         .Section("routes4", "ip -4 -o route show table all", when: HasIp)
         .Section("routes6", "ip -6 -o route show table all", when: HasIpAndIPv6)
@@ -170,7 +170,7 @@ internal static class ReadingProgram
         .Section("sysctls", Sysctls)
         .Section("ipvs", "cat /proc/net/ip_vs", when: "[ -e /proc/net/ip_vs ]")
         .Section("ipsets", "$S ipset save", when: "command -v ipset >/dev/null")
-        // head's exit code hides the command's: its errors tell.
+        // head's exit code hides the command's, so its errors are read.
         .Section("connections", "(\n" + Connections + "\n) | head -n 20001", when: "[ -e /proc/net/nf_conntrack ] || command -v conntrack >/dev/null")
         .ShowFiles();
 }

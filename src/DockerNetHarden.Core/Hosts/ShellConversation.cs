@@ -8,11 +8,11 @@ namespace DockerNetHarden.Hosts;
 /// <summary>One process and its three streams, while it lives.</summary>
 internal sealed class ShellConversation
 {
-    // How long streams may stay open behind a process that is gone: a grandchild can hold them for ever (ssh with a background job is
+    // How long streams may stay open after their process is gone: a grandchild can hold them for ever (ssh with a background job is
     // known for it).
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
 
-    internal const string LookAgain = "What was being done there is unknown: look at the host with Get-FirewallRule, then apply again.";
+    internal const string LookAgain = "Whether the work there was done is unknown: look at the host with Get-FirewallRule, then apply again.";
     internal const string NeedsSh = "The host needs a /bin/sh that reads its standard input.";
 
     private readonly string host;
@@ -77,7 +77,7 @@ internal sealed class ShellConversation
         }
         finally
         {
-            // Whatever still waits for a time waits for nothing any more.
+            // Nothing needs its time limit any more.
             await deadline.CancelAsync().ConfigureAwait(false);
         }
     }
@@ -95,7 +95,7 @@ internal sealed class ShellConversation
             var left = start - age.Elapsed;
             var late = Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, deadline.Token);
             if (await Task.WhenAny(replied, ended, cut, output.Begun, late).ConfigureAwait(false) == late && !deadline.IsCancellationRequested)
-                throw Failure(HostFailure.Unreachable, string.Create(CultureInfo.InvariantCulture, $"'{executable}' brought no answer of a shell within {start.TotalSeconds:0.###} seconds and was stopped"), "See whether the host is up and sshd listens there.");
+                throw Failure(HostFailure.Unreachable, string.Create(CultureInfo.InvariantCulture, $"'{executable}' brought no answer from a shell within {start.TotalSeconds:0.###} seconds and was stopped"), "Check that the host is up and sshd listens there.");
         }
         await Task.WhenAny(replied, ended, cut, SilenceAsync(deadline.Token)).ConfigureAwait(false);
 
@@ -113,7 +113,7 @@ internal sealed class ShellConversation
         throw deadline.IsCancellationRequested ? TooLong("the program did not end", most, "-CommandTimeout") : TooLong("no byte came from the host", timeouts.Idle!.Value, "-IdleTimeout");
     }
 
-    /// <summary>Closes the input, at which a shell ends; then as <see cref="KillAsync"/>.</summary>
+    /// <summary>Closes the input, which ends a shell; then does the same as <see cref="KillAsync"/>.</summary>
     internal async Task CloseAsync()
     {
         try
@@ -128,24 +128,24 @@ internal sealed class ShellConversation
         await KillAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Kills the process with its children and waits for its end, two seconds at most.</summary>
+    /// <summary>Kills the process and its children and waits for its end, at most two seconds.</summary>
     internal async Task KillAsync()
     {
         try
         {
-            // .NET reads the state of every process of the machine to find the children: not where the process has ended, for then nobody knows them any more.
+            // .NET reads the state of every process of the machine to find the children. That is skipped if the process has ended, because then they can no longer be found.
             if (!process.HasExited)
                 process.Kill(entireProcessTree: true);
         }
         catch (Exception error) when (error is InvalidOperationException or Win32Exception or AggregateException)
         {
-            // It ended by itself, or a child of it (sudo's) belongs to another user; the closed streams end that one.
+            // It ended by itself, or a child (sudo's) belongs to another user; the closed streams end that one.
         }
         await WaitAsync().ConfigureAwait(false);
         process.Dispose();
     }
 
-    // Not WhenAll: a stream whose frames do not fit fails the reply at once, whether the other one ever ends or not.
+    // Not WhenAll: a stream with contradictory frames fails the reply at once, even if the other one never ends.
     private static async Task BothAsync(Task one, Task other)
     {
         var first = await Task.WhenAny(one, other).ConfigureAwait(false);
@@ -153,7 +153,7 @@ internal sealed class ShellConversation
         await (first == one ? other : one).ConfigureAwait(false);
     }
 
-    // Ends when nothing has come for too long; never where that is no matter.
+    // Completes when nothing has come for too long; never if there is no such limit.
     private async Task SilenceAsync(CancellationToken stop)
     {
         var left = timeouts.Idle ?? Timeout.InfiniteTimeSpan;
@@ -193,11 +193,11 @@ internal sealed class ShellConversation
         }
         catch (OperationCanceledException)
         {
-            // A process that SIGKILL does not end hangs in the kernel; nothing more can be done from here.
+            // A process that SIGKILL does not end hangs in the kernel; there is nothing more to do from here.
         }
     }
 
-    // The process is gone and its streams are read, or the streams are closed and the process had its time.
+    // Either the process is gone and its streams are read, or the streams are closed and the process had its time.
     private async Task EndAsync()
     {
         var exit = process.WaitForExitAsync();
@@ -226,13 +226,13 @@ internal sealed class ShellConversation
             ? Failure(HostFailure.ConnectionLost, $"'{executable}' ended{code} before the program did", LookAgain)
             : Failure(
                 HostFailure.NoPosixShell,
-                $"what answered is no POSIX sh: '{executable}' ended{code} and no frame of the program came back",
+                $"what answered is not a POSIX sh: '{executable}' ended{code} and no frame of the program came back",
                 NeedsSh);
     }
 
     private HostException TooLong(string what, TimeSpan most, string parameter) => Failure(
         HostFailure.Timeout, string.Create(CultureInfo.InvariantCulture, $"{what} within {most.TotalSeconds:0.###} seconds, and the conversation was ended"),
-        $"Allow more time by {parameter}, or look on the host what it waits for.");
+        $"Allow more time with {parameter}, or check on the host what it waits for.");
 
     private HostException Failure(HostFailure failure, string reason, string remedy)
     {

@@ -8,11 +8,11 @@ namespace DockerNetHarden.Hosts;
 /// <summary>
 /// Makes a <see cref="ShellScript"/>: one function of POSIX sh (IEEE 1003.1, XCU 2), called on the program's last line. Code is constants
 /// of this
-/// project; all that comes from outside is data and stands in quoted here-documents with a random delimiter, where a shell expands nothing.
+/// project; everything from outside is data in quoted here-documents with a random delimiter, where a shell expands nothing.
 /// </summary>
 /// <remarks>
-/// A shell reads its input as it comes. A function is run only when all of it was read, so a program that a dying connection cut off does
-/// nothing; a bare here-document would be executed with what arrived. The call's standard input is <c>/dev/null</c>, so that no command
+/// A shell reads its input as it comes. A function runs only after all of it was read, so a program that a dying connection cut off does
+/// nothing; a bare here-document would run with whatever arrived. The call's standard input is <c>/dev/null</c>, so that no command
 /// can swallow the programs that follow on the same stream.
 /// </remarks>
 public sealed class ShellProgram
@@ -20,10 +20,10 @@ public sealed class ShellProgram
     // sudo's "-n" never asks: a prompt would hang a conversation that nobody sees. $S is split into words on purpose.
     // Daemons and non-interactive ssh sessions often have no sbin in their PATH. An unset PATH must not become ":/sbin", which names the
     // current folder.
-    // A host pays for each process, so the shell does by itself what it can: its effective user id is the second number behind Uid: (proc(5)).
-    // What is held back goes out with the frame of the next section: over ssh each write is a packet of its own.
-    // cat serves for any value and costs a process; a short value of one line is read by the shell itself, byte by byte.
-    // dnh_find puts the path of a command into V without the process that $(command -v) is.
+    // Each process costs the host time, so the shell does what it can by itself: its effective user id is the second number after Uid: (proc(5)).
+    // Held output is sent with the frame of the next section: over ssh each write is a packet of its own.
+    // cat handles any value but costs a process; the shell itself reads a short value of one line, byte by byte.
+    // dnh_find puts the path of a command into V without the process that $(command -v) would take.
     private const string Preamble = """
         LC_ALL=C
         export LC_ALL
@@ -58,7 +58,7 @@ public sealed class ShellProgram
 
     private readonly List<(string Text, bool IsData)> parts = [];
 
-    /// <summary>Adds code that stands outside any section: state that later conditions look at.</summary>
+    /// <summary>Adds code outside any section: state for later conditions.</summary>
     /// <param name="code">A constant of this project, in sh.</param>
     /// <returns>This program.</returns>
     public ShellProgram Do([ConstantExpected] string code)
@@ -72,14 +72,14 @@ public sealed class ShellProgram
     /// Its data are <c>$1</c>, <c>$2</c> ... of the code (and of <paramref name="when"/> and <paramref name="then"/>).
     /// </summary>
     /// <param name="name">The section's name: lower-case letters, digits and hyphens.</param>
-    /// <param name="code">A constant of this project, in sh. <c>$S</c> before a command is <c>sudo -n</c> where the user is not
+    /// <param name="code">A constant of this project, in sh. <c>$S</c> before a command is <c>sudo -n</c> if the user is not
     /// root.</param>
     /// <param name="data">The arguments, carried byte for byte. A NUL cannot be carried.</param>
-    /// <param name="input">The standard input, ended by a newline if it is not; <c>/dev/null</c> where null.</param>
-    /// <param name="when">A constant condition; where it fails there is no section.</param>
+    /// <param name="input">The standard input, ended by a newline if it is not; <c>/dev/null</c> if null.</param>
+    /// <param name="when">A constant condition; if it fails there is no section.</param>
     /// <param name="then">Constant code that runs after the section, outside its subshell; <c>$dnh_rc</c> is the section's exit
     /// code.</param>
-    /// <param name="subshell">Whether the code has a process of its own. Without one it must not exit, and what it sets stays set.</param>
+    /// <param name="subshell">Whether the code runs in its own process. If not, it must not exit, and its variables stay set.</param>
     /// <returns>This program.</returns>
     /// <exception cref="ArgumentException">The name has other characters, or data or input has a NUL or a lone surrogate.</exception>
     public ShellProgram Section(
@@ -112,10 +112,10 @@ public sealed class ShellProgram
         return this;
     }
 
-    /// <summary>Adds a section of what the shell knows by itself: code that puts it into <c>$V</c>, in no process of its own. It goes out with the next frame.</summary>
+    /// <summary>Adds a section of something the shell knows by itself: code that puts it into <c>$V</c>, without a process. It is sent with the next frame.</summary>
     /// <param name="name">The section's name, as in <see cref="Section"/>.</param>
-    /// <param name="code">A constant of this project, in sh; it must not exit, nor write anything.</param>
-    /// <param name="when">A constant condition; where it fails there is no section.</param>
+    /// <param name="code">A constant of this project, in sh; it must not exit or write anything.</param>
+    /// <param name="when">A constant condition; if it fails there is no section.</param>
     /// <returns>This program.</returns>
     /// <exception cref="ArgumentException">The name has other characters.</exception>
     public ShellProgram Note(string name, [ConstantExpected] string code, [ConstantExpected] string? when = null)
@@ -130,7 +130,7 @@ public sealed class ShellProgram
         return this;
     }
 
-    /// <summary>Makes the program. Nonce and delimiter are new each time: 128 bits that the data, given before, cannot know.</summary>
+    /// <summary>Makes the program. Nonce and delimiter are new each time: 128 bits that the data, given before, cannot contain.</summary>
     /// <param name="timeout">How long it may take.</param>
     /// <returns>The program.</returns>
     public ShellScript Build(TimeSpan timeout)
@@ -147,7 +147,7 @@ public sealed class ShellProgram
             else
                 text.Append(part);
         }
-        // A compound command, so that no prefix of the last line is a command: `fn </dev/null` cut behind its name would run with the
+        // A compound command, so that no prefix of the last line is a command: `fn </dev/null` cut after its name would run with the
         // conversation as its input.
         text.Append(CultureInfo.InvariantCulture, $"dnh_frame done\n}}\nif :; then dnh_{nonce} </dev/null; fi\n");
         return new ShellScript(text.ToString(), nonce, timeout);
@@ -159,7 +159,7 @@ public sealed class ShellProgram
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         if (name.Any(static c => c is not ((>= 'a' and <= 'z') or (>= '0' and <= '9') or '-')))
-            throw new ArgumentException($"'{name}' is no section name: only lower-case letters, digits and hyphens can stand in a frame.", nameof(name));
+            throw new ArgumentException($"'{name}' is not a section name: a frame can only hold lower-case letters, digits and hyphens.", nameof(name));
     }
 
     private ShellProgram Code(string text)

@@ -9,7 +9,7 @@ public static class SnapshotStore
     /// <param name="path">The file.</param>
     /// <param name="stop">Ends reading.</param>
     /// <returns>The snapshot.</returns>
-    /// <exception cref="SnapshotFormatException">The file is no snapshot; the message begins with its path.</exception>
+    /// <exception cref="SnapshotFormatException">The file is not a snapshot; the message begins with its path.</exception>
     /// <exception cref="IOException">The file does not exist or could not be read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     public static async Task<HostSnapshot> ReadAsync(string path, CancellationToken stop)
@@ -27,11 +27,11 @@ public static class SnapshotStore
     }
 
     /// <summary>
-    /// Writes a snapshot, readable for its owner alone: it tells the whole firewall of a host. The file is there whole or not at all.
+    /// Writes a snapshot that only its owner can read: it shows the whole firewall of a host. The file is there whole or not at all.
     /// </summary>
     /// <param name="path">The file; its folder must exist.</param>
     /// <param name="snapshot">The snapshot.</param>
-    /// <param name="overwrite">Whether a file that is there already is replaced.</param>
+    /// <param name="overwrite">Whether an existing file is replaced.</param>
     /// <param name="stop">Ends writing; nothing is left behind then.</param>
     /// <exception cref="IOException">The file exists and <paramref name="overwrite"/> is false, or it could not be written.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>

@@ -4,23 +4,23 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;
 
-/// <summary>What an analysis needs beyond the rules. A part that cannot be read is said in the snapshot and fails nothing.</summary>
-/// <param name="lean">What planning needs, of the same reply.</param>
+/// <summary>What an analysis needs beyond the rules. A part that cannot be read is noted in the snapshot and is not a failure.</summary>
+/// <param name="lean">What planning needs, from the same reply.</param>
 internal sealed class WholeReading(HostReading lean)
 {
     private const string NoIp = "the host has no command ip: install iproute2.";
-    private const string HalfIp = "the host's ip is busybox's, which leaves out what decides (TOS, next hops, negations, kinds): install iproute2.";
+    private const string HalfIp = "the host's ip is busybox's, which leaves out details that decide (TOS, next hops, negations, kinds): install iproute2.";
 
     private readonly Dictionary<string, string> unread = new(StringComparer.Ordinal);
 
-    /// <summary>Adds to what planning needs all that was read beyond it.</summary>
+    /// <summary>Adds everything else that was read to what planning needs.</summary>
     internal HostSnapshot Complete(HostSnapshot snapshot)
     {
         var filtered = Part("TcFilters", "filters", static section => LinkText.ParseFilters(section.Text), new HashSet<string>(StringComparer.Ordinal), "the host has no command tc: install iproute2 (Debian, Ubuntu) or iproute-tc (Fedora, RHEL).");
         var whole = snapshot with
         {
             OtherRules = OtherRules(),
-            Nft = Part("Nft", "nft", static section => NftText.Parse(section.Output), null, "the host has no command nft: rules that iptables-save does not show are not seen. Install nftables."),
+            Nft = Part("Nft", "nft", static section => NftText.Parse(section.Output), null, "the host has no command nft, so rules that iptables-save does not show are not seen. Install nftables."),
             Routes = [.. Routes(Family.IPv4, "routes4"), .. Routes(Family.IPv6, "routes6")],
             RoutingRules = [.. RoutingRules(Family.IPv4, "rules4"), .. RoutingRules(Family.IPv6, "rules6")],
             LinkDetails = Part("LinkDetails", "link-details", section => LinkText.Parse(section.Text, filtered), [], NoIp),
@@ -80,7 +80,7 @@ internal sealed class WholeReading(HostReading lean)
     private IReadOnlyList<RoutingRule> RoutingRules(Family family, string section) =>
         Part("RoutingRules", section, found => RoutingRuleText.Parse(family, found.Text), [], Missing(family));
 
-    // Without IPv6 there is nothing to be read of it.
+    // Without IPv6 there is nothing to read.
     private string? Missing(Family family) => family == Family.IPv4 || lean.HasIPv6 ? NoIp : null;
 
     private Dictionary<Family, Ruleset> OtherRules()
@@ -90,10 +90,10 @@ internal sealed class WholeReading(HostReading lean)
         return lean.OtherRules.ToDictionary(static pair => pair.Key, static pair => pair.Value);
     }
 
-    // A host without ipset, or whose kernel has none, has no sets: unless a rule says that there is one.
+    // A host without ipset, or without ipset in its kernel, has no sets, unless a rule says that there is one.
     private IReadOnlyList<HostIpSet> IpSets()
     {
-        var sets = Part("IpSets", "ipsets", static section => IpSetText.Parse(section.Text), [], "rules use sets and the host has no command ipset: install it.");
+        var sets = Part("IpSets", "ipsets", static section => IpSetText.Parse(section.Text), [], "rules use sets, but the host has no command ipset: install it.");
         if (unread.ContainsKey("IpSets") && !lean.Rules.Values.Concat(lean.OtherRules.Values).SelectMany(static rules => rules.AllRules).Any(UsesSets))
             unread.Remove("IpSets");
         return sets;
@@ -111,9 +111,9 @@ internal sealed class WholeReading(HostReading lean)
 
     private IReadOnlyDictionary<string, string> DaemonSettings()
     {
-        // The file alone is not enough: arguments decide as well.
+        // The file alone is not enough: arguments also decide.
         if (lean.Reply.Find("dockerd") is null)
-            unread["DaemonSettings"] = "no process dockerd was found in the host's network namespace.";
+            unread["DaemonSettings"] = "no dockerd process was found in the host's network namespace.";
         if (lean.DaemonFile is null)
             unread["DaemonSettings"] = $"dockerd's configuration file could not be read ({HostErrors.Line(lean.Reply.Find("daemon")!.Errors)}).";
         try
@@ -127,7 +127,7 @@ internal sealed class WholeReading(HostReading lean)
         }
     }
 
-    // Only those that containers opened: all others are the host's own business and none of a snapshot's.
+    // Only those that containers opened: all others are the host's own business and do not belong in a snapshot.
     private IReadOnlyList<OpenConnection>? Connections(HostSnapshot snapshot)
     {
         var text = Part("Connections", "connections", Printed, null, "the host has neither /proc/net/nf_conntrack nor the command conntrack: install conntrack.");
@@ -135,11 +135,11 @@ internal sealed class WholeReading(HostReading lean)
             return null;
         if (snapshot.Engine is null)
         {
-            unread["Connections"] = "Docker could not be asked, so it is not known which addresses are containers'.";
+            unread["Connections"] = "Docker could not be asked, so it is not known which addresses belong to containers.";
             return null;
         }
         if (text.AsSpan().Count('\n') > ReadingProgram.MostConnections)
-            unread["Connections"] = $"the host has more connections than the {ReadingProgram.MostConnections} that were read.";
+            unread["Connections"] = $"the host has more than the {ReadingProgram.MostConnections} connections that were read.";
         Cidr[] sources =
         [
             .. snapshot.Networks.SelectMany(static network => network.Subnets),
@@ -149,7 +149,7 @@ internal sealed class WholeReading(HostReading lean)
         return [.. ConnectionText.Parse(text).Where(connection => !own.Contains(connection.Source) && sources.Any(source => source.Contains(connection.Source)))];
     }
 
-    // The exit code is head's. conntrack says on its standard error how many it showed.
+    // The exit code is head's. conntrack writes to standard error how many it showed.
     private static string Printed(ShellSection section)
     {
         var errors = string.Join('\n', section.Errors.Split('\n').Where(static line => !line.Contains("flow entries have been shown", StringComparison.Ordinal)));

@@ -4,7 +4,7 @@ using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Hosts;
 
-/// <summary>What a write that did not succeed means, and how it is told.</summary>
+/// <summary>What a failed write means, and how it is reported.</summary>
 internal static partial class WriteErrors
 {
     internal static string Reason(WriteOutcome outcome) => outcome.Status switch
@@ -14,19 +14,19 @@ internal static partial class WriteErrors
         _ => $"iptables-restore lost a race ({outcome.Errors.Trim()}).",
     };
 
-    // What a plan deletes or makes says what it was planned on: refused, it tells that somebody else was there. iptables-legacy gives no reason, only the line.
+    // What a plan deletes or makes shows what it was planned on: if it is refused, somebody else was there. iptables-legacy gives no reason, only the line.
     internal static bool IsLostRace(WriteOutcome outcome, Plan plan) =>
         outcome.IsTransient || RefusedLines(outcome, plan).Any(static line => line.Text is ['-', 'D' or 'N' or 'X', ' ', ..]);
 
     internal static HostException Failure(string host, WriteOutcome outcome, Plan plan, int attempts) => outcome switch
     {
         { UndoFailed: true } => new(
-            HostFailure.UndoFailed, host, $"{host}: iptables-restore refused a table (exit code {outcome.ExitCode}: {outcome.Errors.Trim()}), and what had been written before could not be taken back. The host is in between.",
+            HostFailure.UndoFailed, host, $"{host}: iptables-restore refused a table (exit code {outcome.ExitCode}: {outcome.Errors.Trim()}), and what had been written before could not be taken back. The host is between the old and the new rules.",
             "Look at it with Get-FirewallRule, then apply again or Remove-FirewallRule -All.", outcome.ExitCode, outcome.Errors),
         { Status: WriteStatus.Stale } => new(
-            HostFailure.Contended, host, $"{host}: somebody else changed our chains each of the {attempts} times between reading and writing; nothing of this call was left.", "Find out who applies rules there, and try again."),
+            HostFailure.Contended, host, $"{host}: somebody else changed our chains between reading and writing in each of {attempts} attempts; nothing of this call is left there.", "Find out who applies rules there, and try again."),
         { Status: WriteStatus.Written } => new(
-            HostFailure.NotVerified, host, $"{host}: what was read back is not what was written.", "Look with Get-FirewallRule whether another tool changes our chains."),
+            HostFailure.NotVerified, host, $"{host}: what was read back is not what was written.", "Check with Get-FirewallRule whether another tool changes our chains."),
         _ => new(
             HostFailure.RestoreFailed, host, $"{host}: iptables-restore refused the rules for {Where(outcome, plan)} (exit code {outcome.ExitCode}): {outcome.Errors.Trim().TrimEnd('.')}{Refused(outcome, plan)}. {TakenBack(outcome, plan)}",
             "Correct what iptables-restore names, then apply again.", outcome.ExitCode, outcome.Errors),

@@ -7,7 +7,7 @@ namespace DockerNetHarden.Hosts;
 /// <summary>Reads the reply of the writing program. Pure: reply in, outcome out.</summary>
 internal static class WriteReading
 {
-    /// <exception cref="HostException">There is no right to write, or the rules could not be read back.</exception>
+    /// <exception cref="HostException">There is no permission to write, or the rules could not be read back.</exception>
     internal static WriteOutcome Read(string host, WriteRequest request, ShellReply reply)
     {
         var steps = reply.Sections.Where(static section => section.Name.StartsWith("step-", StringComparison.Ordinal)).ToList();
@@ -17,7 +17,7 @@ internal static class WriteReading
         var stuck = undone.Where(static undo => undo.ExitCode != 0).ToList();
         var unread = premises.Find(static premise => premise.ExitCode is not (0 or 1));
 
-        // Nothing was written in these two cases; a plain error says more than an outcome.
+        // In these two cases nothing was written; an error says more than an outcome.
         if (unread is not null)
             throw HostErrors.IsNoRight(unread.Errors)
                 ? HostErrors.NoPermission(host, "of the conversation", unread)
@@ -34,7 +34,7 @@ internal static class WriteReading
         if (status == WriteStatus.Written && steps.Count != request.Steps.Count)
             throw new HostException(
                 HostFailure.ConnectionLost, host,
-                $"Host '{host}': {steps.Count} of {request.Steps.Count} steps were reported.",
+                $"Host '{host}': only {steps.Count} of {request.Steps.Count} steps were reported.",
                 "Read the host again to see what it has.");
 
         return new WriteOutcome
@@ -67,7 +67,7 @@ internal static class WriteReading
             {
                 (WriteStatus.Written, _) => "every step was written",
                 (WriteStatus.Stale, _) => "the rules had changed and nothing was written",
-                (_, true) => "a step was refused and those before it could not all be taken back",
+                (_, true) => "a step was refused and not all of those before it could be taken back",
                 _ => "a step was refused and those before it were taken back",
             }, error);
         }
@@ -94,27 +94,27 @@ public sealed record WriteOutcome
     /// <summary>How it ended.</summary>
     public required WriteStatus Status { get; init; }
 
-    /// <summary>The rule sets as read back after the write, a family each.</summary>
+    /// <summary>The rule sets as read back after the write, one per family.</summary>
     public required IReadOnlyDictionary<Family, Ruleset> Rules { get; init; }
 
-    /// <summary>Whether the rollback of the request waits on the host: it was armed by this write or an earlier one, and not ended.</summary>
+    /// <summary>Whether the rollback of the request waits on the host: this write or an earlier one armed it, and it has not ended.</summary>
     public bool RollbackArmed { get; init; }
 
-    /// <summary>The step that was refused, as an index into <see cref="WriteRequest.Steps"/>; null where none was.</summary>
+    /// <summary>The step that was refused, as an index into <see cref="WriteRequest.Steps"/>; null if none was.</summary>
     public int? FailedStep { get; init; }
 
     /// <summary>The exit code of iptables-restore for that step.</summary>
     public int? ExitCode { get; init; }
 
-    /// <summary>What it wrote to standard error; where the undo failed too, also what that wrote.</summary>
+    /// <summary>What it wrote to standard error; if the undo failed too, also what that wrote.</summary>
     public string Errors { get; init; } = "";
 
     /// <summary>
-    /// Whether planning again is worth it: another program changed the tables at the same time or holds their lock. Source: iptables-restore(8)
+    /// Whether it is worth planning again: another program changed the tables at the same time or holds their lock. Source: iptables-restore(8)
     /// exits with 4 for a resource problem; iptables-nft says "Bad rule" or "Resource temporarily unavailable" for a lost race.
     /// </summary>
     public bool IsTransient { get; init; }
 
-    /// <summary>Whether a written table could not be taken back: the host is in between, and <see cref="Rules"/> shows how.</summary>
+    /// <summary>Whether a written table could not be taken back: the host is between the old and the new rules, as <see cref="Rules"/> shows.</summary>
     public bool UndoFailed { get; init; }
 }

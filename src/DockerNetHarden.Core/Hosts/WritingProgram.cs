@@ -10,9 +10,9 @@ namespace DockerNetHarden.Hosts;
 /// </summary>
 internal static class WritingProgram
 {
-    // $1 is the command's prefix; then come pairs of a table and the lines that the plan was made on.
+    // $1 is the command's prefix; then come pairs of a table and its lines that the plan was made on.
     // The whole save is cut to the table here: `iptables-legacy-save -t mangle` would create the table, and a stale plan must change
-    // nothing. Where nothing is ours anywhere, nothing needs to be cut.
+    // nothing. If nothing anywhere is ours, nothing needs to be cut.
     // Exit 1: stale (the table and its lines are printed). Exit 3: not readable.
     private const string Premise = """
         dnh_ours() {
@@ -38,12 +38,12 @@ internal static class WritingProgram
         dnh_premise "$@"
         """;
 
-    // Between looking at a table and writing it nobody of us may write: a refill replaces a whole chain, and what another writer had put into it since would be
-    // gone. The lock is on a folder that each user can read, so that sudo plays no part; it ends with the shell. Not xtables.lock: iptables takes that itself.
-    // A redirection that fails would end the shell, so it is looked at first.
+    // Between looking at a table and writing it, no other instance of this module may write: a refill replaces a whole chain, and what another writer had put into it since would be
+    // lost. The lock is on a folder that every user can read, so it does not need sudo; it ends with the shell. Not xtables.lock: iptables takes that itself.
+    // A failing redirection would end the shell, so the folder is checked first.
     private const string OpenLock = "if command -v flock >/dev/null && [ -d /run ] && [ -r /run ]; then exec 9</run; dnh_lock=1; fi";
 
-    // Not `flock -w`: busybox has none. Exit 1 is what a stale premise is: nothing was written, plan again.
+    // Not `flock -w`, which busybox lacks. Exit 1 means the same as a stale premise: nothing was written, plan again.
     private const string Lock = """
         i=0
         until flock -n 9; do
@@ -57,15 +57,15 @@ internal static class WritingProgram
     private const string Go = """[ "$dnh_go" = 1 ]""";
 
     /// <summary>
-    /// The program that writes: compares the premises, creates chains, runs the steps in order; a step that fails is the last one and those
+    /// The program that writes: compares the premises, creates chains, runs the steps in order; a failing step is the last one, and those
     /// before it are taken back in reverse. It always reads back.
     /// </summary>
     internal static ShellScript Of(WriteRequest request, TimeSpan timeout)
     {
         var program = new ShellProgram()
-            // From here on the program ends what it began: neither a lost connection (HUP, PIPE) nor a Ctrl-C, which the terminal
-            // sends to the whole process group (INT, QUIT), may stop it between two tables. iptables-restore inherits this. It is not
-            // taken back at the end: then a signal could still come before the last frame. A shell like this ends with its input.
+            // From here on the program finishes what it began: neither a lost connection (HUP, PIPE) nor a Ctrl-C, which the terminal
+            // sends to the whole process group (INT, QUIT), may stop it between two tables. iptables-restore inherits this. It is never
+            // reset: a signal could still come before the last frame. The shell ends with its input anyway.
             .Do("trap '' HUP INT QUIT PIPE TERM; dnh_go=1 dnh_failed=0 dnh_done=0 dnh_lock=0 dnh_armed=0 dnh_stuck=0")
             .Do(OpenLock)
             .Section("premise-lock", Lock, when: """[ "$dnh_lock" = 1 ]""", then: """[ "$dnh_rc" = 0 ] || dnh_go=0""", subshell: false);
@@ -78,7 +78,7 @@ internal static class WritingProgram
         }
         if (request.Rollback is { } rollback)
         {
-            // Before anything is written, and only if it will be; without a timer nothing is.
+            // Before anything is written, and only if something will be; without a timer nothing is written.
             program.Section(
                 "arm", RollbackProgram.Arm,
                 data:
@@ -91,7 +91,7 @@ internal static class WritingProgram
         MadeTables.AddMarks(program, request);
         for (var i = 0; i < request.NewChains.Count; i++)
         {
-            // It fails where the chain exists, which is as good; any other reason fails the step that needs the chain, with its own
+            // It fails if the chain exists, which is fine; any other reason fails the step that needs the chain, with its own
             // message.
             var chain = request.NewChains[i];
             program.Section(
@@ -126,32 +126,32 @@ internal static class WritingProgram
     internal static string PrefixOf(WriteRequest request, Family family) =>
         family == Family.IPv4 ? request.Tool.Prefix4 : request.Tool.Prefix6
             ?? throw new ArgumentException(
-                "The request writes IPv6 rules, but the host has no ip6tables; install it, or leave the IPv6 rules out.", nameof(request));
+                "The request writes IPv6 rules, but the host has no ip6tables: install it, or leave the IPv6 rules out.", nameof(request));
 }
 
 /// <summary>What to write to a host, as data.</summary>
 public sealed record WriteRequest
 {
-    /// <summary>The iptables commands, from the snapshot that the plan was made on.</summary>
+    /// <summary>The iptables commands from the snapshot that the plan was made on.</summary>
     public required IptablesTool Tool { get; init; }
 
     /// <summary>The transactions, in an order that is safe to stop at.</summary>
     public required IReadOnlyList<PlanStep> Steps { get; init; }
 
-    /// <summary>What the plan was made on; on any difference nothing is written.</summary>
+    /// <summary>What the plan was made on; if anything differs, nothing is written.</summary>
     public IReadOnlyList<PlanPremise> Premises { get; init; } = [];
 
     /// <summary>
-    /// Chains to create first. One that was created stays when a later step fails: an empty chain to which nothing jumps decides nothing.
+    /// Chains to create first. A created chain stays when a later step fails: an empty chain to which nothing jumps decides nothing.
     /// </summary>
     public IReadOnlyList<NewChain> NewChains { get; init; } = [];
 
-    /// <summary>Tables that the write makes: they are marked, and go again where the write is taken back.</summary>
+    /// <summary>Tables that the write makes: they are marked, and removed again if the write is taken back.</summary>
     public IReadOnlyList<PlanTable> NewTables { get; init; } = [];
 
-    /// <summary>Tables with that mark that may be empty after the write, and then go.</summary>
+    /// <summary>Tables with that mark that may be empty after the write, and are then removed.</summary>
     public IReadOnlyList<PlanTable> EmptiedTables { get; init; } = [];
 
-    /// <summary>The rollback to arm first; null where the change stands at once. One that is armed already is left as it is.</summary>
+    /// <summary>The rollback to arm first; null if the change is final at once. One that is already armed stays as it is.</summary>
     public RollbackArm? Rollback { get; init; }
 }

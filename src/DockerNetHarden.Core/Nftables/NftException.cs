@@ -2,7 +2,7 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Nftables;
 
-/// <summary>A rule that nftables cannot say, or not so that it means the same.</summary>
+/// <summary>nftables cannot express a rule, or not with the same meaning.</summary>
 public sealed class NftException : FormatException
 {
     internal NftException(FirewallRule rule, string reason)

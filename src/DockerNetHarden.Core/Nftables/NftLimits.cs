@@ -7,12 +7,12 @@ using DockerNetHarden.Rules;
 namespace DockerNetHarden.Nftables;
 
 /// <summary>
-/// The objects of a table that count: a named limit for each rule with a rate, a set for each bucket list of hashlimit, a chain where a rate beyond which is
-/// dropped has to hold also when its set is full. Source: nft(8), limit, dynamic sets.
+/// The counting objects of a table: a named limit for each rule with a rate, a set for each bucket list of hashlimit, and a chain if a rate beyond which is
+/// dropped must hold even when its set is full. Source: nft(8), limit, dynamic sets.
 /// </summary>
 internal sealed class NftLimits
 {
-    // hashlimit's own default is 65,536 entries and more; what is beyond fails closed.
+    // hashlimit's own default is 65,536 entries and more; anything beyond that fails closed.
     private const int SetSize = 65535;
 
     private readonly Dictionary<(Family Family, string Name), string> _sets = [];
@@ -21,13 +21,13 @@ internal sealed class NftLimits
     private int _limits;
     private int _guards;
 
-    /// <summary>Limits and sets, to stand first in the table.</summary>
+    /// <summary>Limits and sets, which come first in the table.</summary>
     public string Objects => _objects.ToString();
 
     /// <summary>Chains that rules of the table jump to.</summary>
     public string Chains => _chains.ToString();
 
-    /// <summary>The matches of the rates of a rule, and the verdict that is left to be said: one packet takes of each at most once.</summary>
+    /// <summary>The matches for a rule's rates, and the verdict that remains: a packet takes from each at most once.</summary>
     public (string Matches, string Verdict) Of(FirewallRule rule, string verdict)
     {
         var words = new List<string>();
@@ -55,7 +55,7 @@ internal sealed class NftLimits
         return name;
     }
 
-    // A full set takes no new entry, and the rule that wanted one does not match. Within the rate the chain returns, so what is not counted is stopped.
+    // A full set accepts no new entry, and the rule that needs one does not match. Within the rate the chain returns, so packets that are not counted are stopped.
     private string Guard(string within, string verdict)
     {
         var name = string.Create(CultureInfo.InvariantCulture, $"beyond_{++_guards}");
@@ -66,7 +66,7 @@ internal sealed class NftLimits
     private string Update(FirewallRule rule, string rate, int burst, bool over)
     {
         var keys = rule.HashLimitMode!.Split(',');
-        // An address family has its own buckets, as ip6tables has.
+        // Each address family has its own buckets, as ip6tables does.
         if (!_sets.TryGetValue((rule.Family, rule.HashLimitName!), out var set))
         {
             set = string.Create(CultureInfo.InvariantCulture, $"buckets_{_sets.Count + 1}");
@@ -77,7 +77,7 @@ internal sealed class NftLimits
         return string.Create(CultureInfo.InvariantCulture, $"update @{set} {{ {string.Join(" . ", keys.Select(key => Key(rule, key)))} limit rate {(over ? "over " : "")}{rate} burst {burst} packets }}");
     }
 
-    // An entry that is forgotten begins with a full burst again: not before its burst would be full anyhow.
+    // A forgotten entry starts again with a full burst, so it is not forgotten before its burst would be full anyway.
     private static long Timeout(FirewallRule rule) =>
         Math.Max(60, (long)Math.Ceiling((rule.HashLimitBurst ?? 5) / Rules.Rate.ParseHashLimit(rule.HashLimit!.Split(' ')[1], "HashLimit").PerSecond));
 

@@ -3,19 +3,19 @@ using DockerNetHarden.Rules;
 namespace DockerNetHarden.Nftables;
 
 /// <summary>
-/// What a rule matches, in nft's words. One rule can need several, of which at most one matches a packet: nft has no "or" over different things, and a packet
-/// without a connection ends a rule that asks for one. Source: nft(8), iptables-extensions(8), xt_conntrack and nft_ct of Linux.
+/// A rule's matches in nft's words. One rule can need several alternatives, of which at most one matches a packet: nft has no "or" over different things, and a packet
+/// without a connection ends a rule that asks about one. Source: nft(8), iptables-extensions(8), xt_conntrack and nft_ct of Linux.
 /// </summary>
 internal static class NftMatches
 {
     private static readonly string[] Untracked = ["INVALID", "UNTRACKED"];
     private static readonly string[] Tracked = ["NEW", "RELATED", "ESTABLISHED"];
 
-    /// <summary>The alternatives, each ready to stand before a verdict; empty where no packet can match.</summary>
-    /// <exception cref="NftException">nft cannot say it.</exception>
+    /// <summary>The alternatives, each ready for a verdict after it; empty if no packet can match.</summary>
+    /// <exception cref="NftException">nft cannot express it.</exception>
     public static IReadOnlyList<string> Of(FirewallRule rule)
     {
-        // What costs least stands first: interfaces before addresses, a connection's direction before its addresses.
+        // The cheapest comes first: interfaces before addresses, a connection's direction before its addresses.
         var said = RuleFields.All.Where(field => rule.Spec.Has(field)).Select(field => (Field: field, Text: Say(rule, field)))
             .OrderBy(each => each.Field == RuleFields.InInterface || each.Field == RuleFields.OutInterface || each.Field == RuleFields.ConnectionDirection ? 0 : 1).ToList();
         var packet = said.Where(each => each.Field.Index < RuleFields.ConnectionState.Index && !IsOfConnection(each.Field)).Select(each => each.Text);
@@ -33,7 +33,7 @@ internal static class NftMatches
     }
 
     // xt_conntrack compares states and translations in one list, and a packet without a connection by its state alone; nft knows two different keys, and
-    // every key but the state ends the rule for such a packet. So what has no connection is an alternative of its own.
+    // every key but the state ends the rule for such a packet. So packets without a connection need an alternative of their own.
     private static IEnumerable<string> Connection(FirewallRule rule, string rest)
     {
         if (rule.ConnectionState is not { } text)

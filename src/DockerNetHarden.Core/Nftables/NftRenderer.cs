@@ -6,21 +6,21 @@ using DockerNetHarden.Rules;
 namespace DockerNetHarden.Nftables;
 
 /// <summary>
-/// Writes literal rules as a table of nftables of our own, <c>inet docker_net_harden</c>: a base chain for each hook just before the filter's own, in it a
-/// jump to a chain for each control and family, so that a RETURN means what it means in iptables: this control has nothing to say. A drop there holds whatever
-/// comes later; an accept shields from nothing that comes later. Source: nft(8).
+/// Writes literal rules as an nftables table of our own, <c>inet docker_net_harden</c>: a base chain for each hook just before the filter's own, with a
+/// jump to a chain for each control and family, so that a RETURN means the same as in iptables: this control does not decide. A drop there holds whatever
+/// comes later; an accept does not protect from later tables. Source: nft(8).
 /// </summary>
 public static class NftRenderer
 {
     /// <summary>The table.</summary>
     public const string Table = "inet docker_net_harden";
 
-    // nft keeps 128 bytes of a comment with the terminating zero (NFTNL_UDATA_COMMENT_MAXLEN).
+    // nft keeps 128 bytes of a comment, including the terminating zero (NFTNL_UDATA_COMMENT_MAXLEN).
     private const int MaxComment = 127;
 
     /// <summary>The file for <c>nft -f</c>: one transaction that makes the table, or replaces it.</summary>
-    /// <param name="rules">Literal rules, those of a chain in the order in which they are asked; chains in the order of their jumps.</param>
-    /// <exception cref="NftException">A rule cannot be said in nft.</exception>
+    /// <param name="rules">Literal rules: those of a chain in their order, and the chains in the order of their jumps.</param>
+    /// <exception cref="NftException">A rule cannot be expressed in nft.</exception>
     public static string Render(IReadOnlyList<FirewallRule> rules)
     {
         ArgumentNullException.ThrowIfNull(rules);
@@ -44,7 +44,7 @@ public static class NftRenderer
         return text.Append("}\n").ToString();
     }
 
-    /// <summary>One rule; several lines where nft needs more than one for it.</summary>
+    /// <summary>One rule, in several lines if nft needs them.</summary>
     private static IEnumerable<string> Lines(FirewallRule rule, NftLimits limits)
     {
         var alternatives = NftMatches.Of(rule);
@@ -61,8 +61,8 @@ public static class NftRenderer
         RuleAction.Log when rule.LogPrefix is null => "log",
         RuleAction.Log => rule.LogPrefix.AsSpan().IndexOfAny("\"$\\") < 0
             ? $"log prefix \"{rule.LogPrefix}\""
-            : throw new NftException(rule, "in nft a log prefix cannot hold a quote, a dollar sign or a backslash; take other words."),
-        _ => throw new NftException(rule, $"the chain {rule.JumpTarget} is one of iptables', which nft cannot jump to; write what it decides as rules."),
+            : throw new NftException(rule, "in nft a log prefix cannot have a quote, a dollar sign or a backslash; use other words."),
+        _ => throw new NftException(rule, $"the chain {rule.JumpTarget} belongs to iptables, and nft cannot jump to it; write its decisions as rules."),
     };
 
     private static string RejectWith(string text) => text switch
@@ -85,10 +85,10 @@ public static class NftRenderer
 
     private static string BaseName(Hook hook) => $"{hook.Table}_{HookWord(hook)}";
 
-    // Docker asks DOCKER-USER first of all in FORWARD.
+    // In FORWARD, Docker jumps to DOCKER-USER first of all.
     private static string HookWord(Hook hook) => hook.IsBuiltIn ? hook.Chain.ToLowerInvariant() : "forward";
 
-    // Just before the tables of iptables, whose priorities these words are (nf_ip_hook_priorities of Linux): before it, what they accept has been decided on.
+    // Just before the tables of iptables, whose priorities have these names (nf_ip_hook_priorities of Linux): what they accept has then already passed here.
     private static string Priority(Hook hook) => hook.Table switch
     {
         "raw" => "raw - 10",

@@ -8,7 +8,7 @@ namespace DockerNetHarden.Persistence;
 /// <param name="Text">Its text.</param>
 internal sealed record SavedFile(string Path, string Mode, string Text);
 
-/// <summary>Where the files of each method are, and those that are the same on every host.</summary>
+/// <summary>The paths of each method's files, and the files that are the same on every host.</summary>
 internal static class PersistencePaths
 {
     internal const string Rules = "/etc/docker-net-harden/saved";
@@ -21,17 +21,17 @@ internal static class PersistencePaths
 
     private const string Units = "/etc/systemd/system/";
 
-    /// <summary>The files that are ours wholly.</summary>
+    /// <summary>The files that are wholly ours.</summary>
     internal static IReadOnlyList<string> Own { get; } = [Rules, Loader, Units + LoadUnit, Units + GuardUnit, Plugin];
 
-    /// <summary>All files that a host is looked at for.</summary>
+    /// <summary>All files that are looked for on a host.</summary>
     internal static IReadOnlyList<string> All { get; } = [.. Own, Sysconfig4, Sysconfig6];
 
-    /// <summary>The links by which <c>systemctl enable</c> makes the host start our units, as their [Install] sections say.</summary>
+    /// <summary>The links that <c>systemctl enable</c> makes so that the host starts our units, as their [Install] sections say.</summary>
     internal static IReadOnlyList<string> Links { get; } =
         [Units + "multi-user.target.wants/" + LoadUnit, Units + "docker.service.wants/" + LoadUnit, Units + "multi-user.target.wants/" + GuardUnit];
 
-    /// <summary>The links of iptables-services; the administrator's.</summary>
+    /// <summary>The links of iptables-services, which belong to the administrator.</summary>
     internal static IReadOnlyList<string> ForeignLinks { get; } = [Units + "multi-user.target.wants/iptables.service", Units + "basic.target.wants/iptables.service"];
 
     internal static SavedFile LoaderFile { get; } = new(Loader, "755", Resource("loader"));

@@ -5,10 +5,10 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Persistence;
 
-/// <summary>Rules cannot be saved on a host in the way that was asked for; the message says why and what else to do.</summary>
+/// <summary>Rules cannot be saved on a host in the way that was asked for; the message says why and what to do instead.</summary>
 public sealed class PersistenceException(string message, Exception? inner = null) : Exception(message, inner);
 
-/// <summary>Which files and links have to change so that a host keeps rules, or keeps none: a pure function of the rules and what stands on its disk.</summary>
+/// <summary>Which files and links have to change so that a host keeps rules, or keeps none: a pure function of the rules and what is on its disk.</summary>
 public sealed class PersistencePlan
 {
     private PersistencePlan(PersistenceMethod method, IReadOnlyList<SavedFile> wanted, IReadOnlyList<string> links, SavedFiles now)
@@ -21,7 +21,7 @@ public sealed class PersistencePlan
         Unlink = [.. PersistencePaths.Links.Intersect(now.Links, StringComparer.Ordinal).Except(links, StringComparer.Ordinal)];
     }
 
-    /// <summary>The method; Auto was decided.</summary>
+    /// <summary>The method, after Auto was decided.</summary>
     public PersistenceMethod Method { get; }
 
     /// <summary>The files that hold the rules afterwards.</summary>
@@ -30,7 +30,7 @@ public sealed class PersistencePlan
     /// <summary>Whether everything is as wanted.</summary>
     public bool IsEmpty => Write.Count + Delete.Count + Link.Count + Unlink.Count == 0;
 
-    /// <summary>What a person reads: a path a line, <c>+</c> for what is written and <c>-</c> for what goes.</summary>
+    /// <summary>The changes for a person, one path per line: <c>+</c> for what is written and <c>-</c> for what is removed.</summary>
     public string Diff => string.Join('\n', Write.Select(static file => "+ " + file.Path).Concat(Link.Select(static link => "+ " + link))
         .Concat(Unlink.Concat(Delete).Select(static path => "- " + path)));
 
@@ -44,9 +44,9 @@ public sealed class PersistencePlan
 
     /// <summary>The plan to keep exactly these rules, by one method and no other.</summary>
     /// <param name="rules">The rules.</param>
-    /// <param name="now">What stands on the host's disk.</param>
+    /// <param name="now">What is on the host's disk.</param>
     /// <param name="method">The method.</param>
-    /// <exception cref="PersistenceException">The host has not what the method needs, or a file of its distribution cannot be read.</exception>
+    /// <exception cref="PersistenceException">The host lacks what the method needs, or a file of its distribution cannot be read.</exception>
     public static PersistencePlan Keep(SavedRules rules, SavedFiles now, PersistenceMethod method)
     {
         ArgumentNullException.ThrowIfNull(rules);
@@ -65,7 +65,7 @@ public sealed class PersistencePlan
                 throw new PersistenceException("there is no /etc/sysconfig/iptables; install the package iptables-services, or use -Method Systemd.");
             case PersistenceMethod.IptablesServices when rules.SetNames.Count > 0:
                 throw new PersistenceException(
-                    $"rules ask the set {rules.SetNames[0]}: where it is missing, iptables.service would load no rule at all of /etc/sysconfig/iptables. Use -Method Systemd, which loads those rules by themselves.");
+                    $"rules use the set {rules.SetNames[0]}: if it is missing, iptables.service would load no rule at all from /etc/sysconfig/iptables. Use -Method Systemd, which loads such rules separately.");
             case PersistenceMethod.IptablesServices:
                 return new PersistencePlan(chosen, [.. Sysconfig(rules, now)], [], now);
             default:
@@ -74,7 +74,7 @@ public sealed class PersistencePlan
     }
 
     /// <summary>The plan to keep nothing.</summary>
-    /// <param name="now">What stands on the host's disk.</param>
+    /// <param name="now">What is on the host's disk.</param>
     /// <exception cref="PersistenceException">A file of the distribution holds our lines and cannot be read.</exception>
     public static PersistencePlan Nothing(SavedFiles now)
     {
@@ -82,8 +82,8 @@ public sealed class PersistencePlan
         return new PersistencePlan(MethodOf(now) ?? PersistenceMethod.Auto, [.. Stripped(now)], [], now);
     }
 
-    /// <summary>By which method something of ours is saved; null where nothing is.</summary>
-    /// <param name="now">What stands on the host's disk.</param>
+    /// <summary>By which method something of ours is saved; null if nothing is.</summary>
+    /// <param name="now">What is on the host's disk.</param>
     public static PersistenceMethod? MethodOf(SavedFiles now)
     {
         ArgumentNullException.ThrowIfNull(now);
@@ -99,10 +99,10 @@ public sealed class PersistencePlan
         ["netfilter-persistent", ..] => PersistenceMethod.NetfilterPersistent,
         ["iptables-services", ..] => PersistenceMethod.IptablesServices,
         _ => throw new PersistenceException(
-            "it was not started by systemd, and has neither netfilter-persistent nor iptables-services. Where another program starts it, let that run '/bin/sh /etc/docker-net-harden/loader load' before Docker; -Method Systemd writes the loader."),
+            "it was not started by systemd, and has neither netfilter-persistent nor iptables-services. If another program starts it, let that run '/bin/sh /etc/docker-net-harden/loader load' before Docker; -Method Systemd writes the loader."),
     };
 
-    // The distribution's files without our lines, those that have any.
+    // The distribution's files with lines of ours, without them.
     private static IEnumerable<SavedFile> Stripped(SavedFiles now) =>
         Sysconfig(SavedRules.FromLines([], new IptablesTool(IptablesBackend.Nft, "", "iptables", null)), now).Where(file => !string.Equals(now.Texts[file.Path], file.Text, StringComparison.Ordinal));
 
@@ -120,7 +120,7 @@ public sealed class PersistencePlan
             }
             catch (IptablesFormatException error)
             {
-                // A file that nothing of ours stands in need not be understood.
+                // A file without anything of ours need not be understood.
                 if (rules.IsEmpty && !text!.Contains(Hook.Prefix, StringComparison.Ordinal))
                     continue;
                 throw new PersistenceException($"{path} cannot be read as the output of iptables-save: {error.Message} Correct it, or use -Method Systemd.", error);

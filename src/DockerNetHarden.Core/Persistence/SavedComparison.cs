@@ -4,31 +4,31 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Persistence;
 
-/// <summary>Whether a host will have after its next start what it has now.</summary>
+/// <summary>Compares what a host will have after its next start with what it has now.</summary>
 public sealed record SavedComparison
 {
-    // The lines are compared, not the commands that load them.
+    // Lines are compared, not the commands that load them.
     private static readonly IptablesTool Any = new(IptablesBackend.Nft, "", "iptables", "ip6tables");
 
-    /// <summary>By which method something is saved; null where nothing is.</summary>
+    /// <summary>The method by which something is saved; null if nothing is.</summary>
     public PersistenceMethod? Method { get; init; }
 
-    /// <summary>Whether what is saved is loaded when the host starts.</summary>
+    /// <summary>Whether the saved rules are loaded when the host starts.</summary>
     public bool IsEnabled { get; init; }
 
-    /// <summary>Rules that are applied and not saved, as commands: gone after the next start.</summary>
+    /// <summary>Rules that are applied but not saved, as commands: gone after the next start.</summary>
     public IReadOnlyList<string> NotSaved { get; init; } = [];
 
-    /// <summary>Rules that are saved and not applied, as commands: back after the next start.</summary>
+    /// <summary>Rules that are saved but not applied, as commands: back after the next start.</summary>
     public IReadOnlyList<string> NotApplied { get; init; } = [];
 
-    /// <summary>Why what is saved cannot be read; null where it can.</summary>
+    /// <summary>Why the saved rules cannot be read; null if they can.</summary>
     public string? Error { get; init; }
 
-    /// <summary>Whether the host comes back as it is.</summary>
+    /// <summary>Whether the host will have the same rules after its next start.</summary>
     public bool IsSame => Error is null && NotSaved.Count + NotApplied.Count == 0 && (Method is null || IsEnabled);
 
-    /// <summary>Compares; null where the snapshot does not say what is on the disk.</summary>
+    /// <summary>Compares; null if the snapshot does not say what is on the disk.</summary>
     /// <param name="host">The host.</param>
     public static SavedComparison? Of(HostSnapshot host)
     {
@@ -54,11 +54,11 @@ public sealed record SavedComparison
         }
     }
 
-    /// <summary>The rules that are saved, as commands.</summary>
+    /// <summary>The saved rules, as commands.</summary>
     /// <exception cref="FormatException">They cannot be read.</exception>
     internal static IReadOnlyList<string> LinesOf(SavedFiles files) => Lines(Read(files));
 
-    // netfilter-persistent runs each plugin that is there.
+    // netfilter-persistent runs every plugin it finds.
     internal static bool IsLoadedAtStart(PersistenceMethod method, SavedFiles files) => method switch
     {
         PersistenceMethod.Systemd => PersistencePaths.Links.All(link => files.Links.Contains(link, StringComparer.Ordinal)),

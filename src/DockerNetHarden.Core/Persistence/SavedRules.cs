@@ -7,7 +7,7 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Persistence;
 
 /// <summary>
-/// All rules of ours, as texts that can be loaded again: our chains and the jumps to them, never a line of somebody else. Two are equal if they come to the
+/// All rules of ours, as texts that can be loaded again: our chains and the jumps to them, never somebody else's line. Two are equal if they come to the
 /// same in the kernel, whatever the order in which they were written.
 /// </summary>
 public sealed record SavedRules
@@ -22,29 +22,29 @@ public sealed record SavedRules
     /// <summary>The tables that hold rules of ours: IPv4 first, and of a family mangle, raw, filter: the half of a block that Docker never touches comes first.</summary>
     public required IReadOnlyList<SavedTable> Tables { get; init; }
 
-    /// <summary>The sets that the rules ask, as <c>ipset save</c> prints them: <c>create</c> and <c>add</c> lines.</summary>
+    /// <summary>The sets that the rules use, as <c>ipset save</c> prints them: <c>create</c> and <c>add</c> lines.</summary>
     public IReadOnlyList<string> SetLines { get; init; } = [];
 
-    /// <summary>Whether there is nothing of ours.</summary>
+    /// <summary>Whether there are no rules of ours.</summary>
     public bool IsEmpty => Tables.Count == 0;
 
     /// <summary>How many rules there are, jumps not counted.</summary>
     public int Count => Tables.Sum(static table => table.Chains.Sum(static chain => chain.Lines.Count));
 
-    /// <summary>The names of the sets that the rules ask, in order.</summary>
+    /// <summary>The names of the sets that the rules use, in order.</summary>
     public IReadOnlyList<string> SetNames =>
         [.. Tables.SelectMany(static table => table.Chains).SelectMany(static chain => chain.Lines).SelectMany(SetsOf).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
 
-    /// <summary>What is applied on a host, without the sets' members: a snapshot does not know how a set was made.</summary>
+    /// <summary>The rules applied on a host, without the sets' members: a snapshot does not know how a set was made.</summary>
     /// <param name="host">The host.</param>
-    /// <returns>The rules; empty where none of ours stand there.</returns>
+    /// <returns>The rules; empty if none of ours are there.</returns>
     public static SavedRules Of(HostSnapshot host)
     {
         ArgumentNullException.ThrowIfNull(host);
         return FromLines(host.Rules.Values.SelectMany(static rules => rules.AllRules), host.Iptables);
     }
 
-    /// <summary>Of any lines those that are ours: rules with a mark in chains of ours, and jumps to chains that have such rules.</summary>
+    /// <summary>Picks our lines from any lines: rules with a mark in chains of ours, and jumps to chains that have such rules.</summary>
     /// <param name="lines">Lines of any tables and families, each chain's in order.</param>
     /// <param name="tool">The commands that write them.</param>
     /// <returns>The rules.</returns>
@@ -100,13 +100,13 @@ public sealed record SavedRules
     /// <summary>Reads what <see cref="ToText"/> wrote.</summary>
     /// <param name="text">The file.</param>
     /// <returns>The rules.</returns>
-    /// <exception cref="FormatException">It is no such text, or was changed so that it cannot be read; the message names the line.</exception>
+    /// <exception cref="FormatException">It is not such a text, or was changed so that it cannot be read; the message names the line.</exception>
     public static SavedRules Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
         var lines = text.Split('\n');
         if (!lines[0].StartsWith("# DockerNetHarden 1:", StringComparison.Ordinal))
-            throw new FormatException($"The saved rules do not begin as version 1 of them does, but with '{lines[0]}'; save again with Save-FirewallRule.");
+            throw new FormatException($"The saved rules begin with '{lines[0]}', unlike those of version 1; save again with Save-FirewallRule.");
         var commands = new Dictionary<Family, string>();
         var rules = new List<RuleLine>();
         var sets = new List<string>();
@@ -119,16 +119,16 @@ public sealed record SavedRules
             if (line.StartsWith('['))
                 section = line;
             else if (!Read(section, line, commands, rules, sets))
-                throw new FormatException($"Line {i + 1} of the saved rules ('{line}') cannot stand in section '{section}'; save again with Save-FirewallRule.");
+                throw new FormatException($"Line {i + 1} of the saved rules ('{line}') does not belong in section '{section}'; save again with Save-FirewallRule.");
         }
         var tool = new IptablesTool(IptablesBackend.Nft, "", commands.GetValueOrDefault(Family.IPv4, "iptables"), commands.GetValueOrDefault(Family.IPv6));
         return FromLines(rules, tool) with { Commands = commands, SetLines = sets };
     }
 
-    /// <summary>Whether the other is the same: the text that is saved.</summary>
+    /// <summary>Whether both have the same saved text.</summary>
     public bool Equals(SavedRules? other) => other is not null && string.Equals(ToText(), other.ToText(), StringComparison.Ordinal);
 
-    /// <summary>A hash of the text that is saved.</summary>
+    /// <summary>A hash of the saved text.</summary>
     public override int GetHashCode() => ToText().GetHashCode(StringComparison.Ordinal);
 
     internal static bool AsksSet(string line) => line.Contains(" --match-set ", StringComparison.Ordinal);
@@ -140,7 +140,7 @@ public sealed record SavedRules
             .OrderBy(static chain => chain.Key, StringComparer.Ordinal)
             .Select(static chain => new SavedChain(chain.Key, [.. chain.Select(static line => line.Text)]))
             .ToList();
-        // Custom rules may ACCEPT; last, so that they cannot hide another control's block. A jump that is missing while we look is one that has to be there.
+        // Custom rules may ACCEPT, so they come last and cannot hide another control's block. A jump that is missing at the moment is saved all the same.
         var jumps = chains.Select(chain => (chain.Name, Owner: Hook.OwnerOf(table, chain.Name)!.Value))
             .OrderBy(static chain => chain.Owner.Hook.Chain, StringComparer.Ordinal)
             .ThenBy(static chain => chain.Owner.Control is "Custom" ? 1 : 0)

@@ -22,10 +22,10 @@ public sealed record SavedJump(string Hook, string Chain)
 /// <param name="Family">The family.</param>
 /// <param name="Table">The table: <c>mangle</c>, <c>raw</c> or <c>filter</c>.</param>
 /// <param name="Chains">Our chains, by name.</param>
-/// <param name="Jumps">The jumps to them, a hook after the other; within a hook in the order in which they are asked, Custom last.</param>
+/// <param name="Jumps">The jumps to them, hook after hook; within a hook in the order in which packets meet them, Custom last.</param>
 public sealed record SavedTable(Family Family, string Table, IReadOnlyList<SavedChain> Chains, IReadOnlyList<SavedJump> Jumps)
 {
-    /// <summary>Whether a rule asks a set of ipset(8): its text is refused as a whole where the set is missing.</summary>
+    /// <summary>Whether a rule uses a set of ipset(8): its text is refused as a whole if the set is missing.</summary>
     public bool HasSets => Chains.Any(static chain => chain.Lines.Any(SavedRules.AsksSet));
 
     /// <summary>Whether the hook DOCKER-USER is used: a chain of Docker's, which has to exist before a jump can be put into it.</summary>
@@ -35,7 +35,7 @@ public sealed record SavedTable(Family Family, string Table, IReadOnlyList<Saved
     /// Our chains for <c>iptables-restore --noflush</c>: each is declared, which makes it or empties it, and filled. Jumps are not in it, so it can be
     /// loaded any number of times.
     /// </summary>
-    /// <param name="withSets">Whether rules that ask sets are in it.</param>
+    /// <param name="withSets">Whether it includes rules that use sets.</param>
     /// <returns>The text from <c>*table</c> to <c>COMMIT</c>.</returns>
     public string ChainText(bool withSets = true)
     {

@@ -7,7 +7,7 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Persistence;
 
 /// <summary>
-/// Our lines among those of a file of iptables-services, which holds whole tables as iptables-save prints them. Every other line stays as it is, byte for byte.
+/// Our lines in a file of iptables-services, which holds whole tables as iptables-save prints them. Every other line stays as it is, byte for byte.
 /// Source: iptables.init of the package iptables-services.
 /// </summary>
 internal static class SysconfigText
@@ -16,10 +16,10 @@ internal static class SysconfigText
 
     /// <summary>The file with exactly these rules of ours.</summary>
     /// <param name="family">The file's family.</param>
-    /// <param name="text">The file; empty where there is none.</param>
+    /// <param name="text">The file; empty if there is none.</param>
     /// <param name="saved">The rules; those of the other family are left out.</param>
-    /// <returns>The file; empty where nothing is left in it.</returns>
-    /// <exception cref="FormatException">The file is no output of iptables-save.</exception>
+    /// <returns>The file; empty if nothing is left.</returns>
+    /// <exception cref="FormatException">The file is not output of iptables-save.</exception>
     internal static string With(Family family, string text, SavedRules saved)
     {
         var rules = Ruleset.Parse(family, text);
@@ -32,14 +32,14 @@ internal static class SysconfigText
                 rules = rules.WithRules(table.Table, chain.Name, [.. chain.Lines.Select(line => LineOf(family, table.Table, line))]);
             foreach (var hook in table.Jumps.GroupBy(static jump => jump.Hook, StringComparer.Ordinal))
                 rules = rules.WithRules(table.Table, hook.Key, [.. hook.Select(jump => LineOf(family, table.Table, "-A " + jump.Text)), .. rules[table.Table, hook.Key]]);
-            // The service loads the file before Docker starts: nobody else has made the jump then.
+            // The service loads the file before Docker starts, when nobody else has made the jump.
             if (table.NeedsDockerUser && !rules[table.Table, Forward].Any(IsDockersJump))
                 rules = rules.WithRules(table.Table, Forward, [LineOf(family, table.Table, $"-A {Forward} -j {Hook.DockerUser}"), .. rules[table.Table, Forward]]);
         }
         return rules.ToString();
     }
 
-    // Whether the file is as it is to be: written anew it would say the same with its lines in other places.
+    // Whether the file already says the same; writing it again would only move lines.
     private static bool Holds(Ruleset rules, Family family, SavedRules saved)
     {
         var wanted = saved.Tables.Where(table => table.Family == family).ToList();
@@ -63,7 +63,7 @@ internal static class SysconfigText
                 if (Hook.OwnerOf(table, chain.Name) is not null)
                     rules = rules.WithoutChain(table, chain.Name);
             }
-            // What was made for our jumps alone goes with them.
+            // Whatever was made only for our jumps is removed with them.
             if (usedHook && rules[table, Hook.DockerUser].Count == 0)
                 rules = rules.WithRules(table, Forward, [.. rules[table, Forward].Where(static line => !IsDockersJump(line))]).WithoutChain(table, Hook.DockerUser);
         }

@@ -6,7 +6,7 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Policy;
 
 /// <summary>
-/// Controls that could mean the rules of one mark, the likeliest first. A guess may be wrong: whoever uses one compares what it means with what stands.
+/// Controls that could mean the rules of one mark, the likeliest first. A guess may be wrong: the caller compares its rules with those on the host.
 /// </summary>
 internal sealed class ControlGuess
 {
@@ -23,7 +23,7 @@ internal sealed class ControlGuess
     {
         _mark = mark;
         _host = host;
-        // The backstops in mangle repeat what filter says.
+        // The backstops in mangle repeat what is in filter.
         var filter = rules.Where(rule => rule.Table is "filter").ToList();
         _exceptions = [.. filter.Where(rule => rule.Phase == Phase.Exception)];
         _action = filter.Find(rule => rule.Phase != Phase.Exception && rule.Action is RuleAction.Drop or RuleAction.Reject)?.Action;
@@ -96,7 +96,7 @@ internal sealed class ControlGuess
         ];
     }
 
-    // An exception of nothing but an in-interface is a network's; the target's own is what the control is bound to.
+    // An exception with only an in-interface is for a network, unless it is the network that the control is bound to.
     private List<string> Networks =>
     [
         .. (from rule in _exceptions
@@ -106,7 +106,7 @@ internal sealed class ControlGuess
            select network).Distinct(StringComparer.Ordinal),
     ];
 
-    // Ports that are excepted by protocol, without and with those of DNS, which a flag of its own means.
+    // The excepted ports by protocol, without and with those of DNS, which have a flag of their own.
     private IEnumerable<IReadOnlyList<PortSpec>> PortGuesses(bool? dns)
     {
         var all = _exceptions.Where(rule => rule.Protocol is "tcp" or "udp" or "sctp" && rule.DestinationPort is not null)

@@ -9,12 +9,12 @@ using DockerNetHarden.Rules;
 namespace DockerNetHarden.Policy;
 
 /// <summary>
-/// A bridge network with a profile, as it is asked for. What is not asked for is left to the engine.
+/// A requested bridge network with a profile. What is not asked for is left to the engine.
 /// Source: https://docs.docker.com/engine/network/drivers/bridge/.
 /// </summary>
 public sealed record HardenedNetwork
 {
-    // Engines from 28.0 on: the bridge gets no address, so the host has none that containers of an internal network could reach.
+    // Engines from 28.0 on: the bridge gets no address, so containers of an internal network cannot reach the host through it.
     // Source: https://docs.docker.com/engine/network/port-publishing/#gateway-modes.
     private const string GatewayMode4 = "com.docker.network.bridge.gateway_mode_ipv4";
     private const string GatewayMode6 = "com.docker.network.bridge.gateway_mode_ipv6";
@@ -29,7 +29,7 @@ public sealed record HardenedNetwork
     /// <summary>The bridge's interface name; null: made from the network's name, see <see cref="BridgeNameFor"/>.</summary>
     public string? BridgeName { get; init; }
 
-    /// <summary>The subnets, one a family; empty: Docker chooses.</summary>
+    /// <summary>The subnets, one per family; empty: Docker chooses.</summary>
     public IReadOnlyList<Cidr> Subnets { get; init; } = [];
 
     /// <summary>The gateways, each within a subnet.</summary>
@@ -41,18 +41,18 @@ public sealed record HardenedNetwork
     /// <summary>Options of Docker's bridge driver.</summary>
     public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    /// <summary>Whether it is to have IPv6.</summary>
+    /// <summary>Whether it should have IPv6.</summary>
     public bool EnableIPv6 { get; init; }
 
     /// <summary>Whether its containers are kept from each other.</summary>
     public bool DisableIcc { get; init; }
 
-    /// <summary>The bridge's name: the one that is asked for, or the one made from the network's name.</summary>
+    /// <summary>The bridge's name: the given one, or the one made from the network's name.</summary>
     public string Bridge => BridgeName ?? BridgeNameFor(Name);
 
     /// <summary>
-    /// A bridge name that is the same for the same network on every host, so that rules can stand before the network does: <c>dnh-</c> and the network's name
-    /// where that fits into 15 characters, else <c>dnh_</c>, its first four and seven digits of its hash. The two forms never meet.
+    /// A bridge name that is the same on every host for the same network, so that rules can be there before the network: <c>dnh-</c> and the network's name
+    /// if that fits into 15 characters, else <c>dnh_</c>, its first four characters and seven digits of its hash. The two forms never collide.
     /// </summary>
     public static string BridgeNameFor(string name)
     {
@@ -62,9 +62,9 @@ public sealed record HardenedNetwork
             : string.Create(CultureInfo.InvariantCulture, $"dnh_{name[..4]}{Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..7].ToLowerInvariant()}");
     }
 
-    /// <summary>Checks all of it, before Docker is asked.</summary>
+    /// <summary>Checks everything, before Docker is asked.</summary>
     /// <returns>The same network.</returns>
-    /// <exception cref="FormatException">A name is none.</exception>
+    /// <exception cref="FormatException">A name is not valid.</exception>
     /// <exception cref="ArgumentException">The parts contradict each other.</exception>
     public HardenedNetwork Checked()
     {
@@ -88,11 +88,11 @@ public sealed record HardenedNetwork
         return ToSpec(options);
     }
 
-    /// <summary>The rules of its profile for a host that was not read: what only the network could say is looked up when they are applied.</summary>
+    /// <summary>The rules of its profile for a host that was not read: what only the network knows is looked up when they are applied.</summary>
     public IReadOnlyList<FirewallRule> Rules() => NetworkProfiles.Rules(Profile, new NetworkReference(Name, Bridge, Subnets.Count == 0 ? null : Subnets));
 
     /// <summary>The rules of its profile for a host that was read.</summary>
-    /// <param name="found">The network as it is; null where it is not there yet: what needs a subnet that only Docker will choose is left out then.</param>
+    /// <param name="found">The network as it is; null if it does not exist yet: rules that need a subnet that Docker has yet to choose are then left out.</param>
     public IReadOnlyList<FirewallRule> RulesOn(DockerNetwork? found) => NetworkProfiles.Rules(Profile, new NetworkReference(Name, found?.Bridge ?? Bridge, found?.Subnets ?? Subnets));
 
     internal static bool HasGatewayModes(string version) =>

@@ -11,8 +11,8 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Policy;
 
 /// <summary>
-/// What a host is to have: networks with their profiles, controls with their parameters, and single rules for what no control says. A file of it is kept in
-/// git; the same file serves a hundred hosts.
+/// What a host should have: networks with their profiles, controls with their parameters, and single rules for anything else. It is kept as a file in
+/// git; one file serves a hundred hosts.
 /// </summary>
 public sealed record HardeningPolicy
 {
@@ -28,19 +28,19 @@ public sealed record HardeningPolicy
     /// <summary>Single rules, each with its mark.</summary>
     public IReadOnlyList<FirewallRule> SingleRules { get; init; } = [];
 
-    /// <summary>All rules that it means, complete for their marks, for a host that was not read.</summary>
-    /// <exception cref="RefusedValueException">A parameter cannot be.</exception>
+    /// <summary>All its rules, complete for their marks, for a host that was not read.</summary>
+    /// <exception cref="RefusedValueException">A parameter is not possible.</exception>
     public IReadOnlyList<FirewallRule> Rules() => Rules(network => network.Rules());
 
-    /// <summary>All rules that it means on a host that was read; networks that are not there yet have theirs as far as they can be known.</summary>
-    /// <exception cref="RefusedValueException">A parameter cannot be.</exception>
+    /// <summary>All its rules on a host that was read; the rules of networks that do not exist yet are there as far as they can be known.</summary>
+    /// <exception cref="RefusedValueException">A parameter is not possible.</exception>
     public IReadOnlyList<FirewallRule> RulesOn(IReadOnlyList<DockerNetwork> networks) =>
         Rules(network => network.RulesOn(networks.FirstOrDefault(found => string.Equals(found.Name, network.Name, StringComparison.Ordinal))));
 
-    /// <summary>What has to change on a host so that it is as the policy says.</summary>
+    /// <summary>What has to change on a host to fulfil the policy.</summary>
     /// <param name="host">The host.</param>
-    /// <param name="options">How; with <see cref="PlanOptions.Prune"/> the policy is all that is ours there, and an empty one removes everything of ours.</param>
-    /// <exception cref="PlanException">The host cannot have these rules, or the policy says nothing.</exception>
+    /// <param name="options">How; with <see cref="PlanOptions.Prune"/> the policy becomes all that is ours there, and an empty one removes everything of ours.</param>
+    /// <exception cref="PlanException">The host cannot have these rules, or the policy is empty.</exception>
     public Plan PlanOn(HostSnapshot host, PlanOptions options)
     {
         ArgumentNullException.ThrowIfNull(host);
@@ -52,10 +52,10 @@ public sealed record HardeningPolicy
     /// <summary>Reads a policy.</summary>
     /// <param name="text">The JSON.</param>
     /// <param name="source">The file, for messages.</param>
-    /// <exception cref="PolicyException">It is no JSON, holds an unknown key, or a value cannot be; line, place and reason are named.</exception>
+    /// <exception cref="PolicyException">It is not JSON, has an unknown key, or a value is not possible; the message has line, place and reason.</exception>
     public static HardeningPolicy Parse(string text, string source) => PolicyReader.Read(PolicyJson.Parse(text, source));
 
-    /// <summary>The policy as a file: what <see cref="Parse"/> reads.</summary>
+    /// <summary>The text of the policy, which <see cref="Parse"/> reads.</summary>
     public override string ToString()
     {
         var buffer = new ArrayBufferWriter<byte>();

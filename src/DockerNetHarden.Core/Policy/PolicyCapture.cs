@@ -8,8 +8,8 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Policy;
 
 /// <summary>
-/// The policy that a host has, found out of its networks' labels and its rules' marks. A control is written as a control only where it means exactly the
-/// rules that stand; everything else is kept rule by rule, so that what is captured is never more or less than what is there.
+/// Finds the policy of a host from its networks' labels and its rules' marks. A control is written as a control only if it means exactly the
+/// rules on the host; everything else is kept rule by rule, so that the policy never has more or less than the host.
 /// </summary>
 public static class PolicyCapture
 {
@@ -19,7 +19,7 @@ public static class PolicyCapture
         ArgumentNullException.ThrowIfNull(host);
         var left = InstalledRule.ReadAll(host).Where(rule => rule is { IsOurs: true, Rule: not null }).Select(rule => rule.Rule!)
             .GroupBy(rule => rule.Mark).ToDictionary(group => group.Key, group => group.ToList());
-        // What stands of each mark is looked at before anything is taken for granted: a profile's label alone does not mean that its rules are there.
+        // The rules of each mark are read before anything is taken for granted: a profile's label alone does not mean that its rules are there.
         var networks = host.Networks.Select(Network).OfType<HardenedNetwork>().Where(network => Take(left, network.RulesOn(Find(host, network.Name)), host)).ToList();
         var controls = new List<Control>();
         foreach (var mark in left.Keys.OrderBy(mark => mark.ToString(), StringComparer.Ordinal).ToList())
@@ -35,7 +35,7 @@ public static class PolicyCapture
         };
     }
 
-    // Only where all of it stands: then its marks are spoken for.
+    // Only if all its rules are there: then its marks are taken.
     private static bool Take(Dictionary<RuleMark, List<FirewallRule>> left, IReadOnlyList<FirewallRule> rules, HostSnapshot host)
     {
         var marks = rules.Select(rule => rule.Mark).Distinct().ToList();
@@ -51,7 +51,7 @@ public static class PolicyCapture
         {
             return rules.Count > 0 && Plan.From(rules, host, new PlanOptions { Force = true }).IsEmpty;
         }
-        // An operand that this host cannot resolve: then it is not what stands here.
+        // This host cannot resolve an operand, so this is not what it has.
         catch (PlanException)
         {
             return false;

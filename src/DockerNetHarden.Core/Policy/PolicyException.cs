@@ -1,6 +1,6 @@
 namespace DockerNetHarden.Policy;
 
-/// <summary>A policy file that is refused: the message names the file, the line, the place in the JSON, the reason and the way out. Nothing was applied.</summary>
+/// <summary>A policy file was refused: the message names the file, the line, the place in the JSON, the reason and the way out. Nothing was applied.</summary>
 public sealed class PolicyException : FormatException
 {
     internal PolicyException(string source, int line, string path, string reason, Exception? inner = null)

@@ -20,7 +20,7 @@ internal ref struct PolicyJson
         reader = new Utf8JsonReader(bytes, new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip });
     }
 
-    /// <exception cref="PolicyException">The text is no JSON, or a key stands twice in one object.</exception>
+    /// <exception cref="PolicyException">The text is not JSON, or a key appears twice in one object.</exception>
     public static PolicyValue Parse(string text, string source)
     {
         var json = new PolicyJson(source, Encoding.UTF8.GetBytes(text));
@@ -35,14 +35,14 @@ internal ref struct PolicyJson
         }
         catch (JsonException error)
         {
-            // The reader's own message ends with where it stopped; the line is said in front already.
+            // The reader's own message ends with where it stopped, but ours already begins with the line.
             var message = error.Message.Split(" LineNumber:")[0].TrimEnd('.', ' ');
-            throw new PolicyException(source, (int)(error.LineNumber ?? 0) + 1, "", $"this is no JSON: {message}.", error);
+            throw new PolicyException(source, (int)(error.LineNumber ?? 0) + 1, "", $"this is not JSON: {message}.", error);
         }
         catch (InvalidOperationException error)
         {
             // A text with half a surrogate pair.
-            throw new PolicyException(source, json.line, "", $"this is no Unicode text: {error.Message}", error);
+            throw new PolicyException(source, json.line, "", $"this is not Unicode text: {error.Message}", error);
         }
     }
 
@@ -69,9 +69,9 @@ internal ref struct PolicyJson
         {
             var name = reader.GetString()!;
             var inner = path.Length == 0 ? name : $"{path}.{name}";
-            // Of two equal keys most readers take the last one in silence: a control would vanish.
+            // Of two equal keys most readers silently take the last: a control would vanish.
             if (!names.Add(name))
-                throw new PolicyException(source, Line(), inner, $"'{name}' stands twice in this object; leave one of them out.");
+                throw new PolicyException(source, Line(), inner, $"'{name}' appears twice in this object; remove one of them.");
             reader.Read();
             members.Add((name, Value(inner)));
         }

@@ -4,7 +4,7 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Policy;
 
-/// <summary>Makes a policy of what was read, or says where it is wrong. Everything that can be refused without a host is refused here.</summary>
+/// <summary>Makes a policy from what was read, or says where it is wrong. Everything that can be refused without a host is refused here.</summary>
 internal sealed class PolicyReader
 {
     private static readonly string[] Keys = ["$schema", "version", "networks", "controls", "rules"];
@@ -15,14 +15,14 @@ internal sealed class PolicyReader
     {
     }
 
-    /// <exception cref="PolicyException">It cannot be.</exception>
+    /// <exception cref="PolicyException">It is not possible.</exception>
     public static HardeningPolicy Read(PolicyValue root)
     {
         root.Expect(PolicyKind.Object, "an object");
         foreach (var (name, value) in root.Members)
         {
             if (!Keys.Contains(name, StringComparer.Ordinal))
-                throw value.Refuse($"'{name}' is no key that is known here; the keys are {string.Join(", ", Keys)}.");
+                throw value.Refuse($"'{name}' is not a known key; the keys are {string.Join(", ", Keys)}.");
         }
         if (root.Find("version") is not { } version)
             throw root.Refuse($"'version' is missing; write \"version\": {HardeningPolicy.Version}.");
@@ -61,7 +61,7 @@ internal sealed class PolicyReader
     {
         var name = value.Expect(PolicyKind.Object, "an object").Find("control") ?? throw value.Refuse($"'control' is missing; the controls are {string.Join(", ", PolicyShapes.Controls.Keys)}.");
         if (!PolicyShapes.Controls.TryGetValue(name.Expect(PolicyKind.Text, "a text").Text, out var shape))
-            throw name.Refuse($"'{name.Text}' is no control; the controls are {string.Join(", ", PolicyShapes.Controls.Keys)}.");
+            throw name.Refuse($"'{name.Text}' is not a control; the controls are {string.Join(", ", PolicyShapes.Controls.Keys)}.");
         var control = shape.Read(value, "control");
         try
         {
@@ -101,19 +101,19 @@ internal sealed class PolicyReader
         return order.Rules;
     }
 
-    // Rules of one mark replace each other as a whole: two things in a policy that have the same mark would be mixed into one.
+    // Rules of one mark replace each other as a whole: two entries of a policy with the same mark would be mixed into one.
     private void Claim(IReadOnlyList<FirewallRule> rules, PolicyValue value)
     {
         foreach (var mark in rules.Select(rule => rule.Mark).Distinct())
         {
             if (!_marks.TryAdd(mark, value))
-                throw value.Refuse($"{_marks[mark].Path} (line {_marks[mark].Line}) says something of {mark} already; join the two, or leave one out.");
+                throw value.Refuse($"{_marks[mark].Path} (line {_marks[mark].Line}) already sets {mark}; join the two, or remove one.");
         }
     }
 
     private void CheckSingle(FirewallRule rule, PolicyValue value)
     {
         if (_marks.TryGetValue(rule.Mark, out var other))
-            throw value.Refuse($"{other.Path} (line {other.Line}) says all of {rule.Mark} already; give the rule a subject of its own, or leave that one out.");
+            throw value.Refuse($"{other.Path} (line {other.Line}) already sets all of {rule.Mark}; give the rule a subject of its own, or remove that one.");
     }
 }

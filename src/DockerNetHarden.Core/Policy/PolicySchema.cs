@@ -4,10 +4,10 @@ using System.Text.Json;
 
 namespace DockerNetHarden.Policy;
 
-/// <summary>The JSON Schema (2020-12) of policy files, made of the same table that reads and writes them.</summary>
+/// <summary>The JSON Schema (2020-12) of policy files, made from the same table that reads and writes them.</summary>
 public static class PolicySchema
 {
-    /// <summary>The schema's name, which editors look for.</summary>
+    /// <summary>The name of the schema, which editors look for.</summary>
     public const string Id = "https://github.com/dockernetharden/DockerNetHarden/blob/main/docs/hardening-policy.schema.json";
 
     /// <summary>The schema as a file.</summary>

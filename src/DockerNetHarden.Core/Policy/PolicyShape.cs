@@ -3,16 +3,16 @@ using System.Text.Json;
 
 namespace DockerNetHarden.Policy;
 
-/// <summary>A field of an object in a policy file: its name, its meaning, what it can hold, and where that is in the record.</summary>
+/// <summary>A field of an object in a policy file: its name, its meaning, its possible values, and its place in the record.</summary>
 internal sealed record PolicyField<T>(string Name, string Meaning, PolicyType Type, Func<T, object?> Get, Func<T, object, T> Set, bool IsRequired = false);
 
-/// <summary>An object in a policy file and the record that it is: reading, writing and the schema come of one table of fields.</summary>
+/// <summary>An object in a policy file and its record: reading, writing and the schema come from one table of fields.</summary>
 /// <param name="Make">The record with nothing set.</param>
 /// <param name="Fields">Its fields.</param>
 internal sealed record PolicyShape<T>(Func<T> Make, IReadOnlyList<PolicyField<T>> Fields)
 {
-    /// <summary>Reads a record; an unknown key is an error: a misspelt exception would silently be none.</summary>
-    /// <exception cref="PolicyException">A key is unknown or missing, or a value cannot be.</exception>
+    /// <summary>Reads a record; an unknown key is an error, because a misspelt exception would silently be lost.</summary>
+    /// <exception cref="PolicyException">A key is unknown or missing, or a value is not possible.</exception>
     public T Read(PolicyValue value, params ReadOnlySpan<string> others)
     {
         value.Expect(PolicyKind.Object, "an object");
@@ -22,7 +22,7 @@ internal sealed record PolicyShape<T>(Func<T> Make, IReadOnlyList<PolicyField<T>
             if (Fields.FirstOrDefault(field => string.Equals(field.Name, name, StringComparison.Ordinal)) is { } known)
                 made = known.Set(made, known.Type.Read(member));
             else if (!others.Contains(name))
-                throw member.Refuse($"'{name}' is no key that is known here; the keys are {string.Join(", ", [.. others, .. Fields.Select(field => field.Name)])}.");
+                throw member.Refuse($"'{name}' is not a known key; the keys are {string.Join(", ", [.. others, .. Fields.Select(field => field.Name)])}.");
         }
         foreach (var field in Fields)
         {
@@ -32,7 +32,7 @@ internal sealed record PolicyShape<T>(Func<T> Make, IReadOnlyList<PolicyField<T>
         return made;
     }
 
-    /// <summary>Writes what differs from the record with nothing set into an object that is open.</summary>
+    /// <summary>Writes what differs from the empty record into an open object.</summary>
     public void Write(Utf8JsonWriter json, T value)
     {
         var plain = Make();

@@ -4,10 +4,10 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Policy;
 
-/// <summary>The one table of what a policy file can say: each control's and the networks' fields, which are the records' own parameters.</summary>
+/// <summary>The one table of what a policy file can hold: the fields of each control and of the networks, which are the records' own parameters.</summary>
 internal static class PolicyShapes
 {
-    // The words that are the same in several controls.
+    // Texts that several controls share.
     private const string AllowPortsMeaning = "Ports that stay open, for example 53/udp or 8080/tcp.";
     private const string AllowAddressesMeaning = "Addresses that stay open.";
     private const string DnsMeaning = "True keeps DNS (53) open, false closes it; without it only what is needed stays open.";
@@ -69,7 +69,7 @@ internal static class PolicyShapes
             new("options", "Options of Docker's bridge driver.", PolicyType.Map, n => n.Options, (n, v) => n with { Options = (IReadOnlyDictionary<string, string>)v }),
         ]);
 
-    // What each control has: the network that it is bound to, how it answers, whether it logs.
+    // What every control has: the network that it is bound to, how it answers, whether it logs.
     private static PolicyShape<Control> Shape<T>(T plain, params PolicyField<Control>[] own) where T : Control => new(
         () => plain,
         [

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace DockerNetHarden.Policy;
 
-/// <summary>What a field of a policy can hold: how it is read, written, and described in the JSON Schema. Each is said once.</summary>
+/// <summary>What a field of a policy can hold: how it is read, written, and described in the JSON Schema, each said once.</summary>
 internal abstract class PolicyType
 {
     public static PolicyType Flag { get; } = new FlagType();
@@ -20,12 +20,12 @@ internal abstract class PolicyType
 
     public static PolicyType Map { get; } = new MapType();
 
-    /// <exception cref="PolicyException">The value cannot be.</exception>
+    /// <exception cref="PolicyException">The value is not possible.</exception>
     public abstract object Read(PolicyValue value);
 
     public abstract void Write(Utf8JsonWriter json, object value);
 
-    /// <summary>Writes the keywords of the JSON Schema into an object that is open. Source: JSON Schema 2020-12.</summary>
+    /// <summary>Writes the keywords of the JSON Schema into an open object. Source: JSON Schema 2020-12.</summary>
     public abstract void WriteSchema(Utf8JsonWriter json);
 
     private sealed class FlagType : PolicyType
@@ -42,7 +42,7 @@ internal abstract class PolicyType
         public override object Read(PolicyValue value) =>
             int.TryParse(value.Expect(PolicyKind.Number, "a whole number").Text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
                 ? number
-                : throw value.Refuse($"{value.Text} is no whole number from {least} to {most}.");
+                : throw value.Refuse($"{value.Text} is not a whole number from {least} to {most}.");
 
         public override void Write(Utf8JsonWriter json, object value) => json.WriteNumberValue((int)value);
 
@@ -64,7 +64,7 @@ internal abstract class PolicyType
                 if (string.Equals(each.ToString(), text, StringComparison.Ordinal))
                     return each;
             }
-            throw value.Refuse($"'{text}' is none of {string.Join(", ", values)}.");
+            throw value.Refuse($"'{text}' is not one of {string.Join(", ", values)}.");
         }
 
         public override void Write(Utf8JsonWriter json, object value) => json.WriteStringValue(value.ToString());
@@ -127,7 +127,7 @@ internal abstract class PolicyType
     private sealed class MapType : PolicyType
     {
         public override object Read(PolicyValue value) =>
-            value.Expect(PolicyKind.Object, "an object of texts").Members.ToDictionary(each => each.Name, each => each.Value.Expect(PolicyKind.Text, "a text").Text, StringComparer.Ordinal);
+            value.Expect(PolicyKind.Object, "an object with texts").Members.ToDictionary(each => each.Name, each => each.Value.Expect(PolicyKind.Text, "a text").Text, StringComparer.Ordinal);
 
         public override void Write(Utf8JsonWriter json, object value)
         {

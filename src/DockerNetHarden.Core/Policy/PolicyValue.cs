@@ -1,6 +1,6 @@
 namespace DockerNetHarden.Policy;
 
-/// <summary>What a value of a policy file is.</summary>
+/// <summary>The kind of a value in a policy file.</summary>
 internal enum PolicyKind
 {
     Null,
@@ -11,7 +11,7 @@ internal enum PolicyKind
     Object,
 }
 
-/// <summary>A value of a policy file, with the place where it stands: System.Text.Json's own document does not keep lines, and an error needs them.</summary>
+/// <summary>A value of a policy file with its place: System.Text.Json's own document does not keep lines, which errors need.</summary>
 internal sealed record PolicyValue(string Source, int Line, string Path, PolicyKind Kind)
 {
     private readonly Dictionary<string, PolicyValue>? byName;

@@ -4,8 +4,8 @@ using DockerNetHarden.Iptables;
 namespace DockerNetHarden.Rules;
 
 /// <summary>
-/// One rule, in iptables' vocabulary, for a host that has not been seen yet: immutable and checked when it is made. What only a host knows stands in it as
-/// a symbolic operand (<see cref="Operand"/>). Each property is a string, a number or an enum, so that a rule survives ConvertTo-Json and CLIXML.
+/// One rule, in iptables' vocabulary, for a host that has not been seen yet: immutable and checked when it is made. It names what only a host knows by
+/// symbolic operands (<see cref="Operand"/>). Each property is a string, a number or an enum, so that a rule survives ConvertTo-Json and CLIXML.
 /// <see cref="ToString"/> is complete and canonical, <see cref="Parse"/> its inverse, and equality is equality of that text.
 /// </summary>
 public sealed class FirewallRule : IEquatable<FirewallRule>
@@ -19,13 +19,13 @@ public sealed class FirewallRule : IEquatable<FirewallRule>
         Mark = new RuleMark(rule.Control, rule.Subject, rule.Network);
         Hook = Hook.Check(rule.Table!, rule.Chain!);
         Tokens = RuleText.Tokens(rule);
-        // The text is asked for in every comparison; it is made once.
+        // Every comparison needs the text, so it is made once.
         _text = new Lazy<string>(() => RuleText.Write(this), LazyThreadSafetyMode.PublicationOnly);
     }
 
     internal RuleSpec Spec { get; }
 
-    /// <summary>The arguments behind <c>-A CHAIN</c>.</summary>
+    /// <summary>The arguments after <c>-A CHAIN</c>.</summary>
     internal IReadOnlyList<string> Tokens { get; }
 
     internal RuleMark Mark { get; }
@@ -35,16 +35,16 @@ public sealed class FirewallRule : IEquatable<FirewallRule>
     /// <summary>The control whose rule it is; part of the mark.</summary>
     public string Control => Spec.Control;
 
-    /// <summary>Which one of the control (a provider, a port set); part of the mark.</summary>
+    /// <summary>Which one of a control (a provider, a port set); part of the mark.</summary>
     public string? Subject => Spec.Subject;
 
-    /// <summary>The Docker network that the rule's mark is bound to; part of the mark.</summary>
+    /// <summary>The Docker network that the rule is bound to; part of the mark.</summary>
     public string? Network => Spec.Network;
 
-    /// <summary>Where in its control's chain the rule stands.</summary>
+    /// <summary>The rule's phase: where in its control's chain it belongs.</summary>
     public Phase Phase => Control switch
     {
-        // A custom mark is a little program of the administrator's: its order is its meaning.
+        // The rules of a custom mark are a little program by the administrator: their order is their meaning.
         "Custom" => Phase.Block,
         _ when Action is RuleAction.Return or RuleAction.Accept && Limit is null && HashLimit is null => Phase.Exception,
         "SmtpRate" => Phase.Limit,
@@ -58,7 +58,7 @@ public sealed class FirewallRule : IEquatable<FirewallRule>
     /// <summary>The table: filter, mangle or raw.</summary>
     public string Table => Spec.Table!;
 
-    /// <summary>The chain that asks the rule (the hook); the line itself stands in the control's own chain, to which the hook jumps.</summary>
+    /// <summary>The chain that asks the rule (the hook); the line itself is in the control's own chain, to which the hook jumps.</summary>
     public string Chain => Spec.Chain!;
 
     /// <summary><c>-i</c>: the in-interface or its operand; <c>!</c> in front negates.</summary>
@@ -91,7 +91,7 @@ public sealed class FirewallRule : IEquatable<FirewallRule>
     /// <summary><c>--ctstate</c>: the connection's states; <c>!</c> in front negates.</summary>
     public string? ConnectionState => Spec.Text(RuleFields.ConnectionState);
 
-    /// <summary><c>--ctdir</c>: <c>ORIGINAL</c> (from who opened the connection) or <c>REPLY</c>.</summary>
+    /// <summary><c>--ctdir</c>: <c>ORIGINAL</c> (from the side that opened the connection) or <c>REPLY</c>.</summary>
     public string? ConnectionDirection => Spec.Text(RuleFields.ConnectionDirection);
 
     /// <summary><c>--ctorigdst</c>: the destination before address translation; <c>!</c> in front negates.</summary>
@@ -121,13 +121,13 @@ public sealed class FirewallRule : IEquatable<FirewallRule>
     /// <summary><c>--hashlimit-burst</c>, in packets.</summary>
     public int? HashLimitBurst => Spec.HashLimitBurst;
 
-    /// <summary><c>--hashlimit-mode</c>: what has a bucket of its own, for example <c>srcip</c>; null for one bucket for all.</summary>
+    /// <summary><c>--hashlimit-mode</c>: what gets its own bucket, for example <c>srcip</c>; null for one bucket for all.</summary>
     public string? HashLimitMode => Spec.HashLimitMode;
 
-    /// <summary><c>--hashlimit-name</c>. Made from everything that shapes the buckets where none was given: under an unchanged name the kernel keeps an old rate.</summary>
+    /// <summary><c>--hashlimit-name</c>. If none is given it is made from everything that shapes the buckets, because the kernel keeps the old rate under an unchanged name.</summary>
     public string? HashLimitName => Spec.Text(RuleFields.HashLimitName);
 
-    /// <summary>A person's own words; they stand behind the mark in the line's comment.</summary>
+    /// <summary>A person's own words; they follow the mark in the line's comment.</summary>
     public string? Comment => Spec.Text(RuleFields.Comment);
 
     /// <summary>The target.</summary>
@@ -143,30 +143,30 @@ public sealed class FirewallRule : IEquatable<FirewallRule>
     public string? JumpTarget => Spec.Text(RuleFields.JumpTarget);
 
     /// <summary>
-    /// Reads a rule from text, in iptables' own words: <c>-A DOCKER-USER -d 10.0.0.5/32 -j DROP</c>. In front may stand <c>iptables</c>, <c>ip6tables</c>,
+    /// Reads a rule from text, in iptables' own words: <c>-A DOCKER-USER -d 10.0.0.5/32 -j DROP</c>. It may begin with <c>iptables</c>, <c>ip6tables</c>,
     /// <c>-6</c> and <c>-t TABLE</c>.
     /// </summary>
-    /// <exception cref="RefusedValueException">The text is no rule, or one that cannot be.</exception>
+    /// <exception cref="RefusedValueException">The text is not a rule, or the rule is not possible.</exception>
     public static FirewallRule Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
         return new FirewallRule(RuleParser.Parse(text));
     }
 
-    /// <summary>Makes a rule of properties, by the names of this class: what ConvertFrom-Json, Import-Clixml or a hashtable holds. What is null or empty counts as not given. Case does not matter.</summary>
+    /// <summary>Makes a rule from properties with the names of this class, as ConvertFrom-Json, Import-Clixml or a hashtable holds them. Null or empty counts as not given. Case does not matter.</summary>
     /// <param name="values">The properties. Numbers and enums may come as numbers or as text.</param>
-    /// <exception cref="RefusedValueException">A property is unknown or stands twice, or the rule cannot be.</exception>
+    /// <exception cref="RefusedValueException">A property is unknown or appears twice, or the rule is not possible.</exception>
     public static FirewallRule FromProperties(IReadOnlyDictionary<string, object?> values)
     {
         ArgumentNullException.ThrowIfNull(values);
         var (spec, phase) = RuleSpec.FromProperties(values);
         var rule = new FirewallRule(spec);
-        return phase is null || phase == rule.Phase ? rule : throw new RefusedValueException(nameof(Phase), phase.ToString(), $"the phase follows from control and action and is {rule.Phase} here; leave it out.");
+        return phase is null || phase == rule.Phase ? rule : throw new RefusedValueException(nameof(Phase), phase.ToString(), $"the phase follows from control and action, here {rule.Phase}; leave it out.");
     }
 
     /// <summary>The same rule under the mark <c>Custom/NAME</c>, so that it is replaced and removed by itself.</summary>
     /// <param name="name">The subject of the mark.</param>
-    /// <exception cref="RefusedValueException">The rule belongs to another control, or the name cannot stand in a mark.</exception>
+    /// <exception cref="RefusedValueException">The rule belongs to another control, or the name is not valid in a mark.</exception>
     public FirewallRule Named(string name) => string.Equals(Control, "Custom", StringComparison.Ordinal)
         ? With(spec => spec.Subject = name)
         : throw new RefusedValueException("Name", name, $"the rule belongs to {Mark}; only a rule of the control Custom can be given a name.");
@@ -195,7 +195,7 @@ public sealed class FirewallRule : IEquatable<FirewallRule>
 /// <summary>The one table of what a rule can say, in the order in which iptables-save prints it: parser, writer, checks, property bags and the export to nft read it.</summary>
 internal static class RuleFields
 {
-    // Filled by the entries below, so it stands before them.
+    // Filled by the entries below, so it must come before them.
     private static readonly List<RuleField> Entries = [];
 
     private static readonly string[] Line = [RuleForm.Line], Packet = [RuleForm.Packet], Target = [RuleForm.Target];
@@ -232,7 +232,7 @@ internal static class RuleFields
     public static readonly RuleField SourceAddressType = Add(RuleField.Text("SourceAddressType", (rule, text, part) => RuleWords.AddressType(text, part, rule.Family!.Value), NftForm.AddressType("saddr"), new RuleForm(AddressType, "--src-type")));
     public static readonly RuleField DestinationAddressType = Add(RuleField.Text("DestinationAddressType", (rule, text, part) => RuleWords.AddressType(text, part, rule.Family!.Value), NftForm.AddressType("daddr"), new RuleForm(AddressType, "--dst-type")));
     public static readonly RuleField Set = Add(RuleField.Text("Set", (_, text, _) => RuleChecks.SetMatch(text),
-        (_, _) => NftForm.Cannot("nft does not see sets of ipset; make rules with the addresses, or export for iptables."), new RuleForm(["set"], "--match-set") { Arguments = 2 }));
+        (_, _) => NftForm.Cannot("nft does not see ipset's sets; make rules with the addresses, or export for iptables."), new RuleForm(["set"], "--match-set") { Arguments = 2 }));
     public static readonly RuleField Limit = Add(RuleField.Plain("Limit", (_, text) => Rate.ParseLimit(text, "Limit").ToString(), NftForm.ByTheRenderer, new RuleForm(Limits, "--limit")) with { Implied = "3/hour" });
     public static readonly RuleField LimitBurst = Add(new("LimitBurst", NftForm.ByTheRenderer, new RuleForm(Limits, "--limit-burst"))
     {

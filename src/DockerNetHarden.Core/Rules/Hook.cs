@@ -3,14 +3,14 @@ using DockerNetHarden.Addresses;
 namespace DockerNetHarden.Rules;
 
 /// <summary>
-/// A place where the kernel asks rules: a table and a chain of it, and the names of our own chains there. Every control has one chain of its own a hook;
+/// A place where the kernel asks rules: a table and a chain of it, and the names of our own chains there. Every control has one chain of its own per hook;
 /// the hook gets one marked jump to it.
 /// </summary>
 /// <param name="Table">The table: <c>filter</c>, <c>mangle</c> or <c>raw</c>.</param>
 /// <param name="Chain">The chain that jumps: <c>DOCKER-USER</c>, <c>INPUT</c>, <c>POSTROUTING</c> ...</param>
 public sealed record Hook(string Table, string Chain)
 {
-    /// <summary>What begins the name of every chain of ours.</summary>
+    /// <summary>The beginning of every name of a chain of ours.</summary>
     public const string Prefix = "DNH-";
 
     /// <summary>Docker's chain for the administrator's own rules.</summary>
@@ -24,13 +24,13 @@ public sealed record Hook(string Table, string Chain)
         (new("raw", "PREROUTING"), "-PRE"), (new("raw", "OUTPUT"), "-OUT"),
     ];
 
-    /// <summary>All hooks that rules can be put on.</summary>
+    /// <summary>All hooks that rules can use.</summary>
     public static IReadOnlyList<Hook> All { get; } = [.. Known.Select(known => known.Hook)];
 
     /// <summary>The tables in which we write.</summary>
     public static IReadOnlyList<string> Tables { get; } = ["filter", "mangle", "raw"];
 
-    /// <summary>Whether the kernel makes the chain itself; else somebody else (Docker) has to have made it.</summary>
+    /// <summary>Whether the kernel makes the chain itself; otherwise somebody else (Docker) must have made it.</summary>
     public bool IsBuiltIn => !string.Equals(Chain, DockerUser, StringComparison.Ordinal);
 
     /// <summary>Whether the in-interface is known there.</summary>
@@ -59,7 +59,7 @@ public sealed record Hook(string Table, string Chain)
         return Prefix + word + (string.Equals(Chain, usual, StringComparison.Ordinal) ? "" : Array.Find(Known, known => known.Hook == this).Suffix);
     }
 
-    /// <summary>The control and hook whose chain it is; null where it is no chain of ours.</summary>
+    /// <summary>The control and hook whose chain it is; null if it is not a chain of ours.</summary>
     public static (string Control, Hook Hook)? OwnerOf(string table, string chain)
     {
         foreach (var hook in All.Where(hook => string.Equals(hook.Table, table, StringComparison.Ordinal)))

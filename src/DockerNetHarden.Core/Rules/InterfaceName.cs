@@ -10,9 +10,9 @@ public static class InterfaceName
 
     /// <summary>Checks a name; returns it.</summary>
     /// <param name="name">The name.</param>
-    /// <param name="part">What it is meant for, for the error's text.</param>
+    /// <param name="part">What it is for, for the error's text.</param>
     /// <param name="allowWildcard">Whether a <c>+</c> at the end may stand for any rest, as in iptables(8).</param>
-    /// <exception cref="RefusedValueException">It is no name that an interface can have.</exception>
+    /// <exception cref="RefusedValueException">No interface can have that name.</exception>
     public static string Check(string name, string part, bool allowWildcard = false)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -21,7 +21,7 @@ public static class InterfaceName
         return name;
     }
 
-    /// <summary>Why a text cannot be an interface's name; null where it can.</summary>
+    /// <summary>Why a text cannot be an interface's name; null if it can.</summary>
     public static string? Problem(string name, bool allowWildcard = false)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -32,7 +32,7 @@ public static class InterfaceName
         if (name is "." or "..")
             return "the kernel refuses '.' and '..' as interface names.";
         if (name[0] is '-' or '!')
-            return $"an interface name cannot begin with '{name[0]}' here: it would read as an option or a negation.";
+            return $"an interface name cannot begin with '{name[0]}' here: it would be read as an option or a negation.";
         foreach (var c in name)
         {
             if (c is '/' or ':' or '"' or '\'' or '\\' || c <= ' ' || c > '~')

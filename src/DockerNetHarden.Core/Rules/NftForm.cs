@@ -3,12 +3,12 @@ using DockerNetHarden.Iptables;
 
 namespace DockerNetHarden.Rules;
 
-/// <summary>A field's value in nft's words, or why there are none. Source: nft(8).</summary>
-/// <param name="Text">A match, ready to stand in a rule.</param>
+/// <summary>A field's value in nft's words, or why nft has none for it. Source: nft(8).</summary>
+/// <param name="Text">A match, ready for a rule.</param>
 /// <param name="Problem">Why nft cannot say it, with the way out.</param>
 internal readonly record struct NftForm(string? Text, string? Problem = null)
 {
-    /// <summary>What the renderer says by other means: a chain, a verdict, a limit or several rules.</summary>
+    /// <summary>For what the renderer expresses in another way: as a chain, a verdict, a limit or several rules.</summary>
     public static NftForm ByTheRenderer(RuleSpec rule, Negatable value) => default;
 
     public static Func<RuleSpec, Negatable, NftForm> Interface(string key) => (_, name) =>
@@ -42,7 +42,7 @@ internal readonly record struct NftForm(string? Text, string? Problem = null)
             : $"{word} type {Not(type)}{parts[0]}{(parts.Length == 2 ? $" {word} code {parts[1]}" : "")}";
     }
 
-    // nft knows the port's type by the protocol that stands before it.
+    // nft takes the port's type from the protocol before it.
     public static NftForm OriginalPort(RuleSpec rule, Negatable port) => RuleWords.HasPorts(rule.Protocol)
         ? $"ct original proto-dst {Not(port)}{port.Value.Replace(':', '-')}"
         : Cannot("an original port is compared within one protocol that has ports; add -p tcp, for example.");

@@ -4,8 +4,8 @@ using DockerNetHarden.Addresses;
 namespace DockerNetHarden.Rules;
 
 /// <summary>
-/// An interface or an address that a rule names: a literal, or something that only a host knows, by name. A symbolic operand has a colon and begins
-/// with <c>network:</c> or <c>docker:</c>; no interface name and no address can look like that. It is resolved from a host's snapshot when the plan is made.
+/// An interface, address or port in a rule: a literal, or the name of something that only a host knows. A symbolic operand has a colon and begins
+/// with <c>network:</c> or <c>docker:</c>; no interface name or address can look like that. It is resolved from a host's snapshot when the plan is made.
 /// </summary>
 public abstract partial record Operand
 {
@@ -34,13 +34,13 @@ public abstract partial record Operand
         public override string ToString() => Symbols[(int)Symbol];
     }
 
-    /// <summary>Whether only a host can say what it stands for.</summary>
+    /// <summary>Whether only a host can resolve it.</summary>
     public bool IsSymbolic => this is not Literal;
 
     private static readonly string[] Symbols = ["docker:bridges", "docker:new-bridges", "docker:pools", "docker:resolvers", "docker:published"];
 
     /// <summary>Reads an operand; its <c>ToString()</c> is the inverse.</summary>
-    /// <exception cref="RefusedValueException">The text looks symbolic and is no known symbol, or names no possible network.</exception>
+    /// <exception cref="RefusedValueException">The text looks symbolic but is not a known symbol, or its network's name is not possible.</exception>
     public static Operand Parse(string text, string part)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -74,7 +74,7 @@ public enum DockerSymbol
     /// <summary><c>docker:bridges</c>: each bridge network of the host (docker0, user networks, docker_gwbridge); as addresses its subnets.</summary>
     Bridges,
 
-    /// <summary><c>docker:new-bridges</c>: <c>br-+</c>, for networks made later; nothing where the host has another interface of that form.</summary>
+    /// <summary><c>docker:new-bridges</c>: <c>br-+</c>, for networks made later; nothing if the host has another interface of that form.</summary>
     NewBridges,
 
     /// <summary><c>docker:pools</c>: the pools from which the engine takes subnets for new networks.</summary>

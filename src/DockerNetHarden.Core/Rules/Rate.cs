@@ -4,9 +4,9 @@ using DockerNetHarden.Addresses;
 namespace DockerNetHarden.Rules;
 
 /// <summary>
-/// A rate of the <c>limit</c> or <c>hashlimit</c> match. The kernel keeps no rate but a period, a whole number of ticks between two packets, so
-/// what iptables-save prints can be another text than what was written: <c>60/min</c> comes back as <c>1/sec</c>, <c>150/sec</c> as <c>151/sec</c>.
-/// Two rates are equal where their periods are. Source: iptables-extensions(8), libxt_limit and libxt_hashlimit of iptables 1.8.
+/// A rate of the <c>limit</c> or <c>hashlimit</c> match. The kernel does not keep a rate but a period, a whole number of ticks between two packets, so
+/// iptables-save may print another text than was written: <c>60/min</c> comes back as <c>1/sec</c>, <c>150/sec</c> as <c>151/sec</c>.
+/// Two rates are equal if their periods are. Source: iptables-extensions(8), libxt_limit and libxt_hashlimit of iptables 1.8.
 /// </summary>
 public sealed record Rate
 {
@@ -21,11 +21,11 @@ public sealed record Rate
     public long Scale { get; }
 
     /// <summary>Reads a rate of the limit match: <c>5/min</c>, <c>5/minute</c>, <c>1/s</c>.</summary>
-    /// <exception cref="RefusedValueException">It is no rate, is 0, or does not survive the kernel's arithmetic.</exception>
+    /// <exception cref="RefusedValueException">It is not a rate, is 0, or does not survive the kernel's arithmetic.</exception>
     public static Rate ParseLimit(string text, string part) => Parse(text, part, 10_000);
 
     /// <summary>Reads a rate of the hashlimit match.</summary>
-    /// <exception cref="RefusedValueException">It is no rate, is 0, or does not survive the kernel's arithmetic.</exception>
+    /// <exception cref="RefusedValueException">It is not a rate, is 0, or does not survive the kernel's arithmetic.</exception>
     public static Rate ParseHashLimit(string text, string part) => Parse(text, part, 1_000_000);
 
     /// <summary>Packets a second, on average.</summary>
@@ -52,16 +52,16 @@ public sealed record Rate
         if (!long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var count) || Unit(unitText) is not { } seconds)
             throw new RefusedValueException(part, text, "a rate is a whole number and a unit: sec, min, hour or day; for example 5/min.");
         if (count == 0)
-            throw new RefusedValueException(part, text, "a rate of 0 cannot be kept; to let nothing pass use a rule that drops.");
+            throw new RefusedValueException(part, text, "a rate of 0 cannot be kept; to let nothing pass, use a rule that drops.");
 
         var period = seconds * scale / count;
         if (period == 0)
             throw new RefusedValueException(part, text, $"the kernel cannot count that fast; the most is {scale}/sec.");
         if (scale == 1_000_000 && period > uint.MaxValue)
-            throw new RefusedValueException(part, text, "hashlimit refuses a rate that slow; use a rate of at least 1/hour.");
+            throw new RefusedValueException(part, text, "hashlimit refuses such a slow rate; use at least 1/hour.");
 
         var rate = new Rate(period, scale);
-        // What is printed must mean the same when it is read again, or a second run would see a difference for ever.
+        // The printed text must mean the same when it is read again, or every later run would see a difference.
         var printed = rate.ToString();
         var again = long.Parse(printed[..printed.IndexOf('/', StringComparison.Ordinal)], CultureInfo.InvariantCulture);
         var unit = Unit(printed[(printed.IndexOf('/', StringComparison.Ordinal) + 1)..])!.Value;

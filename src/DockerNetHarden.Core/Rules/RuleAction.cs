@@ -3,10 +3,10 @@ namespace DockerNetHarden.Rules;
 /// <summary>What a rule does with a packet that it matches: the target. Source: iptables(8), iptables-extensions(8).</summary>
 public enum RuleAction
 {
-    /// <summary><c>-j ACCEPT</c>: the packet passes this hook; later rules of the chain are not asked.</summary>
+    /// <summary><c>-j ACCEPT</c>: the packet passes this hook; later rules of the chain do not see it.</summary>
     Accept = 1,
 
-    /// <summary><c>-j RETURN</c>: this control has nothing to say; the chain that jumped here goes on.</summary>
+    /// <summary><c>-j RETURN</c>: this control does not decide; the chain that jumped here goes on.</summary>
     Return = 2,
 
     /// <summary><c>-j DROP</c>: the packet vanishes; the client waits until its timeout.</summary>
@@ -22,7 +22,7 @@ public enum RuleAction
     Jump = 6,
 }
 
-/// <summary>Where in its control's chain a rule stands: exceptions before blocks, blocks before limits.</summary>
+/// <summary>A rule's place in its control's chain: exceptions before blocks, blocks before limits.</summary>
 public enum Phase
 {
     /// <summary>Lets packets pass the control's blocks.</summary>

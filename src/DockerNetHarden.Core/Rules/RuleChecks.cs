@@ -26,7 +26,7 @@ internal static partial class RuleChecks
                 continue;
             var found = ParseCidr(Negatable.Parse(text).Value, field.Name).Family;
             if (family is not null && family != found)
-                throw new RefusedValueException(field.Name, text, $"the address is {found}, the rule is {family}; a rule is of one family, make one for each.");
+                throw new RefusedValueException(field.Name, text, $"the address is {found}, the rule is {family}; a rule has one family, so make one for each.");
             family = found;
         }
         return family ?? Addresses.Family.IPv4;
@@ -42,7 +42,7 @@ internal static partial class RuleChecks
             Operand.Literal { Value: "+" } => null,
             Operand.Literal literal => InterfaceName.Check(literal.Value, part, allowWildcard: true),
             Operand.Docker { Symbol: DockerSymbol.Bridges or DockerSymbol.NewBridges } or Operand.Network => value,
-            _ => throw new RefusedValueException(part, value, "as an interface can stand a name, network:NAME, docker:bridges or docker:new-bridges."),
+            _ => throw new RefusedValueException(part, value, "an interface is a name, network:NAME, docker:bridges or docker:new-bridges."),
         };
     }
 
@@ -50,7 +50,7 @@ internal static partial class RuleChecks
     {
         Operand.Literal => LiteralAddress(rule, value, part),
         Operand.Docker { Symbol: DockerSymbol.Bridges or DockerSymbol.Pools or DockerSymbol.Resolvers } or Operand.Network => value,
-        _ => throw new RefusedValueException(part, value, "as an address can stand a prefix, network:NAME, docker:bridges, docker:pools or docker:resolvers."),
+        _ => throw new RefusedValueException(part, value, "an address is a prefix, network:NAME, docker:bridges, docker:pools or docker:resolvers."),
     };
 
     public static string? LiteralAddress(RuleSpec rule, string text, string part)
@@ -68,7 +68,7 @@ internal static partial class RuleChecks
 
     public static string DestinationPorts(RuleSpec rule, string text, string part) =>
         rule.DestinationPort is not "docker:published" ? Ports(rule, text, part)
-        : rule.Protocol is null ? text : throw new RefusedValueException(part, text, "the published ports bring their protocols along; leave the protocol out.");
+        : rule.Protocol is null ? text : throw new RefusedValueException(part, text, "the published ports have their own protocols; leave the protocol out.");
 
     public static string OnePort(string text, string part)
     {
@@ -77,7 +77,7 @@ internal static partial class RuleChecks
     }
 
     public static string TcpFlags(RuleSpec rule, string text, string part) =>
-        rule.Protocol is "tcp" ? RuleWords.TcpFlags(text) : throw new RefusedValueException(part, text, "only tcp has them; add -p tcp.");
+        rule.Protocol is "tcp" ? RuleWords.TcpFlags(text) : throw new RefusedValueException(part, text, "only tcp has flags; add -p tcp.");
 
     public static string IcmpType(RuleSpec rule, string text) => rule.Protocol is "icmp" or "ipv6-icmp"
         ? RuleWords.IcmpType(text, rule.Family!.Value)
@@ -93,11 +93,11 @@ internal static partial class RuleChecks
         if (rule.Limit is not { } limit)
             return rule.LimitBurst is null ? null : throw new RefusedValueException("LimitBurst", Number(rule.LimitBurst), "a burst needs a limit.");
         var burst = Burst(rule.LimitBurst, "LimitBurst", 10_000);
-        // xt_limit counts in credits, some 25,600 to 38,400 a second (HZ times CREDITS_PER_JIFFY), in 32 bits, and refuses what overflows: what takes
-        // longer than this to fill up again. nf_tables would take it; a rule must not depend on that.
+        // xt_limit counts in credits, some 25,600 to 38,400 a second (HZ times CREDITS_PER_JIFFY), in 32 bits, and refuses what overflows: anything that takes
+        // longer than this to fill up again. nf_tables would accept it; a rule must not depend on that.
         return Rate.ParseLimit(limit, "Limit").Period * burst <= 10_000L * (uint.MaxValue / 38_400)
             ? burst
-            : throw new RefusedValueException("Limit", limit, $"with a burst of {burst} the kernel's counter overflows; take a smaller burst or a faster rate.");
+            : throw new RefusedValueException("Limit", limit, $"with a burst of {burst} the kernel's counter overflows; use a smaller burst or a faster rate.");
     }
 
     public static string HashLimit(string text) =>
@@ -121,7 +121,7 @@ internal static partial class RuleChecks
             : name;
     }
 
-    // Under an unchanged name the kernel keeps the buckets and the rate that the name was first used with, so the name is made from all that shapes them.
+    // Under an unchanged name the kernel keeps the buckets and the rate that the name was first used with, so the name is made from everything that shapes them.
     public static string? BucketName(RuleSpec rule)
     {
         if (rule.HashLimit is null)
@@ -144,13 +144,13 @@ internal static partial class RuleChecks
     public static string RejectWith(RuleSpec rule, string text)
     {
         if (rule.Action != RuleAction.Reject)
-            throw new RefusedValueException("RejectWith", text, "only a rule with the action Reject answers.");
+            throw new RefusedValueException("RejectWith", text, "only a rule with the action Reject sends an answer.");
         var answer = RuleWords.RejectWith(text, rule.Family!.Value);
-        return answer is "tcp-reset" && rule.Protocol is not "tcp" ? throw new RefusedValueException("RejectWith", answer, "a reset answers tcp only; add -p tcp.") : answer;
+        return answer is "tcp-reset" && rule.Protocol is not "tcp" ? throw new RefusedValueException("RejectWith", answer, "only tcp can be answered with a reset; add -p tcp.") : answer;
     }
 
     public static string LogPrefix(RuleSpec rule, string text) =>
-        rule.Action != RuleAction.Log ? throw new RefusedValueException("LogPrefix", text, "only a rule with the action Log has one.")
+        rule.Action != RuleAction.Log ? throw new RefusedValueException("LogPrefix", text, "only a rule with the action Log has a prefix.")
         : Words(text, "LogPrefix").Length <= MaxLogPrefix ? text
         : throw new RefusedValueException("LogPrefix", text, $"the kernel keeps {MaxLogPrefix} characters, this one has {text.Length}.");
 
@@ -161,7 +161,7 @@ internal static partial class RuleChecks
         if (!ChainPattern().IsMatch(target))
             throw new RefusedValueException("JumpTarget", target, "a chain's name has 1 to 28 letters, digits and '_', '.', '+', '-', and does not begin with '-'.");
         if (BuiltInTargets.Contains(target, StringComparer.Ordinal))
-            throw new RefusedValueException("JumpTarget", target, "that is a target of iptables' own that this module does not write; the targets are ACCEPT, RETURN, DROP, REJECT, LOG and chains.");
+            throw new RefusedValueException("JumpTarget", target, "this is a target of iptables' own that this module does not write; the targets are ACCEPT, RETURN, DROP, REJECT, LOG and chains.");
         if (target.StartsWith(Hook.Prefix, StringComparison.Ordinal) || Hook.All.Any(known => string.Equals(known.Chain, target, StringComparison.Ordinal)))
             throw new RefusedValueException("JumpTarget", target, "a rule cannot jump to a hook or to a chain of ours: a loop would be possible.");
         return target;
@@ -191,7 +191,7 @@ internal static partial class RuleChecks
         _ => throw new RefusedValueException(part, Number(burst), $"a burst is a whole number of packets from 1 to {most}."),
     };
 
-    // Free text is data all the way, but it has to stay on its line and survive iptables' quoting.
+    // Free text is always data, but it must stay on its line and survive iptables' quoting.
     private static string Words(string text, string part) =>
         text.Length == 0 ? throw new RefusedValueException(part, text, "it is empty; leave it out.")
         : text.Any(c => c is < ' ' or > '~') ? throw new RefusedValueException(part, text, "it may hold printable ASCII characters only: no line ends, tabs or other control characters.")

@@ -4,19 +4,19 @@ using DockerNetHarden.Addresses;
 namespace DockerNetHarden.Rules;
 
 /// <summary>
-/// Whose rule a line is: control, subject, network. It stands in the line's comment, <c>DockerNetHarden:MetadataAccess/aws:web</c>, if need be with a note
-/// behind a space. What is applied with a mark replaces what stands under the same mark; all other marks stay.
+/// Says whose rule a line is: control, subject, network. It is in the line's comment, <c>DockerNetHarden:MetadataAccess/aws:web</c>, optionally with a note
+/// after a space. What is applied with a mark replaces everything with the same mark; all other marks stay.
 /// </summary>
 public sealed partial record RuleMark
 {
-    /// <summary>The word that begins the comment of every line of ours; alone it is the comment of a jump.</summary>
+    /// <summary>The first word of the comment of every line of ours; alone it is the comment of a jump.</summary>
     public const string Owner = "DockerNetHarden";
 
     /// <summary>The controls, by the names that marks use.</summary>
     public static IReadOnlyList<string> Controls { get; } = ["MetadataAccess", "HostAccess", "InternalAccess", "SmtpRate", "Custom"];
 
-    /// <summary>A mark.</summary>
-    /// <exception cref="RefusedValueException">A part cannot stand in a mark.</exception>
+    /// <summary>Makes a mark.</summary>
+    /// <exception cref="RefusedValueException">A part is not valid in a mark.</exception>
     public RuleMark(string control, string? subject = null, string? network = null)
     {
         if (!Controls.Contains(control, StringComparer.Ordinal))
@@ -31,10 +31,10 @@ public sealed partial record RuleMark
     /// <summary>The control: <c>MetadataAccess</c>, <c>HostAccess</c>, <c>InternalAccess</c>, <c>SmtpRate</c> or <c>Custom</c>.</summary>
     public string Control { get; }
 
-    /// <summary>Which one of the control: a provider, a port set, a name; null where the control needs none.</summary>
+    /// <summary>Which one of a control: a provider, a port set, a name; null if the control needs none.</summary>
     public string? Subject { get; }
 
-    /// <summary>The network to which it is bound; null where it is for the whole host.</summary>
+    /// <summary>The network to which it is bound; null if it is for the whole host.</summary>
     public string? Network { get; }
 
     /// <summary>The text after the owner: <c>MetadataAccess/aws:web</c>.</summary>
@@ -42,10 +42,10 @@ public sealed partial record RuleMark
         Control + (Subject is null ? "" : "/" + Subject) + (Network is null ? "" : ":" + Network);
 
     /// <summary>The whole comment.</summary>
-    /// <param name="note">A person's own words, put behind the mark.</param>
+    /// <param name="note">A person's own words, put after the mark.</param>
     public string ToComment(string? note = null) => $"{Owner}:{this}{(note is null ? "" : " " + note)}";
 
-    /// <summary>Reads a line's comment; false where the line is not ours.</summary>
+    /// <summary>Reads a line's comment; false if the line is not ours.</summary>
     public static bool TryParse(string? comment, out RuleMark? mark, out string? note)
     {
         (mark, note) = (null, null);

@@ -5,8 +5,8 @@ using DockerNetHarden.Iptables;
 namespace DockerNetHarden.Rules;
 
 /// <summary>
-/// Reads a rule in iptables' own words: what <see cref="RuleText"/> writes, what iptables-save prints of it, and what people type. What stands twice, or without
-/// what iptables demands, is refused: one of the two would be lost, and a match without its option would match everything.
+/// Reads a rule in iptables' own words: what <see cref="RuleText"/> writes, what iptables-save prints of it, and what people type. Anything that appears twice, or without
+/// something that iptables demands, is refused: one of the two would be lost, and a match without its option would match everything.
 /// </summary>
 internal static class RuleParser
 {
@@ -27,7 +27,7 @@ internal static class RuleParser
         try
         {
             if (text.AsSpan().ContainsAny('\r', '\n', '\0'))
-                throw new FormatException("A rule stands on one line.");
+                throw new FormatException("A rule must be on one line.");
             tokens = SaveTokenizer.Split(text);
         }
         catch (FormatException error)
@@ -41,12 +41,12 @@ internal static class RuleParser
     public static RuleSpec Parse(string text, IReadOnlyList<string> tokens)
     {
         var reader = new Reader(text, tokens);
-        return reader.Read(new RuleSpec()) is var spec && reader.HasChain ? spec : throw reader.Refuse("it names no chain; begin with -A DOCKER-USER.");
+        return reader.Read(new RuleSpec()) is var spec && reader.HasChain ? spec : throw reader.Refuse("it does not name a chain; begin with -A DOCKER-USER.");
     }
 
     /// <summary>
-    /// Reads the arguments of a line that stands in a chain of ours; null where they are none that this module writes. A line with an argument more, less or
-    /// elsewhere than the rule would have is another one, also where iptables takes it for the same: only values may be spelled otherwise.
+    /// Reads the arguments of a line in a chain of ours; null if this module does not write such a line. A line with an argument more, less or
+    /// elsewhere than the rule would have is another one, even if it means the same to iptables: only values may be spelled differently.
     /// </summary>
     public static FirewallRule? TryReadLine(Family family, string table, string hookChain, IReadOnlyList<string> tokens)
     {
@@ -61,7 +61,7 @@ internal static class RuleParser
         }
     }
 
-    /// <summary>Reads <c>-j</c>: a target that is none of iptables' own is a chain.</summary>
+    /// <summary>Reads <c>-j</c>: a target that is not one of iptables' own is a chain.</summary>
     public static void TakeTarget(RuleSpec rule, string target)
     {
         var action = Array.Find(Enum.GetValues<RuleAction>(), action => action != RuleAction.Jump && string.Equals(action.ToString().ToUpperInvariant(), target, StringComparison.Ordinal));
@@ -69,7 +69,7 @@ internal static class RuleParser
         rule[RuleFields.JumpTarget] = action == default ? target : null;
     }
 
-    /// <summary>Reads <c>--comment</c>: the mark, and a person's own words behind it.</summary>
+    /// <summary>Reads <c>--comment</c>: the mark, and a person's own words after it.</summary>
     public static void TakeComment(RuleSpec rule, string comment)
     {
         if (RuleMark.TryParse(comment, out var mark, out var note))
@@ -78,8 +78,8 @@ internal static class RuleParser
             rule[RuleFields.Comment] = comment;
     }
 
-    // Both have been read as the same rule, each field once: a value that is spelled otherwise means the same (iptables-save prints ospf for 89, and leaves the
-    // /32 of --ctorigdst away). So what is left to compare is which options, matches and negations stand, and in which order.
+    // Both have been read as the same rule, each field once: a value that is spelled differently means the same (iptables-save prints ospf for 89, and leaves the
+    // /32 of --ctorigdst away). So what is left to compare is which options, matches and negations there are, and in which order.
     private static bool IsShapedLike(IReadOnlyList<string> tokens, IReadOnlyList<string> canonical)
     {
         if (tokens.Count != canonical.Count)
@@ -99,7 +99,7 @@ internal static class RuleParser
 
         public int Options { get; set; }
 
-        // Two spellings of one; and state is conntrack's older half, which would have to be asked by itself.
+        // Two spellings of one match; and state is the older half of conntrack, which would be a match of its own.
         public string Kind => module switch
         {
             "icmpv6" => "icmp6",
@@ -107,7 +107,7 @@ internal static class RuleParser
             _ => module,
         };
 
-        /// <summary>The protocol without which iptables refuses the match; null where it goes with any.</summary>
+        /// <summary>The protocol without which iptables refuses the match; null if any will do.</summary>
         public string? Protocol => Kind is "icmp6" ? "ipv6-icmp" : Kind is "icmp" || RuleWords.HasPorts(module) ? module : null;
     }
 
@@ -151,31 +151,31 @@ internal static class RuleParser
             _not = tokens[_next] is "!";
             if (_not)
                 _next++;
-            _option = Argument("an option behind '!'");
-            return _option.StartsWith('-') ? true : throw Refuse($"'{_option}' stands where an option should be.");
+            _option = Argument("an option after '!'");
+            return _option.StartsWith('-') ? true : throw Refuse($"'{_option}' is where an option should be.");
         }
 
         private void Open(string module)
         {
             if (!Modules.ContainsKey(module))
-                throw Refuse($"the match '{module}' is none of {string.Join(", ", Modules.Keys)}.");
+                throw Refuse($"the match '{module}' is not one of {string.Join(", ", Modules.Keys)}.");
             var match = new Match(module);
-            // multiport is asked once for the source ports and once for the destination ports.
+            // multiport appears once for the source ports and once for the destination ports.
             if (module is not "multiport" && _matches.Find(other => other.Kind == match.Kind) is { } before)
-                throw Refuse($"{(before.Module == module ? $"-m {module} stands twice" : $"-m {module} stands beside -m {before.Module}")}, and iptables would ask two matches; write all options behind one -m {match.Kind}, or make two rules.");
+                throw Refuse($"{(before.Module == module ? $"-m {module} appears twice" : $"-m {module} appears beside -m {before.Module}")}, and iptables would use two matches; write all options after one -m {match.Kind}, or make two rules.");
             _matches.Add(match);
         }
 
         private void Take(RuleSpec rule)
         {
             if (!Options.TryGetValue(_option, out var known))
-                throw Refuse($"'{_option}' is no option that this module writes.");
+                throw Refuse($"'{_option}' is not an option that this module writes.");
             var (field, forms) = known;
             if (_given[field.Index] is { } before)
-                throw Refuse(before == _option ? $"{_option} stands twice; a rule has one." : $"{_option} stands beside {before}; a rule has one of them.");
+                throw Refuse(before == _option ? $"{_option} appears twice; a rule has one." : $"{_option} appears beside {before}; a rule has one of them.");
             _given[field.Index] = _option;
 
-            // As in iptables an option belongs to the last match that knows it; people leave -m away, and then it is the option's own.
+            // As in iptables, an option belongs to the last match that knows it; people leave out -m, and then the match follows from the option.
             var match = _matches.FindLast(match => Array.Exists(forms, form => form.IsOf(match.Module)));
             var form = match is null ? forms[0] : Array.Find(forms, form => form.IsOf(match.Module))!;
             if (match is not null && ++match.Options > 1 && form.IsAlone)
@@ -187,7 +187,7 @@ internal static class RuleParser
             if (!field.IsNegatable)
                 NotNegated();
             for (var i = 0; i < form.Arguments; i++)
-                words.Add(i == 0 && field.IsNegatable ? Value() : Argument($"a value behind {_option}"));
+                words.Add(i == 0 && field.IsNegatable ? Value() : Argument($"a value after {_option}"));
             var value = (_not ? "!" : "") + string.Join(' ', words);
             if (field == RuleFields.Chain && _next < tokens.Count && tokens[_next].All(char.IsAsciiDigit))
                 throw Refuse("a position means something only among the rules of one input: give them together to Invoke-FirewallRule or New-FirewallRule, or leave the number out.");
@@ -197,7 +197,7 @@ internal static class RuleParser
                 rule[field] = field.Type(field.Name, value);
         }
 
-        // Checks what iptables checks when all of a rule has been read.
+        // Checks what iptables checks after it has read a whole rule.
         private void Close(Match match, RuleSpec rule)
         {
             if (match.Protocol is { } needed && (rule.Protocol is null || rule.Protocol.StartsWith('!') || RuleWords.ProtocolName(rule.Protocol) != needed))
@@ -207,18 +207,18 @@ internal static class RuleParser
                 if (field.Implied is not null && !rule.Has(field))
                     (rule[field], match.Options) = (field.Implied, match.Options + 1);
             }
-            // The match of a protocol without options is the protocol itself.
+            // A protocol's match without options means the protocol itself.
             if (match.Options == 0 && !RuleWords.HasPorts(match.Module))
-                throw Refuse($"-m {match.Module} stands without an option, and iptables demands one: {string.Join(", ", Modules[match.Module].SelectMany(field => field.Forms).Where(form => form.IsOf(match.Module)).Select(form => form.Options[0]))}.");
+                throw Refuse($"-m {match.Module} has no option, and iptables demands one: {string.Join(", ", Modules[match.Module].SelectMany(field => field.Forms).Where(form => form.IsOf(match.Module)).Select(form => form.Options[0]))}.");
         }
 
         private string Value()
         {
-            var value = Argument($"a value behind {_option}");
+            var value = Argument($"a value after {_option}");
             if (value is "!")
             {
-                _not = _not ? throw Refuse($"{_option} is negated twice; write one '!', or none.") : true;
-                return Argument($"a value behind {_option} !");
+                _not = _not ? throw Refuse($"{_option} is negated twice; write one '!' or none.") : true;
+                return Argument($"a value after {_option} !");
             }
             // A value with a '!' of its own would change its meaning when it is written again.
             return value.StartsWith('!') ? throw Refuse($"write '! {_option} {value[1..]}'.") : value;
@@ -227,7 +227,7 @@ internal static class RuleParser
         private string Plain()
         {
             NotNegated();
-            return Argument($"a value behind {_option}");
+            return Argument($"a value after {_option}");
         }
 
         private void NotNegated()

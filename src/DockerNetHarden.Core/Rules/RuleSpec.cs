@@ -3,8 +3,8 @@ using DockerNetHarden.Addresses;
 namespace DockerNetHarden.Rules;
 
 /// <summary>
-/// A rule before it is checked: a value for each field of <see cref="RuleFields"/>, null where none was given. Parsers, property bags and controls fill one; only
-/// <see cref="FirewallRule"/> makes a rule of it. The properties are those that code of ours sets.
+/// A rule before it is checked: a value for each field of <see cref="RuleFields"/>, null if none was given. Parsers, property bags and controls fill one; only
+/// <see cref="FirewallRule"/> makes a rule of it. Its properties are the ones that our own code sets.
 /// </summary>
 internal sealed record RuleSpec
 {
@@ -12,7 +12,7 @@ internal sealed record RuleSpec
 
     public RuleSpec() => _values = new object?[RuleFields.All.Count];
 
-    // A copy has values of its own.
+    // A copy has its own values.
     private RuleSpec(RuleSpec other) => _values = [.. other._values];
 
     public string Control { get => Text(RuleFields.Control)!; init => this[RuleFields.Control] = value; }
@@ -53,18 +53,18 @@ internal sealed record RuleSpec
     public bool Has(RuleField field) => this[field] is not null;
 
     /// <summary>The same rule in canonical form. Everything that the kernel or iptables-restore would refuse later is refused here, by name.</summary>
-    /// <exception cref="RefusedValueException">The rule cannot be.</exception>
+    /// <exception cref="RefusedValueException">The rule is not possible.</exception>
     public RuleSpec Canonical()
     {
-        // Field by field, in the table's order: a check finds those before it canonical.
+        // Field by field, in the table's order: each check finds the earlier fields canonical.
         var rule = this with { };
         foreach (var field in RuleFields.All)
             rule[field] = field.Canonical(rule);
         return rule;
     }
 
-    /// <summary>The values of a property bag, and the phase, which is no value but follows from them.</summary>
-    /// <exception cref="RefusedValueException">A property is unknown, stands twice, or is of a wrong type.</exception>
+    /// <summary>The values of a property bag, and the phase, which is not a value but follows from them.</summary>
+    /// <exception cref="RefusedValueException">A property is unknown, appears twice, or has a wrong type.</exception>
     public static (RuleSpec Spec, Phase? Phase) FromProperties(IReadOnlyDictionary<string, object?> values)
     {
         var spec = new RuleSpec();
@@ -79,7 +79,7 @@ internal sealed record RuleSpec
             if (field is null)
                 phase = (Phase)RuleField.AsEnum<Phase>(name, value);
             else
-                spec[field] = spec.Has(field) ? throw new RefusedValueException("Property", name, $"{field.Name} stands twice; a rule has one.") : field.Type(name, value);
+                spec[field] = spec.Has(field) ? throw new RefusedValueException("Property", name, $"{field.Name} appears twice; a rule has one.") : field.Type(name, value);
         }
         return (spec, phase);
     }

@@ -5,13 +5,13 @@ namespace DockerNetHarden.Rules;
 /// <summary>Writes a rule as iptables-save would: the same options in the same order, so that what is read back can be compared as text.</summary>
 internal static class RuleText
 {
-    // A match stands where the table first names it, whichever of its options a rule has.
+    // A match is written where the table first names it, whichever of its options a rule has.
     private static readonly List<string> Order = [.. RuleFields.All.SelectMany(field => field.Forms).SelectMany(form => form.Modules).Distinct(StringComparer.Ordinal)];
 
-    /// <summary>The whole canonical text: family, table and hook in front.</summary>
+    /// <summary>The whole canonical text, which begins with family, table and hook.</summary>
     public static string Write(FirewallRule rule) => SaveTokenizer.Join([.. Parts(rule.Spec, ofLine: true), .. rule.Tokens]);
 
-    /// <summary>The arguments behind <c>-A CHAIN</c>.</summary>
+    /// <summary>The arguments after <c>-A CHAIN</c>.</summary>
     public static IReadOnlyList<string> Tokens(RuleSpec rule) => Parts(rule, ofLine: false);
 
     private static List<string> Parts(RuleSpec rule, bool ofLine)

@@ -2,9 +2,9 @@ using DockerNetHarden.Iptables;
 
 namespace DockerNetHarden.Snapshots;
 
-/// <summary>One family's rule set in one implementation, with the command that writes there.</summary>
-/// <param name="Tool">The command: <c>iptables</c>, or <c>iptables-nft</c> or <c>iptables-legacy</c> where <c>iptables</c> is the other
-/// implementation.</param>
+/// <summary>One family's rule set in one backend, with the command that writes there.</summary>
+/// <param name="Tool">The command: <c>iptables</c>, or <c>iptables-nft</c> or <c>iptables-legacy</c> if <c>iptables</c> is the other
+/// backend.</param>
 /// <param name="Rules">What it holds.</param>
 public sealed record BackendCandidate(InstalledTool Tool, Ruleset Rules)
 {
@@ -12,24 +12,24 @@ public sealed record BackendCandidate(InstalledTool Tool, Ruleset Rules)
     /// firewalls".</summary>
     public bool HasDocker => Rules.HasChain("filter", "DOCKER-USER") || Rules.HasChain("filter", "DOCKER") || Rules.HasChain("nat", "DOCKER");
 
-    /// <summary>Whether FORWARD jumps to DOCKER-USER, which only a daemon that runs with this implementation does.</summary>
+    /// <summary>Whether FORWARD jumps to DOCKER-USER, which only a daemon that runs with this backend makes.</summary>
     public bool JumpsToDockerUser => Rules["filter", "FORWARD"].Any(static rule =>
         rule.Tokens.Zip(rule.Tokens.Skip(1)).Any(static pair => pair is { First: "-j" or "--jump", Second: "DOCKER-USER" }));
 }
 
 /// <summary>
-/// Finds the implementation that Docker uses: a host can have rules in iptables-nft and in iptables-legacy, and rules beside Docker's
+/// Finds the backend that Docker uses: a host can have rules in iptables-nft and in iptables-legacy, and rules in the one without Docker's
 /// chains protect nothing.
 /// </summary>
 public static class BackendChoice
 {
     /// <summary>
-    /// The candidate with Docker's chains; where several have them, the one whose FORWARD jumps to DOCKER-USER (chains of a daemon that
+    /// The candidate with Docker's chains; if several have them, the one whose FORWARD jumps to DOCKER-USER (chains of a daemon that
     /// once ran with
-    /// the other implementation stay behind); where that does not decide, the first.
+    /// the other backend stay behind); if that does not decide, the first.
     /// </summary>
     /// <param name="candidates">The candidates of one family, the default command's first.</param>
-    /// <returns>The choice; null where there is no candidate.</returns>
+    /// <returns>The choice; null if there is no candidate.</returns>
     public static BackendCandidate? Choose(IReadOnlyList<BackendCandidate> candidates)
     {
         ArgumentNullException.ThrowIfNull(candidates);

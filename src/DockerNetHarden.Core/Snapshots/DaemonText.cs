@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace DockerNetHarden.Snapshots;
 
 /// <summary>
-/// dockerd's settings that decide about packets, from its arguments and its configuration file. All others stay unread: among them are proxies and log
+/// dockerd's settings that decide about packets, from its arguments and its configuration file. All others are not read: among them are proxies and log
 /// options, which can hold passwords. Source: dockerd(8), dockerd's configuration file reference.
 /// </summary>
 public static class DaemonText
@@ -15,7 +15,7 @@ public static class DaemonText
         "no-new-privileges",
     };
 
-    // The name in the file and the one on the command line, where they differ, come to the former.
+    // If the names in the file and on the command line differ, the one in the file is used.
     private static readonly Dictionary<string, string> Values = new(StringComparer.Ordinal)
     {
         ["firewall-backend"] = "firewall-backend", ["bridge"] = "bridge", ["b"] = "bridge", ["bip"] = "bip", ["bip6"] = "bip6", ["fixed-cidr"] = "fixed-cidr", ["fixed-cidr-v6"] = "fixed-cidr-v6",
@@ -23,11 +23,11 @@ public static class DaemonText
         ["data-root"] = "data-root", ["userns-remap"] = "userns-remap", ["tlsverify"] = "tlsverify", ["default-network-opt"] = "default-network-opts", ["default-network-opts"] = "default-network-opts",
     };
 
-    /// <summary>Reads both sources; dockerd does not start where both name one setting, so none wins over the other.</summary>
-    /// <param name="arguments">The arguments of the process, a line each; empty where they are not known.</param>
-    /// <param name="json">The configuration file; empty where there is none.</param>
-    /// <returns>The settings by their name in the configuration file; lists with commas between.</returns>
-    /// <exception cref="FormatException">The file is no JSON object.</exception>
+    /// <summary>Reads both sources; dockerd does not start if both name the same setting, so neither overrides the other.</summary>
+    /// <param name="arguments">The arguments of the process, one per line; empty if they are not known.</param>
+    /// <param name="json">The configuration file; empty if there is none.</param>
+    /// <returns>The settings by their name in the configuration file; lists are joined with commas.</returns>
+    /// <exception cref="FormatException">The file is not a JSON object.</exception>
     public static IReadOnlyDictionary<string, string> Parse(string arguments, string json)
     {
         ArgumentNullException.ThrowIfNull(arguments);
@@ -54,14 +54,14 @@ public static class DaemonText
 
     private static void ReadFile(string json, Dictionary<string, string> settings)
     {
-        // dockerd starts with an empty file too.
+        // dockerd also starts with an empty file.
         if (string.IsNullOrWhiteSpace(json))
             return;
         try
         {
             using var document = JsonText.Parse(json);
             if (document.RootElement.ValueKind != JsonValueKind.Object)
-                throw new FormatException("dockerd's configuration file is no JSON object; dockerd itself would not start with it.");
+                throw new FormatException("dockerd's configuration file is not a JSON object; dockerd itself would not start with it.");
             foreach (var member in document.RootElement.EnumerateObject())
             {
                 if (Switches.Contains(member.Name))
@@ -72,7 +72,7 @@ public static class DaemonText
         }
         catch (JsonException error)
         {
-            throw new FormatException($"dockerd's configuration file is no JSON: {error.Message}", error);
+            throw new FormatException($"dockerd's configuration file is not JSON: {error.Message}", error);
         }
     }
 

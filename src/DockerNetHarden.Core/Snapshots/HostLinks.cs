@@ -5,7 +5,7 @@ namespace DockerNetHarden.Snapshots;
 /// <summary>The links of a host and their addresses.</summary>
 public static class HostLinks
 {
-    /// <summary>Reads <c>/proc/net/dev</c>: two lines of headings, then a link a line, its name before the last colon (an alias has one of
+    /// <summary>Reads <c>/proc/net/dev</c>: two lines of headings, then one link per line, its name before the last colon (an alias has one of
     /// its own). Source: proc(5).</summary>
     /// <param name="text">The file.</param>
     /// <returns>The names, in the kernel's order.</returns>
@@ -40,9 +40,9 @@ public static class HostLinks
         return addresses;
     }
 
-    /// <summary>The answer to <c>ip -o route get</c> in an output in which <c>ip -o addr show</c> stands too: what has no number of a link before it.</summary>
+    /// <summary>The answer to <c>ip -o route get</c> in an output that also holds <c>ip -o addr show</c>: the line without a link's number at its start.</summary>
     /// <param name="text">The output.</param>
-    /// <returns>The line; empty where there is none.</returns>
+    /// <returns>The line; empty if there is none.</returns>
     public static string RouteOf(string text)
     {
         ArgumentNullException.ThrowIfNull(text);

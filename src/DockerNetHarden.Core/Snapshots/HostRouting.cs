@@ -7,19 +7,19 @@ namespace DockerNetHarden.Snapshots;
 /// <param name="Table">The table: <c>main</c>, <c>local</c>, <c>default</c>, a name or a number.</param>
 /// <param name="Type"><c>unicast</c>, <c>local</c>, <c>broadcast</c>, <c>multicast</c>, <c>anycast</c>, <c>blackhole</c>, <c>unreachable</c>, <c>prohibit</c>, <c>throw</c>.</param>
 /// <param name="Destination">The prefix; 0.0.0.0/0 or ::/0 for the default route.</param>
-/// <param name="Links">The links it leaves by: one, several of a multipath route, none; each once.</param>
-/// <param name="Metric">The metric; 0 where none is printed. Of equal prefixes the lowest metric counts.</param>
-/// <param name="IsModelled">False where the route has something that decides and is not told here (a source prefix, a TOS, an encapsulation).</param>
+/// <param name="Links">The links that it leaves by: one, several for a multipath route, or none; each once.</param>
+/// <param name="Metric">The metric; 0 if none is printed. Among equal prefixes the lowest metric wins.</param>
+/// <param name="IsModelled">False if the route has something that decides and is not recorded here (a source prefix, a TOS, an encapsulation).</param>
 public sealed record HostRoute(Family Family, string Table, string Type, Cidr Destination, IReadOnlyList<string> Links, long Metric = 0, bool IsModelled = true);
 
 /// <summary>A routing rule. Source: ip-rule(8), <c>ip rule show</c>.</summary>
 /// <param name="Family">The family.</param>
-/// <param name="Priority">Its place; lowest first.</param>
+/// <param name="Priority">Its priority; lowest first.</param>
 /// <param name="From">The source prefix; null for all.</param>
 /// <param name="To">The destination prefix; null for all.</param>
 /// <param name="InLink">The in-interface; null for all.</param>
-/// <param name="Table">The table that is looked up; null where the action is another one.</param>
-/// <param name="IsModelled">False where it has a selector or an action that is not told here (a mark, a TOS, a port, a suppressor, l3mdev).</param>
+/// <param name="Table">The table that is looked up; null for any other action.</param>
+/// <param name="IsModelled">False if it has a selector or an action that is not recorded here (a mark, a TOS, a port, a suppressor, l3mdev).</param>
 /// <param name="Text">The line as printed.</param>
 public sealed record RoutingRule(Family Family, int Priority, Cidr? From, Cidr? To, string? InLink, string? Table, bool IsModelled, string Text);
 
@@ -33,8 +33,8 @@ public sealed record HostLink(string Name, string? Kind, string? Master, bool Ha
 
 /// <summary>A set of ipset(8).</summary>
 /// <param name="Name">The name.</param>
-/// <param name="Type">The type, for example <c>hash:net</c>; with <c>netmask 24</c> and the like behind it where the set has a mask: its members then stand for more than they say.</param>
-/// <param name="Family">The family; null where the type has none.</param>
+/// <param name="Type">The type, for example <c>hash:net</c>; followed by <c>netmask 24</c> or the like if the set has a mask: its members then match more than themselves.</param>
+/// <param name="Family">The family; null if the type has none.</param>
 /// <param name="Members">The members as <c>ipset save</c> prints them, without <c>add NAME</c>.</param>
 public sealed record HostIpSet(string Name, string Type, Family? Family, IReadOnlyList<string> Members);
 
@@ -43,5 +43,5 @@ public sealed record HostIpSet(string Name, string Type, Family? Family, IReadOn
 /// <param name="Protocol">The protocol's name.</param>
 /// <param name="Source">The source of its first packet.</param>
 /// <param name="Destination">The destination of its first packet, before DNAT.</param>
-/// <param name="DestinationPort">The destination port of its first packet; 0 where the protocol has none.</param>
+/// <param name="DestinationPort">The destination port of its first packet; 0 if the protocol has none.</param>
 public sealed record OpenConnection(Family Family, string Protocol, Cidr Source, Cidr Destination, int DestinationPort);

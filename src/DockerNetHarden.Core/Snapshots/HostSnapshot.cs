@@ -5,7 +5,7 @@ using DockerNetHarden.Iptables;
 
 namespace DockerNetHarden.Snapshots;
 
-/// <summary>Which of the two iptables implementations a rule set is in. Source: iptables(8), xtables-nft(8).</summary>
+/// <summary>Which of the two backends of iptables a rule set is in. Source: iptables(8), xtables-nft(8).</summary>
 public enum IptablesBackend
 {
     /// <summary>iptables-nft: rules are kept in nf_tables.</summary>
@@ -16,10 +16,10 @@ public enum IptablesBackend
 }
 
 /// <summary>The iptables commands to use on a host: absolute or plain names, for example <c>iptables-nft-restore</c>.</summary>
-/// <param name="Backend">The implementation.</param>
-/// <param name="Version">What <c>iptables --version</c> prints, for example <c>iptables v1.8.9 (nf_tables)</c>; without the number where the host has no table that would say it.</param>
+/// <param name="Backend">The backend.</param>
+/// <param name="Version">What <c>iptables --version</c> prints, for example <c>iptables v1.8.9 (nf_tables)</c>; without the number if the host has no table that would show it.</param>
 /// <param name="Prefix4">The IPv4 command without suffix: <c>iptables</c>, <c>iptables-nft</c> or <c>iptables-legacy</c>.</param>
-/// <param name="Prefix6">The IPv6 command without suffix: <c>ip6tables</c>, <c>ip6tables-nft</c> or <c>ip6tables-legacy</c>; null where the host has none.</param>
+/// <param name="Prefix6">The IPv6 command without suffix: <c>ip6tables</c>, <c>ip6tables-nft</c> or <c>ip6tables-legacy</c>; null if the host has none.</param>
 public sealed record IptablesTool(IptablesBackend Backend, string Version, string Prefix4, string? Prefix6);
 
 /// <summary>An address that a link of the host has.</summary>
@@ -27,27 +27,27 @@ public sealed record IptablesTool(IptablesBackend Backend, string Version, strin
 /// <param name="Address">The address as a prefix of full length.</param>
 public sealed record HostAddress(string Link, Cidr Address);
 
-/// <summary>The SSH connection that the caller came by, from <c>SSH_CONNECTION</c> (sshd(8)); null at a console.</summary>
+/// <summary>The SSH connection that the caller came through, from <c>SSH_CONNECTION</c> (sshd(8)); null at a console.</summary>
 /// <param name="Client">The client's address.</param>
 /// <param name="ServerPort">The port of sshd on this host.</param>
-/// <param name="Link">The link by which the client is reached, where it could be found out.</param>
+/// <param name="Link">The link to the client, if it could be found out.</param>
 public sealed record SessionConnection(Cidr Client, int ServerPort, string? Link);
 
-/// <summary>What a host keeps on its disk so that rules of ours are there after its next start: files and links as they are, not what they mean.</summary>
+/// <summary>What a host keeps on its disk so that rules of ours are there after its next start: files and links as they are, without their meaning.</summary>
 public sealed record SavedFiles
 {
     /// <summary>The text of each file that exists, by its path.</summary>
     public required IReadOnlyDictionary<string, string> Texts { get; init; }
 
-    /// <summary>The links that enable a unit, those that exist.</summary>
+    /// <summary>The existing links that enable a unit.</summary>
     public IReadOnlyList<string> Links { get; init; } = [];
 
-    /// <summary>What the host starts with and could load rules by: <c>systemd</c>, <c>netfilter-persistent</c>, <c>iptables-services</c>.</summary>
+    /// <summary>What starts the host or could load rules on it: <c>systemd</c>, <c>netfilter-persistent</c>, <c>iptables-services</c>.</summary>
     public IReadOnlyList<string> Systems { get; init; } = [];
 }
 
-/// <summary>All that was read of a host in one trip. Everything else is computed from it.</summary>
-/// <remarks>The properties of this record and of those in it, in their order, are the form of <see cref="SnapshotFile"/>.</remarks>
+/// <summary>Everything that was read of a host in one trip. Everything else is computed from it.</summary>
+/// <remarks>The properties of this record and of those in it, in their order, define the form of <see cref="SnapshotFile"/>.</remarks>
 public sealed record HostSnapshot
 {
     /// <summary>The host as the user named it; <c>localhost</c> for this one.</summary>
@@ -56,17 +56,17 @@ public sealed record HostSnapshot
     /// <summary>When it was read.</summary>
     public required DateTimeOffset TakenAt { get; init; }
 
-    /// <summary>The iptables in which Docker's chains are (or the host's default, where no chain of Docker's exists).</summary>
+    /// <summary>The iptables with Docker's chains, or the host's default if no chain of Docker's exists.</summary>
     public required IptablesTool Iptables { get; init; }
 
-    /// <summary>Docker's engine; null where it could not be asked, then <see cref="DockerError"/> says why.</summary>
+    /// <summary>Docker's engine; null if it could not be asked, as <see cref="DockerError"/> explains.</summary>
     public DockerEngine? Engine { get; init; }
 
-    /// <summary>Why the engine could not be asked, with the way out; null where it could.</summary>
+    /// <summary>Why the engine could not be asked, with the way out; null if it could.</summary>
     [JsonIgnore]
     public DockerException? DockerError { get; init; }
 
-    // What a file has of the exception; the rest of it belongs in no file.
+    // The part of the exception that belongs in a file.
     [JsonInclude]
     internal DockerErrorText? DockerErrorText
     {
@@ -80,7 +80,7 @@ public sealed record HostSnapshot
     /// <summary>Docker's containers, running or not.</summary>
     public IReadOnlyList<DockerContainer> Containers { get; init; } = [];
 
-    /// <summary>The rule sets of the active backend, a family each. A family whose tool is missing is absent.</summary>
+    /// <summary>The rule sets of the active backend, one per family. A family without its tool is absent.</summary>
     public required IReadOnlyDictionary<Family, Ruleset> Rules { get; init; }
 
     /// <summary>Whether the kernel speaks IPv6; without it there is nothing to decide, and no rule is needed.</summary>
@@ -93,18 +93,18 @@ public sealed record HostSnapshot
     public IReadOnlyList<HostAddress> Addresses { get; init; } = [];
 
     /// <summary>
-    /// The DNS servers that containers ask: of the daemon's configuration, of the containers' own settings and of the host's resolv.conf.
+    /// The DNS servers that containers ask: from the daemon's configuration, the containers' own settings and the host's resolv.conf.
     /// Loopback addresses are left out: a container cannot reach them.
     /// </summary>
     public IReadOnlyList<Cidr> Resolvers { get; init; } = [];
 
-    /// <summary>The connection in use, where it is known.</summary>
+    /// <summary>The connection in use, if it is known.</summary>
     public SessionConnection? Session { get; init; }
 
-    /// <summary>The rule sets of the implementation that Docker does not use (legacy tables beside nft ones, or the other way round): their drops hold too.</summary>
+    /// <summary>The rule sets of the backend that Docker does not use (legacy tables beside nft ones, or the other way round): their drops count too.</summary>
     public IReadOnlyDictionary<Family, Ruleset> OtherRules { get; init; } = new Dictionary<Family, Ruleset>();
 
-    /// <summary>nf_tables as nft prints it; null where nft is missing or could not be read, then rules may exist that iptables-save does not show.</summary>
+    /// <summary>nf_tables as nft prints it; null if nft is missing or could not be read: there may then be rules that iptables-save does not show.</summary>
     public NftRuleset? Nft { get; init; }
 
     /// <summary>The routes of all tables, both families.</summary>
@@ -119,7 +119,7 @@ public sealed record HostSnapshot
     /// <summary>The sets of ipset(8).</summary>
     public IReadOnlyList<HostIpSet> IpSets { get; init; } = [];
 
-    /// <summary>IPVS services, as <c>/proc/net/ip_vs</c> names them, a line each.</summary>
+    /// <summary>IPVS services, as <c>/proc/net/ip_vs</c> names them, one line each.</summary>
     public IReadOnlyList<string> IpvsServices { get; init; } = [];
 
     /// <summary>
@@ -131,18 +131,18 @@ public sealed record HostSnapshot
     /// <summary>dockerd's settings that matter here, from its arguments and its configuration file: <c>iptables</c>, <c>ip6tables</c>, <c>userland-proxy</c>, <c>icc</c>, <c>live-restore</c>, <c>firewall-backend</c> ...</summary>
     public IReadOnlyDictionary<string, string> DaemonSettings { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    /// <summary>The connections that conntrack knows from containers' addresses; null where they could not be read.</summary>
+    /// <summary>The connections that conntrack knows from containers' addresses; null if they could not be read.</summary>
     public IReadOnlyList<OpenConnection>? Connections { get; init; }
 
-    /// <summary>What stands on the host's disk for its next start; null where it was not looked at.</summary>
+    /// <summary>What is on the host's disk for its next start; null if it was not read.</summary>
     public SavedFiles? Saved { get; init; }
 
     /// <summary>
-    /// Which of the parts of this snapshot were not read, or not wholly, by the names of their properties, and why: what rests on them cannot be said for certain.
-    /// <c>TcFilters</c> is <see cref="HostLink.HasTcFilter"/>. A snapshot for planning has no such parts and names none.
+    /// The parts of this snapshot that were not read, or not completely, by the names of their properties, and why: what depends on them is not certain.
+    /// <c>TcFilters</c> is <see cref="HostLink.HasTcFilter"/>. A snapshot for planning never needs such parts and names none.
     /// </summary>
     public IReadOnlyDictionary<string, string> Unread { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    /// <summary>What could not be read and is not needed for every task, a sentence each: a daemon.json that is no JSON, rules of the implementation that Docker does not use.</summary>
+    /// <summary>What could not be read and is not always needed, in one sentence each: a daemon.json that is not JSON, rules of the backend that Docker does not use.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 }

@@ -3,20 +3,20 @@ using System.Text.RegularExpressions;
 namespace DockerNetHarden.Snapshots;
 
 /// <summary>A command that a host has.</summary>
-/// <param name="Name">The name that it was looked for by.</param>
+/// <param name="Name">The name that it was looked up by.</param>
 /// <param name="Path">Where it is on PATH.</param>
-/// <param name="Version">What <c>--version</c> prints; without a number where only the implementation is known, for example <c>iptables (nf_tables)</c>.</param>
+/// <param name="Version">What <c>--version</c> prints; without a number if only the backend is known, for example <c>iptables (nf_tables)</c>.</param>
 public sealed partial record InstalledTool(string Name, string Path, string Version)
 {
     /// <summary>
-    /// The implementation of an iptables command. Since 1.8 the version says <c>(nf_tables)</c> or <c>(legacy)</c>; older ones say neither
+    /// The backend of an iptables command. Since 1.8 the version says <c>(nf_tables)</c> or <c>(legacy)</c>; older ones say neither
     /// and are legacy.
     /// Source: xtables-nft(8).
     /// </summary>
     public IptablesBackend Backend => Version.Contains("(nf_tables)", StringComparison.Ordinal) ? IptablesBackend.Nft : IptablesBackend.Legacy;
 
-    /// <summary>The same command with its version where only its implementation is known: the head of what its save command prints says it.</summary>
-    /// <param name="save">The output; one without a table has no head, and then the version stays unknown.</param>
+    /// <summary>The same command with its version, if only its backend was known: the first line of its save output has it.</summary>
+    /// <param name="save">The output; without a table it has no such line, and the version stays unknown.</param>
     /// <returns>The command.</returns>
     public InstalledTool WithVersionOf(string save) =>
         Version.Contains(" v", StringComparison.Ordinal) || Head().Match(save) is not { Success: true } head ? this : this with { Version = Version.Replace(" (", $" {head.Groups["version"].Value} (", StringComparison.Ordinal) };
@@ -26,10 +26,10 @@ public sealed partial record InstalledTool(string Name, string Path, string Vers
     private static partial Regex Head();
 }
 
-/// <summary>The commands that a host has, from lines of name, path and version with tabs between them.</summary>
+/// <summary>The commands that a host has, from lines with name, path and version separated by tabs.</summary>
 public static class InstalledTools
 {
-    /// <summary>Reads the lines; what has no two tabs is the rest of a longer version text and left out.</summary>
+    /// <summary>Reads the lines; a line without two tabs belongs to a longer version text and is left out.</summary>
     /// <param name="text">The lines.</param>
     /// <returns>The commands by name.</returns>
     public static IReadOnlyDictionary<string, InstalledTool> Parse(string text)

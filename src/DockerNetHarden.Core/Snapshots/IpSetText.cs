@@ -5,7 +5,7 @@ namespace DockerNetHarden.Snapshots;
 /// <summary>The output of <c>ipset save</c>. Source: ipset(8).</summary>
 public static class IpSetText
 {
-    // A member of such a set stands for all that is equal under the mask.
+    // A member of such a set means everything that is equal under the mask.
     private static readonly string[] Masks = ["netmask", "bitmask", "markmask"];
 
     /// <summary>Reads the sets.</summary>
@@ -30,7 +30,7 @@ public static class IpSetText
                     list.Add(member);
                     break;
                 default:
-                    throw new FormatException($"'{line}' is no line of ipset save: create or add with the name of a set was expected.");
+                    throw new FormatException($"'{line}' is not a line of ipset save: create or add with the name of a set was expected.");
             }
         }
         return sets;

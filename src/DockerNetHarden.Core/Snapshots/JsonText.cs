@@ -6,8 +6,8 @@ namespace DockerNetHarden.Snapshots;
 /// <summary>JSON of other programs and of files.</summary>
 internal static class JsonText
 {
-    /// <summary>Reads JSON whose texts can all be read later on: System.Text.Json decodes a text only when it is asked for, and then throws an InvalidOperationException.</summary>
-    /// <exception cref="JsonException">It is no JSON, or a text in it is not Unicode: half a surrogate pair, bytes that are not UTF-8.</exception>
+    /// <summary>Reads JSON and checks that all its texts can be read later: System.Text.Json decodes a text only on demand, and then throws an InvalidOperationException.</summary>
+    /// <exception cref="JsonException">It is not JSON, or a text in it is not Unicode: half a surrogate pair, bytes that are not UTF-8.</exception>
     public static JsonDocument Parse(ReadOnlyMemory<byte> json)
     {
         var reader = new Utf8JsonReader(json.Span);

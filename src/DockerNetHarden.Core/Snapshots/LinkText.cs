@@ -3,7 +3,7 @@ namespace DockerNetHarden.Snapshots;
 /// <summary>The output of <c>ip -d -o link show</c>. Source: ip-link(8).</summary>
 public static class LinkText
 {
-    // What a backslash, ip's mark for a line end, can also begin with: not the link's kind.
+    // What can also follow a backslash, ip's mark for a line end, and is not the link's kind.
     private static readonly string[] NotKinds = ["link/", "alias", "altname", "vf", "prog/", "RX:", "TX:", "parentbus"];
 
     /// <summary>Reads the links.</summary>
@@ -19,7 +19,7 @@ public static class LinkText
         {
             var parts = line.Split('\\');
             var words = Words(parts[0]);
-            // "4: v0@if3: <BROADCAST,UP> mtu 1500 xdp/id:7 qdisc noqueue master br0 state UP": behind the @ is the other end.
+            // "4: v0@if3: <BROADCAST,UP> mtu 1500 xdp/id:7 qdisc noqueue master br0 state UP": after the @ comes the other end.
             if (words.Length < 3 || !words[0].EndsWith(':') || !words[1].EndsWith(':'))
                 continue;
             var name = words[1].TrimEnd(':').Split('@')[0];
@@ -31,7 +31,7 @@ public static class LinkText
     }
 
     /// <summary>
-    /// Reads what <c>tc filter show</c> printed for link after link: a line <c>@ LINK</c> before each, and what the command printed behind it. Source: tc(8).
+    /// Reads what <c>tc filter show</c> printed for link after link: for each a line <c>@ LINK</c> and then the command's output. Source: tc(8).
     /// </summary>
     /// <param name="text">The output.</param>
     /// <returns>The links for which it printed a filter.</returns>
@@ -53,7 +53,7 @@ public static class LinkText
     private static string? Kind(string[] part) =>
         NotKinds.Any(other => part[0].StartsWith(other, StringComparison.Ordinal)) || part[0].EndsWith("_slave", StringComparison.Ordinal) ? null : part[0];
 
-    // "xdp/id:7", "xdpgeneric/id:7" among the first words, "prog/xdp id 7" behind; older ones print no id. A master may be called xdp.
+    // "xdp/id:7", "xdpgeneric/id:7" among the first words, "prog/xdp id 7" later; older versions print no id. A master may be called xdp.
     private static bool HasXdp(string[] words, List<string[]> details) =>
         details.Exists(static part => part[0].StartsWith("prog/xdp", StringComparison.Ordinal))
         || words.Skip(3).Where((word, index) => words[index + 2] is not ("master" or "qdisc") && IsXdp(word)).Any();

@@ -7,11 +7,11 @@ namespace DockerNetHarden.Snapshots;
 /// <param name="Family"><c>ip</c>, <c>ip6</c>, <c>inet</c>, <c>bridge</c>, <c>netdev</c>, <c>arp</c>.</param>
 /// <param name="Table">The table.</param>
 /// <param name="Name">The chain.</param>
-/// <param name="Type"><c>filter</c>, <c>nat</c> or <c>route</c>; null for a chain that is no base chain.</param>
-/// <param name="Hook"><c>prerouting</c>, <c>input</c>, <c>forward</c>, <c>output</c>, <c>postrouting</c>, <c>ingress</c>, <c>egress</c>; null for no base chain.</param>
-/// <param name="Priority">The priority; 0 for no base chain.</param>
-/// <param name="Policy"><c>accept</c> or <c>drop</c>; null for no base chain.</param>
-/// <param name="Devices">The links of a netdev chain; empty for one of several links where nft does not print them (1.0.6): it may be any.</param>
+/// <param name="Type"><c>filter</c>, <c>nat</c> or <c>route</c>; null if it is not a base chain.</param>
+/// <param name="Hook"><c>prerouting</c>, <c>input</c>, <c>forward</c>, <c>output</c>, <c>postrouting</c>, <c>ingress</c>, <c>egress</c>; null if it is not a base chain.</param>
+/// <param name="Priority">The priority; 0 if it is not a base chain.</param>
+/// <param name="Policy"><c>accept</c> or <c>drop</c>; null if it is not a base chain.</param>
+/// <param name="Devices">The links of a netdev chain; empty if it has several and nft does not print them (1.0.6): it may then be any.</param>
 public sealed record NftChain(string Family, string Table, string Name, string? Type, string? Hook, int Priority, string? Policy, IReadOnlyList<string> Devices);
 
 /// <summary>A rule of nf_tables.</summary>
@@ -25,7 +25,7 @@ public sealed record NftRule(string Family, string Table, string Chain, long Han
 /// <summary>A named map of nf_tables.</summary>
 /// <param name="Family">The family of its table.</param>
 /// <param name="Table">The table.</param>
-/// <param name="Name">The name, which rules write with an <c>@</c> before it.</param>
+/// <param name="Name">The name, which rules write with a leading <c>@</c>.</param>
 /// <param name="Elements">The elements, each a pair of key and value as libnftables-json(5) writes them.</param>
 public sealed record NftMap(string Family, string Table, string Name, IReadOnlyList<JsonElement> Elements);
 
@@ -33,28 +33,28 @@ public sealed record NftMap(string Family, string Table, string Name, IReadOnlyL
 /// <param name="Family">The family of its table.</param>
 /// <param name="Table">The table.</param>
 /// <param name="Name">The name, by which rules use it.</param>
-/// <param name="IsOver">Whether it matches what is above the rate (<c>over</c>), and not what is within.</param>
+/// <param name="IsOver">Whether it matches what is above the rate (<c>over</c>) instead of what is within.</param>
 public sealed record NftLimit(string Family, string Table, string Name, bool IsOver);
 
 /// <summary>A table of nf_tables that has flags. Source: nft(8), "Tables".</summary>
 /// <param name="Family">The family.</param>
 /// <param name="Name">The name.</param>
-/// <param name="Flags">The flags: <c>dormant</c> (its base chains are not asked), <c>owner</c>, <c>persist</c>. In JSON nft 1.0.6 prints some other text of its memory instead.</param>
+/// <param name="Flags">The flags: <c>dormant</c> (its base chains see no packet), <c>owner</c>, <c>persist</c>. In JSON, nft 1.0.6 prints a random text from its memory instead.</param>
 public sealed record NftTable(string Family, string Name, IReadOnlyList<string> Flags);
 
-/// <summary>All of nf_tables, as <c>nft -j list ruleset</c> prints it; the tables of iptables-nft too.</summary>
+/// <summary>All of nf_tables, as <c>nft -j list ruleset</c> prints it, including the tables of iptables-nft.</summary>
 /// <param name="Chains">The chains.</param>
 /// <param name="Rules">The rules, in order within each chain.</param>
-/// <param name="Flowtables">Flowtables, each as <c>family table name</c>: their packets pass no chain.</param>
+/// <param name="Flowtables">Flowtables, each as <c>family table name</c>: their packets bypass all chains.</param>
 [JsonConverter(typeof(NftConverter))]
 public sealed record NftRuleset(IReadOnlyList<NftChain> Chains, IReadOnlyList<NftRule> Rules, IReadOnlyList<string> Flowtables)
 {
-    /// <summary>The named maps; Docker's nftables find the chains of a bridge by them.</summary>
+    /// <summary>The named maps; Docker's nftables rules find the chains of a bridge with them.</summary>
     public IReadOnlyList<NftMap> Maps { get; init; } = [];
 
     /// <summary>The named limits.</summary>
     public IReadOnlyList<NftLimit> Limits { get; init; } = [];
 
-    /// <summary>The tables that have flags; one without is in the names of its chains only.</summary>
+    /// <summary>The tables that have flags; one without is only named by its chains.</summary>
     public IReadOnlyList<NftTable> FlaggedTables { get; init; } = [];
 }

@@ -6,9 +6,9 @@ namespace DockerNetHarden.Snapshots;
 public static class NftText
 {
     /// <summary>Reads the output.</summary>
-    /// <param name="json">The output, UTF-8; empty is an empty rule set (nft before 1.0 printed nothing for none).</param>
-    /// <returns>Chains, rules, maps, limits, flowtables, tables with flags; other tables, sets and objects are left out, rules that use them name them.</returns>
-    /// <exception cref="FormatException">It is no such output.</exception>
+    /// <param name="json">The output, UTF-8; empty means an empty rule set (nft before 1.0 printed nothing for it).</param>
+    /// <returns>Chains, rules, maps, limits, flowtables, tables with flags; other tables, sets and objects are left out, but rules that use them name them.</returns>
+    /// <exception cref="FormatException">It is not such output.</exception>
     public static NftRuleset Parse(ReadOnlyMemory<byte> json)
     {
         if (json.Span.Trim(" \r\n\t"u8).IsEmpty)
@@ -20,12 +20,12 @@ public static class NftText
         }
         catch (JsonException error)
         {
-            throw new FormatException($"nft printed no JSON: {error.Message}", error);
+            throw new FormatException($"nft did not print JSON: {error.Message}", error);
         }
     }
 
     /// <summary>Reads the output as a JSON value.</summary>
-    /// <exception cref="FormatException">It is no such value.</exception>
+    /// <exception cref="FormatException">It is not such a value.</exception>
     internal static NftRuleset Read(JsonElement root)
     {
         if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("nftables", out var items) || items.ValueKind != JsonValueKind.Array)
@@ -69,7 +69,7 @@ public static class NftText
         return new NftRuleset(chains, rules, flowtables) { Maps = maps, Limits = limits, FlaggedTables = tables };
     }
 
-    /// <summary>Writes what <see cref="Read"/> reads: the objects that the rule set holds.</summary>
+    /// <summary>Writes the objects of a rule set, which <see cref="Read"/> reads.</summary>
     internal static void Write(Utf8JsonWriter json, NftRuleset ruleset)
     {
         json.WriteStartObject();
@@ -112,7 +112,7 @@ public static class NftText
         json.WriteEndObject();
     }
 
-    // Each object stands in one of its own, whose only key says what it is. It begins with texts, names and values by turns; what is null is left out.
+    // Each object is wrapped in another one, whose only key says what it is. It begins with texts, given as alternating names and values; null values are left out.
     private static void Write(Utf8JsonWriter json, string kind, string?[] texts, Action rest)
     {
         json.WriteStartObject();
@@ -139,12 +139,12 @@ public static class NftText
     {
         var priority = 0;
         if (Find(chain, "prio") is { } prio && !(prio.ValueKind == JsonValueKind.Number && prio.TryGetInt32(out priority)))
-            throw new FormatException($"the priority {prio.GetRawText()} of chain {Text(chain, "name")} is no number.");
+            throw new FormatException($"the priority {prio.GetRawText()} of chain {Text(chain, "name")} is not a number.");
         return new NftChain(
             Text(chain, "family"), Text(chain, "table"), Text(chain, "name"), MaybeText(chain, "type"), MaybeText(chain, "hook"), priority, MaybeText(chain, "policy"), Texts(chain, "dev"));
     }
 
-    // One device or flag is a text, several are a list.
+    // A single device or flag is a text, several are a list.
     private static IReadOnlyList<string> Texts(JsonElement element, string name) => Find(element, name) switch
     {
         null => [],
@@ -174,7 +174,7 @@ public static class NftText
     private static string? MaybeText(JsonElement element, string name) => Find(element, name) is { } member ? AsText(member, name) : null;
 
     private static string AsText(JsonElement member, string name) =>
-        member.ValueKind == JsonValueKind.String ? member.GetString()! : throw new FormatException($"'{name}' is {member.GetRawText()} and no text.");
+        member.ValueKind == JsonValueKind.String ? member.GetString()! : throw new FormatException($"'{name}' is {member.GetRawText()}, not a text.");
 
     private static JsonElement? Find(JsonElement element, string name) =>
         element.ValueKind != JsonValueKind.Object ? throw new FormatException($"an object with '{name}' was expected.")

@@ -7,8 +7,8 @@ namespace DockerNetHarden.Snapshots;
 public static class ConnectionText
 {
     /// <summary>Reads the connections.</summary>
-    /// <param name="text">The lines, each <c>ipv4 2 tcp 6 431999 ESTABLISHED src=... dst=... sport=... dport=...</c> and the reply's direction behind.</param>
-    /// <returns>Those that are open: what is closed and only waits to be forgotten (TIME_WAIT, CLOSE) is left out, and what is no such line.</returns>
+    /// <param name="text">The lines, each <c>ipv4 2 tcp 6 431999 ESTABLISHED src=... dst=... sport=... dport=...</c> followed by the reply's direction.</param>
+    /// <returns>The open ones: connections that are closed and only wait to be forgotten (TIME_WAIT, CLOSE) are left out, and so are other lines.</returns>
     public static IReadOnlyList<OpenConnection> Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -20,7 +20,7 @@ public static class ConnectionText
         var words = line.Split((char[])[' ', '\t', '\r'], StringSplitOptions.RemoveEmptyEntries);
         if (words is not ["ipv4" or "ipv6", _, var protocol, ..] || words.AsSpan().IndexOfAny("TIME_WAIT", "CLOSE") >= 0)
             return null;
-        // The first of each name is the first packet's.
+        // The first value of each name belongs to the first packet.
         if (!Cidr.TryParse(Value(words, "src="), out var source) || !Cidr.TryParse(Value(words, "dst="), out var destination) || source.Family != destination.Family)
             return null;
         var port = int.TryParse(Value(words, "dport="), NumberStyles.None, CultureInfo.InvariantCulture, out var read) && read is >= 0 and <= 65535 ? read : 0;
@@ -35,7 +35,7 @@ public static class IpvsText
 {
     /// <summary>Reads the services.</summary>
     /// <param name="text">The file.</param>
-    /// <returns>The lines that name a service (<c>TCP  0A000001:0050 rr</c>, <c>FWM  00000001 rr</c>); headings and the servers behind them are left out.</returns>
+    /// <returns>The lines that name a service (<c>TCP  0A000001:0050 rr</c>, <c>FWM  00000001 rr</c>); headings and the servers below them are left out.</returns>
     public static IReadOnlyList<string> Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -57,7 +57,7 @@ public static class SysctlText
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var line in text.Split('\n'))
         {
-            // A link's name holds no colon and no slash.
+            // A link's name has no colon and no slash.
             var colon = line.IndexOf(':', StringComparison.Ordinal);
             if (colon > 0 && line.StartsWith(Root, StringComparison.Ordinal))
                 values[line[Root.Length..colon].Replace('/', '.')] = line[(colon + 1)..].Trim();

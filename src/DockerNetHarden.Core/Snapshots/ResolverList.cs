@@ -10,7 +10,7 @@ public static class ResolverList
 
     /// <summary>Reads the <c>nameserver</c> lines of a resolv.conf. Source: resolv.conf(5).</summary>
     /// <param name="text">The file.</param>
-    /// <returns>The servers in order; a zone (<c>fe80::1%eth0</c>) is taken off, a server that is no address is left out.</returns>
+    /// <returns>The servers in order; a zone (<c>fe80::1%eth0</c>) is removed, and a server that is not an address is left out.</returns>
     public static IReadOnlyList<Cidr> ParseResolvConf(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -25,11 +25,11 @@ public static class ResolverList
     }
 
     /// <summary>
-    /// The servers that Docker hands out of the host's own: those of its resolv.conf; where that names systemd-resolved's stub, which no container reaches, those
+    /// Those of the host's servers that Docker hands out: the ones in its resolv.conf; if that names systemd-resolved's stub, which no container can reach, those
     /// behind it. Source: Docker's "Networking overview", DNS services; systemd-resolved.service(8).
     /// </summary>
     /// <param name="resolvConf"><c>/etc/resolv.conf</c>.</param>
-    /// <param name="behindStub"><c>/run/systemd/resolve/resolv.conf</c>; empty where there is none.</param>
+    /// <param name="behindStub"><c>/run/systemd/resolve/resolv.conf</c>; empty if there is none.</param>
     /// <returns>The servers in order.</returns>
     public static IReadOnlyList<Cidr> ParseHost(string resolvConf, string behindStub)
     {
@@ -37,36 +37,36 @@ public static class ResolverList
         return servers.Contains(Stub) ? [.. servers, .. ParseResolvConf(behindStub)] : servers;
     }
 
-    /// <summary>Reads the key <c>dns</c> of dockerd's configuration file, <c>/etc/docker/daemon.json</c> unless it was told another. Source: dockerd's configuration file reference.</summary>
+    /// <summary>Reads the key <c>dns</c> of dockerd's configuration file, <c>/etc/docker/daemon.json</c> by default. Source: dockerd's configuration file reference.</summary>
     /// <param name="json">The file.</param>
-    /// <returns>The servers in order; empty where the file has no such key.</returns>
-    /// <exception cref="FormatException">The file is no JSON object, or <c>dns</c> is no list of addresses.</exception>
+    /// <returns>The servers in order; empty if the file has no such key.</returns>
+    /// <exception cref="FormatException">The file is not a JSON object, or <c>dns</c> is not a list of addresses.</exception>
     public static IReadOnlyList<Cidr> ParseDaemon(string json)
     {
         ArgumentNullException.ThrowIfNull(json);
-        // dockerd starts with an empty file too.
+        // dockerd also starts with an empty file.
         if (string.IsNullOrWhiteSpace(json))
             return [];
         try
         {
             using var document = JsonText.Parse(json);
             if (document.RootElement.ValueKind != JsonValueKind.Object)
-                throw new FormatException("daemon.json is no JSON object; dockerd itself would not start with it.");
+                throw new FormatException("daemon.json is not a JSON object; dockerd itself would not start with it.");
             if (!document.RootElement.TryGetProperty("dns", out var dns) || dns.ValueKind == JsonValueKind.Null)
                 return [];
             if (dns.ValueKind != JsonValueKind.Array || dns.EnumerateArray().Any(static server => server.ValueKind != JsonValueKind.String))
-                throw new FormatException("'dns' in daemon.json is no list of addresses; write it as [\"10.0.0.2\"].");
+                throw new FormatException("'dns' in daemon.json is not a list of addresses; write it as [\"10.0.0.2\"].");
             return [.. dns.EnumerateArray().Select(static server => Cidr.Parse(server.GetString()!.Split('%')[0]))];
         }
         catch (JsonException error)
         {
-            throw new FormatException($"daemon.json is no JSON: {error.Message}", error);
+            throw new FormatException($"daemon.json is not JSON: {error.Message}", error);
         }
     }
 
     /// <summary>Reads <c>--dns</c> from dockerd's own arguments. Source: dockerd(8).</summary>
-    /// <param name="arguments">The arguments, a line each.</param>
-    /// <returns>The servers in order; what is no address is left out, dockerd would not have started with it.</returns>
+    /// <param name="arguments">The arguments, one per line.</param>
+    /// <returns>The servers in order; anything that is not an address is left out: dockerd would not have started with it.</returns>
     public static IReadOnlyList<Cidr> ParseArguments(string arguments)
     {
         ArgumentNullException.ThrowIfNull(arguments);
@@ -77,10 +77,10 @@ public static class ResolverList
         return [.. values.SelectMany(static value => value.Split(',')).Select(static value => Cidr.TryParse(value.Split('%')[0], out var server) ? server : (Cidr?)null).OfType<Cidr>()];
     }
 
-    /// <summary>Puts the sources together: loopback addresses are left out, for a container cannot reach them, and what comes
-    /// twice.</summary>
+    /// <summary>Joins the sources, without loopback addresses, which a container cannot reach, and without
+    /// duplicates.</summary>
     /// <param name="sources">The servers of each source: the daemon's, the containers', the host's.</param>
-    /// <returns>The servers, first come first.</returns>
+    /// <returns>The servers, in the order of the sources.</returns>
     public static IReadOnlyList<Cidr> Merge(params IReadOnlyList<Cidr>[] sources)
     {
         ArgumentNullException.ThrowIfNull(sources);

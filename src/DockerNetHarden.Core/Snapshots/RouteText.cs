@@ -13,7 +13,7 @@ public static class RouteText
         "unicast", "local", "broadcast", "multicast", "anycast", "blackhole", "unreachable", "prohibit", "throw",
     };
 
-    // Words that say nothing of which packets take the route or by which link they leave.
+    // Words that do not affect which packets take the route or which link they leave by.
     private static readonly HashSet<string> Flags = new(StringComparer.Ordinal) { "onlink", "linkdown", "pervasive", "offload", "rt_offload", "trap", "rt_trap", "notify", "lock" };
 
     private static readonly HashSet<string> Settings = new(StringComparer.Ordinal)
@@ -25,8 +25,8 @@ public static class RouteText
     /// <summary>Reads the routes of one family.</summary>
     /// <param name="family">The family.</param>
     /// <param name="text">The output.</param>
-    /// <returns>The routes in the output's order. One with a word that is not known (<c>from</c>, <c>tos</c>, <c>encap</c>, <c>dead</c> ...), or without a link
-    /// where it needs one, is there with <see cref="HostRoute.IsModelled"/> false.</returns>
+    /// <returns>The routes in the output's order. One with an unknown word (<c>from</c>, <c>tos</c>, <c>encap</c>, <c>dead</c> ...), or without a link
+    /// although it needs one, has <see cref="HostRoute.IsModelled"/> false.</returns>
     /// <exception cref="FormatException">A line has no destination.</exception>
     public static IReadOnlyList<HostRoute> Parse(Family family, string text)
     {
@@ -40,7 +40,7 @@ public static class RouteText
         var type = at == 1 ? words[0] : "unicast";
         var destination = at < words.Length && Destination(family, words[at]) is { } prefix
             ? prefix
-            : throw new FormatException($"'{string.Join(' ', words)}' is no route: a destination was expected at word {at + 1}.");
+            : throw new FormatException($"'{string.Join(' ', words)}' is not a route: a destination was expected at word {at + 1}.");
         var (table, metric, known) = ("main", 0L, true);
         var links = new List<string>();
         for (var i = at + 1; i < words.Length; i++)
@@ -48,7 +48,7 @@ public static class RouteText
             var word = words[i];
             if (Flags.Contains(word) || word is "nexthop")
                 continue;
-            // "via inet6 fe80::1" is a gateway of the other family, "mtu lock 1400" a value that stays.
+            // "via inet6 fe80::1" is a gateway of the other family, "mtu lock 1400" is a value that stays.
             var skipped = i + 2 < words.Length && words[i + 1] is ("inet" or "inet6" or "lock") ? 1 : 0;
             var value = i + 1 < words.Length ? words[i + 1 + skipped] : "";
             i += 1 + skipped;
@@ -68,13 +68,13 @@ public static class RouteText
                 default:
                     if (Settings.Contains(word))
                         break;
-                    // How many words belong to it is not known either.
+                    // It is also not known how many words belong to it.
                     known = false;
                     i -= 1 + skipped;
                     break;
             }
         }
-        // Multipath routes of programs that do not print their next hops, and next-hop objects.
+        // Multipath routes printed without their next hops, and next-hop objects.
         known &= links.Count > 0 || type is not ("unicast" or "local" or "anycast");
         return new HostRoute(family, table, type, destination, [.. links.Distinct(StringComparer.Ordinal)], metric, known);
     }

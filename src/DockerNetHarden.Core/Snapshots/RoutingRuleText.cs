@@ -9,8 +9,8 @@ public static class RoutingRuleText
     /// <summary>Reads the rules of one family.</summary>
     /// <param name="family">The family.</param>
     /// <param name="text">The output.</param>
-    /// <returns>The rules in the output's order, which is that of their priorities. One with a word that is not known (<c>not</c>, <c>fwmark</c>, <c>dport</c>,
-    /// <c>goto</c> ...) is there with <see cref="RoutingRule.IsModelled"/> false.</returns>
+    /// <returns>The rules in the output's order, which is that of their priorities. One with an unknown word (<c>not</c>, <c>fwmark</c>, <c>dport</c>,
+    /// <c>goto</c> ...) has <see cref="RoutingRule.IsModelled"/> false.</returns>
     /// <exception cref="FormatException">A line has no priority.</exception>
     public static IReadOnlyList<RoutingRule> Parse(Family family, string text)
     {
@@ -22,7 +22,7 @@ public static class RoutingRuleText
     {
         var colon = line.IndexOf(':', StringComparison.Ordinal);
         if (colon < 0 || !int.TryParse(line.AsSpan(0, colon), NumberStyles.None, CultureInfo.InvariantCulture, out var priority))
-            throw new FormatException($"'{line}' is no routing rule: a priority with a colon was expected first.");
+            throw new FormatException($"'{line}' is not a routing rule: a priority with a colon was expected first.");
         var words = line[(colon + 1)..].Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
         Cidr? from = null, to = null;
         string? inLink = null, table = null;
@@ -44,7 +44,7 @@ public static class RoutingRuleText
                     inLink = value;
                     i++;
                     break;
-                // "lookup [l3mdev-table]" is the table of the VRF that the packet came by.
+                // "lookup [l3mdev-table]" is the table of the VRF that the packet came in by.
                 case "lookup" when value.Length > 0 && value[0] != '[' && value is not "unspec":
                     table = value;
                     i++;

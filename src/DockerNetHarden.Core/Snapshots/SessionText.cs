@@ -11,10 +11,10 @@ public static class SessionText
     /// <summary>
     /// Reads the value of <c>SSH_CONNECTION</c> (client address, client port, server address, server port; sshd(8)) in the first line and
     /// the output of
-    /// <c>ip -o route get CLIENT</c> (ip-route(8)) behind it.
+    /// <c>ip -o route get CLIENT</c> (ip-route(8)) after it.
     /// </summary>
     /// <param name="text">The lines.</param>
-    /// <returns>The connection; null where the first line is none.</returns>
+    /// <returns>The connection; null if the first line does not hold one.</returns>
     public static SessionConnection? Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);

@@ -6,10 +6,10 @@ using DockerNetHarden.Iptables;
 
 namespace DockerNetHarden.Snapshots;
 
-/// <summary>A file that is no snapshot, or one that this version cannot read. The message names the place, the reason and the way out.</summary>
+/// <summary>A file is not a snapshot, or this version cannot read it. The message names the place, the reason and the way out.</summary>
 /// <param name="message">The message.</param>
 /// <param name="place">Where: a JSON path (<c>$.containers[2].state</c>), or a line; null for the file as a whole.</param>
-/// <param name="inner">What was thrown below.</param>
+/// <param name="inner">The underlying exception.</param>
 public sealed class SnapshotFormatException(string message, string? place = null, Exception? inner = null) : FormatException(message, inner)
 {
     /// <summary>Where: a JSON path (<c>$.containers[2].state</c>), or a line; null for the file as a whole.</summary>
@@ -17,13 +17,13 @@ public sealed class SnapshotFormatException(string message, string? place = null
 }
 
 /// <summary>
-/// A <see cref="HostSnapshot"/> as JSON, so that a host can be analysed where it is not. Every property of the snapshot is in it, under its name in camel case;
+/// A <see cref="HostSnapshot"/> as JSON, so that a host can be analysed elsewhere. Every property of the snapshot is in it, under its name in camel case;
 /// rule sets are the texts of iptables-save, nf_tables is in the form of libnftables-json(5), times are ISO 8601.
 /// </summary>
-/// <remarks>What is not in a snapshot is not in the file: no environment, command line, mount or log of a container, and no setting of dockerd that can hold a password.</remarks>
+/// <remarks>The file has nothing that a snapshot does not have: no environment, command line, mount or log of a container, and no setting of dockerd that can hold a password.</remarks>
 public static class SnapshotFile
 {
-    /// <summary>The version of the form. A part that an older version must not overlook makes it one more.</summary>
+    /// <summary>The version of the form. It increases by one with every part that an older version must not overlook.</summary>
     public const int Format = 1;
 
     // A file for people and for diff, not for a web page: quotes in rules stay readable.
@@ -33,7 +33,7 @@ public static class SnapshotFile
 
     /// <summary>Writes a snapshot, in UTF-8 without a byte order mark.</summary>
     /// <param name="snapshot">The snapshot.</param>
-    /// <param name="output">Where to; not closed.</param>
+    /// <param name="output">The stream to write to; it is not closed.</param>
     public static void Write(HostSnapshot snapshot, Stream output)
     {
         ArgumentNullException.ThrowIfNull(snapshot);
@@ -52,7 +52,7 @@ public static class SnapshotFile
     /// <summary>Reads a snapshot.</summary>
     /// <param name="json">The file, UTF-8; a byte order mark is allowed.</param>
     /// <returns>The snapshot.</returns>
-    /// <exception cref="SnapshotFormatException">The file is no JSON, no snapshot, or one of a newer version.</exception>
+    /// <exception cref="SnapshotFormatException">The file is not JSON, not a snapshot, or one of a newer version.</exception>
     public static HostSnapshot Read(ReadOnlyMemory<byte> json)
     {
         if (json.Span.StartsWith("\uFEFF"u8))
@@ -79,11 +79,11 @@ public static class SnapshotFile
         catch (JsonException error)
         {
             var place = $"line {error.LineNumber + 1}, byte {error.BytePositionInLine + 1}";
-            throw new SnapshotFormatException($"This is no snapshot: at {place} it is no JSON any more. Take a file that Export-DockerHostSnapshot wrote, whole.", place, error);
+            throw new SnapshotFormatException($"This is not a snapshot: at {place} it stops being JSON. Take a file that Export-DockerHostSnapshot wrote, whole.", place, error);
         }
     }
 
-    // A file of another form must say so, not stumble over its first difference.
+    // A file of another form gets an error that says so, not one about its first difference.
     private static void CheckFormat(JsonElement root)
     {
         if (root.ValueKind != JsonValueKind.Object)
@@ -93,12 +93,12 @@ public static class SnapshotFile
         if (value.GetInt32() is var format && format != Format)
         {
             throw new SnapshotFormatException(
-                $"The snapshot is of format {format}, and this version of DockerNetHarden reads format {Format}: take the version that wrote it, or write it anew with Export-DockerHostSnapshot.",
+                $"The snapshot is of format {format}, and this version of DockerNetHarden reads format {Format}: use the version that wrote it, or write it again with Export-DockerHostSnapshot.",
                 "$.format");
         }
     }
 
-    // System.Text.Json of .NET 8 takes a missing member for null and null for anything, and its errors do not say what was expected.
+    // System.Text.Json of .NET 8 treats a missing member as null and accepts null anywhere, and its errors do not say what was expected.
     private static void Check(JsonElement value, JsonTypeInfo type, string path)
     {
         var (expected, fits) = type.Kind switch
@@ -114,7 +114,7 @@ public static class SnapshotFile
             case JsonTypeInfoKind.Object:
                 foreach (var property in SnapshotForm.MembersOf(type))
                 {
-                    // Of a member that stands twice the last counts, but the serializer reads both.
+                    // If a member appears twice the last one counts, but the serializer reads both.
                     foreach (var member in value.EnumerateObject().Where(member => member.NameEquals(property.Name)).Select(static member => member.Value).DefaultIfEmpty())
                     {
                         if (member.ValueKind != JsonValueKind.Null || !SnapshotForm.MayBeNull(type, property))
@@ -153,5 +153,5 @@ public static class SnapshotFile
     });
 
     private static SnapshotFormatException Bad(string path, string reason, Exception? inner = null) => new(
-        $"This is no snapshot of format {Format}: {path} {reason}. Take the file as Export-DockerHostSnapshot wrote it, or write it anew.", path, inner);
+        $"This is not a snapshot of format {Format}: {path} {reason}. Use the file as Export-DockerHostSnapshot wrote it, or write it again.", path, inner);
 }

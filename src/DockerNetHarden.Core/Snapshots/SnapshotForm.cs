@@ -12,10 +12,10 @@ namespace DockerNetHarden.Snapshots;
 [JsonSerializable(typeof(HostSnapshot))]
 internal sealed partial class SnapshotJson : JsonSerializerContext;
 
-/// <summary>The form of a snapshot file: the properties of its records in the order in which they are declared, in camel case. All that differs from that is here.</summary>
+/// <summary>The form of a snapshot file: the properties of its records in the order of their declaration, in camel case. Everything that differs from that is here.</summary>
 internal static class SnapshotForm
 {
-    // A prefix is a short text, without the length of a single address, but for these.
+    // A prefix is a short text, without the length of a single address, except for these.
     private static readonly ValueConverter<Cidr> WholePrefix = new(Prefix, static (json, prefix) => json.WriteStringValue(prefix.ToString()));
 
     private static readonly ValueConverter<Cidr?> WholePrefixOrNull = new((ref reader) => Prefix(ref reader), static (json, prefix) => json.WriteStringValue(prefix!.Value.ToString()));
@@ -49,7 +49,7 @@ internal static class SnapshotForm
         },
     };
 
-    /// <summary>How a type of a snapshot stands in the file.</summary>
+    /// <summary>How a type of a snapshot is written in the file.</summary>
     public static JsonTypeInfo Of(Type type) => Options.GetTypeInfo(type);
 
     /// <summary>The members that an object has in the file.</summary>
@@ -61,7 +61,7 @@ internal static class SnapshotForm
 
     private static void Adapt(JsonTypeInfo type)
     {
-        // What is computed is not in the file.
+        // Computed properties are not in the file.
         foreach (var property in type.Properties.Where(static property => property is { Get: not null, Set: null }).ToList())
             type.Properties.Remove(property);
         foreach (var property in MembersOf(type))
@@ -73,7 +73,7 @@ internal static class SnapshotForm
                 (nameof(DockerEngine), "addressPools") or (nameof(DockerNetwork), "subnets") => WholePrefixes,
                 _ => property.CustomConverter,
             };
-            // In order of their names: two snapshots of one host differ only where the host does.
+            // Sorted by name, so that two snapshots of one host differ only where the host does.
             if (property.PropertyType == typeof(IReadOnlyDictionary<string, string>) && property.Get is { } get)
                 property.Get = record => new SortedDictionary<string, string>(((IReadOnlyDictionary<string, string>)get(record)!).ToDictionary(StringComparer.Ordinal), StringComparer.Ordinal);
         }
@@ -84,7 +84,7 @@ internal static class SnapshotForm
         public override string ConvertName(string name) => name switch
         {
             nameof(ContainerAddress.IPv4) or nameof(ContainerAddress.IPv6) => name.ToLowerInvariant(),
-            // The file has the exception's text, in the exception's place.
+            // In place of the exception the file has its text.
             nameof(HostSnapshot.DockerErrorText) => "dockerError",
             nameof(HostSnapshot.DockerError) => "",
             _ => CamelCase.ConvertName(name),
@@ -114,7 +114,7 @@ internal static class SnapshotForm
         where T : struct, Enum
     {
         var text = reader.GetString();
-        // Enum.TryParse takes numbers and lists too.
+        // Enum.TryParse also accepts numbers and lists.
         foreach (var value in Enum.GetValues<T>())
         {
             if (string.Equals(value.ToString(), text, StringComparison.Ordinal))
@@ -159,7 +159,7 @@ internal static class SnapshotForm
 /// <summary>Reads a value of one token, or of the tokens up to its end.</summary>
 internal delegate T ValueReader<out T>(ref Utf8JsonReader reader);
 
-/// <summary>A value that is read by one function and written by another.</summary>
+/// <summary>A converter from a function that reads and one that writes.</summary>
 internal class ValueConverter<T>(ValueReader<T> read, Action<Utf8JsonWriter, T> write) : JsonConverter<T>
 {
     public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)

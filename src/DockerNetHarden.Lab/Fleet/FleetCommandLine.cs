@@ -16,14 +16,14 @@ internal static class FleetCommandLine
         var hosts = new Option<int>("--hosts") { DefaultValueFactory = _ => 3, Description = "How many." };
         var pwsh = new Option<string[]>("--pwsh")
         {
-            Description = "A pwsh for New-PSSession over SSH: each sshd gets the subsystem 'powershell'. One that runs as a .NET tool is two words, --pwsh dotnet's path --pwsh pwsh.dll's.",
+            Description = "A pwsh for New-PSSession over SSH: each sshd gets the subsystem 'powershell'. For one that runs as a .NET tool give both paths: --pwsh dotnet --pwsh pwsh.dll.",
         };
-        var owner = new Option<int?>("--owner") { Description = "The process that the fleet belongs to, as for up. 0 is nobody. Default: the process that called this one." };
+        var owner = new Option<int?>("--owner") { Description = "The process that the fleet belongs to, as for up. 0 means none. Default: the process that called this one." };
         var json = new Option<bool>("--json") { Description = "Print JSON." };
-        var command = new Command("up", "Raises a fleet and says how to reach it.") { Name, hosts, pwsh, owner, json };
+        var command = new Command("up", "Raises a fleet and prints how to reach it.") { Name, hosts, pwsh, owner, json };
         command.SetAction(async (arguments, stop) =>
         {
-            // Not disposed of: it is to stay.
+            // Not disposed of, because it stays.
             var fleet = await LabFleet.RaiseAsync(arguments.GetValue(hosts), new LabFleetOptions
             {
                 Name = arguments.GetValue(Name),
@@ -33,7 +33,7 @@ internal static class FleetCommandLine
             var description = fleet.Describe();
             Console.WriteLine(arguments.GetValue(json)
                 ? JsonSerializer.Serialize(description, LabJson.Default.FleetDescription)
-                : $"Fleet '{fleet.Name}' stands: {string.Join(", ", fleet.Hosts.Select(host => host.Name))}. Reach one: {description.Ssh} {fleet.Hosts[0].Name}. Take it down: dnh-lab fleet down --name {fleet.Name}.");
+                : $"Fleet '{fleet.Name}' is up: {string.Join(", ", fleet.Hosts.Select(host => host.Name))}. Reach one: {description.Ssh} {fleet.Hosts[0].Name}. Take it down: dnh-lab fleet down --name {fleet.Name}.");
             return 0;
         });
         return command;
@@ -54,7 +54,7 @@ internal static class FleetCommandLine
     private static Command Exec()
     {
         var rest = new Argument<string[]>("command") { Arity = ArgumentArity.OneOrMore, Description = "The command and its arguments, after --." };
-        var command = new Command("exec", "Runs a command where the fleet's client is, its ssh first on PATH. The exit code is the command's.") { Name, rest };
+        var command = new Command("exec", "Runs a command where the fleet's client is, with its ssh first on PATH. The exit code is the command's.") { Name, rest };
         command.SetAction((arguments, stop) => LabFleet.ExecHereAsync(arguments.GetValue(Name)!, arguments.GetValue(rest)!, stop));
         return command;
     }

@@ -5,10 +5,10 @@ using DockerNetHarden.Lab.Linux;
 
 namespace DockerNetHarden.Lab;
 
-/// <summary>What a fleet is to be like.</summary>
+/// <summary>The options of a fleet.</summary>
 public sealed record LabFleetOptions
 {
-    /// <summary>Its name; the hosts are called NAME-1, NAME-2 ... One is made up where none is given.</summary>
+    /// <summary>Its name; the hosts are called NAME-1, NAME-2 ... If none is given, one is made up.</summary>
     public string? Name { get; init; }
 
     /// <summary>Whether each host has a dockerd.</summary>
@@ -25,12 +25,12 @@ public sealed record LabFleetOptions
 }
 
 /// <summary>
-/// Several lab hosts, each with a dockerd, bridges, pools and an sshd of its own, and one client that reaches them all by address. The client is the first
-/// host's outside namespace: no further namespace has to be taken away.
+/// Several lab hosts, each with its own dockerd, bridges, pools and sshd, and one client that reaches them all by address. The client is the first
+/// host's outside namespace, so there is no other namespace to remove.
 /// </summary>
 public sealed partial class LabFleet : IAsyncDisposable
 {
-    /// <summary>A Host of the client's ssh_config that never answers: what is sent to it gets lost.</summary>
+    /// <summary>A Host of the client's ssh_config that never answers: everything sent to it is lost.</summary>
     public const string DeadHost = "dead";
 
     private LabFleet(string name, IReadOnlyList<LabHost> hosts, IReadOnlyList<LabSsh> servers, LabSshClient client) =>
@@ -82,7 +82,7 @@ public sealed partial class LabFleet : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes a fleet down, whoever raised it. Returns the names of its hosts.</summary>
+    /// <summary>Takes down a fleet, whoever raised it. Returns the names of its hosts.</summary>
     public static async Task<IReadOnlyList<string>> RemoveAsync(string name)
     {
         var hosts = HostsOf(name);
@@ -91,7 +91,7 @@ public sealed partial class LabFleet : IAsyncDisposable
         return hosts;
     }
 
-    /// <summary>Runs a command where the client is, its ssh first on PATH, on the caller's own terminal. The exit code is the command's.</summary>
+    /// <summary>Runs a command where the client is, with its ssh first on PATH, on the caller's own terminal. The exit code is the command's.</summary>
     public static Task<int> ExecHereAsync(string name, IReadOnlyList<string> arguments, CancellationToken stop = default)
     {
         var first = LabHost.Open(HostsOf(name)[0]);
@@ -102,7 +102,7 @@ public sealed partial class LabFleet : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        // The first host last: its outside namespace is where the others' cables end.
+        // The first host last: the others' cables end in its outside namespace.
         foreach (var host in Hosts.Reverse())
             await host.DisposeAsync().ConfigureAwait(false);
     }
@@ -118,7 +118,7 @@ public sealed partial class LabFleet : IAsyncDisposable
         return hosts.Count > 0 ? hosts : throw new LabException($"There is no fleet '{name}'. Raise one: dnh-lab fleet up --name {name}.");
     }
 
-    // 198.18.0.0/15 is the range for networks of devices under test (RFC 2544): in no pool of Docker's, and no network outside.
+    // 198.18.0.0/15 is the range for networks of devices under test (RFC 2544): it is in no pool of Docker's and in no outside network.
     private static string Address(int number) => string.Create(CultureInfo.InvariantCulture, $"198.18.{number}.2");
 
     private static async Task<LabHost> RaiseHostAsync(string fleet, int number, LabFleetOptions options, CancellationToken stop)
@@ -143,7 +143,7 @@ public sealed partial class LabFleet : IAsyncDisposable
         await IpAsync(client, string.Create(CultureInfo.InvariantCulture, $"addr add 198.18.{number}.1/24 dev {cable}\nlink set {cable} up\n"), stop).ConfigureAwait(false);
     }
 
-    // A neighbour that is known and not there: packets leave and are lost, as with a host that is switched off behind a router.
+    // A neighbour that is known but absent: packets leave and are lost, as with a switched-off host behind a router.
     private static async Task AddDeadHostAsync(LabHost first, LabSshClient client, CancellationToken stop)
     {
         await IpAsync(first.OutsideNamespace, "link add dead0 type veth peer name dead1\naddr add 198.18.0.1/24 dev dead0\nlink set dead0 up\nlink set dead1 up\nneigh add 198.18.0.2 lladdr 02:00:00:00:00:02 dev dead0 nud permanent\n", stop).ConfigureAwait(false);

@@ -6,8 +6,8 @@ namespace DockerNetHarden.Lab;
 public sealed partial class LabHost
 {
     /// <summary>
-    /// Starts sshd on the lab's host. It runs in a mount namespace of its own, in which passwd, shadow, sudoers and /run are this lab's: users, homes and
-    /// locks of the machine are neither seen nor changed, and all of it is gone with sshd.
+    /// Starts sshd on the lab's host. It runs in its own mount namespace, in which passwd, shadow, sudoers and /run belong to this lab: users, homes and
+    /// locks of the machine are neither seen nor changed, and everything is gone when sshd is.
     /// </summary>
     public async Task<LabSsh> StartSshAsync(LabSshOptions? options = null, CancellationToken stop = default)
     {
@@ -31,13 +31,13 @@ public sealed partial class LabHost
         var log = folder.In("sshd.log");
         string[] arguments = ["unshare", "--mount", "--uts", "--", "/bin/sh", script, Folder, alias, config, .. options.PowerShell];
         var daemon = await StartOnHostAsync(arguments, log, NoVariables, stop).ConfigureAwait(false);
-        // sshd writes its number when it listens.
+        // sshd writes its process id when it listens.
         await WaitAsync("sshd", _ => Task.FromResult(File.Exists(pid)), log, () => daemon, stop).ConfigureAwait(false);
         client.Add(alias, address, options.Port, string.Join(' ', (await File.ReadAllTextAsync(hostKey + ".pub", stop).ConfigureAwait(false)).Split(' ').Take(2)));
         return new LabSsh(alias, address, options, client, daemon);
     }
 
-    // As sshd.sh mounts them. A login over SSH has next to no environment: nothing here is found by PATH or DOTNET_ROOT.
+    // As sshd.sh mounts them. A login over SSH has almost no environment, so PATH or DOTNET_ROOT cannot help to find them.
     private static string PowerShell(IReadOnlyList<string> words) =>
         string.Join(' ', words.Select((word, number) => string.Create(CultureInfo.InvariantCulture, $"/run/pwsh/{number}/{Path.GetFileName(Target(word))}")));
 

@@ -3,13 +3,13 @@ using DockerNetHarden.Lab.Linux;
 
 namespace DockerNetHarden.Lab;
 
-/// <summary>How a lab host's sshd is to be.</summary>
+/// <summary>The options of a lab host's sshd.</summary>
 public sealed record LabSshOptions
 {
-    /// <summary>The name under which clients know it: a Host of their ssh_config. The lab's name where null.</summary>
+    /// <summary>The name that clients use for it: a Host of their ssh_config. The lab's name if null.</summary>
     public string? Alias { get; init; }
 
-    /// <summary>Its address as the client sees it; the host's on the uplink where null.</summary>
+    /// <summary>Its address as the client sees it; the host's on the uplink if null.</summary>
     public string? Address { get; init; }
 
     public int Port { get; init; } = 22;
@@ -17,11 +17,11 @@ public sealed record LabSshOptions
     /// <summary>Who may log in.</summary>
     public IReadOnlyList<LabUser> Users { get; init; } = LabUser.Usual;
 
-    /// <summary>Who asks; one of its own in the outside namespace is made where null.</summary>
+    /// <summary>Its client; if null, a new one in the outside namespace.</summary>
     public LabSshClient? Client { get; init; }
 
     /// <summary>
-    /// A pwsh for sessions over SSH (the subsystem <c>powershell</c>): its program, or dotnet and the pwsh.dll of one that runs as a .NET tool; none where empty.
+    /// A pwsh for sessions over SSH (the subsystem <c>powershell</c>): its program, or dotnet and the pwsh.dll of one that runs as a .NET tool; none if empty.
     /// </summary>
     public IReadOnlyList<string> PowerShell { get; init; } = [];
 }
@@ -48,15 +48,15 @@ public sealed class LabSsh
 
     public LabSshClient Client { get; }
 
-    /// <summary>The processor time of the listener and of the conversations that ended, with all that ran in them.</summary>
+    /// <summary>The processor time of the listener and of the conversations that ended, with everything that ran in them.</summary>
     public TimeSpan ProcessorTime() => daemon.ProcessorTime();
 
-    /// <summary>Takes programs away from whoever logs in, or gives them back: an empty file that nobody may run stands in their place.</summary>
-    /// <param name="programs">Their names; those that the host does not have are passed over.</param>
-    /// <param name="hidden">Whether they are taken away.</param>
+    /// <summary>Hides programs from whoever logs in, or gives them back: an empty file that nobody may run takes their place.</summary>
+    /// <param name="programs">Their names; those that the host does not have are skipped.</param>
+    /// <param name="hidden">Whether they are hidden.</param>
     public async Task HideAsync(IReadOnlyList<string> programs, bool hidden)
     {
-        // The mounts are those of sshd's own mount namespace.
+        // The mounts are in sshd's own mount namespace.
         const string Code = """
             hidden=$1
             shift
@@ -71,10 +71,10 @@ public sealed class LabSsh
         (await ProcessRun.RunAsync([.. enter, hidden ? "1" : "0", .. programs], CancellationToken.None).ConfigureAwait(false)).OrThrow();
     }
 
-    /// <summary>Ends the listening; conversations that are open go on, as they do on a real host.</summary>
+    /// <summary>Stops listening; open conversations go on, as on a real host.</summary>
     public Task StopAsync() => daemon.StopAsync(TimeSpan.FromSeconds(5));
 
-    /// <summary>Why no sshd can be started on this machine; null where one can.</summary>
+    /// <summary>Why no sshd can be started on this machine; null if one can.</summary>
     public static string? WhyUnavailable()
     {
         if (LabHost.WhyUnavailable() is { } reason)

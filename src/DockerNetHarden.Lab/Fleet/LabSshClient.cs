@@ -4,8 +4,8 @@ using DockerNetHarden.Lab.Linux;
 namespace DockerNetHarden.Lab;
 
 /// <summary>
-/// Somebody with a key, an ssh_config and a known_hosts file of their own, in a namespace that reaches the hosts. <see cref="Program"/> is their
-/// <c>ssh</c>: the machine's, started in the namespace with that ssh_config. It replaces itself by ssh, so that a signal meets ssh.
+/// A client with its own key, ssh_config and known_hosts file, in a namespace that reaches the hosts. <see cref="Program"/> is its
+/// <c>ssh</c>: the machine's, started in the namespace with that ssh_config. It replaces itself with ssh, so that a signal reaches ssh.
 /// </summary>
 public sealed class LabSshClient
 {
@@ -31,7 +31,7 @@ public sealed class LabSshClient
 
     public string ConfigFile => Path.Combine(Folder, "ssh_config");
 
-    /// <summary>The folder with <see cref="Program"/>; before all others on PATH, it makes <c>ssh</c> this client's.</summary>
+    /// <summary>The folder with <see cref="Program"/>; as the first on PATH, it makes <c>ssh</c> this client's.</summary>
     public string Programs => Path.Combine(Folder, "bin");
 
     public string Program => Path.Combine(Programs, "ssh");
@@ -55,7 +55,7 @@ public sealed class LabSshClient
     }
 
     /// <summary>
-    /// Makes the hosts known: <c>alias</c>, and for what goes wrong <c>alias-unknown</c> (no key is known) and <c>alias-changed</c> (another key is).
+    /// Makes the hosts known: <c>alias</c>, and for failures <c>alias-unknown</c> (no key is known) and <c>alias-changed</c> (another key is known).
     /// </summary>
     internal void Add(string alias, string address, int port, string hostKey)
     {
@@ -66,13 +66,13 @@ public sealed class LabSshClient
             hosts.Add($"Host {alias}-unknown\n{at}    HostKeyAlias {alias}-unknown\n");
             hosts.Add($"Host {alias}-changed\n{at}    HostKeyAlias {alias}-changed\n");
             known.Add($"{alias},{address},[{address}]:{port.ToString(CultureInfo.InvariantCulture)} {hostKey}");
-            // Its own key is as good as any other that the host does not have.
+            // Any key that the host does not have will do, so it is the client's own.
             known.Add($"{alias}-changed {PublicKey}");
             Write();
         }
     }
 
-    /// <summary>Adds a Host of the ssh_config as it stands.</summary>
+    /// <summary>Adds a Host to the ssh_config as given.</summary>
     internal void AddHost(string lines)
     {
         lock (gate)
@@ -82,8 +82,8 @@ public sealed class LabSshClient
         }
     }
 
-    /// <summary>The same client with other habits: its ssh_config begins with these lines, which then win (ssh_config(5): the first value counts).</summary>
-    /// <returns>The program to call instead of ssh.</returns>
+    /// <summary>The same client with other settings: its ssh_config begins with these lines, which win (ssh_config(5): the first value counts).</summary>
+    /// <returns>The program to run instead of ssh.</returns>
     public async Task<string> VariantAsync(string name, string configLines, CancellationToken stop)
     {
         var config = Path.Combine(Folder, "ssh_config." + name);
@@ -94,7 +94,7 @@ public sealed class LabSshClient
         return program;
     }
 
-    // A child writes it: a file that this process wrote would be open for writing in whatever another thread starts at that moment, and the kernel runs no such
+    // A child writes it: a file that this process wrote would be open for writing in whatever another thread starts at that moment, and the kernel does not run such a
     // file (ETXTBSY, execve(2)).
     private async Task WriteProgramAsync(string program, string config, CancellationToken stop)
     {

@@ -7,18 +7,18 @@ using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>What becomes of packets that meet one end by one rule, as texts and numbers: a part of the answer to one question.</summary>
+/// <summary>A part of the answer to one question, as texts and numbers: packets that meet the same end by the same rule.</summary>
 public sealed record AccessTrace
 {
-    // As many prefixes as a line of a table can show; all of them stand in Packets.
+    // As many prefixes as a line of a table can show; Packets has all of them.
     private const int MostDestinations = 8;
 
     public required string HostName { get; init; }
 
-    /// <summary>The network by which the packets come in.</summary>
+    /// <summary>The network that the packets come in from.</summary>
     public required string Network { get; init; }
 
-    /// <summary>The container that was asked about; null where the whole network was.</summary>
+    /// <summary>The container that was asked about; null for the whole network.</summary>
     public string? Container { get; init; }
 
     /// <summary>The destination as it was asked for: an address, a prefix or a word.</summary>
@@ -26,19 +26,19 @@ public sealed record AccessTrace
 
     public required Family Family { get; init; }
 
-    /// <summary>The sources of this part: those that were asked about, or what of them it has.</summary>
+    /// <summary>The sources of this part: all or some of those that were asked about.</summary>
     public required string Source { get; init; }
 
     /// <summary>The destinations of this part, before any DNAT.</summary>
     public required string Destination { get; init; }
 
-    /// <summary>The protocol that was asked about; null for every one.</summary>
+    /// <summary>The protocol that was asked about; null for all.</summary>
     public string? Protocol { get; init; }
 
-    /// <summary>The ports that were asked about; null for every one.</summary>
+    /// <summary>The ports that were asked about; null for all.</summary>
     public string? Port { get; init; }
 
-    /// <summary>This part's packets, exactly.</summary>
+    /// <summary>Exactly this part's packets.</summary>
     public required string Packets { get; init; }
 
     public required Verdict Verdict { get; init; }
@@ -53,34 +53,34 @@ public sealed record AccessTrace
     /// <summary>The rule's place in its chain, from 1; 0 for a policy.</summary>
     public int Position { get; init; }
 
-    /// <summary>The deciding rule as a command; null where a policy, or no rule, decides.</summary>
+    /// <summary>The deciding rule as a command; null if a policy or nothing decides.</summary>
     public string? Rule { get; init; }
 
     public required string Reason { get; init; }
 
-    /// <summary>The chains that were walked, in order, a comma between them.</summary>
+    /// <summary>The chains that were walked, in order, separated by commas.</summary>
     public required string Chains { get; init; }
 
     public required PacketPath Path { get; init; }
 
     public string? OutInterface { get; init; }
 
-    /// <summary>The destination after DNAT or REDIRECT; null where it stays.</summary>
+    /// <summary>The destination after DNAT or REDIRECT; null if it stays.</summary>
     public string? NewDestination { get; init; }
 
     /// <summary>The container behind a published port to which docker-proxy would carry the packets.</summary>
     public string? Proxied { get; init; }
 
-    /// <summary>How a real connection attempt of this part ended; null where none was asked for, or none is possible.</summary>
+    /// <summary>How a real connection attempt for this part ended; null if none was asked for or possible.</summary>
     public ProbeOutcome? Probe { get; init; }
 
-    /// <summary>Where the attempt went, and what was said of it.</summary>
+    /// <summary>Where the attempt went, and what the tool said.</summary>
     public string? ProbeDetail { get; init; }
 
-    /// <summary>Whether the attempt ended as the verdict lets expect; null where it proves neither.</summary>
+    /// <summary>Whether the attempt ended as the verdict predicts; null if it proves neither.</summary>
     public bool? Agrees { get; init; }
 
-    /// <summary>Where it is decided, in short.</summary>
+    /// <summary>What decides, in short.</summary>
     public string? DecidedBy => Chain is null ? null : Position > 0 ? $"{Table} {Chain} {Position}" : $"{Table} {Chain} policy";
 
     public override string ToString() => $"{Verdict}: {Network} to {Destination}";

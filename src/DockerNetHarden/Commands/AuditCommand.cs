@@ -15,7 +15,7 @@ public abstract class AuditCommand : AnalysisCmdlet
     [ValidateNotNullOrEmpty]
     public string[]? Network { get; set; }
 
-    [Parameter(HelpMessage = "Leave these checks out, by id; wildcards are allowed.")]
+    [Parameter(HelpMessage = "Checks to leave out, by id; wildcards are allowed.")]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
     public string[]? Exclude { get; set; }
@@ -35,7 +35,7 @@ public abstract class AuditCommand : AnalysisCmdlet
     }
 }
 
-/// <summary>Chooses findings by network, severity and check. Findings of the whole host are of every network: what they say decides its packets too.</summary>
+/// <summary>Chooses findings by network, severity and check. Findings of the whole host belong to every network, because they also decide its packets.</summary>
 internal sealed class FindingFilter(string[]? networks, Severity least, string[]? only, string[]? except)
 {
     private readonly WildcardPattern[]? _only = Patterns(only);

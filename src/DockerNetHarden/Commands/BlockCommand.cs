@@ -6,7 +6,7 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>An emitter of a block, with what may stay open.</summary>
+/// <summary>An emitter of a block, with the parameters for what stays open.</summary>
 public abstract class BlockCommand : ControlCommand
 {
     [Parameter(HelpMessage = "Ports that stay open, for example 53/udp or 8080/tcp.")]
@@ -20,7 +20,7 @@ public abstract class BlockCommand : ControlCommand
     [Parameter(HelpMessage = "Keep DNS (53) open at every blocked address.")]
     public SwitchParameter AllowDns { get; set; }
 
-    [Parameter(HelpMessage = "Close DNS (53) too where it would stay open.")]
+    [Parameter(HelpMessage = "Close DNS (53) even where it would stay open.")]
     public SwitchParameter BlockDns { get; set; }
 
     [Parameter(HelpMessage = "Reject: clients fail at once. Drop: they wait for their timeout.")]

@@ -10,11 +10,11 @@ namespace DockerNetHarden.Commands;
 [OutputType(typeof(FirewallRule))]
 public sealed class BlockContainerHostAccessCommand : BlockCommand
 {
-    [Parameter(HelpMessage = "Close only these addresses of the host; without it all of them, which is what protects.")]
+    [Parameter(HelpMessage = "Close only these addresses of the host. Without it all of them are closed; only that protects.")]
     [ValidateNotNullOrEmpty]
     public string[]? HostAddress { get; set; }
 
-    [Parameter(HelpMessage = "Keep the ports open that containers publish on the host.")]
+    [Parameter(HelpMessage = "Keep open the ports that containers publish on the host.")]
     public SwitchParameter AllowPublishedPort { get; set; }
 
     private protected override IEnumerable<Control> Controls(NetworkReference? network) =>

@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>A cmdlet whose waits end when it is stopped: by Ctrl-C, or because nobody downstream wants more.</summary>
+/// <summary>A cmdlet whose waits end when it is stopped, by Ctrl-C or because nobody downstream wants more.</summary>
 public abstract class CancellableCmdlet : PSCmdlet, IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
@@ -11,7 +11,7 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
 
     private protected CancellationToken StopToken => _stop.Token;
 
-    // After `Select-Object -First` and after an error downstream only this is called, neither StopProcessing nor EndProcessing.
+    // After `Select-Object -First` and after an error downstream PowerShell calls only this, not StopProcessing or EndProcessing.
     public void Dispose()
     {
         Dispose(disposing: true);
@@ -33,7 +33,7 @@ public abstract class CancellableCmdlet : PSCmdlet, IDisposable
         }
     }
 
-    // StopProcessing comes on another thread, and may come when the cmdlet is gone already.
+    // StopProcessing runs on another thread, possibly after the cmdlet is gone.
     private protected void Cancel()
     {
         lock (_gate)

@@ -14,11 +14,11 @@ public sealed class ConfirmFirewallChangeCommand : HostCmdlet
 
     private readonly Dictionary<HostTarget, List<InvocationResult>> _waiting = [];
 
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = ResultSet, HelpMessage = "Results of Invoke-FirewallRule; those that wait for nothing are passed on.")]
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = ResultSet, HelpMessage = "Results of Invoke-FirewallRule; those that await no confirmation are passed on.")]
     [ValidateNotNull]
     public InvocationResult[] InputObject { get; set; } = [];
 
-    [Parameter(Mandatory = true, ParameterSetName = IdSet, HelpMessage = "The RollbackId of a result, from another shell.")]
+    [Parameter(Mandatory = true, ParameterSetName = IdSet, HelpMessage = "The RollbackId of a result, for example from another shell.")]
     [ValidateNotNullOrEmpty]
     public string[] Id { get; set; } = [];
 

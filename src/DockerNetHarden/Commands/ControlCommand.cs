@@ -5,7 +5,7 @@ using DockerNetHarden.Input;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>An emitter of one control: for the whole host, or a control for each network that is named. Changes nothing.</summary>
+/// <summary>An emitter of one control for the whole host, or of one for each named network. Changes nothing.</summary>
 public abstract class ControlCommand : PSCmdlet
 {
     internal const string AllNetworksSet = "AllNetworks";

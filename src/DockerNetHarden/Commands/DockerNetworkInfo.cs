@@ -3,7 +3,7 @@ using DockerNetHarden.Docker;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>A network of Docker's, as texts: what ConvertTo-Json and Export-Csv make of it can be read.</summary>
+/// <summary>A Docker network as texts, so that the output of ConvertTo-Json and Export-Csv is readable.</summary>
 public sealed record DockerNetworkInfo
 {
     public required string HostName { get; init; }
@@ -14,7 +14,7 @@ public sealed record DockerNetworkInfo
 
     public required string Driver { get; init; }
 
-    /// <summary>The bridge's interface; null where the driver is not bridge.</summary>
+    /// <summary>The bridge's interface; null if the driver is not bridge.</summary>
     public string? Bridge { get; init; }
 
     public required IReadOnlyList<string> Subnet { get; init; }
@@ -23,7 +23,7 @@ public sealed record DockerNetworkInfo
 
     public required IReadOnlyList<string> Container { get; init; }
 
-    /// <summary>The profile that the network was made with; null where it is none of New-HardenedDockerNetwork's.</summary>
+    /// <summary>The profile that the network was made with; null if New-HardenedDockerNetwork did not make it.</summary>
     public string? Profile { get; init; }
 
     public required bool Internal { get; init; }
@@ -47,6 +47,6 @@ public sealed record DockerNetworkInfo
         EnableIPv6 = network.EnableIPv6,
     };
 
-    // An array, not a lazy list: the value is compared and serialized.
+    // An array and not a lazy list, because the value is compared and serialized.
     private static string[] Texts(IReadOnlyList<Cidr> prefixes) => [.. prefixes.Select(prefix => prefix.ToShortString())];
 }

@@ -4,12 +4,12 @@ using DockerNetHarden.Hosts;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>Writes what is read of hosts to files, for analysis elsewhere.</summary>
+/// <summary>Writes snapshots of hosts to files, for analysis elsewhere.</summary>
 [Cmdlet(VerbsData.Export, "DockerHostSnapshot", SupportsShouldProcess = true)]
 [OutputType(typeof(FileInfo))]
 public sealed class ExportDockerHostSnapshotCommand : HostFileCmdlet
 {
-    private protected override string What => "what is read";
+    private protected override string What => "the snapshot";
 
     private protected override async Task<Func<string, Task>> ReadAsync(DockerHost host, PipelineQueue queue, CancellationToken stop)
     {

@@ -8,7 +8,7 @@ using DockerNetHarden.Input;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>Writes rules for another engine: iptables-restore, nftables, a shell, Ansible, cloud-init. A host is read only where rules name what only a host knows.</summary>
+/// <summary>Writes rules for another engine: iptables-restore, nftables, a shell, Ansible, cloud-init. A host is read only if rules name what only a host knows.</summary>
 [Cmdlet(VerbsData.Export, "FirewallRule", SupportsShouldProcess = true, DefaultParameterSetName = TextSet)]
 [OutputType(typeof(string), ParameterSetName = [TextSet])]
 [OutputType(typeof(FileInfo), ParameterSetName = [FileSet])]
@@ -22,7 +22,7 @@ public sealed class ExportFirewallRuleCommand : AnalysisCmdlet
     private RuleInput? _input;
     private string? _path;
 
-    // Untyped: a typed array would drop what does not bind and write the rest.
+    // Untyped, because a typed array would drop what does not bind and write the rest.
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, HelpMessage = "Rules, objects with a property Rules, rules as text, or rules from JSON or CLIXML.")]
     [Alias("Rule")]
     [AllowNull]
@@ -32,11 +32,11 @@ public sealed class ExportFirewallRuleCommand : AnalysisCmdlet
     [Parameter(Mandatory = true, HelpMessage = "The engine that the rules are written for.")]
     public ExportFormat As { get; set; }
 
-    [Parameter(Mandatory = true, ParameterSetName = FileSet, HelpMessage = "The file to write; for IptablesRestore two of that name, ending in .v4 and .v6. Without it the text is emitted.")]
+    [Parameter(Mandatory = true, ParameterSetName = FileSet, HelpMessage = "The file to write; for IptablesRestore two files with that name and .v4 or .v6. Without it the text is emitted.")]
     [ValidateNotNullOrEmpty]
     public string? Path { get; set; }
 
-    [Parameter(HelpMessage = "Replace files that exist, and write rules that could lock somebody out.")]
+    [Parameter(HelpMessage = "Replace existing files, and write rules that could lock somebody out.")]
     public SwitchParameter Force { get; set; }
 
     protected override void BeginProcessing()
@@ -59,7 +59,7 @@ public sealed class ExportFirewallRuleCommand : AnalysisCmdlet
         try
         {
             if (Path is not null)
-                _path = _targets.Count == 1 ? SnapshotPaths.Unresolved(this, Path) : throw CommandFailure.InvalidPath(Path, $"{_targets.Count} hosts cannot have one file.");
+                _path = _targets.Count == 1 ? SnapshotPaths.Unresolved(this, Path) : throw CommandFailure.InvalidPath(Path, $"{_targets.Count} hosts cannot share one file.");
             if (operand is null)
                 _targets.ForEach(target => _exports[target] = FirewallExport.Of(As, _input.Of(target), force: Force));
         }
@@ -69,7 +69,7 @@ public sealed class ExportFirewallRuleCommand : AnalysisCmdlet
         }
         if (operand is not null)
         {
-            WriteVerbose($"'{operand}' means something on a host only: {string.Join(", ", _targets)} will be read.");
+            WriteVerbose($"'{operand}' only has a meaning on a host: {string.Join(", ", _targets)} will be read.");
             WorkOnHosts();
             if (_targets.Exists(target => target.IsLocal && !_exports.ContainsKey(target)))
                 WriteError(ErrorRecords.From(CommandFailure.ExportNeedsHost(operand), null));
@@ -111,7 +111,7 @@ public sealed class ExportFirewallRuleCommand : AnalysisCmdlet
             return;
         try
         {
-            // Without a byte order mark: a shell would take it for a part of the first word.
+            // Without a byte order mark, which a shell would treat as part of the first word.
             File.WriteAllText(path, text, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
             WriteObject(new FileInfo(path));
         }

@@ -6,7 +6,7 @@ using DockerNetHarden.Policy;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>Writes the policy that hosts have to files: their networks' profiles, the controls that their rules mean, and single rules for the rest.</summary>
+/// <summary>Writes the policies of hosts to files: their networks' profiles, the controls that their rules mean, and single rules for the rest.</summary>
 [Cmdlet(VerbsData.Export, "HardeningPolicy", SupportsShouldProcess = true)]
 [OutputType(typeof(FileInfo))]
 public sealed class ExportHardeningPolicyCommand : HostFileCmdlet
@@ -19,7 +19,7 @@ public sealed class ExportHardeningPolicyCommand : HostFileCmdlet
         Tell(snapshot, host, queue);
         var policy = PolicyCapture.Of(snapshot);
         if (policy.SingleRules.Count > 0)
-            queue.Trace(host.Name, $"{policy.SingleRules.Count} rules are no control's; they are written one by one.");
+            queue.Trace(host.Name, $"{policy.SingleRules.Count} rules belong to no control; they are written one by one.");
         return path => WholeFile.WriteAsync(path, Encoding.UTF8.GetBytes(policy.ToString()), Force, stop);
     }
 }

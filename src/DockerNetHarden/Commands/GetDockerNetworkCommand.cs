@@ -6,7 +6,7 @@ using DockerNetHarden.Hosts;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>Lists Docker's networks with what firewall rules need of them.</summary>
+/// <summary>Lists Docker's networks with what firewall rules need to know.</summary>
 [Cmdlet(VerbsCommon.Get, "DockerNetwork")]
 [OutputType(typeof(DockerNetworkInfo))]
 public sealed class GetDockerNetworkCommand : HostCmdlet
@@ -29,7 +29,7 @@ public sealed class GetDockerNetworkCommand : HostCmdlet
 
     private protected override async Task WorkAsync(HostTarget target, DockerHost host, PipelineQueue queue, CancellationToken stop)
     {
-        // Docker tells web from Web.
+        // For Docker, web and Web are different names.
         var patterns = _names.Select(name => (Name: name, Pattern: new WildcardPattern(name))).ToList();
         var networks = await host.Docker.ListNetworksAsync(stop).ConfigureAwait(false);
         foreach (var network in networks.Where(network => patterns.Count == 0 || patterns.Exists(wanted => wanted.Pattern.IsMatch(network.Name))))

@@ -4,7 +4,7 @@ using DockerNetHarden.Hosting;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>Checks every control on every network of hosts, and says what mends what fails.</summary>
+/// <summary>Checks every control on every network of hosts, and says how to mend what fails.</summary>
 [Cmdlet(VerbsCommon.Get, "DockerNetworkHardening")]
 [OutputType(typeof(HardeningFinding))]
 public sealed class GetDockerNetworkHardeningCommand : AuditCommand
@@ -14,7 +14,7 @@ public sealed class GetDockerNetworkHardeningCommand : AuditCommand
     [SupportsWildcards]
     public string[]? Id { get; set; }
 
-    [Parameter(HelpMessage = "Only findings of this severity or a worse one.")]
+    [Parameter(HelpMessage = "Only findings of this severity or worse.")]
     public Severity Severity { get; set; } = Severity.Info;
 
     protected override void EndProcessing() => WorkOnHosts();

@@ -7,7 +7,7 @@ using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>Reads the rules that stand on hosts, with their counters.</summary>
+/// <summary>Reads the rules on hosts, with their counters.</summary>
 [Cmdlet(VerbsCommon.Get, "FirewallRule")]
 [OutputType(typeof(InstalledRule))]
 public sealed class GetFirewallRuleCommand : HostCmdlet
@@ -17,12 +17,12 @@ public sealed class GetFirewallRuleCommand : HostCmdlet
     [ValidateNotNullOrEmpty]
     public string[]? Control { get; set; }
 
-    [Parameter(HelpMessage = "Only rules that are bound to these Docker networks.")]
+    [Parameter(HelpMessage = "Only rules bound to these Docker networks.")]
     [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [ValidateNotNullOrEmpty]
     public string[]? Network { get; set; }
 
-    [Parameter(HelpMessage = "Every rule of every table, not only ours.")]
+    [Parameter(HelpMessage = "All rules of all tables, not only this module's.")]
     public SwitchParameter All { get; set; }
 
     private string[]? _controls;

@@ -6,20 +6,20 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>How a network came to be as asked for.</summary>
+/// <summary>How the requested network came about.</summary>
 public enum NetworkStatus
 {
     /// <summary>It was made.</summary>
     Created,
 
-    /// <summary>It was there already, as asked for.</summary>
+    /// <summary>It already existed as requested.</summary>
     Exists,
 
     /// <summary>It would be made: -WhatIf, or the answer was no.</summary>
     Planned,
 }
 
-/// <summary>A network with a profile, and the rules that the profile means; pipe it to Invoke-FirewallRule.</summary>
+/// <summary>A network with a profile, and the profile's rules; pipe it to Invoke-FirewallRule.</summary>
 public sealed record HardenedDockerNetwork
 {
     public required string HostName { get; init; }
@@ -31,10 +31,10 @@ public sealed record HardenedDockerNetwork
 
     public required string Bridge { get; init; }
 
-    /// <summary>The subnets, a comma between them; null where Docker has yet to choose.</summary>
+    /// <summary>The subnets, separated by commas; null if Docker has yet to choose.</summary>
     public string? Subnet { get; init; }
 
-    /// <summary>The gateways, a comma between them; null where the engine does not say.</summary>
+    /// <summary>The gateways, separated by commas; null if the engine does not say.</summary>
     public string? Gateway { get; init; }
 
     public required NetworkProfile Profile { get; init; }
@@ -45,7 +45,7 @@ public sealed record HardenedDockerNetwork
 
     public override string ToString() => Name;
 
-    /// <summary>The network as it is, or as it would be. Of a subnet that only Docker will choose nothing is said, so that the rules can stand before the network does.</summary>
+    /// <summary>The network as it is, or as it would be. A subnet that Docker has yet to choose is left out, so that the rules can be there before the network.</summary>
     internal static HardenedDockerNetwork From(string host, HardenedNetwork asked, DockerNetwork? found, NetworkStatus status) => new()
     {
         HostName = host,

@@ -9,13 +9,13 @@ using DockerNetHarden.Planning;
 namespace DockerNetHarden.Commands;
 
 /// <summary>
-/// A cmdlet that works on hosts: with the parameters that say which, named as New-PSSession names them. The core's fleet opens them side by side and lets the cmdlet's
-/// worker work on each; here is done what only the pipeline thread may: write, ask. Without any parameter it is this machine.
+/// A cmdlet that works on hosts, with the parameters that name them, called as in New-PSSession. The core's fleet opens them side by side and lets the cmdlet's
+/// worker work on each; this class does what only the pipeline thread may do: write and ask. Without any parameter it works on this machine.
 /// </summary>
 public abstract class HostCmdlet : CancellableCmdlet
 {
-    // A person's Ctrl-C should look like one second at most. A host that is just being written ends in milliseconds; one that hangs in a write is left to the
-    // time limit of that write, which no waiting here would shorten.
+    // After a Ctrl-C nobody should wait for more than a second. A host that is just being written ends in milliseconds; one that hangs in a write is left to the
+    // time limit of that write, which waiting here would not shorten.
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
 
     private static readonly string[] SshParameters = [nameof(UserName), nameof(Port), nameof(KeyFilePath), nameof(ConnectingTimeout), nameof(Options)];
@@ -24,18 +24,18 @@ public abstract class HostCmdlet : CancellableCmdlet
     private HashSet<string> _arguments = [];
     private string? _idle;
 
-    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "Hosts to reach by ssh, each as host, user@host or user@host:port; localhost is this machine.")]
+    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "Hosts to reach by ssh, as host, user@host or user@host:port; localhost is this machine.")]
     [AllowNull]
     [AllowEmptyCollection]
     [AllowEmptyString]
     public string?[]? HostName { get; set; }
 
-    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The user to log in as; ssh_config decides where it is left out.")]
+    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The user to log in as; ssh_config decides if it is left out.")]
     [AllowNull]
     [AllowEmptyString]
     public string? UserName { get; set; }
 
-    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The port of the hosts' ssh server; ssh_config decides where it is left out.")]
+    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The port of the hosts' ssh server; ssh_config decides if it is left out.")]
     public int? Port { get; set; }
 
     [Parameter(HelpMessage = "The file of the private key to log in with.")]
@@ -43,36 +43,36 @@ public abstract class HostCmdlet : CancellableCmdlet
     [ValidateNotNullOrEmpty]
     public string? KeyFilePath { get; set; }
 
-    [Parameter(HelpMessage = "How long connecting to a host may take, in milliseconds; 15000 where it is left out.")]
+    [Parameter(HelpMessage = "How long connecting to a host may take, in milliseconds; 15000 if it is left out.")]
     [ValidateRange(1, int.MaxValue)]
     public int ConnectingTimeout { get; set; }
 
-    [Parameter(HelpMessage = "How long one program on a host may take, as a TimeSpan such as 00:02:00.")]
+    [Parameter(HelpMessage = "How long one program may run on a host, as a TimeSpan such as 00:02:00.")]
     public TimeSpan CommandTimeout { get; set; }
 
-    [Parameter(HelpMessage = "How long a host may send nothing while a program runs, as a TimeSpan such as 00:00:30.")]
+    [Parameter(HelpMessage = "How long a host may be silent while a program runs, as a TimeSpan such as 00:00:30.")]
     public TimeSpan IdleTimeout { get; set; }
 
-    [Parameter(HelpMessage = "Options for ssh, each as ssh_config names it.")]
+    [Parameter(HelpMessage = "Options for ssh, named as in ssh_config.")]
     [ValidateNotNull]
     public Hashtable? Options { get; set; }
 
-    [Parameter(HelpMessage = "Open PowerShell sessions to Linux hosts, to be used instead of ssh.")]
+    [Parameter(HelpMessage = "Open PowerShell sessions to Linux hosts, used instead of ssh.")]
     [AllowNull]
     [AllowEmptyCollection]
     public PSSession?[]? Session { get; set; }
 
-    [Parameter(HelpMessage = "How many hosts are worked on at once.")]
+    [Parameter(HelpMessage = "How many hosts to work on at once.")]
     [ValidateRange(1, 1024)]
     public int ThrottleLimit { get; set; } = 32;
 
-    [Parameter(HelpMessage = "Ask Docker by sudo -n too, where the user is not root.")]
+    [Parameter(HelpMessage = "Use sudo -n for Docker too, if the user is not root.")]
     public SwitchParameter Sudo { get; set; }
 
     /// <summary>The hosts of the object that is being processed.</summary>
     private protected IReadOnlyList<HostTarget> CurrentTargets { get; private set; } = [];
 
-    // A command that asks about ports has a -Port of its own for them; the ssh server's is then written behind the host's name.
+    // A command about ports has its own -Port for them; the ssh server's port is then written after the host's name.
     private protected virtual bool HasSshPort => true;
 
     private TargetList Targets => _targets ??= new TargetList
@@ -91,7 +91,7 @@ public abstract class HostCmdlet : CancellableCmdlet
             Command = IsGiven(nameof(CommandTimeout)) ? CommandTimeout : null,
             Idle = IsGiven(nameof(IdleTimeout)) ? IdleTimeout : null,
         });
-        // Here only arguments are bound; what the pipeline brings comes later.
+        // Only arguments are bound here; the pipeline's input comes later.
         _arguments = [.. MyInvocation.BoundParameters.Keys];
         _idle = SshParameters.FirstOrDefault(IsHostArgument);
         if (IsGiven(nameof(Session)))
@@ -99,9 +99,9 @@ public abstract class HostCmdlet : CancellableCmdlet
             if ((IsHostArgument(nameof(HostName)) ? nameof(HostName) : SshParameters.FirstOrDefault(parameter => parameter is not nameof(ConnectingTimeout) && IsHostArgument(parameter))) is { } other)
                 Refuse(CommandFailure.ConflictingTargets(nameof(Session), other));
         }
-        // What ssh would read as 'leave it out' was meant as a port.
+        // 0 was meant as a port, although to ssh it would mean 'leave it out'.
         else if (IsHostArgument(nameof(Port)) && Port is not (>= 1 and <= 65535))
-            Refuse(CommandFailure.InvalidHostName(HostName is [{ } host, ..] ? host : "", $"{Port} is no port: 1 to 65535 are."));
+            Refuse(CommandFailure.InvalidHostName(HostName is [{ } host, ..] ? host : "", $"{Port} is not a port: use 1 to 65535."));
     }
 
     protected override void ProcessRecord()
@@ -116,25 +116,25 @@ public abstract class HostCmdlet : CancellableCmdlet
         }
     }
 
-    // Ends the command: an object that was left out would be a host that nobody hardened.
+    // Ends the command: an object left out would be a host that nobody hardened.
     private protected void Refuse(Exception failure) => ThrowTerminatingError(ErrorRecords.From(failure, null));
 
-    // The targets of an object that names something else than hosts; null where it does not.
+    // The targets of an object that names something other than hosts; null if it names hosts.
     private protected virtual IReadOnlyList<HostTarget>? ReadOtherTargets(TargetList targets) => null;
 
     /// <summary>Whether a failure ends the command, instead of being an error beside the other hosts' results.</summary>
     private protected virtual bool EndsAtFailure(int hosts) => false;
 
-    // Runs once, before any host is opened. What it throws ends the command.
+    // Runs once, before any host is opened. An exception ends the command.
     private protected virtual void Prepare()
     {
     }
 
-    // Why a plan needs a question beyond -Confirm; null where it needs none. Runs off the pipeline thread.
+    // Why a plan needs a question beyond -Confirm; null if it needs none. Runs off the pipeline thread.
     private protected virtual string? Danger(Plan plan) => null;
 
-    // Runs off the pipeline thread, once for each target, side by side: nothing of PowerShell may be touched but through the queue. There is no host where the target
-    // is the file of a snapshot, which only AnalysisCmdlet takes.
+    // Runs off the pipeline thread, once for each target, side by side: it may touch PowerShell only through the queue. There is no host if the target
+    // is the file of a snapshot, which only AnalysisCmdlet accepts.
     private protected abstract Task WorkAsync(HostTarget target, DockerHost host, PipelineQueue queue, CancellationToken stop);
 
     // Runs off the pipeline thread when all hosts are done.
@@ -149,7 +149,7 @@ public abstract class HostCmdlet : CancellableCmdlet
             Prepare();
             return AllTargets();
         });
-        // Nothing came down a pipeline: that is no wish for this machine.
+        // An empty pipeline does not mean this machine.
         if (targets.Count == 0)
             return;
         var queue = new PipelineQueue(targets.Count, ThrottleLimit, Danger, EndsAtFailure(targets.Count));
@@ -171,7 +171,7 @@ public abstract class HostCmdlet : CancellableCmdlet
         }
         catch
         {
-            // Nobody downstream wants more, or an error is to stop the command.
+            // Nobody downstream wants more, or an error should stop the command.
             EndWorkers(work);
             throw;
         }
@@ -192,7 +192,7 @@ public abstract class HostCmdlet : CancellableCmdlet
         }
     }
 
-    // The workers end first, and with them their ssh processes.
+    // The workers end first, together with their ssh processes.
     private void EndWorkers(Task work)
     {
         Cancel();
@@ -218,7 +218,7 @@ public abstract class HostCmdlet : CancellableCmdlet
             return others;
         if (IsGiven(nameof(Session)))
         {
-            // What was read of several sessions goes back to its own.
+            // Objects that were read from several sessions go back to their own.
             if (HostName is not [{ Length: > 0 } name])
                 return Targets.Add(Session ?? []);
             var own = (Session ?? []).Where(session => session is not null && string.Equals(HostTarget.Over(session).Name, name, StringComparison.OrdinalIgnoreCase)).ToList();
@@ -226,10 +226,10 @@ public abstract class HostCmdlet : CancellableCmdlet
         }
         if (IsGiven(nameof(HostName)))
         {
-            // PowerShell takes back what the object before brought, but does not tell that it did. Where no object named a host, this one names null.
+            // PowerShell silently takes back what the object before brought. An object that names no host names null here.
             if (HostName is null && !IsHostArgument(nameof(HostName)) && Targets.All.Count > 0)
                 return Targets.AddUnnamed();
-            // An empty cell of a CSV file comes as 0.
+            // An empty cell of a CSV file arrives as 0.
             return Targets.Add(HostName ?? [], UserName, Port is 0 ? null : Port);
         }
         return Targets.AddUnnamed();
@@ -241,7 +241,7 @@ public abstract class HostCmdlet : CancellableCmdlet
         return all.Count > 0 && _idle is { } idle && all.All(static target => target.IsLocal) ? throw CommandFailure.NoHostFor(idle) : all;
     }
 
-    /// <summary>Whether a parameter that says how hosts are reached was written on the command line; what objects of the pipeline bring is theirs.</summary>
+    /// <summary>Whether a parameter for reaching hosts was given on the command line; values from pipeline objects do not count.</summary>
     private protected bool IsHostArgument(string parameter) => _arguments.Contains(parameter) && (HasSshPort || parameter is not nameof(Port));
 
     private protected bool IsGiven(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);

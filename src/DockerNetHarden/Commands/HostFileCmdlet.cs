@@ -6,23 +6,23 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>A cmdlet that writes something of each host to a file: one file for one host, a folder for several.</summary>
+/// <summary>A cmdlet that writes a file for each host: one file for one host, a folder for several.</summary>
 public abstract class HostFileCmdlet : HostCmdlet
 {
     private readonly HashSet<HostTarget> _targets = [];
     private IReadOnlyDictionary<HostTarget, string> _files = new Dictionary<HostTarget, string>();
 
-    [Parameter(Mandatory = true, Position = 0, HelpMessage = "The file to write; or a folder that exists, in which each host gets a file of its name.")]
+    [Parameter(Mandatory = true, Position = 0, HelpMessage = "The file to write; or an existing folder, in which each host gets a file with its name.")]
     [ValidateNotNullOrEmpty]
     public string Path { get; set; } = "";
 
-    [Parameter(HelpMessage = "Replace files that exist.")]
+    [Parameter(HelpMessage = "Replace existing files.")]
     public SwitchParameter Force { get; set; }
 
-    /// <summary>What is written, for the question.</summary>
+    /// <summary>What is written, for the confirmation.</summary>
     private protected abstract string What { get; }
 
-    /// <summary>Reads the host; what it returns writes the file. Runs off the pipeline thread.</summary>
+    /// <summary>Reads the host and returns a function that writes the file. Runs off the pipeline thread.</summary>
     private protected abstract Task<Func<string, Task>> ReadAsync(DockerHost host, PipelineQueue queue, CancellationToken stop);
 
     protected override void ProcessRecord()
@@ -55,7 +55,7 @@ public abstract class HostFileCmdlet : HostCmdlet
         queue.Write(new FileInfo(path));
     }
 
-    // What is missing in the file is said, so that nobody takes it for the whole.
+    // Says what the file lacks, so that nobody takes it for complete.
     private protected static void Tell(HostSnapshot snapshot, DockerHost host, PipelineQueue queue)
     {
         foreach (var warning in snapshot.Warnings)

@@ -5,7 +5,7 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>Emits what a policy file says: its rules, or its networks. Changes nothing.</summary>
+/// <summary>Emits the rules or the networks of a policy file. Changes nothing.</summary>
 [Cmdlet(VerbsData.Import, "HardeningPolicy", DefaultParameterSetName = RuleSet)]
 [OutputType(typeof(FirewallRule), ParameterSetName = [RuleSet])]
 [OutputType(typeof(PolicyNetwork), ParameterSetName = [NetworkSet])]
@@ -36,7 +36,7 @@ public sealed class ImportHardeningPolicyCommand : PSCmdlet
         }
     }
 
-    // All files or none: a rule that silently stayed behind would leave a hole.
+    // All files or none: a silently missing rule would leave a hole.
     protected override void EndProcessing()
     {
         if (Network)

@@ -6,30 +6,30 @@ using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>Applies rules to hosts and reads back whether they stand.</summary>
+/// <summary>Applies rules to hosts and reads back whether they are there.</summary>
 [Cmdlet(VerbsLifecycle.Invoke, "FirewallRule", SupportsShouldProcess = true)]
 [OutputType(typeof(InvocationResult))]
 public sealed class InvokeFirewallRuleCommand : HostCmdlet
 {
     private RuleInput? _input;
 
-    // Untyped: a typed array would drop what does not bind and apply the rest.
+    // Untyped, because a typed array would drop what does not bind and apply the rest.
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, HelpMessage = "Rules, objects with a property Rules, rules as text, or rules from JSON or CLIXML.")]
     [Alias("Rule")]
     [AllowNull]
     [AllowEmptyCollection]
     public PSObject?[]? InputObject { get; set; }
 
-    [Parameter(HelpMessage = "Make the input all that is ours: rules with other marks are removed.")]
+    [Parameter(HelpMessage = "Leave only the given rules: this module's rules with other marks are removed.")]
     public SwitchParameter Prune { get; set; }
 
-    [Parameter(HelpMessage = "Make DOCKER-USER where it is missing, before Docker's first start.")]
+    [Parameter(HelpMessage = "Make DOCKER-USER if it is missing, before Docker's first start.")]
     public SwitchParameter CreateChain { get; set; }
 
-    [Parameter(HelpMessage = "Write what could lock somebody out, and ask nothing where -Prune removes a control wholly.")]
+    [Parameter(HelpMessage = "Write rules that could lock somebody out, and do not ask if -Prune removes a whole control.")]
     public SwitchParameter Force { get; set; }
 
-    [Parameter(HelpMessage = "Seconds after which a host puts back what was there, unless the change is confirmed.")]
+    [Parameter(HelpMessage = "Seconds after which a host takes the change back, unless it is confirmed.")]
     [ValidateRange(2, 86400)]
     public int RollbackAfter { get; set; }
 
@@ -64,7 +64,7 @@ public sealed class InvokeFirewallRuleCommand : HostCmdlet
         queue.Write(await host.ApplyAsync(before => Plan.From(rules, before, options), queue, stop, rollback).ConfigureAwait(false));
     }
 
-    // Rules that all stand in the input stay; a control of which nothing stays is asked about.
+    // Rules in the input stay; a control of which nothing stays needs an answer.
     private protected override string? Danger(Plan plan) => !Prune || Force || plan.VanishingControls.Count == 0 ? null
-        : $"-Prune leaves nothing of {string.Join(", ", plan.VanishingControls)} on {plan.Before.HostName}: what these controls block would be open. Remove them?";
+        : $"-Prune leaves nothing of {string.Join(", ", plan.VanishingControls)} on {plan.Before.HostName}: everything these controls block would be open. Remove them?";
 }

@@ -8,7 +8,7 @@ using DockerNetHarden.Rules;
 namespace DockerNetHarden.Commands;
 
 /// <summary>
-/// Emits any other rule of the vocabulary. Changes nothing. The parts of a rule have NetSecurity's words where it has them, and the properties of <see cref="FirewallRule"/> as names or aliases.
+/// Emits any other rule of the vocabulary. Changes nothing. The parameters use NetSecurity's words where it has them, with the properties of <see cref="FirewallRule"/> as names or aliases.
 /// </summary>
 [Cmdlet(VerbsCommon.New, "FirewallRule", DefaultParameterSetName = PropertySet)]
 [OutputType(typeof(FirewallRule))]
@@ -26,27 +26,27 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     [AllowEmptyString]
     public string[]? Rule { get; set; }
 
-    [Parameter(HelpMessage = "A name in the rule's mark: what is applied under one name is replaced and removed by itself.")]
+    [Parameter(HelpMessage = "A name in the rule's mark: rules with one name are replaced and removed together.")]
     [ValidateNotNullOrEmpty]
     public string? Name { get; set; }
 
-    [Parameter(Mandatory = true, ParameterSetName = PropertySet, HelpMessage = "What becomes of a packet that matches.")]
+    [Parameter(Mandatory = true, ParameterSetName = PropertySet, HelpMessage = "What to do with a packet that matches.")]
     [Alias("Target")]
     public RuleAction Action { get; set; }
 
-    [Parameter(ParameterSetName = PropertySet, HelpMessage = "The Docker network whose containers are meant: in the mark, and as the in-interface unless another is given.")]
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "The Docker network whose containers the rule is for: in the mark, and as the in-interface unless another is given.")]
     [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [ValidateNotNullOrEmpty]
     public string? Network { get; set; }
 
-    [Parameter(ParameterSetName = PropertySet, HelpMessage = "IPv4 or IPv6; follows from the addresses where it is left out.")]
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "IPv4 or IPv6; follows from the addresses if it is left out.")]
     public Family? Family { get; set; }
 
     [Parameter(ParameterSetName = PropertySet, HelpMessage = "filter, mangle or raw.")]
     [ValidateNotNullOrEmpty]
     public string Table { get; set; } = "filter";
 
-    [Parameter(ParameterSetName = PropertySet, HelpMessage = "The chain that asks the rule: DOCKER-USER, INPUT ...")]
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "The chain for the rule: DOCKER-USER, INPUT ...")]
     [ArgumentCompleter(typeof(Completer<ChainNames>))]
     [ValidateNotNullOrEmpty]
     public string Chain { get; set; } = "DOCKER-USER";
@@ -61,12 +61,12 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     [ValidateNotNullOrEmpty]
     public string? OutInterfaceAlias { get; set; }
 
-    [Parameter(ParameterSetName = PropertySet, HelpMessage = "-s: the sources, a rule each; '!' in front negates.")]
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "-s: the sources, one rule for each; '!' in front negates.")]
     [Alias("Source")]
     [ValidateNotNullOrEmpty]
     public string[]? LocalAddress { get; set; }
 
-    [Parameter(ParameterSetName = PropertySet, HelpMessage = "-d: the destinations, a rule each; '!' in front negates.")]
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "-d: the destinations, one rule for each; '!' in front negates.")]
     [Alias("Destination")]
     [ValidateNotNullOrEmpty]
     public string[]? RemoteAddress { get; set; }
@@ -85,7 +85,7 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     [ValidateNotNullOrEmpty]
     public string[]? RemotePort { get; set; }
 
-    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--tcp-flags: SYN alone means --syn; else what to look at and what is set: 'FIN,SYN,RST,ACK SYN'.")]
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--tcp-flags: SYN alone means --syn; else the flags to look at and those that are set: 'FIN,SYN,RST,ACK SYN'.")]
     [ValidateNotNullOrEmpty]
     public string? TcpFlags { get; set; }
 
@@ -98,7 +98,7 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     [ValidateNotNullOrEmpty]
     public string[]? ConnectionState { get; set; }
 
-    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--ctdir: ORIGINAL, from who opened the connection, or REPLY.")]
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--ctdir: ORIGINAL, from the side that opened the connection, or REPLY.")]
     [Alias("CtDir")]
     [ValidateSet("ORIGINAL", "REPLY")]
     public string? ConnectionDirection { get; set; }
@@ -142,15 +142,15 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     [Parameter(ParameterSetName = PropertySet, HelpMessage = "--hashlimit-burst, in packets.")]
     public int? HashLimitBurst { get; set; }
 
-    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--hashlimit-mode: what has a bucket of its own, for example srcip.")]
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--hashlimit-mode: what gets a bucket of its own, for example srcip.")]
     [ValidateNotNullOrEmpty]
     public string[]? HashLimitMode { get; set; }
 
-    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--hashlimit-name; made from the limit where it is left out.")]
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "--hashlimit-name; made from the limit if it is left out.")]
     [ValidateNotNullOrEmpty]
     public string? HashLimitName { get; set; }
 
-    [Parameter(ParameterSetName = PropertySet, HelpMessage = "Your own words; they stand in the line's comment behind the mark.")]
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "Your own words, in the line's comment after the mark.")]
     [Alias("Description")]
     [ValidateNotNullOrEmpty]
     public string? Comment { get; set; }
@@ -167,7 +167,7 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     [ValidateNotNullOrEmpty]
     public string? JumpTarget { get; set; }
 
-    // A text that is no rule is found before the first rule goes out.
+    // A text that is not a rule is found before the first rule is emitted.
     protected override void ProcessRecord()
     {
         try
@@ -191,7 +191,7 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
         return _read.Rules.Select(rule => Name is null ? rule : rule.Named(Name));
     }
 
-    // One rule has one source and one destination; a list means a rule each.
+    // A rule has one source and one destination; a list means one rule for each.
     private IEnumerable<FirewallRule> FromParameters()
     {
         foreach (var source in Prefixes(LocalAddress, nameof(LocalAddress)))
@@ -201,10 +201,10 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
         }
     }
 
-    // "Not a" and "not b" as two rules are every packet: what one lets by the other takes.
+    // "Not a" and "not b" as two rules match every packet: what one lets pass, the other takes.
     private static IReadOnlyList<string?> Prefixes(string[]? texts, string parameter) =>
         texts is null ? new string?[] { null }
-        : texts.Length > 1 && Array.Exists(texts, text => text.StartsWith('!')) ? throw new RefusedValueException(parameter, string.Join(", ", texts), "a negated address stands alone: of two rules, each with another '!', every packet matches one.")
+        : texts.Length > 1 && Array.Exists(texts, text => text.StartsWith('!')) ? throw new RefusedValueException(parameter, string.Join(", ", texts), "a negated address must be the only one: with two rules that each negate another address, every packet matches one.")
         : texts;
 
     private Dictionary<string, object?> Properties(string? source, string? destination)
@@ -218,7 +218,7 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
         bag[nameof(FirewallRule.Subject)] = Name;
         bag[nameof(FirewallRule.Source)] = source;
         bag[nameof(FirewallRule.Destination)] = destination;
-        // Where the in-interface is known it is what a container cannot forge; elsewhere the network's subnets have to do.
+        // A container cannot forge the in-interface, so it is used where it is known; elsewhere the network's subnets must do.
         var place = Hook.Check(Table, Chain).HasInInterface ? nameof(FirewallRule.InInterface) : nameof(FirewallRule.Source);
         if (Network is not null && bag.GetValueOrDefault(place) is null)
             bag[place] = "network:" + Operand.CheckNetworkName(Network, nameof(Network));

@@ -11,7 +11,7 @@ using DockerNetHarden.Policy;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>Makes a bridge network with a profile, or finds it as asked for, and emits the profile's rules with it.</summary>
+/// <summary>Makes a bridge network with a profile, or finds it as requested, and emits the profile's rules with it.</summary>
 [Cmdlet(VerbsCommon.New, "HardenedDockerNetwork", SupportsShouldProcess = true)]
 [OutputType(typeof(HardenedDockerNetwork))]
 public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
@@ -27,12 +27,12 @@ public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true, HelpMessage = "What the network is for; it decides the rules.")]
     public NetworkProfile Profile { get; set; } = NetworkProfile.Default;
 
-    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The bridge's interface name, at most 15 characters; made from the network's name where it is left out.")]
+    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The bridge's interface name, at most 15 characters; made from the network's name if it is left out.")]
     [AllowNull]
     [AllowEmptyString]
     public string? BridgeName { get; set; }
 
-    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The subnets, one a family; Docker chooses where none is named.")]
+    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The subnets, one per family; Docker chooses if none is named.")]
     [AllowNull]
     [AllowEmptyCollection]
     public string[]? Subnet { get; set; }
@@ -71,7 +71,7 @@ public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
 
     protected override void EndProcessing() => WorkOnHosts();
 
-    // One network that cannot be had is the command's failure; one of many hosts is one error.
+    // On a single host a failure is the command's failure; among many hosts it is one error.
     private protected override bool EndsAtFailure(int hosts) => hosts == 1;
 
     private protected override async Task WorkAsync(HostTarget target, DockerHost host, PipelineQueue queue, CancellationToken stop)
@@ -93,11 +93,11 @@ public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
         if (status == NetworkStatus.Created)
             found = await host.Docker.CreateNetworkAsync(spec, stop).ConfigureAwait(false);
         if (found is null && spec.Subnets.Count == 0)
-            queue.Warning(host.Name, $"The subnet of '{spec.Name}' is not known before the network is made: the lines of its rules that need it (the backstop's) are left out here. Give -Subnet to have them.");
+            queue.Warning(host.Name, $"The subnet of '{spec.Name}' is not known before the network is made, so the lines of its rules that need it (the backstop's) are left out here. Give -Subnet to include them.");
         return HardenedDockerNetwork.From(host.Name, network, found, status);
     }
 
-    // One object of the pipeline is one network; rows that only name hosts are all about the same one.
+    // Each pipeline object is one network; rows that only name hosts all mean the same one.
     private HardenedNetwork Network()
     {
         object?[] bound = [Name, Profile, BridgeName, Subnet, Gateway, Label, Option, EnableIPv6.IsPresent, DisableIcc.IsPresent];

@@ -7,7 +7,7 @@ using DockerNetHarden.Rules;
 namespace DockerNetHarden.Commands;
 
 /// <summary>
-/// Says which server keys make Cortex XSOAR run an image on a network, or keep JavaScript integrations from addresses. Source: Cortex XSOAR's Docker network
+/// Makes server keys that let Cortex XSOAR run an image on a network, or that keep JavaScript integrations from addresses. Source: Cortex XSOAR's Docker network
 /// hardening; options are separated by ## ("Docker hardening guide", memory limitation).
 /// </summary>
 [Cmdlet(VerbsCommon.New, "XsoarServerSetting", DefaultParameterSetName = ImageSet)]
@@ -18,7 +18,7 @@ public sealed partial class NewXsoarServerSettingCommand : PSCmdlet
     private const string JavaScriptSet = "JavaScript";
     private const string Separator = "##";
 
-    // What a JavaScript integration, which runs in the server's own process, could ask in a container's stead.
+    // What a JavaScript integration, which runs in the server's own process, could reach in place of a container.
     private static readonly string[] UsualHosts = ["169.254.169.254", "localhost", "127.0.0.1"];
 
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = ImageSet, HelpMessage = "Images without their tags, for example demisto/boto3py3.")]
@@ -31,7 +31,7 @@ public sealed partial class NewXsoarServerSettingCommand : PSCmdlet
     [ValidateNotNullOrEmpty]
     public string Network { get; set; } = "";
 
-    [Parameter(ParameterSetName = ImageSet, HelpMessage = "Further options of docker run, one a string, for example --memory=1g.")]
+    [Parameter(ParameterSetName = ImageSet, HelpMessage = "Further options of docker run, one per string, for example --memory=1g.")]
     [ValidateNotNull]
     public string[] ExtraKey { get; set; } = [];
 
@@ -61,16 +61,16 @@ public sealed partial class NewXsoarServerSettingCommand : PSCmdlet
         foreach (var key in ExtraKey)
         {
             if (!key.StartsWith('-') || key.Contains(Separator, StringComparison.Ordinal) || key.Any(char.IsControl))
-                throw CommandFailure.InvalidXsoarValue(nameof(ExtraKey), key, "it is one option of docker run that begins with '-', without ##, which separates options there.");
+                throw CommandFailure.InvalidXsoarValue(nameof(ExtraKey), key, "it must be one option of docker run that begins with '-', without ##, which separates options there.");
             if (key is "--network" or "--net" || key.StartsWith("--network=", StringComparison.Ordinal) || key.StartsWith("--net=", StringComparison.Ordinal))
-                throw CommandFailure.InvalidXsoarValue(nameof(ExtraKey), key, "the network is given by -Network.");
+                throw CommandFailure.InvalidXsoarValue(nameof(ExtraKey), key, "-Network gives the network.");
         }
         var value = string.Join(Separator, ExtraKey.Prepend("--network=" + network));
         return [.. Image.Select(image => new XsoarServerSetting
         {
             Key = "python.pass.extra.keys." + (ImageName().IsMatch(image) ? image : throw CommandFailure.InvalidImage(image)),
             Value = value,
-            NextStep = $"Add the key under Settings, About, Troubleshooting; then run /reset_containers, and see whether 'docker network inspect {network}' shows the image's containers.",
+            NextStep = $"Add the key under Settings, About, Troubleshooting; then run /reset_containers, and check whether 'docker network inspect {network}' shows the image's containers.",
         })];
     }
 
@@ -82,7 +82,7 @@ public sealed partial class NewXsoarServerSettingCommand : PSCmdlet
         foreach (var host in RestrictedHost)
         {
             if (host.Length == 0 || host.Contains(',', StringComparison.Ordinal) || host.Any(char.IsWhiteSpace))
-                throw CommandFailure.InvalidXsoarValue(nameof(RestrictedHost), host, "it is one address or host name, without commas and spaces.");
+                throw CommandFailure.InvalidXsoarValue(nameof(RestrictedHost), host, "it must be one address or host name, without commas and spaces.");
         }
         return
         [
@@ -90,7 +90,7 @@ public sealed partial class NewXsoarServerSettingCommand : PSCmdlet
             {
                 Key = "js.http.restricted",
                 Value = string.Join(',', UsualHosts.Concat(RestrictedHost).Distinct(StringComparer.OrdinalIgnoreCase)),
-                NextStep = "Add the key under Settings, About, Troubleshooting; then run /reset_containers. It is for JavaScript integrations, which run in no container: no firewall rule here decides them.",
+                NextStep = "Add the key under Settings, About, Troubleshooting; then run /reset_containers. It is for JavaScript integrations, which do not run in a container: no firewall rule here applies to them.",
             },
         ];
     }

@@ -4,14 +4,14 @@ using DockerNetHarden.Policy;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>A network that a policy asks for; pipe it to New-HardenedDockerNetwork, whose parameters its properties are.</summary>
+/// <summary>A network from a policy, with the parameters of New-HardenedDockerNetwork as properties; pipe it there.</summary>
 public sealed record PolicyNetwork
 {
     public required string Name { get; init; }
 
     public required NetworkProfile Profile { get; init; }
 
-    /// <summary>The bridge's name; null where it is made from the network's name.</summary>
+    /// <summary>The bridge's name; null if it is made from the network's name.</summary>
     public string? BridgeName { get; init; }
 
     public required IReadOnlyList<string> Subnet { get; init; }

@@ -12,7 +12,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>Removes rules of ours, or what was saved of them; what has no mark is refused.</summary>
+/// <summary>Removes rules of ours, or what was saved of them; refuses rules without a mark.</summary>
 [Cmdlet(VerbsCommon.Remove, "FirewallRule", SupportsShouldProcess = true, DefaultParameterSetName = RuleSet)]
 [OutputType(typeof(InvocationResult), ParameterSetName = [RuleSet, MarkSet, NetworkSet, AllSet])]
 [OutputType(typeof(PersistenceResult), ParameterSetName = [SavedSet])]
@@ -27,7 +27,7 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
     private RuleInput? _input;
     private string[]? _controls;
 
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = RuleSet, HelpMessage = "Rules, as Get-FirewallRule or the emitters give them, or as text.")]
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = RuleSet, HelpMessage = "Rules from Get-FirewallRule or the emitters, or as text.")]
     [Alias("Rule")]
     [AllowNull]
     [AllowEmptyCollection]
@@ -38,16 +38,16 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
     [ValidateNotNullOrEmpty]
     public string[]? Control { get; set; }
 
-    [Parameter(ParameterSetName = MarkSet, HelpMessage = "Only those that are bound to these Docker networks.")]
-    [Parameter(Mandatory = true, ParameterSetName = NetworkSet, HelpMessage = "All rules that are bound to these Docker networks.")]
+    [Parameter(ParameterSetName = MarkSet, HelpMessage = "Only those bound to these Docker networks.")]
+    [Parameter(Mandatory = true, ParameterSetName = NetworkSet, HelpMessage = "All rules bound to these Docker networks.")]
     [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [ValidateNotNullOrEmpty]
     public string[]? Network { get; set; }
 
-    [Parameter(Mandatory = true, ParameterSetName = AllSet, HelpMessage = "All rules that are ours.")]
+    [Parameter(Mandatory = true, ParameterSetName = AllSet, HelpMessage = "All rules of this module.")]
     public SwitchParameter All { get; set; }
 
-    [Parameter(Mandatory = true, ParameterSetName = SavedSet, HelpMessage = "What Save-FirewallRule saved; the rules that stand stay until the next start.")]
+    [Parameter(Mandatory = true, ParameterSetName = SavedSet, HelpMessage = "What Save-FirewallRule saved; the applied rules stay until the next start.")]
     public SwitchParameter Saved { get; set; }
 
     protected override void BeginProcessing()
@@ -67,10 +67,10 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
     {
         if (ParameterSetName is RuleSet)
         {
-            // `Get-FirewallRule -Control X | Remove-FirewallRule` where there is none: done already.
+            // `Get-FirewallRule -Control X | Remove-FirewallRule` without any rule: nothing to do.
             if (_input!.IsEmpty)
                 return;
-            // A rule less is removed less: that opens nothing.
+            // If a rule is missing here, less is removed: that opens nothing.
             _input.Complete(failOnUpstreamError: false);
         }
         WorkOnHosts();
@@ -87,7 +87,7 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
         var comesBack = false;
         queue.Write(await host.ApplyAsync(Planned, queue, stop).ConfigureAwait(false));
         if (comesBack)
-            queue.Warning(host.Name, "Rules that are saved there are removed from the tables only: its guard puts them back where it runs, and its next start does. Remove-FirewallRule -Saved takes away what is saved, Save-FirewallRule replaces it by what is applied.");
+            queue.Warning(host.Name, "These rules are also saved there and were only removed from the tables: the guard, if it runs, and the next start put them back. Remove-FirewallRule -Saved removes what is saved, Save-FirewallRule replaces it with what is applied.");
 
         Plan Planned(HostSnapshot before)
         {
@@ -107,7 +107,7 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
     // -All:$false chooses nothing.
     private bool IsChosen(RuleMark mark) => ParameterSetName is AllSet ? All : MarkFilter.Holds(_controls, mark.Control) && MarkFilter.Holds(Network, mark.Network);
 
-    // A text without a mark means our Custom rule of these words. Where only somebody else's line has them, say so instead of doing nothing.
+    // A text without a mark means our Custom rule with these words. If only somebody else's line has them, say so instead of doing nothing.
     private static Plan WithoutRules(IReadOnlyList<FirewallRule> rules, HostSnapshot host)
     {
         var plan = Plan.WithoutRules(rules, host);

@@ -5,12 +5,12 @@ using DockerNetHarden.Persistence;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>Makes the rules that are applied survive the next start of their hosts.</summary>
+/// <summary>Makes the applied rules survive the next start of their hosts.</summary>
 [Cmdlet(VerbsData.Save, "FirewallRule", SupportsShouldProcess = true)]
 [OutputType(typeof(PersistenceResult))]
 public sealed class SaveFirewallRuleCommand : HostCmdlet
 {
-    [Parameter(Position = 0, HelpMessage = "What loads the rules when the host starts; Auto takes what the host has, systemd first.")]
+    [Parameter(Position = 0, HelpMessage = "What loads the rules when the host starts; Auto uses what the host has, systemd first.")]
     public PersistenceMethod Method { get; set; }
 
     protected override void EndProcessing() => WorkOnHosts();
@@ -19,7 +19,7 @@ public sealed class SaveFirewallRuleCommand : HostCmdlet
     {
         var result = await host.Saver.SaveAsync(Method, queue.AskToSave(host.Name), stop).ConfigureAwait(false);
         if (result is { Method: PersistenceMethod.IptablesServices, Enabled: false })
-            queue.Warning(host.Name, "iptables.service is not enabled, so nothing loads what was saved: 'systemctl enable iptables ip6tables' there.");
+            queue.Warning(host.Name, "iptables.service is not enabled, so nothing loads what was saved: run 'systemctl enable iptables ip6tables' there.");
         queue.Write(result);
     }
 }

@@ -4,7 +4,7 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>Emits rules that limit the mail connections that containers open. Changes nothing.</summary>
+/// <summary>Emits rules that limit the mail connections of containers. Changes nothing.</summary>
 [Cmdlet(VerbsCommon.Set, "SmtpRateLimit", DefaultParameterSetName = AllNetworksSet)]
 [OutputType(typeof(FirewallRule))]
 public sealed class SetSmtpRateLimitCommand : ControlCommand
@@ -15,11 +15,11 @@ public sealed class SetSmtpRateLimitCommand : ControlCommand
     [Parameter(HelpMessage = "How many may come at once before the rate counts.")]
     public int Burst { get; set; } = 5;
 
-    [Parameter(HelpMessage = "The TCP ports of mail; 25, 465 and 587 where none is named.")]
+    [Parameter(HelpMessage = "The TCP ports for mail; 25, 465 and 587 if none is named.")]
     [ValidateNotNullOrEmpty]
     public string[]? Port { get; set; }
 
-    [Parameter(HelpMessage = "Each container has a rate of its own; else all share one.")]
+    [Parameter(HelpMessage = "Give each container a rate of its own; otherwise all share one.")]
     public SwitchParameter PerContainer { get; set; }
 
     [Parameter(HelpMessage = "Drop: mail servers try again by themselves. Reject: clients fail at once.")]

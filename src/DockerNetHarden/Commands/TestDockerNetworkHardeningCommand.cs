@@ -12,7 +12,7 @@ public sealed class TestDockerNetworkHardeningCommand : AuditCommand
 {
     private int _failing;
 
-    [Parameter(HelpMessage = "Only findings of this severity or a worse one count; Medium where it is left out.")]
+    [Parameter(HelpMessage = "Only findings of this severity or worse count; Medium if it is left out.")]
     public Severity Severity { get; set; } = Severity.Medium;
 
     protected override void EndProcessing() => WorkOnHosts();
@@ -31,6 +31,6 @@ public sealed class TestDockerNetworkHardeningCommand : AuditCommand
         }
     }
 
-    // One answer for all hosts. A host that could not be read is no proof of anything.
+    // One answer for all hosts. A host that could not be read proves nothing.
     private protected override void Finish(PipelineQueue queue) => queue.Write(_failing == 0 && !queue.HasFailures);
 }

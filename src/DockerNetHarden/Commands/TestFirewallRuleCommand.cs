@@ -6,7 +6,7 @@ using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>Says whether rules stand and decide the packets that they name.</summary>
+/// <summary>Says whether rules are there and decide the packets that they name.</summary>
 [Cmdlet(VerbsDiagnostic.Test, "FirewallRule")]
 [OutputType(typeof(bool))]
 public sealed class TestFirewallRuleCommand : AnalysisCmdlet
@@ -43,7 +43,7 @@ public sealed class TestFirewallRuleCommand : AnalysisCmdlet
         var rules = _input!.Of(host.Target);
         if (rules.Count == 0)
         {
-            queue.Warning(host.Name, "These findings bring no rule to test.");
+            queue.Warning(host.Name, "These findings have no rule to test.");
             Interlocked.Increment(ref _failing);
             return Task.CompletedTask;
         }
@@ -55,6 +55,6 @@ public sealed class TestFirewallRuleCommand : AnalysisCmdlet
         return Task.CompletedTask;
     }
 
-    // One answer for all hosts. A host that could not be read is no proof of anything.
+    // One answer for all hosts. A host that could not be read proves nothing.
     private protected override void Finish(PipelineQueue queue) => queue.Write(_failing == 0 && !queue.HasFailures);
 }

@@ -7,7 +7,7 @@ using DockerNetHarden.Input;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>Says what becomes of containers' packets, and which rule decides.</summary>
+/// <summary>Says what happens to containers' packets, and which rule decides.</summary>
 [Cmdlet(VerbsDiagnostic.Trace, "ContainerAccess", DefaultParameterSetName = NetworkSet)]
 [OutputType(typeof(AccessTrace))]
 public sealed class TraceContainerAccessCommand : AnalysisCmdlet
@@ -17,27 +17,27 @@ public sealed class TraceContainerAccessCommand : AnalysisCmdlet
 
     private TraceRequest _request = new();
 
-    [Parameter(Position = 0, HelpMessage = "Addresses, prefixes, or the words Metadata, Host and Internal; all three words where it is left out.")]
+    [Parameter(Position = 0, HelpMessage = "Addresses, prefixes, or the words Metadata, Host and Internal; all three words if it is left out.")]
     [ArgumentCompleter(typeof(Completer<DestinationNames>))]
     [ValidateNotNullOrEmpty]
     public string[]? Destination { get; set; }
 
-    [Parameter(ParameterSetName = NetworkSet, HelpMessage = "The Docker networks from which the packets come; all of them where it is left out.")]
+    [Parameter(ParameterSetName = NetworkSet, HelpMessage = "The Docker networks that the packets come from; all of them if it is left out.")]
     [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [ValidateNotNullOrEmpty]
     public string[]? Network { get; set; }
 
-    [Parameter(Mandatory = true, ParameterSetName = ContainerSet, HelpMessage = "The containers from which the packets come, by name or by the beginning of the id.")]
+    [Parameter(Mandatory = true, ParameterSetName = ContainerSet, HelpMessage = "The containers that the packets come from, by name or by the beginning of the id.")]
     [ArgumentCompleter(typeof(Completer<ContainerNames>))]
     [ValidateNotNullOrEmpty]
     public string[]? Container { get; set; }
 
-    [Parameter(HelpMessage = "The packets' source, an address or a prefix; the network whose subnet holds it is asked about.")]
+    [Parameter(HelpMessage = "The packets' source, an address or a prefix; it selects the network whose subnet holds it.")]
     [ValidateNotNullOrEmpty]
     public string? Source { get; set; }
 
-    // Not the ssh server's, as on other commands: who asks what reaches a port means this one.
-    [Parameter(HelpMessage = "The destination ports, for example 80,443 or 1000:2000; of tcp where no protocol is named.")]
+    // Not the ssh server's, as on other commands: whoever asks what reaches a port means this one.
+    [Parameter(HelpMessage = "The destination ports, for example 80,443 or 1000:2000; of tcp if no protocol is named.")]
     [ValidateNotNullOrEmpty]
     public new string[]? Port { get; set; }
 
@@ -64,9 +64,9 @@ public sealed class TraceContainerAccessCommand : AnalysisCmdlet
         if (Destination is not null)
             _request = _request.To(Destination);
         if (Probe && Snapshot is not null)
-            throw CommandFailure.ConflictingParameters(nameof(Probe), nameof(Snapshot), "a file answers no connection");
+            throw CommandFailure.ConflictingParameters(nameof(Probe), nameof(Snapshot), "a file cannot answer connections");
         if (Probe && _request.Protocol is not (null or "tcp"))
-            throw CommandFailure.ConflictingParameters(nameof(Probe), nameof(Protocol), "what is tried are TCP connections");
+            throw CommandFailure.ConflictingParameters(nameof(Probe), nameof(Protocol), "only TCP connections are tried");
     }
 
     private protected override async Task AnalyseAsync(AnalysedHost host, PipelineQueue queue, CancellationToken stop)

@@ -6,10 +6,10 @@ using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>A part of an answer, with the question that it answers and the object that is emitted of it.</summary>
+/// <summary>A part of an answer, with its question and the object that is emitted for it.</summary>
 internal sealed record Traced(TraceQuestion Question, AccessPart Part, AccessTrace Trace)
 {
-    /// <summary>All parts of the answers that a host gives to a request; what cannot be asked there is an error if it was asked for.</summary>
+    /// <summary>All parts of a host's answers to a request; anything that cannot be asked there is an error if it was requested.</summary>
     public static IReadOnlyList<Traced> All(TraceRequest request, AnalysedHost host, PipelineQueue queue)
     {
         if (host.Snapshot.DockerError is { } error)
@@ -17,7 +17,7 @@ internal sealed record Traced(TraceQuestion Question, AccessPart Part, AccessTra
             queue.Failure(host.Name, error);
             return [];
         }
-        foreach (var warning in host.Snapshot.Warnings.Concat(host.Snapshot.Unread.Select(part => $"{part.Key} was not read, and what rests on it is Unknown: {part.Value}")))
+        foreach (var warning in host.Snapshot.Warnings.Concat(host.Snapshot.Unread.Select(part => $"{part.Key} was not read, and what depends on it is Unknown: {part.Value}")))
             queue.Warning(host.Name, warning);
         var questions = TraceQuestions.Of(request, host.Snapshot);
         foreach (var problem in questions.Problems)
@@ -32,7 +32,7 @@ internal sealed record Traced(TraceQuestion Question, AccessPart Part, AccessTra
     }
 }
 
-/// <summary>Tries real connections for parts of an answer, and writes down how they ended.</summary>
+/// <summary>Tries real connections for parts of an answer, and records how they ended.</summary>
 internal static class TraceProbes
 {
     public static async Task<IReadOnlyList<Traced>> AddAsync(IReadOnlyList<Traced> parts, AnalysedHost host, PipelineQueue queue, CancellationToken stop)
@@ -40,14 +40,14 @@ internal static class TraceProbes
         var attempts = parts.Select(part => Choose(part, host)).ToList();
         var possible = attempts.Where(attempt => attempt.Probe is not null).ToList();
         if (possible.Count > ProbeProgram.MostProbes)
-            queue.Warning(host.Name, $"Of {possible.Count} parts of the answer the first {ProbeProgram.MostProbes} were tried with real connections; ask about fewer destinations or networks to try all.");
+            queue.Warning(host.Name, $"Only the first {ProbeProgram.MostProbes} of {possible.Count} parts of the answer were tried with real connections; ask about fewer destinations or networks to try all.");
         var sent = possible.Take(ProbeProgram.MostProbes).ToList();
         var results = await host.Live!.ProbeAsync([.. sent.Select(attempt => attempt.Probe!)], stop).ConfigureAwait(false);
         foreach (var network in attempts.Where(attempt => !attempt.HasContainer).Select(attempt => attempt.Part.Question.Network).Distinct(StringComparer.Ordinal))
-            queue.Warning(host.Name, $"The network '{network}' has no running container that is on it alone, so nothing was tried from there: start one (docker run --rm -d --network {network} IMAGE sleep 60).");
+            queue.Warning(host.Name, $"The network '{network}' has no running container that is on no other network, so nothing was tried from there: start one (docker run --rm -d --network {network} IMAGE sleep 60).");
         foreach (var reason in results.Where(result => result.Outcome == ProbeOutcome.Failed).Select(result => result.Detail).Distinct(StringComparer.Ordinal))
             queue.Warning(host.Name, $"A connection could not be tried: {reason}");
-        // What was sent stands in the order of the attempts.
+        // The results are in the order of the attempts.
         var outcomes = new Queue<ProbeResult>(results);
         return [.. attempts.Select(attempt => attempt.Part with { Trace = Outcome(attempt, outcomes) })];
     }

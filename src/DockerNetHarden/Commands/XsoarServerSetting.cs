@@ -1,6 +1,6 @@
 namespace DockerNetHarden.Commands;
 
-/// <summary>A key and its value for the server configuration of Cortex XSOAR, and what has to be done for it to act.</summary>
+/// <summary>A key and its value for the server configuration of Cortex XSOAR, and what to do for it to take effect.</summary>
 public sealed record XsoarServerSetting
 {
     /// <summary>The key, for example <c>python.pass.extra.keys.demisto/boto3py3</c>.</summary>

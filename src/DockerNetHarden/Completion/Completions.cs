@@ -8,7 +8,7 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Completion;
 
-/// <summary>What can be completed, as words with a tooltip each. Never throws, never blocks longer than a blink: a completion is a help, not a task.</summary>
+/// <summary>Completions as words with tooltips. Never throws and never blocks for longer than a blink: completion is a help, not a task.</summary>
 internal static class Completions
 {
     // A person who presses Tab notices half a second.
@@ -24,7 +24,7 @@ internal static class Completions
 
     public static IReadOnlyList<(string Text, string Tip)> Destinations() =>
     [
-        (AccessTargets.Metadata, "The metadata endpoints of all clouds that are known"),
+        (AccessTargets.Metadata, "The metadata endpoints of all known clouds"),
         (AccessTargets.Host, "Every address of the Docker host, on every port"),
         (AccessTargets.Internal, "The private, shared and link-local ranges"),
     ];
@@ -39,7 +39,7 @@ internal static class Completions
     private static IReadOnlyList<(string Text, string Tip)> Ask(Func<HostDocker, CancellationToken, Task<IReadOnlyList<(string Text, string Tip)>>> ask)
     {
         using var stop = new CancellationTokenSource(Patience);
-        // On the pool: a connect that hangs must not hang the prompt.
+        // On the thread pool, because a hanging connect must not hang the prompt.
         var asked = Task.Run(() => AskAsync(ask, stop.Token), stop.Token);
         try
         {
@@ -65,7 +65,7 @@ internal static class Completions
         }
     }
 
-    // Engines to 20.10 take any name for a network: what is no plain word must not become code on the command line.
+    // Engines up to 20.10 accept any name for a network: anything but a plain word must not become code on the command line.
     internal static string Quoted(string text) =>
         text.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '_' or '.' or '-') && text is not ['-', ..]
             ? text
@@ -94,14 +94,14 @@ internal sealed class Completer<T> : IArgumentCompleter where T : IWords
         Completions.Results(T.All, wordToComplete);
 }
 
-/// <summary>Words that an argument can be.</summary>
+/// <summary>Possible words for an argument.</summary>
 internal interface IWords
 {
-    /// <summary>The words, with a tooltip each.</summary>
+    /// <summary>The words with their tooltips.</summary>
     static abstract IReadOnlyList<(string Text, string Tip)> All();
 }
 
-/// <summary>The chains on which rules can be put.</summary>
+/// <summary>The chains that rules can use.</summary>
 internal sealed class ChainNames : IWords
 {
     public static IReadOnlyList<(string Text, string Tip)> All() => Completions.Chains();
@@ -119,7 +119,7 @@ internal sealed class ControlNames : IWords
     public static IReadOnlyList<(string Text, string Tip)> All() => Completions.Controls();
 }
 
-/// <summary>What can be asked about in words.</summary>
+/// <summary>The destinations that have a word.</summary>
 internal sealed class DestinationNames : IWords
 {
     public static IReadOnlyList<(string Text, string Tip)> All() => Completions.Destinations();

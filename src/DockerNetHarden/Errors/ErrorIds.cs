@@ -1,6 +1,6 @@
 namespace DockerNetHarden.Errors;
 
-/// <summary>The error ids: what scripts match on, so none changes its meaning. A user sees <c>Id,DockerNetHarden.Commands.InvokeFirewallRuleCommand</c>.</summary>
+/// <summary>The error ids. Scripts match on them, so none changes its meaning. A user sees <c>Id,DockerNetHarden.Commands.InvokeFirewallRuleCommand</c>.</summary>
 internal static class ErrorIds
 {
     // Input.
@@ -85,6 +85,6 @@ internal static class ErrorIds
     public const string DockerBadReply = "DockerBadReply";
     public const string DockerTimeout = "DockerTimeout";
 
-    // A fault of ours.
+    // A fault of this module.
     public const string Unexpected = "Unexpected";
 }

@@ -7,7 +7,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Errors;
 
-/// <summary>Makes error records of the core's exceptions: each reason has its id and its category. The remedy is the exception's own; of Docker's failures it follows from the reason.</summary>
+/// <summary>Makes error records from the core's exceptions: each reason has its own id and category. The remedy is the exception's own; for Docker's failures it follows from the reason.</summary>
 internal static class ErrorRecords
 {
     public static ErrorRecord From(Exception error, object? target)
@@ -32,7 +32,7 @@ internal static class ErrorRecords
         DockerException docker => Of(docker.Failure),
         PlanException plan => With(Of(plan.Failure), plan.Remedy),
         RefusedValueException rule => (IdOf(rule.Part), ErrorCategory.InvalidArgument, "Correct the value; nothing was read or changed."),
-        SnapshotFormatException => (ErrorIds.InvalidSnapshot, ErrorCategory.InvalidData, "Take a file as Export-DockerHostSnapshot wrote it, or write it anew."),
+        SnapshotFormatException => (ErrorIds.InvalidSnapshot, ErrorCategory.InvalidData, "Use a file as Export-DockerHostSnapshot wrote it, or write it again."),
         FormatException or ArgumentException => (ErrorIds.InvalidArgument, ErrorCategory.InvalidArgument, "Correct the value; nothing was read or changed."),
         _ => (ErrorIds.Unexpected, ErrorCategory.NotSpecified, "This is a fault of DockerNetHarden: please report it with the output of Get-Error."),
     };
@@ -86,12 +86,12 @@ internal static class ErrorRecords
         DockerFailure.Rootless => (ErrorIds.DockerRootless, ErrorCategory.NotImplemented, "Use an engine that runs as root: the host's tables do not decide a rootless engine's packets."),
         DockerFailure.UnusableEndpoint => (ErrorIds.DockerUnusableEndpoint, ErrorCategory.InvalidArgument, "Unset DOCKER_HOST, or set it to a socket of this machine."),
         DockerFailure.ApiTooOld => (ErrorIds.DockerApiTooOld, ErrorCategory.NotImplemented, "Upgrade the engine."),
-        DockerFailure.NotFound => (ErrorIds.DockerNotFound, ErrorCategory.ObjectNotFound, "Get-DockerNetwork lists what there is."),
-        DockerFailure.Conflict => (ErrorIds.DockerConflict, ErrorCategory.ResourceExists, "Take another name, bridge name or subnet."),
+        DockerFailure.NotFound => (ErrorIds.DockerNotFound, ErrorCategory.ObjectNotFound, "Get-DockerNetwork lists the networks."),
+        DockerFailure.Conflict => (ErrorIds.DockerConflict, ErrorCategory.ResourceExists, "Use another name, bridge name or subnet."),
         DockerFailure.BadRequest => (ErrorIds.DockerBadRequest, ErrorCategory.InvalidArgument, "Correct what was asked for."),
-        DockerFailure.EngineError => (ErrorIds.DockerEngineError, ErrorCategory.InvalidResult, "See the engine's log: journalctl -u docker."),
-        DockerFailure.BadReply => (ErrorIds.DockerBadReply, ErrorCategory.ProtocolError, "See whether it is Docker's socket that answers."),
-        DockerFailure.Timeout => (ErrorIds.DockerTimeout, ErrorCategory.OperationTimeout, "See whether the engine hangs: systemctl status docker."),
+        DockerFailure.EngineError => (ErrorIds.DockerEngineError, ErrorCategory.InvalidResult, "Read the engine's log: journalctl -u docker."),
+        DockerFailure.BadReply => (ErrorIds.DockerBadReply, ErrorCategory.ProtocolError, "Check that it is Docker's socket that answers."),
+        DockerFailure.Timeout => (ErrorIds.DockerTimeout, ErrorCategory.OperationTimeout, "Check whether the engine hangs: systemctl status docker."),
         _ => throw new ArgumentOutOfRangeException(nameof(failure), failure, null),
     };
 

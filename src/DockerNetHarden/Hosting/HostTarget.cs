@@ -5,12 +5,12 @@ using DockerNetHarden.Hosts.Ssh;
 namespace DockerNetHarden.Hosting;
 
 /// <summary>
-/// One host that a command is to work on, as it was named, or the file of a snapshot of one. Two targets are one where host, user and port are the same text, or the
-/// session or the file is.
+/// A host for a command to work on, as the user named it, or the file of a snapshot. Two targets are equal if host, user and port are the same text, or the
+/// session or the file is the same.
 /// </summary>
 internal sealed class HostTarget : IEquatable<HostTarget>
 {
-    /// <summary>The name that means this machine, and that results of this machine carry.</summary>
+    /// <summary>The name of this machine, also in results.</summary>
     public const string LocalName = "localhost";
 
     private readonly string _key;
@@ -23,10 +23,10 @@ internal sealed class HostTarget : IEquatable<HostTarget>
 
     public PSSession? Session { get; private init; }
 
-    /// <summary>How long the far end of a session may take to say what it is.</summary>
+    /// <summary>How long the far end of a session may take to identify itself.</summary>
     public TimeSpan ConnectTimeout { get; private init; }
 
-    /// <summary>The snapshot's file where no host is asked; null where one is.</summary>
+    /// <summary>The snapshot's file if no host is asked; null if one is.</summary>
     public string? SnapshotPath { get; private init; }
 
     public bool IsLocal => Ssh is null && Session is null && SnapshotPath is null;
@@ -38,12 +38,12 @@ internal sealed class HostTarget : IEquatable<HostTarget>
 
     public static HostTarget OfSnapshot(string path) => new(path, "snapshot\n" + path) { SnapshotPath = path };
 
-    // The far end of a session can call itself localhost (a process, a forwarded port). Results with that name would be taken for this machine's, so it gets one
+    // The far end of a session can call itself localhost (a process, a forwarded port). Results with that name would be taken for this machine's, so it gets a name
     // that no ssh host can have.
     public static HostTarget Over(PSSession session, TimeSpan? connectTimeout = null) =>
         new(NameOf(session.ComputerName, session.Name), "session\n" + session.InstanceId) { Session = session, ConnectTimeout = connectTimeout ?? TimeSpan.FromSeconds(15) };
 
-    /// <summary>Opens the host; null for the file of a snapshot. A session is the user's, who opened it: only they know that they can still get in.</summary>
+    /// <summary>Opens the host; null for the file of a snapshot. A session belongs to the user who opened it: only they can tell whether they can still get in.</summary>
     public DockerHost? Open(bool sudo, ShellTimeouts timeouts) =>
         SnapshotPath is not null ? null
         : Session is { } session ? DockerHost.Over(new PSSessionShell(Name, session, ConnectTimeout, timeouts), sudo)

@@ -9,19 +9,19 @@ using DockerNetHarden.Hosts;
 namespace DockerNetHarden.Hosting;
 
 /// <summary>
-/// The sh at the far end of a PowerShell session. Each program is a process of its own there, started by .NET's Process: what goes in and out of it are bytes, in
-/// base64, because a session's native pipelines would decode and split them. The session is the user's and stays open.
+/// The sh at the far end of a PowerShell session. Each program is a process of its own there, started by .NET's Process: its input and output are bytes, in
+/// base64, because a session's native pipelines would decode and split them. The session belongs to the user and stays open.
 /// </summary>
 /// <param name="name">The host as results call it.</param>
 /// <param name="session">The session.</param>
-/// <param name="patience">How long the far end may take to say what it is: some transports never tell that theirs died.</param>
-/// <param name="timeouts">How long its programs may take and be silent.</param>
+/// <param name="patience">How long the far end may take to identify itself: some transports never report that theirs died.</param>
+/// <param name="timeouts">How long its programs may take, and how long they may be silent.</param>
 internal sealed class PSSessionShell(string name, PSSession session, TimeSpan patience, ShellTimeouts timeouts) : IShell
 {
     private const string Silent = "silent";
 
-    // Runs there. Waits in short steps, because a stopped pipeline looks up between statements only; what it started ends with it. Whether the program is silent
-    // is seen there only: what it prints travels when it has ended.
+    // Runs there. Waits in short steps, because a stopped pipeline only notices between statements; what it started ends with it. Whether the program is silent
+    // can only be seen there: its output travels after it has ended.
     private const string Run = """
         param([string] $Program, [double] $Idle)
         $ErrorActionPreference = 'Stop'
@@ -66,7 +66,7 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
         "$IsLinux"
         """;
 
-    // A far end that is gone does not answer that it stopped.
+    // A far end that is gone does not report that it stopped.
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(500);
 
     private readonly SemaphoreSlim _turn = new(1, 1);
@@ -85,7 +85,7 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
             _probed = true;
             var lines = await InvokeAsync(Run, Convert.ToBase64String(new UTF8Encoding(false).GetBytes(script.Text)), timeouts.Command ?? script.Timeout, stop).ConfigureAwait(false);
             if (lines is [Silent] && timeouts.Idle is { } idle)
-                throw new HostException(HostFailure.Timeout, name, string.Create(CultureInfo.InvariantCulture, $"Host '{name}': no byte came from the program within {idle.TotalSeconds:0.###} seconds, and it was stopped."), "Allow more time by -IdleTimeout, or look on the host what it waits for.");
+                throw new HostException(HostFailure.Timeout, name, string.Create(CultureInfo.InvariantCulture, $"Host '{name}': no byte came from the program within {idle.TotalSeconds:0.###} seconds, and it was stopped."), "Allow more time with -IdleTimeout, or check on the host what it waits for.");
             return Read(script, new Queue<string>(lines));
         }
         finally
@@ -114,22 +114,22 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
         }
         catch (RuntimeException error) when (error is not PSRemotingTransportException and not PipelineStoppedException)
         {
-            // An endpoint without language refuses any script: its way of saying what it is.
+            // An endpoint in NoLanguage mode refuses every script, which shows what it is.
             throw CommandFailure.UnusableSession(name, $"its far end runs no scripts ({error.Message.TrimEnd('.')}).", error);
         }
         if (answer is not [var language, var linux])
             throw CommandFailure.UnusableSession(name, $"its far end answered with {answer.Count} lines instead of two.");
         if (language is not nameof(PSLanguageMode.FullLanguage))
-            throw CommandFailure.UnusableSession(name, $"its far end is in {language} mode, and processes can be started in the full language only.");
+            throw CommandFailure.UnusableSession(name, $"its far end is in {language} mode, but only the full language can start processes.");
         if (linux is not "True")
-            throw CommandFailure.UnusableSession(name, "its far end is no Linux: Docker's firewall is a Linux host's.");
+            throw CommandFailure.UnusableSession(name, "its far end does not run Linux, which Docker's firewall needs.");
     }
 
     private async Task<IReadOnlyList<string>> InvokeAsync(string code, string? program, TimeSpan timeout, CancellationToken stop)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
         deadline.CancelAfter(timeout);
-        // Not disposed where the far end does not answer any more: that would wait for it.
+        // Not disposed if the far end no longer answers: that would wait for it.
         var shell = PowerShell.Create();
         shell.Runspace = session.Runspace;
         shell.AddScript(code);
@@ -157,7 +157,7 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
             stop.ThrowIfCancellationRequested();
             throw new HostException(
                 HostFailure.Timeout, name, string.Create(CultureInfo.InvariantCulture, $"Host '{name}': {(program is null ? "the far end of its session did not answer" : "the program did not end")} within {timeout.TotalSeconds:0.###} seconds{(program is null ? "" : ", and it was stopped")}."),
-                program is null ? "Open the session anew." : "Allow it more time by -CommandTimeout, or look on the host what it waits for.");
+                program is null ? "Open a new session." : "Allow more time with -CommandTimeout, or check on the host what it waits for.");
         }
         catch (PSRemotingTransportException error)
         {
@@ -165,7 +165,7 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
         }
         catch (RuntimeException error) when (program is not null)
         {
-            throw new HostException(HostFailure.CannotStart, name, $"Host '{name}': the program could not be run in the session: {error.Message}", "See whether /bin/sh exists there and may be executed.", inner: error);
+            throw new HostException(HostFailure.CannotStart, name, $"Host '{name}': the program could not be run in the session: {error.Message}", "Check that /bin/sh exists there and may be executed.", inner: error);
         }
     }
 
@@ -177,12 +177,12 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
         }
         catch (Exception error) when (error is IOException or ObjectDisposedException or InvalidOperationException or RuntimeException)
         {
-            // The far end is gone, and what ran there with it.
+            // The far end is gone, together with what ran there.
         }
     }
 
     private HostException Lost(string reason, Exception inner) =>
-        new(HostFailure.ConnectionLost, name, $"Host '{name}': {reason}.", "What was being done there is unknown: look at the host with Get-FirewallRule, then apply again.", inner: inner);
+        new(HostFailure.ConnectionLost, name, $"Host '{name}': {reason}.", "Whether the work there was done is unknown: look at the host with Get-FirewallRule, then apply again.", inner: inner);
 
     private ShellReply Read(ShellScript script, Queue<string> lines)
     {
@@ -193,7 +193,7 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
         }
         catch (Exception error) when (error is InvalidOperationException or FormatException)
         {
-            throw Lost("what the far end answered is not what was asked for", error);
+            throw Lost("the far end did not answer the question", error);
         }
     }
 

@@ -10,12 +10,12 @@ using DockerNetHarden.Planning;
 namespace DockerNetHarden.Hosting;
 
 /// <summary>
-/// The one queue between workers and the pipeline thread. Workers never wait to post, so a pipeline thread that reads no more blocks nobody. There is nothing
+/// The queue between workers and the pipeline thread. Workers never wait to post, so a pipeline thread that stops reading blocks nobody. There is nothing
 /// to dispose: a worker that outlives a stopped command may still post.
 /// </summary>
 /// <param name="hosts">How many hosts are worked on.</param>
-/// <param name="throttle">How many of them at once.</param>
-/// <param name="danger">Why a plan needs a question beyond -Confirm; null where it needs none.</param>
+/// <param name="throttle">How many at once.</param>
+/// <param name="danger">Why a plan needs a question beyond -Confirm; null if it needs none.</param>
 /// <param name="endsAtFailure">Whether a host's failure ends the command.</param>
 internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?> danger, bool endsAtFailure) : IFleetSink
 {
@@ -24,10 +24,10 @@ internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?>
     private readonly Channel<PipelineMessage> _messages = Channel.CreateUnbounded<PipelineMessage>();
     private readonly ConcurrentDictionary<string, bool> _failed = new(StringComparer.Ordinal);
 
-    /// <summary>Whether any host had an error until now.</summary>
+    /// <summary>Whether any host has had an error so far.</summary>
     public bool HasFailures => !_failed.IsEmpty;
 
-    /// <summary>Does on the pipeline thread what the workers ask for, until they are done.</summary>
+    /// <summary>Does what the workers ask for, on the pipeline thread, until they are done.</summary>
     /// <exception cref="OperationCanceledException">The command was stopped.</exception>
     public void DrainTo(PSCmdlet cmdlet, CancellationToken stop)
     {
@@ -75,12 +75,12 @@ internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?>
 
     public void Done(int count)
     {
-        // One host needs no bar: its result comes as soon.
+        // One host needs no progress bar: its result comes just as soon.
         if (hosts > 1)
             Post(new PipelineMessage.Progress(count, Math.Min(throttle, hosts - count), hosts));
     }
 
-    /// <summary>The closing line: how many hosts did well, and which did not.</summary>
+    /// <summary>The closing line: how many hosts succeeded, and which failed.</summary>
     public void Summarize()
     {
         if (hosts > 1)
@@ -92,14 +92,14 @@ internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?>
     }
 
     public Task<bool> ConfirmAsync(string host, Plan plan, CancellationToken stop) => AskAsync(
-        $"On {host}, lines that go out (-) and in (+):\n{plan.Diff}",
-        $"Change the firewall of {host}? Lines that go out (-) and in (+):\n{plan.Diff}",
+        $"On {host}, lines that are removed (-) and added (+):\n{plan.Diff}",
+        $"Change the firewall of {host}? Lines that are removed (-) and added (+):\n{plan.Diff}",
         danger(plan), stop);
 
     /// <summary>Asks before files of a host are changed.</summary>
     public Func<PersistencePlan, CancellationToken, Task<bool>> AskToSave(string host) => (plan, stop) => AskAsync(
-        $"On {host}, files that are written (+) and that go (-):\n{plan.Diff}",
-        $"Change what {host} loads at its next start? Files that are written (+) and that go (-):\n{plan.Diff}",
+        $"On {host}, files that are written (+) and removed (-):\n{plan.Diff}",
+        $"Change what {host} loads at its next start? Files that are written (+) and removed (-):\n{plan.Diff}",
         null, stop);
 
     private void Post(PipelineMessage message) => _messages.Writer.TryWrite(message);
@@ -108,7 +108,7 @@ internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?>
     {
         var question = new PipelineMessage.Question(description, query, Caption, danger);
         Post(question);
-        // A worker must not wait for an answer that nobody will give any more.
+        // A worker must not wait for an answer that nobody will give.
         return await question.Reply.Task.WaitAsync(stop).ConfigureAwait(false);
     }
 
@@ -127,13 +127,13 @@ internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?>
         }
         catch (Exception error)
         {
-            // No prompt is possible here (-NonInteractive, a CI job): that is this host's failure, with its remedy.
+            // No prompt is possible here (-NonInteractive, a CI job): a failure of this host, with its remedy.
             question.Reply.TrySetException(CommandFailure.CannotAsk(question.Danger ?? question.Query, error));
         }
     }
 }
 
-/// <summary>What workers send to the pipeline thread.</summary>
+/// <summary>A message from a worker to the pipeline thread.</summary>
 internal abstract record PipelineMessage
 {
     private PipelineMessage()
@@ -163,10 +163,10 @@ internal abstract record PipelineMessage
     /// <param name="Description">What -WhatIf prints.</param>
     /// <param name="Query">What -Confirm asks.</param>
     /// <param name="Caption">The headline of the question.</param>
-    /// <param name="Danger">What is asked beyond that, also where -Confirm was not given; null where nothing is.</param>
+    /// <param name="Danger">What is also asked, even without -Confirm; null for nothing.</param>
     internal sealed record Question(string Description, string Query, string Caption, string? Danger) : PipelineMessage
     {
-        // The waiting worker must not go on within the pipeline thread's call.
+        // The waiting worker must not continue inside the pipeline thread's call.
         public TaskCompletionSource<bool> Reply { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

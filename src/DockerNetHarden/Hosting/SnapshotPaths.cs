@@ -10,8 +10,8 @@ internal static class SnapshotPaths
 {
     private const string FileSystem = "FileSystem";
 
-    /// <summary>The files of a path; wildcards are resolved where no file has that very name.</summary>
-    /// <exception cref="CommandFailure">There is none: a host that nobody looked at would be taken for a good one.</exception>
+    /// <summary>The files of a path; wildcards are resolved unless a file has exactly that name.</summary>
+    /// <exception cref="CommandFailure">There is no such file: a host that nobody looked at would be taken for a good one.</exception>
     public static IEnumerable<string> Resolve(PSCmdlet cmdlet, string? path)
     {
         if (string.IsNullOrWhiteSpace(path))
@@ -22,7 +22,7 @@ internal static class SnapshotPaths
             if (File.Exists(literal))
                 return [literal];
             var found = cmdlet.GetResolvedProviderPathFromPSPath(path, out var provider);
-            // Only a file system has files.
+            // Only the file system provider has files.
             return string.Equals(provider.Name, FileSystem, StringComparison.Ordinal) && found.All(File.Exists) && found.Count > 0
                 ? found
                 : throw CommandFailure.SnapshotNotFound(path);
@@ -33,14 +33,14 @@ internal static class SnapshotPaths
         }
     }
 
-    /// <summary>A path of the file system as a user names it, whether there is something or not; wildcards are characters.</summary>
-    /// <exception cref="CommandFailure">It is no path of the file system.</exception>
+    /// <summary>The file system path that a user gave, whether it exists or not; wildcards are ordinary characters.</summary>
+    /// <exception cref="CommandFailure">It is not a path of the file system.</exception>
     public static string Unresolved(PSCmdlet cmdlet, string path)
     {
         try
         {
             var full = cmdlet.SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out var provider, out _);
-            return string.Equals(provider.Name, FileSystem, StringComparison.Ordinal) ? full : throw CommandFailure.InvalidPath(path, $"it belongs to the provider {provider.Name}, and only the file system has files.");
+            return string.Equals(provider.Name, FileSystem, StringComparison.Ordinal) ? full : throw CommandFailure.InvalidPath(path, $"it belongs to the provider {provider.Name}, but only the file system has files.");
         }
         catch (Exception error) when (IsNoPath(error))
         {
@@ -48,15 +48,15 @@ internal static class SnapshotPaths
         }
     }
 
-    /// <summary>Which file each host gets: the one that is named, or in a folder one of the host's name.</summary>
-    /// <exception cref="CommandFailure">Several hosts would come to one file.</exception>
+    /// <summary>Which file each host gets: the named one, or in a folder one with the host's name.</summary>
+    /// <exception cref="CommandFailure">Several hosts would share one file.</exception>
     public static IReadOnlyDictionary<HostTarget, string> Choose(string path, IReadOnlyCollection<HostTarget> targets)
     {
         if (!Directory.Exists(path))
         {
             return targets.Count <= 1
                 ? targets.ToDictionary(static target => target, _ => path)
-                : throw CommandFailure.InvalidPath(path, $"{targets.Count} hosts cannot have one file, and there is no folder of that name.");
+                : throw CommandFailure.InvalidPath(path, $"{targets.Count} hosts cannot share one file, and there is no folder with that name.");
         }
         var files = targets.ToDictionary(static target => target, target => Path.Combine(path, NameOf(target) + ".json"));
         return files.GroupBy(static pair => pair.Value, StringComparer.Ordinal).FirstOrDefault(static group => group.Count() > 1) is { } same
@@ -65,7 +65,7 @@ internal static class SnapshotPaths
     }
 
     /// <exception cref="CommandFailure">The file cannot be read.</exception>
-    /// <exception cref="SnapshotFormatException">It is no snapshot.</exception>
+    /// <exception cref="SnapshotFormatException">It is not a snapshot.</exception>
     public static async Task<HostSnapshot> ReadAsync(string path, CancellationToken stop)
     {
         try
@@ -78,7 +78,7 @@ internal static class SnapshotPaths
         }
     }
 
-    // A colon (IPv6, a session) and the like mean something to a shell or to another file system.
+    // Characters such as a colon (IPv6, a session) have a meaning to a shell or another file system.
     private static string NameOf(HostTarget target) => string.Concat(target.Name.Select(static c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' ? c : '_'));
 
     private static bool IsNoPath(Exception error) =>

@@ -8,7 +8,7 @@ using DockerNetHarden.Hosts.Ssh;
 namespace DockerNetHarden.Hosting;
 
 /// <summary>
-/// Collects the hosts of a command: from its arguments, or from the objects of the pipeline. Fails closed: a host that cannot be, and objects of which some
+/// Collects the hosts of a command: from its arguments, or from the objects of the pipeline. Fails closed: an impossible host, and objects of which some
 /// name a host and some do not, end the command before any host is touched.
 /// </summary>
 internal sealed class TargetList
@@ -17,17 +17,17 @@ internal sealed class TargetList
     private readonly HashSet<HostTarget> _seen = [];
     private bool _unnamed;
 
-    /// <summary>All hosts that came, each once, in the order they came.</summary>
+    /// <summary>All hosts that came, each once, in their order.</summary>
     public IReadOnlyList<HostTarget> All => _all;
 
-    /// <summary>How ssh is called; null leaves a thing to ssh_config.</summary>
+    /// <summary>How ssh is called; null leaves a setting to ssh_config.</summary>
     public TimeSpan? ConnectTimeout { get; init; }
 
     public string? KeyFilePath { get; init; }
 
     public IReadOnlyList<KeyValuePair<string, string>> Options { get; init; } = [];
 
-    /// <summary>Takes the hosts that one object names; all of them are of this machine, of ssh, or of sessions.</summary>
+    /// <summary>Adds the hosts that one object names; all of them are this machine, or for ssh, or sessions.</summary>
     /// <exception cref="CommandFailure">A name that cannot be a host's, or hosts beside objects without any.</exception>
     public IReadOnlyList<HostTarget> Add(IReadOnlyList<string?> hostNames, string? userName, int? port)
     {
@@ -42,11 +42,11 @@ internal sealed class TargetList
             ? throw CommandFailure.UnusableSession("", "one of the sessions is null: New-PSSession failed.")
             : HostTarget.Over(session, ConnectTimeout))]);
 
-    /// <summary>Takes the files of snapshots: no host is asked.</summary>
+    /// <summary>Adds the files of snapshots: no host is asked.</summary>
     /// <exception cref="CommandFailure">Files beside objects without any.</exception>
     public IReadOnlyList<HostTarget> AddSnapshots(IEnumerable<string> paths) => Remember([.. paths.Select(HostTarget.OfSnapshot)]);
 
-    /// <summary>Takes an object that names no host: this machine is meant, unless other objects name hosts.</summary>
+    /// <summary>Adds an object that names no host: it means this machine, unless other objects name hosts.</summary>
     /// <exception cref="CommandFailure">Hosts beside objects without any.</exception>
     public IReadOnlyList<HostTarget> AddUnnamed()
     {
@@ -54,20 +54,20 @@ internal sealed class TargetList
         return Remember([HostTarget.Local()]);
     }
 
-    /// <summary>The entries of -Options, a list as several.</summary>
+    /// <summary>The entries of -Options; a list gives several.</summary>
     /// <exception cref="CommandFailure">A name or a value is null or empty.</exception>
     public static IReadOnlyList<KeyValuePair<string, string>> ReadOptions(Hashtable? options) =>
         [.. (options ?? []).Cast<DictionaryEntry>()
             .Select(entry => (Name: Text(entry.Key), entry.Value))
-            // Hashtables have no order; ssh takes the first value of an option, so one and the same call must not change.
+            // Hashtables have no order, but ssh uses the first value of an option, and the same call must always mean the same.
             .OrderBy(entry => entry.Name, StringComparer.OrdinalIgnoreCase)
             .SelectMany(entry => Values(entry.Value).Select(value => KeyValuePair.Create(entry.Name, Text(value))))];
 
     private HostTarget Named(string? name, string? userName, int? port)
     {
         if (string.IsNullOrWhiteSpace(name))
-            throw CommandFailure.InvalidHostName(name ?? "", "it is empty; a row without a host, or a variable that was never set.");
-        // What results of this machine carry, so that they can be piped on.
+            throw CommandFailure.InvalidHostName(name ?? "", "it is empty: a row without a host, or a variable that was never set.");
+        // The name in this machine's results, so that they can be piped on.
         if (string.Equals(name, HostTarget.LocalName, StringComparison.OrdinalIgnoreCase))
             return HostTarget.Local();
         try
@@ -87,7 +87,7 @@ internal sealed class TargetList
             if (_seen.Add(target))
                 _all.Add(target);
         }
-        // localhost beside no host at all is one and the same machine.
+        // localhost and no host at all mean the same machine.
         return _unnamed && _all.Find(target => !target.IsLocal) is { } named ? throw CommandFailure.MixedTargets(named.Name) : targets;
     }
 

@@ -7,10 +7,10 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Input;
 
-/// <summary>What the emitters have in common: parameters made into the engine's values, rules written all or none.</summary>
+/// <summary>What the emitters share: turning parameters into the core's values, and writing all rules or none.</summary>
 internal static class ControlInput
 {
-    /// <summary>Writes the rules of the controls; the first value that cannot be ends the command before anything is written.</summary>
+    /// <summary>Writes the rules of the controls; the first invalid value ends the command before anything is written.</summary>
     public static void Emit(PSCmdlet cmdlet, Func<IEnumerable<FirewallRule>> rules)
     {
         var made = new List<FirewallRule>();
@@ -66,7 +66,7 @@ internal static class ControlInput
 /// <summary>Chooses rules by control and network.</summary>
 internal static class MarkFilter
 {
-    /// <summary>The controls in their own spelling; an unknown one is refused: it would silently choose nothing.</summary>
+    /// <summary>The controls in their own spelling; an unknown one is refused, because it would silently choose nothing.</summary>
     public static string[]? CheckControls(string[]? controls) => controls?.Select(control =>
         RuleMark.Controls.FirstOrDefault(known => string.Equals(known, control, StringComparison.OrdinalIgnoreCase)) ?? new RuleMark(control).Control).ToArray();
 

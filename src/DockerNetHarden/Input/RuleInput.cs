@@ -9,12 +9,12 @@ using DockerNetHarden.Rules;
 namespace DockerNetHarden.Input;
 
 /// <summary>
-/// Takes rules from the pipeline and fails closed: the first element that is none ends the command, and so does an error that arose elsewhere in the
-/// pipeline meanwhile. A rule that silently stayed behind would leave a hole that nobody sees.
+/// Takes rules from the pipeline and fails closed: the first element that is not a rule ends the command, and so does an error that occurred elsewhere in the
+/// pipeline meanwhile. A silently missing rule would leave a hole that nobody sees.
 /// </summary>
 internal sealed class RuleInput
 {
-    // Beside an object's own properties, remoting puts these on what it brings.
+    // Remoting adds these to the properties of each object it brings.
     private static readonly string[] NotOfTheObject = ["PSComputerName", "PSShowComputerName", "PSSourceJobInstanceId", "RunspaceId"];
 
     private readonly PSCmdlet _cmdlet;
@@ -25,7 +25,7 @@ internal sealed class RuleInput
     private readonly HashSet<HostTarget> _withRemedies = [];
     private int _position;
 
-    /// <summary>Made in BeginProcessing: the whole pipeline has begun by then, and nothing has come yet.</summary>
+    /// <summary>Made in BeginProcessing: by then the whole pipeline has begun, and nothing has come yet.</summary>
     public RuleInput(PSCmdlet cmdlet)
     {
         _cmdlet = cmdlet;
@@ -35,15 +35,15 @@ internal sealed class RuleInput
     /// <summary>Whether anything came at all.</summary>
     public bool IsEmpty => _position == 0;
 
-    /// <summary>The rules of a host, after <see cref="Complete"/>; empty where only findings came that no rule mends.</summary>
+    /// <summary>The rules of a host, after <see cref="Complete"/>; empty if only findings without rules came.</summary>
     public IReadOnlyList<FirewallRule> Of(HostTarget host) => _complete[host];
 
-    /// <summary>Takes what came, for the hosts that came with it.</summary>
+    /// <summary>Adds an input object, for the hosts that came with it.</summary>
     public void Add(PSObject?[]? elements, IReadOnlyList<HostTarget> hosts)
     {
         try
         {
-            // A null that came down the pipeline binds as no list at all; it is an element, and no rule.
+            // A null from the pipeline binds as no list at all; it is an element that is not a rule.
             foreach (var element in elements ?? [null])
             {
                 _position++;
@@ -66,8 +66,8 @@ internal sealed class RuleInput
         }
     }
 
-    /// <summary>All rules that came, by host; each rule once, though it came once for each row of a table.</summary>
-    /// <param name="failOnUpstreamError">Whether an error elsewhere in the pipeline matters: a rule less means a hole.</param>
+    /// <summary>All rules that came, by host; each rule once, even if it came with every row of a table.</summary>
+    /// <param name="failOnUpstreamError">Whether an error elsewhere in the pipeline matters: a missing rule means a hole.</param>
     public void Complete(bool failOnUpstreamError = true)
     {
         try
@@ -81,13 +81,13 @@ internal sealed class RuleInput
         var last = LastError();
         if (failOnUpstreamError && last is not null && !ReferenceEquals(last, _lastError))
             _cmdlet.ThrowTerminatingError(ErrorRecords.From(CommandFailure.UpstreamError(last), null));
-        // A finding may have nothing but words; anything else that brings no rule was meant to bring some.
+        // A finding may have only words; anything else without a rule was meant to have some.
         if (_rules.Count == 0 || _rules.Any(each => each.Value.Rules.Count == 0 && !_withRemedies.Contains(each.Key)))
             _cmdlet.ThrowTerminatingError(ErrorRecords.From(CommandFailure.NoRule(), null));
         _complete = _rules.ToDictionary(each => each.Key, each => (IReadOnlyList<FirewallRule>)[.. each.Value.Rules.Distinct()]);
     }
 
-    // $Error holds the newest first, handled ones too: a command that errs and goes on may have left a rule out.
+    // $Error has the newest first, even handled ones: a command that fails and goes on may have left out a rule.
     private object? LastError() =>
         Unwrap(_cmdlet.SessionState.PSVariable.GetValue("global:Error")) is IList { Count: > 0 } errors ? Unwrap(errors[0]) : null;
 
@@ -97,7 +97,7 @@ internal sealed class RuleInput
         switch (value)
         {
             case null:
-                throw Refuse("it is null; the command that should have made it returned nothing.", null);
+                throw Refuse("it is null: the command that should have made it returned nothing.", null);
             case FirewallRule rule:
                 return [new(rule)];
             case InstalledRule { Rule: { } rule }:
@@ -112,17 +112,17 @@ internal sealed class RuleInput
         var bag = Properties(element!, value);
         if (bag.TryGetValue("Rules", out var rules))
         {
-            // Objects with rules hold rules, not such objects again.
+            // Objects with rules hold rules, not more such objects.
             return !nested && rules is IEnumerable list and not string
                 ? [.. list.Cast<object?>().SelectMany(rule => Convert(rule, nested: true))]
-                : throw Refuse($"the property Rules of {Name(value)} holds no list of rules.", value);
+                : throw Refuse($"the property Rules of {Name(value)} is not a list of rules.", value);
         }
         return value is IDictionary or PSCustomObject
             ? [new(Checked(() => FirewallRule.FromProperties(bag), value))]
             : throw Refuse($"it is {Name(value)} ({value}).", value);
     }
 
-    // Of the process itself, or as it comes back from JSON or CLIXML.
+    // From this process, or back from JSON or CLIXML.
     private static bool IsFinding(PSObject? element) =>
         element?.BaseObject is HardeningFinding || (element?.BaseObject is PSCustomObject && element.Properties[nameof(HardeningFinding.Remedy)] is not null);
 
@@ -163,7 +163,7 @@ internal sealed class RuleInput
 
     private CommandFailure Refuse(string reason, object? value) => CommandFailure.InvalidRule(_position, reason, value);
 
-    // A deserialized enum unwraps to its number, which is as good as its name. A custom object has no object behind it.
+    // A deserialized enum unwraps to its number, which works as well as its name. A custom object has no base object.
     private static object? Unwrap(object? value) => value is PSObject wrapped ? wrapped.BaseObject : value;
 
     private static string Name(object value) => $"a {value.GetType().Name}";

@@ -6,8 +6,8 @@ using System.Text;
 namespace DockerNetHarden.Core.Tests.Docker;
 
 /// <summary>
-/// Docker's socket as engines from 26 on serve it: a client that half-closes has gone, and the request in work is given up. What they then say is what 26.1.5 and
-/// 28.5.2 said: 200 with the body <c>null</c> to GET /info, 499 to what changes something.
+/// Docker's socket as engines from 26 on serve it: a client that half-closes is gone, and its current request is given up. The answers are those of 26.1.5 and
+/// 28.5.2: 200 with the body <c>null</c> to GET /info, 499 to requests that change something.
 /// </summary>
 internal sealed class CancellingEngine : SocketServer
 {
@@ -18,7 +18,7 @@ internal sealed class CancellingEngine : SocketServer
         Listen();
     }
 
-    /// <summary>The requests that were answered, as method and path, with the body of those that have one.</summary>
+    /// <summary>The answered requests, as method and path, with the body if there is one.</summary>
     public ConcurrentQueue<string> Answered { get; } = new();
 
     protected override async Task ConverseAsync(Socket socket)
@@ -35,7 +35,7 @@ internal sealed class CancellingEngine : SocketServer
                 if (!ping)
                     await Task.WhenAny(pump, Task.Delay(Work, Over));
                 var gone = pump.IsCompleted && !ping;
-                // The docker command asks by itself first, on a connection of its own.
+                // The docker command asks first, on a connection of its own.
                 if (!gone && !request.StartsWith("HEAD ", StringComparison.Ordinal))
                     Answered.Enqueue(request.Split('\n')[0].Replace(" HTTP/1.1\r", "", StringComparison.Ordinal) + request[(request.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..].TrimEnd());
                 var (status, body) = (request.Split('?', ' ')[0], request.Split('?', ' ')[1]) switch

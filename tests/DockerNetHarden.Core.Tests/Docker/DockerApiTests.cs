@@ -118,7 +118,7 @@ public sealed class DockerApiTests
         Assert.Contains(words, error.Message, StringComparison.Ordinal);
     }
 
-    // The method and path that were sent; what comes back is of no interest, nor is it read.
+    // The method and path that were sent; the reply does not matter and is not read.
     private static async Task<string> SentAsync(Func<EngineClient, Task> ask, string? api = "1.41")
     {
         var sent = "";

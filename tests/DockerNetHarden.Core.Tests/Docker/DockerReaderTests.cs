@@ -88,7 +88,7 @@ public sealed class DockerReaderTests
         Assert.Equal([Cidr.Parse("172.20.0.1"), Cidr.Parse("fd00:29::1")], now.Gateways);
     }
 
-    // As 26.1.5 gave it back, of a network whose IPv6 subnet came from a pool in daemon.json.
+    // As 26.1.5 returned it for a network whose IPv6 subnet came from a pool in daemon.json.
     [Theory]
     [InlineData("fd00:9::1/64", true)]
     [InlineData("fd00:9::1", true)]
@@ -187,7 +187,7 @@ public sealed class DockerReaderTests
         Assert.Equal(DockerFailure.BadReply, Assert.Throws<DockerException>(() => Network(reply)).Failure);
     }
 
-    // Cut anywhere and changed anywhere, a reply is read or refused, and nothing else is ever thrown.
+    // Cut or changed anywhere, a reply is read or refused, and nothing else is ever thrown.
     [Fact]
     public void A_damaged_reply_is_read_or_refused()
     {

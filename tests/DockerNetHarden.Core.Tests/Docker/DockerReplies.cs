@@ -1,6 +1,6 @@
 namespace DockerNetHarden.Core.Tests.Docker;
 
-/// <summary>Replies of engines 20.10, 28 and 29 in the shapes that Docker's API reference gives them, cut to a few unread fields.</summary>
+/// <summary>Replies of engines 20.10, 28 and 29 in the shapes of Docker's API reference, with only a few unread fields.</summary>
 internal static class DockerReplies
 {
     public const string WebId = "ce64060f9030a228394fc1494991ccc93748bb0f083802d96f9dc56bbbf871de";
@@ -31,7 +31,7 @@ internal static class DockerReplies
         "DiscoveredDevices":[],"NRI":null,"ServerVersion":"29.1.0"}
         """;
 
-    // 20.10 gives a subnet back as it was typed, leaves out a gateway of its own choice, and has swarm's endpoints among the containers.
+    // 20.10 returns a subnet as it was typed, leaves out a gateway that it chose, and has swarm's endpoints among the containers.
     public const string Networks2010 = $$$$$"""
         [{"Name":"web","Id":"{{{{{WebId}}}}}","Scope":"local","Driver":"bridge","EnableIPv6":true,"IPAM":{"Driver":"default","Options":{},
           "Config":[{"Subnet":"10.77.2.0/24"},{"Subnet":"fd00:77::/64"}]},"Internal":false,"ConfigFrom":{"Network":""},

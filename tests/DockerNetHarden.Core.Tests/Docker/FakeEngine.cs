@@ -6,7 +6,7 @@ using DockerNetHarden.Hosts.Docker;
 
 namespace DockerNetHarden.Core.Tests.Docker;
 
-/// <summary>Something on a unix socket in a temporary folder that answers as a test says. A null answer hangs; bytes are sent as they are.</summary>
+/// <summary>An engine on a unix socket in a temporary folder that answers as a test says. A null answer hangs; bytes are sent as they are.</summary>
 internal sealed class FakeEngine : SocketServer
 {
     private readonly Func<string, byte[]?> _answer;
@@ -21,10 +21,10 @@ internal sealed class FakeEngine : SocketServer
 
     public DockerEndpoint Endpoint => DockerEndpoint.Parse("unix://" + SocketPath);
 
-    /// <summary>The requests' first lines, with the body behind it where there was one.</summary>
+    /// <summary>The requests' first lines, followed by the body if there was one.</summary>
     public ConcurrentQueue<string> Requests { get; } = new();
 
-    /// <summary>How many requests were in work at the same time.</summary>
+    /// <summary>How many requests were open at the same time.</summary>
     public int MostBusy => _mostBusy;
 
     public static byte[] Reply(int status, string body) =>
@@ -45,7 +45,7 @@ internal sealed class FakeEngine : SocketServer
                         length = int.Parse(header.AsSpan(15), CultureInfo.InvariantCulture);
                 }
                 var body = new char[length];
-                // Without a body not even zero characters are asked for: the reader would wait for the next request.
+                // Without a body nothing is read, not even zero characters: the reader would wait for the next request.
                 if (length > 0)
                     await reader.ReadBlockAsync(body, Over);
                 var request = first.Replace(" HTTP/1.1", "", StringComparison.Ordinal) + (length > 0 ? " " + new string(body) : "");

@@ -3,10 +3,10 @@ using DockerNetHarden.Hosts;
 
 namespace DockerNetHarden.Core.Tests.Docker;
 
-/// <summary>What a far end printed, in an error: it cannot move a cursor, nor write a line of its own into a log.</summary>
+/// <summary>What a far end printed, in an error: it cannot move a cursor or write its own line into a log.</summary>
 public sealed class FarTextTests
 {
-    // All control characters there are, those of 8 bits included.
+    // All control characters, including those of 8 bits.
     private static readonly string Hostile = "a" + string.Concat(Enumerable.Range(0, 0xA0).Select(static code => (char)code).Where(char.IsControl)) + "z\r\nlog: all is well\r";
 
     [Theory]

@@ -26,7 +26,7 @@ public sealed class HostDockerTests
         Assert.Equal(["GET /version", "GET /v1.48/info", "GET /v1.48/info"], engine.Requests, StringComparer.Ordinal);
     }
 
-    // Beside the list of networks, which leaves them out, one list says where all containers are: no network is asked for by itself, and the engine not for its configuration.
+    // The list of networks leaves containers out, but one list says where all of them are: no single network is asked for, nor the engine's configuration.
     [Fact]
     public async Task Networks_have_the_containers_that_say_so()
     {
@@ -93,7 +93,7 @@ public sealed class HostDockerTests
         Assert.Equal(DockerReplies.WebId, (await docker.CreateNetworkAsync(new NetworkSpec("web"), CancellationToken.None)).Id);
         Assert.NotNull(await docker.FindNetworkAsync("web", CancellationToken.None));
         Assert.Null(await docker.FindNetworkAsync("nope", CancellationToken.None));
-        // The beginning of an id is no name.
+        // The beginning of an id is not a name.
         Assert.Null(await docker.FindNetworkAsync("ce64", CancellationToken.None));
         Assert.Contains("GET /v1.48/networks/" + DockerReplies.WebId, engine.Requests, StringComparer.Ordinal);
     }
@@ -127,7 +127,7 @@ public sealed class HostDockerTests
             var path = Path.Combine(folder.FullName, "docker.sock");
             using (var left = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
                 left.Bind(new UnixDomainSocketEndPoint(path));
-            // .NET removes the file of a socket that it closes; what a killed engine leaves behind is as good as a file.
+            // .NET removes the file of a socket that it closes; any file is like what a killed engine leaves behind.
             if (!File.Exists(path))
                 await File.WriteAllTextAsync(path, "");
             await using var docker = HostDocker.At(DockerEndpoint.Parse("unix://" + path));
@@ -144,7 +144,7 @@ public sealed class HostDockerTests
     [Fact]
     public async Task Nobody_on_the_loopback_port_is_a_daemon_that_is_down()
     {
-        // Bound and not listening: nobody else can take the port, and nobody answers on it.
+        // Bound but not listening: nobody else can take the port, and nobody answers on it.
         using var taken = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         taken.Bind(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 0));
         var port = ((System.Net.IPEndPoint)taken.LocalEndPoint!).Port;
@@ -153,7 +153,7 @@ public sealed class HostDockerTests
         Assert.Equal(DockerFailure.DaemonDown, error.Failure);
     }
 
-    // Root may open every socket, so what the kernel says to others is given here.
+    // Root may open every socket, so the kernel's answer to others is given here.
     [Fact]
     public void A_closed_socket_names_the_user_and_the_ways_in()
     {

@@ -54,7 +54,7 @@ public sealed class HttpReplyReaderTests
     [InlineData("HTTP/1.1 2OO OK\r\n\r\n", "2OO")]
     [InlineData("HTTP/1.1 999 x\r\n\r\n", "999")]
     [InlineData("HTTP/1.1 101 Switching\r\n\r\n", "101")]
-    [InlineData("HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", "goes on")]
+    [InlineData("HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", "continues")]
     [InlineData("HTTP/1.1 200 OK\r\nA : b\r\n\r\n", "A : b")]
     [InlineData("HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "no colon")]
     [InlineData("HTTP/1.1 200 OK\r\n: empty\r\n\r\n", ": empty")]
@@ -113,7 +113,7 @@ public sealed class HttpReplyReaderTests
         Assert.Contains("1 of 3", error.Message, StringComparison.Ordinal);
     }
 
-    // Bytes of any kind are read or refused; nothing else is thrown and nothing hangs.
+    // Any bytes are read or refused; nothing else is thrown and nothing hangs.
     [Fact]
     public void Noise_is_read_or_refused()
     {

@@ -9,7 +9,7 @@ namespace DockerNetHarden.Core.Tests.Docker;
 
 public sealed class IPv6SubnetTests
 {
-    // 26.1.5 answers 404 to IPv6 without a subnet, 28.5.2 chooses one; an older engine does where daemon.json names a pool.
+    // 26.1.5 answers IPv6 without a subnet with 404, 28.5.2 chooses one; so does an older engine if daemon.json names a pool.
     [Theory]
     [InlineData("1.45", false, true)]
     [InlineData("1.45", true, false)]
@@ -36,7 +36,7 @@ public sealed class IPv6SubnetTests
             Assert.Equal(chosen, Regex.IsMatch(sent, """\{"Subnet":"fd[0-9a-f]{2}:[0-9a-f:]*:/64"\}""", RegexOptions.None, TimeSpan.FromSeconds(1)));
         }
 
-        // Where a subnet is given, or no IPv6 asked for, none is chosen, and the engine is not asked for its pools.
+        // If a subnet is given or IPv6 is not asked for, none is chosen, and the engine is not asked for its pools.
         engine.Requests.Clear();
         await docker.CreateNetworkAsync(new NetworkSpec("web", subnets: [Cidr.Parse("fd00:9::/64")]), CancellationToken.None);
         await docker.CreateNetworkAsync(new NetworkSpec("web"), CancellationToken.None);
@@ -52,7 +52,7 @@ public sealed class IPv6SubnetTests
         Assert.Equal(drawn.Count, drawn.Distinct().Count());
     }
 
-    /// <summary>Answers the first questions, and keeps the program that comes then; nobody runs it.</summary>
+    /// <summary>Answers the first questions and keeps the next program; nobody runs it.</summary>
     private sealed class RecordingShell(string api, string info) : IShell
     {
         private bool _asked;

@@ -56,7 +56,7 @@ public sealed class NetworkSpecTests
     }
 
     [Fact]
-    // The flags are false in the API too unless they are asked for.
+    // The flags are also false in the API by default.
     public void The_body_says_what_was_asked_for_and_no_more()
     {
         Assert.Equal("""{"Name":"web","Driver":"bridge","Internal":false,"Attachable":false,"Ingress":false,"ConfigOnly":false,"Options":{},"Labels":{},"CheckDuplicate":true}""", Body(new NetworkSpec("web"), new ApiVersion(1, 43)));

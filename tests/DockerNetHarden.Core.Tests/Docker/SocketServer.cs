@@ -2,7 +2,7 @@ using System.Net.Sockets;
 
 namespace DockerNetHarden.Core.Tests.Docker;
 
-/// <summary>Something on a unix socket in a temporary folder; what it says on each connection is for those who derive from it.</summary>
+/// <summary>A server on a unix socket in a temporary folder; derived classes decide what it says on each connection.</summary>
 internal abstract class SocketServer : IAsyncDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("dnh-engine-").FullName;
@@ -24,7 +24,7 @@ internal abstract class SocketServer : IAsyncDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    /// <summary>Begins to listen; called when the derived server is ready to converse.</summary>
+    /// <summary>Starts listening; called when the derived server is ready.</summary>
     protected void Listen()
     {
         _listener.Bind(new UnixDomainSocketEndPoint(SocketPath));
@@ -32,7 +32,7 @@ internal abstract class SocketServer : IAsyncDisposable
         _loop = AcceptAsync();
     }
 
-    /// <summary>One connection, which the method owns. It ends where <see cref="Over"/> is cancelled.</summary>
+    /// <summary>One connection, which the method owns. It ends when <see cref="Over"/> is cancelled.</summary>
     protected abstract Task ConverseAsync(Socket socket);
 
     private async Task AcceptAsync()

@@ -4,12 +4,12 @@ using DockerNetHarden.Client;
 
 namespace DockerNetHarden.Core.Tests.Docker;
 
-/// <summary>An engine without a socket: the answer to a request, by its method and path, with the body behind it if it has one.</summary>
+/// <summary>An engine without a socket: answers a request by its method and path, followed by its body if there is one.</summary>
 internal sealed class StubTransport(Func<string, (int Status, byte[] Body)> answer) : HttpMessageHandler
 {
     public static StubTransport Of(Func<string, string> answer) => new(request => (200, Encoding.UTF8.GetBytes(answer(request))));
 
-    /// <summary>What is made of a reply. It is there at once: nothing is waited for here.</summary>
+    /// <summary>The result for a reply. It is there at once: nothing here waits.</summary>
     public static T Read<T>(byte[] reply, Func<EngineClient, Task<T>> ask)
     {
         using var api = new EngineClient(new StubTransport(_ => (200, reply)), "unix:///x", null);

@@ -9,7 +9,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Hosts;
 
-/// <summary>What is made of replies; the replies are written here, no command is run.</summary>
+/// <summary>What is made of replies; they are written here, and no command is run.</summary>
 public sealed class DockerHostTests
 {
     private const string Nft = "iptables v1.8.9 (nf_tables)";

@@ -8,13 +8,13 @@ using DockerNetHarden.Hosts.Docker;
 namespace DockerNetHarden.Core.Tests.Hosts;
 
 /// <summary>
-/// What brings requests to Docker's socket half-closes when its input ends, and engines from 26 on then give up the request in work. So its input stays open until the
-/// replies are there, and nothing of that is left behind.
+/// Programs that bring requests to Docker's socket half-close when their input ends, and engines from 26 on then give up the current request. So the input stays open until the
+/// replies are there, and no process is left behind.
 /// </summary>
 [Collection(TimedCollection.Name)]
 public sealed class HeldInputTests
 {
-    // Bytes both ways, a half-close at the end of the input, its own end at the server's: what docker system dial-stdio and most netcats do. Called as lingers it goes
+    // Passes bytes both ways, half-closes at the end of its input and ends when the server does, like docker system dial-stdio and most netcats. Called as lingers it goes
     // on to the end of its input, as ncat does. "nc -U PATH"; docker finds the socket in DOCKER_HOST.
     private const string HalfCloser = """
         exec /usr/bin/perl -e '
@@ -37,7 +37,7 @@ public sealed class HeldInputTests
 
     private static readonly NetworkSpec Made = new("web", "dnhweb0", [Cidr.Parse("10.77.3.0/24")]);
 
-    /// <summary>Shells of this machine, each with what half-closes: a stand-in by both names, and each docker command that there is.</summary>
+    /// <summary>The shells of this machine, each with a program that half-closes: a stand-in under both names, and each docker command that exists.</summary>
     public static TheoryData<string, string> ShellsAndHelpers()
     {
         var all = new TheoryData<string, string>();
@@ -72,7 +72,7 @@ public sealed class HeldInputTests
         Assert.Equal(("28.0.4", "1.48"), (said.Version, said.ApiVersion));
         Assert.Empty(networks);
         Assert.Equal(["GET /_ping", "GET /info", "GET /networks", "GET /containers/json?all=1", "GET /_ping"], engine.Answered.ToArray());
-        // It ends with the replies, not when the time for holding it is over.
+        // It ends with the replies, not when the time for holding the input is over.
         Assert.True(clock.Elapsed < TimeSpan.FromSeconds(8), clock.Elapsed.ToString());
         await AssertNothingIsLeftAsync(mark);
 
@@ -92,7 +92,7 @@ public sealed class HeldInputTests
         Link(commands);
         await commands.AddProgramAsync("nc", HalfCloser + " 1 \"$@\"");
         await commands.AddProgramAsync("docker", HalfCloser + " '' \"$@\"");
-        // The time is over sooner, so that the test is.
+        // A shorter time, for a shorter test.
         File.Delete(commands["sleep"]);
         await commands.AddProgramAsync("sleep", "[ \"$1\" != 10 ] || set -- 1; exec /bin/sleep \"$1\"");
         var mark = Guid.NewGuid().ToString("N");
@@ -137,7 +137,7 @@ public sealed class HeldInputTests
         Assert.Equal("docker", Assert.Single(reply.Sections).Name);
     }
 
-    // What the programs need beside the shell; busybox's shell finds its own in itself.
+    // What the programs need beside the shell; busybox's shell uses its own.
     private static void Link(TemporaryFolder commands)
     {
         foreach (var name in new[] { "cat", "sleep" })
@@ -147,7 +147,7 @@ public sealed class HeldInputTests
     private static ProcessShell Open(string shell, TemporaryFolder commands, CancellingEngine engine, string mark) => new(
         "far", "/usr/bin/env", ["-i", "PATH=" + commands.Path, "HOME=" + commands.Path, "DNH_MARK=" + mark, "DOCKER_HOST=unix://" + engine.SocketPath, shell, .. ShellFacts.Arguments(shell)]);
 
-    // The mark is in the environment of all that the shell starts. The last process may still be ending.
+    // Everything the shell starts has the mark in its environment. The last process may still be ending.
     private static async Task AssertNothingIsLeftAsync(string mark)
     {
         for (var clock = Stopwatch.StartNew(); ; await Task.Delay(20))

@@ -58,7 +58,7 @@ public sealed class ProcessShellTests
         var pids = new List<string>();
         for (var i = 0; i < 5; i++)
         {
-            // cat must not swallow the program that comes next on the shell's own input.
+            // cat must not swallow the next program on the shell's own input.
             var number = i.ToString(CultureInfo.InvariantCulture);
             var reply = await opened.RunAsync(Script("cat; echo $$; echo \"$1\"", data: number), CancellationToken.None);
             var lines = reply.Find("only")!.Text.Split('\n');
@@ -86,7 +86,7 @@ public sealed class ProcessShellTests
             await using var opened = ShellFacts.Open("/bin/sh");
             await opened.RunAsync(Script("sleep 1"), CancellationToken.None);
         }));
-        // One after the other they would take 40 seconds; with a thread blocked for each stream, more than ten.
+        // One after another they would take 40 seconds; with a blocked thread for each stream, more than ten.
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(8), $"It took {watch.Elapsed}.");
     }
 
@@ -175,7 +175,7 @@ public sealed class ProcessShellTests
         Assert.Contains("section 'only'", error.Message, StringComparison.Ordinal);
         Assert.Contains("half", error.Message, StringComparison.Ordinal);
         Assert.Equal(137, error.ExitCode);
-        // The next program starts a conversation anew.
+        // The next program starts a new conversation.
         Assert.Equal("again\n", (await shell.RunAsync(Script("echo again"), CancellationToken.None)).Find("only")!.Text);
     }
 

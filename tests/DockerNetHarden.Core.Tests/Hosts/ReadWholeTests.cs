@@ -7,7 +7,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Hosts;
 
-/// <summary>What a whole reading makes of replies: a part that fails is said and fails nothing. The replies are written here, no command is run.</summary>
+/// <summary>What a whole reading makes of replies: a failed part is noted and is not a failure of the whole. The replies are written here, and no command is run.</summary>
 public sealed class ReadWholeTests
 {
     private const string Nft = "iptables v1.8.9 (nf_tables)";
@@ -55,7 +55,7 @@ public sealed class ReadWholeTests
         Assert.Single(whole.IpvsServices);
         Assert.Equal("1", whole.Sysctls["net.ipv4.ip_forward"], StringComparer.Ordinal);
         Assert.Equal("false false", $"{whole.DaemonSettings["icc"]} {whole.DaemonSettings["iptables"]}", StringComparer.Ordinal);
-        // Neither the host's own ones on the bridge nor those of others.
+        // Neither the host's own connections on the bridge nor those of others.
         Assert.Equal("172.17.0.2", Assert.Single(whole.Connections!).Source.Address, StringComparer.Ordinal);
     }
 
@@ -82,7 +82,7 @@ public sealed class ReadWholeTests
         Assert.Contains("cat: no", whole.Unread["DaemonSettings"], StringComparison.Ordinal);
         Assert.Contains("busybox", whole.Unread["LinkDetails"], StringComparison.Ordinal);
         Assert.Equal("lo", Assert.Single(whole.LinkDetails).Name, StringComparer.Ordinal);
-        // No rule names a set, so there may as well be none.
+        // No rule names a set, so there may be none.
         Assert.DoesNotContain("IpSets", whole.Unread.Keys);
     }
 

@@ -8,7 +8,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Hosts;
 
-/// <summary>The shape of the programs; what they do is tested on a real kernel.</summary>
+/// <summary>The shape of the programs; their effect is tested on a real kernel.</summary>
 public sealed class RollbackTests
 {
     private static readonly IptablesTool Tool = new(IptablesBackend.Nft, "iptables v1.8.9 (nf_tables)", "iptables", "ip6tables");

@@ -8,7 +8,7 @@ internal static class ShellFacts
 {
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    /// <summary>/bin/sh always; dash, bash (as sh) and busybox where they are.</summary>
+    /// <summary>/bin/sh always; dash, bash (as sh) and busybox if they exist.</summary>
     public static TheoryData<string> Shells()
     {
         var shells = new TheoryData<string> { "/bin/sh" };
@@ -35,7 +35,7 @@ internal static class ShellFacts
         return await opened.RunAsync(program.Build(Patience), CancellationToken.None);
     }
 
-    /// <summary>Gives a shell exactly these bytes and then the end of its input, as a connection that dies does.</summary>
+    /// <summary>Gives a shell exactly these bytes and then the end of its input, like a dying connection.</summary>
     internal static async Task<string> FeedAsync(string shell, ReadOnlyMemory<byte> bytes)
     {
         var start = new ProcessStartInfo(shell) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
@@ -50,7 +50,7 @@ internal static class ShellFacts
         }
         catch (IOException)
         {
-            // The shell gave up before its input did.
+            // The shell gave up before its input ended.
         }
         var output = await process.StandardOutput.ReadToEndAsync();
         await errors;
@@ -59,7 +59,7 @@ internal static class ShellFacts
     }
 }
 
-/// <summary>Tests that measure time run after the others, one by one: beside them a continuation can wait seconds for a thread.</summary>
+/// <summary>Tests that measure time run one by one after the others: beside them a continuation can wait seconds for a thread.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class TimedCollection
 {
@@ -73,8 +73,8 @@ internal sealed class TemporaryFolder : IDisposable
 
     internal string this[string name] => System.IO.Path.Combine(Path, name);
 
-    /// <summary>Adds a program of sh. A child writes it: a file that this process wrote would be open for writing in whatever another test starts at that moment,
-    /// and the kernel runs no such file (ETXTBSY, execve(2)).</summary>
+    /// <summary>Adds an sh program. A child writes it: a file that this process wrote would be open for writing in whatever another test starts at that moment,
+    /// and the kernel does not run such a file (ETXTBSY, execve(2)).</summary>
     /// <returns>Its path.</returns>
     internal async Task<string> AddProgramAsync(string name, string script)
     {

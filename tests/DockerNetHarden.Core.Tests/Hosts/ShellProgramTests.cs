@@ -39,7 +39,7 @@ public sealed class ShellProgramTests
             .Section("b", "cat > \"$1\"", data: [marker], input: "some\ninput\n", when: "[ $go = 2 ]")
             .Build(ShellFacts.Patience).Text;
         var bytes = Encoding.UTF8.GetBytes(text);
-        // What lacks only the last newline is whole: nothing in it is cut.
+        // A text that only lacks the last newline is complete.
         await Parallel.ForAsync(0, bytes.Length - 1, new ParallelOptions { MaxDegreeOfParallelism = 4 }, async (length, _) =>
         {
             var output = await ShellFacts.FeedAsync(shell, bytes.AsMemory(0, length));

@@ -7,7 +7,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Hosts;
 
-/// <summary>What the programs run by sudo stands in docs/guides/sudoers.md, each form of it, and nothing else does.</summary>
+/// <summary>docs/guides/sudoers.md has each form of command that the programs run with sudo, and no other.</summary>
 public sealed class SudoersGuideTests
 {
     // The same form for each of the files that only root may read.
@@ -15,7 +15,7 @@ public sealed class SudoersGuideTests
 
     private static readonly string[] Prefixes = ["iptables", "ip6tables", "iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-legacy"];
 
-    // A form of the code, and what it comes to for a prefix.
+    // A form in the code, and what it becomes for a prefix.
     private static readonly Dictionary<string, string> Forms = new(StringComparer.Ordinal)
     {
         ["\"$1-save\""] = "/usr/sbin/{0}-save \"\"",
@@ -48,7 +48,7 @@ public sealed class SudoersGuideTests
         Assert.Equal(expected.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal), Allowed().Order(StringComparer.Ordinal));
     }
 
-    // A form of nft's, for each table in which we write.
+    // The forms of nft, for each table that we write.
     private static IEnumerable<string> Tables(string form) =>
         from family in new[] { "ip", "ip6" }
         from table in Hook.Tables

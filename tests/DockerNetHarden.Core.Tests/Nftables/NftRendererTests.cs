@@ -16,7 +16,7 @@ public sealed class NftRendererTests
     [InlineData("-A DOCKER-USER -m conntrack --ctstate NEW -j LOG --log-prefix 'DNH x '", "ct state { new } counter log prefix \"DNH x \"")]
     public void A_rule_is_said_in_the_words_of_nft(string rule, string expected) => Assert.Equal([expected], Lines(rule.Replace('\'', '"')));
 
-    // A packet without a connection matches '! --ctstate DNAT', and would end a rule of nft that asks for a translation.
+    // A packet without a connection matches '! --ctstate DNAT', and would end an nft rule that asks for a translation.
     [Fact]
     public void What_needs_two_keys_of_conntrack_becomes_rules_of_which_one_at_most_matches()
     {

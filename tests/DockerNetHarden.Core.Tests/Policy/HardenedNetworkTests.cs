@@ -29,7 +29,7 @@ public sealed class HardenedNetworkTests
         var bridges = names.Select(HardenedNetwork.BridgeNameFor).ToList();
         Assert.All(bridges, DockerNames.CheckBridge);
         Assert.Equal(names.Count, bridges.Distinct(StringComparer.Ordinal).Count());
-        // A short name in the long form's clothes.
+        // A short name that looks like the long form.
         Assert.NotEqual(HardenedNetwork.BridgeNameFor("twelve-chars"), HardenedNetwork.BridgeNameFor(HardenedNetwork.BridgeNameFor("twelve-chars")[4..]));
     }
 

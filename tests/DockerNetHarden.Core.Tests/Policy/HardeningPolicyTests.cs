@@ -9,7 +9,7 @@ public sealed class HardeningPolicyTests
 {
     private const string Whole = """
         {
-          // Who reads it in git is told why.
+          // Readers in git learn why.
           "version": 1,
           "networks": [
             { "name": "aws", "profile": "MetadataAccess", "bridge": "docker-metadata", "subnets": ["10.9.0.0/24"], "gateways": ["10.9.0.1/32"], "disableIcc": true, "labels": { "team": "soc" } },
@@ -54,7 +54,7 @@ public sealed class HardeningPolicyTests
         Assert.Contains(policy.Rules(), rule => rule.Network == "external" && rule.Control == "InternalAccess");
     }
 
-    // A parameter that a control gets and that the table of fields forgets would be lost in the file.
+    // A new parameter of a control that the table of fields lacks would be lost in the file.
     [Theory]
     [InlineData(typeof(MetadataAccess))]
     [InlineData(typeof(HostAccess))]
@@ -68,29 +68,29 @@ public sealed class HardeningPolicyTests
     }
 
     [Theory]
-    [InlineData("{\n \"version\": 1,\n \"control\": []\n}", 3, "control", "no key that is known")]
+    [InlineData("{\n \"version\": 1,\n \"control\": []\n}", 3, "control", "not a known key")]
     [InlineData("{\n \"controls\": []\n}", 1, "", "'version' is missing")]
     [InlineData("{ \"version\": 2 }", 1, "version", "reads version 1, not 2")]
-    [InlineData("{ \"version\": 1,\n \"controls\": [\n  { \"control\": \"MetaData\" } ] }", 3, "controls[0].control", "'MetaData' is no control")]
+    [InlineData("{ \"version\": 1,\n \"controls\": [\n  { \"control\": \"MetaData\" } ] }", 3, "controls[0].control", "'MetaData' is not a control")]
     [InlineData("{ \"version\": 1,\n \"controls\": [\n  { \"network\": \"a\" } ] }", 3, "controls[0]", "'control' is missing")]
-    [InlineData("{ \"version\": 1,\n \"controls\": [ { \"control\": \"SmtpRate\",\n\n \"perMinute\": 0 } ] }", 4, "controls[0].perMinute", "0 is no whole number from 1")]
-    [InlineData("{ \"version\": 1, \"controls\": [ { \"control\": \"SmtpRate\", \"perMinute\": 1.5 } ] }", 1, "controls[0].perMinute", "1.5 is no whole number")]
+    [InlineData("{ \"version\": 1,\n \"controls\": [ { \"control\": \"SmtpRate\",\n\n \"perMinute\": 0 } ] }", 4, "controls[0].perMinute", "0 is not a whole number from 1")]
+    [InlineData("{ \"version\": 1, \"controls\": [ { \"control\": \"SmtpRate\", \"perMinute\": 1.5 } ] }", 1, "controls[0].perMinute", "1.5 is not a whole number")]
     [InlineData("{ \"version\": 1, \"controls\": [ { \"control\": \"HostAccess\", \"log\": \"yes\" } ] }", 1, "controls[0].log", "true or false is expected here, this is a text")]
     [InlineData("{ \"version\": 1, \"controls\": [ { \"control\": \"HostAccess\", \"allowPort\": [] } ] }", 1, "controls[0].allowPort", "the keys are control, network")]
     [InlineData("{ \"version\": 1, \"controls\": [ { \"control\": \"HostAccess\", \"allowAddresses\": [\"10.0.0.1\",\n\"10.0.0.1/8\"] } ] }", 2, "controls[0].allowAddresses[1]", "10.0.0.1/8")]
-    [InlineData("{ \"version\": 1, \"controls\": [ { \"control\": \"HostAccess\", \"action\": \"Accept\" } ] }", 1, "controls[0].action", "none of Drop, Reject")]
+    [InlineData("{ \"version\": 1, \"controls\": [ { \"control\": \"HostAccess\", \"action\": \"Accept\" } ] }", 1, "controls[0].action", "not one of Drop, Reject")]
     [InlineData("{ \"version\": 1, \"controls\": [ { \"control\": \"MetadataAccess\", \"provider\": \"asw\" } ] }", 1, "controls[0].provider", "the providers are")]
     [InlineData("{ \"version\": 1, \"controls\": [ { \"control\": \"MetadataAccess\", \"permit\": true } ] }", 1, "controls[0]", "metadata is permitted to a network")]
     [InlineData("{ \"version\": 1, \"controls\": [ { \"control\": \"MetadataAccess\", \"network\": \"$(id)\" } ] }", 1, "controls[0].network", "$(id)")]
-    [InlineData("{ \"version\": 1,\n \"controls\": [ { \"control\": \"HostAccess\" },\n { \"control\": \"HostAccess\", \"log\": true } ] }", 3, "controls[1]", "controls[0] (line 2) says something of HostAccess already")]
-    [InlineData("{ \"version\": 1,\n \"networks\": [ { \"name\": \"a\", \"profile\": \"Default\" } ],\n \"controls\": [ { \"control\": \"HostAccess\", \"network\": \"a\" } ] }", 3, "controls[0]", "networks[0] (line 2) says something of HostAccess:a")]
+    [InlineData("{ \"version\": 1,\n \"controls\": [ { \"control\": \"HostAccess\" },\n { \"control\": \"HostAccess\", \"log\": true } ] }", 3, "controls[1]", "controls[0] (line 2) already sets HostAccess")]
+    [InlineData("{ \"version\": 1,\n \"networks\": [ { \"name\": \"a\", \"profile\": \"Default\" } ],\n \"controls\": [ { \"control\": \"HostAccess\", \"network\": \"a\" } ] }", 3, "controls[0]", "networks[0] (line 2) already sets HostAccess:a")]
     [InlineData("{ \"version\": 1, \"networks\": [ { \"name\": \"a\" } ] }", 1, "networks[0]", "'profile' is missing")]
     [InlineData("{ \"version\": 1, \"networks\": [ { \"name\": \"a\", \"profile\": \"Default\", \"bridge\": \"sixteen-chars-xx\" } ] }", 1, "networks[0]", "sixteen-chars-xx")]
     [InlineData("{ \"version\": 1, \"networks\": [ { \"name\": \"a\", \"profile\": \"Default\", \"gateways\": [\"10.0.0.1\"] } ] }", 1, "networks[0]", "not an address within the subnets")]
     [InlineData("{ \"version\": 1, \"rules\": [\n \"iptables -F\" ] }", 2, "rules[0]", "iptables -F")]
-    [InlineData("{ \"version\": 1,\n \"log\": true, \"log\": false }", 2, "log", "stands twice")]
-    [InlineData("{ \"version\": 1,\n \"controls\": [ }", 2, "", "this is no JSON")]
-    [InlineData("", 1, "", "this is no JSON")]
+    [InlineData("{ \"version\": 1,\n \"log\": true, \"log\": false }", 2, "log", "appears twice")]
+    [InlineData("{ \"version\": 1,\n \"controls\": [ }", 2, "", "this is not JSON")]
+    [InlineData("", 1, "", "this is not JSON")]
     [InlineData("[]", 1, "", "an object is expected here")]
     public void A_wrong_file_is_refused_with_line_place_and_reason(string text, int line, string path, string reason)
     {
@@ -100,7 +100,7 @@ public sealed class HardeningPolicyTests
         Assert.StartsWith($"p.json, line {line}", error.Message, StringComparison.Ordinal);
     }
 
-    // Ten times the keys take about ten times as long; each key compared with each before it would take a hundred times as long.
+    // Ten times the keys take about ten times as long; comparing each key with each before it would take a hundred times as long.
     [Fact]
     public void The_keys_of_an_object_cost_no_more_the_more_there_are()
     {

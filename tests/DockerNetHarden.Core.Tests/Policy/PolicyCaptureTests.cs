@@ -73,7 +73,7 @@ public sealed class PolicyCaptureTests
         Assert.Equal(policy.ToString(), HardeningPolicy.Parse(policy.ToString(), "x").ToString());
     }
 
-    // As Go reads a switch, and so Docker: 0 and F are no less off than false.
+    // Docker reads a switch as Go does: 0 and F also mean off.
     [Theory]
     [InlineData("false", true)]
     [InlineData("0", true)]

@@ -7,7 +7,7 @@ public sealed class PolicySchemaTests
 {
     private static string File { get; } = Path.Combine(DockerNetHarden.Tests.ProjectRoot.Path, "docs", "hardening-policy.schema.json");
 
-    // Written anew by DNH_ACCEPT_SURFACE=1, as the public surface is.
+    // DNH_ACCEPT_SURFACE=1 writes it again, as it does the public surface.
     [Fact]
     public void The_published_schema_is_the_one_that_the_reader_follows()
     {

@@ -3,55 +3,55 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Core.Tests.Rules;
 
-/// <summary>What stands twice, or without what iptables demands: refused by name, or meant as iptables 1.8.9 means it (nft and legacy; the lab asks both).</summary>
+/// <summary>What appears twice, or lacks what iptables demands, is refused by name, or means what it means to iptables 1.8.9 (nft and legacy; the lab asks both).</summary>
 public sealed class DoubleAndMissingTests
 {
     [Theory]
     // iptables: "multiple -j flags not allowed", "multiple -s flags not allowed".
-    [InlineData("-A DOCKER-USER -j DROP -j ACCEPT", "-j stands twice")]
-    [InlineData("-A DOCKER-USER -j DROP --jump ACCEPT", "--jump stands beside -j")]
-    [InlineData("-A DOCKER-USER -j MINE -j DROP", "-j stands twice")]
-    [InlineData("-A DOCKER-USER -A INPUT -j DROP", "-A stands twice")]
-    [InlineData("-A DOCKER-USER -I INPUT -j DROP", "-I stands beside -A")]
-    [InlineData("-A DOCKER-USER -d 10.0.0.1 --dst 10.0.0.2 -j DROP", "--dst stands beside -d")]
-    [InlineData("-A DOCKER-USER -s 0.0.0.0/0 -s 10.0.0.1 -j DROP", "-s stands twice")]
-    [InlineData("-A DOCKER-USER ! -p tcp -p udp -j DROP", "-p stands twice")]
+    [InlineData("-A DOCKER-USER -j DROP -j ACCEPT", "-j appears twice")]
+    [InlineData("-A DOCKER-USER -j DROP --jump ACCEPT", "--jump appears beside -j")]
+    [InlineData("-A DOCKER-USER -j MINE -j DROP", "-j appears twice")]
+    [InlineData("-A DOCKER-USER -A INPUT -j DROP", "-A appears twice")]
+    [InlineData("-A DOCKER-USER -I INPUT -j DROP", "-I appears beside -A")]
+    [InlineData("-A DOCKER-USER -d 10.0.0.1 --dst 10.0.0.2 -j DROP", "--dst appears beside -d")]
+    [InlineData("-A DOCKER-USER -s 0.0.0.0/0 -s 10.0.0.1 -j DROP", "-s appears twice")]
+    [InlineData("-A DOCKER-USER ! -p tcp -p udp -j DROP", "-p appears twice")]
     // iptables takes the last of two tables; of two families it refuses the command.
-    [InlineData("-t filter -t mangle -A POSTROUTING -d 10.0.0.1 -j DROP", "-t stands twice")]
-    [InlineData("-4 -6 -A DOCKER-USER -j DROP", "-6 stands beside -4")]
-    [InlineData("-6 -6 -A DOCKER-USER -j DROP", "-6 stands twice")]
+    [InlineData("-t filter -t mangle -A POSTROUTING -d 10.0.0.1 -j DROP", "-t appears twice")]
+    [InlineData("-4 -6 -A DOCKER-USER -j DROP", "-6 appears beside -4")]
+    [InlineData("-6 -6 -A DOCKER-USER -j DROP", "-6 appears twice")]
     [InlineData("ip6tables -4 -A DOCKER-USER -j DROP", "ip6tables and -4 contradict")]
     [InlineData("iptables -6 -A DOCKER-USER -j DROP", "iptables and -6 contradict")]
     // iptables: "option X can only be used once", "Only one of `--syn' or `--tcp-flags' allowed".
-    [InlineData("-A DOCKER-USER -m conntrack --ctstate NEW --ctstate RELATED -j DROP", "--ctstate stands twice")]
-    [InlineData("-A DOCKER-USER -m conntrack --ctdir REPLY --ctdir ORIGINAL -j DROP", "--ctdir stands twice")]
-    [InlineData("-A DOCKER-USER -m limit --limit 5/min --limit 6/min -j ACCEPT", "--limit stands twice")]
-    [InlineData("-A DOCKER-USER -m limit --limit 5/min --limit-burst 6 --limit-burst 7 -j ACCEPT", "--limit-burst stands twice")]
-    [InlineData("-A DOCKER-USER -m hashlimit --hashlimit-above 5/min --hashlimit-above 6/min -j DROP", "--hashlimit-above stands twice")]
-    [InlineData("-A DOCKER-USER -m hashlimit --hashlimit-above 5/min --hashlimit-upto 6/min -j DROP", "--hashlimit-upto stands beside --hashlimit-above")]
-    [InlineData("-A DOCKER-USER -m hashlimit --hashlimit-above 5/min --hashlimit-mode srcip --hashlimit-mode dstip -j DROP", "--hashlimit-mode stands twice")]
-    [InlineData("-A DOCKER-USER -m hashlimit --hashlimit-above 5/min --hashlimit-burst 2 --hashlimit-burst 3 -j DROP", "--hashlimit-burst stands twice")]
-    [InlineData("-A DOCKER-USER -m hashlimit --hashlimit-above 5/min --hashlimit-name a --hashlimit-name b -j DROP", "--hashlimit-name stands twice")]
-    [InlineData("-A DOCKER-USER -p tcp --tcp-flags ALL SYN --syn -j DROP", "--syn stands beside --tcp-flags")]
-    [InlineData("-A DOCKER-USER -p tcp --syn --syn -j DROP", "--syn stands twice")]
-    [InlineData("-A DOCKER-USER -p tcp ! --syn --syn -j DROP", "--syn stands twice")]
-    [InlineData("-A DOCKER-USER -p tcp --dport 80 --destination-port 81 -j DROP", "--destination-port stands beside --dport")]
-    [InlineData("-A DOCKER-USER -m comment --comment a --comment b -j DROP", "--comment stands twice")]
-    [InlineData("-A DOCKER-USER -p tcp -j REJECT --reject-with tcp-reset --reject-with icmp-port-unreachable", "--reject-with stands twice")]
-    [InlineData("-A DOCKER-USER -j LOG --log-prefix a --log-prefix b", "--log-prefix stands twice")]
+    [InlineData("-A DOCKER-USER -m conntrack --ctstate NEW --ctstate RELATED -j DROP", "--ctstate appears twice")]
+    [InlineData("-A DOCKER-USER -m conntrack --ctdir REPLY --ctdir ORIGINAL -j DROP", "--ctdir appears twice")]
+    [InlineData("-A DOCKER-USER -m limit --limit 5/min --limit 6/min -j ACCEPT", "--limit appears twice")]
+    [InlineData("-A DOCKER-USER -m limit --limit 5/min --limit-burst 6 --limit-burst 7 -j ACCEPT", "--limit-burst appears twice")]
+    [InlineData("-A DOCKER-USER -m hashlimit --hashlimit-above 5/min --hashlimit-above 6/min -j DROP", "--hashlimit-above appears twice")]
+    [InlineData("-A DOCKER-USER -m hashlimit --hashlimit-above 5/min --hashlimit-upto 6/min -j DROP", "--hashlimit-upto appears beside --hashlimit-above")]
+    [InlineData("-A DOCKER-USER -m hashlimit --hashlimit-above 5/min --hashlimit-mode srcip --hashlimit-mode dstip -j DROP", "--hashlimit-mode appears twice")]
+    [InlineData("-A DOCKER-USER -m hashlimit --hashlimit-above 5/min --hashlimit-burst 2 --hashlimit-burst 3 -j DROP", "--hashlimit-burst appears twice")]
+    [InlineData("-A DOCKER-USER -m hashlimit --hashlimit-above 5/min --hashlimit-name a --hashlimit-name b -j DROP", "--hashlimit-name appears twice")]
+    [InlineData("-A DOCKER-USER -p tcp --tcp-flags ALL SYN --syn -j DROP", "--syn appears beside --tcp-flags")]
+    [InlineData("-A DOCKER-USER -p tcp --syn --syn -j DROP", "--syn appears twice")]
+    [InlineData("-A DOCKER-USER -p tcp ! --syn --syn -j DROP", "--syn appears twice")]
+    [InlineData("-A DOCKER-USER -p tcp --dport 80 --destination-port 81 -j DROP", "--destination-port appears beside --dport")]
+    [InlineData("-A DOCKER-USER -m comment --comment a --comment b -j DROP", "--comment appears twice")]
+    [InlineData("-A DOCKER-USER -p tcp -j REJECT --reject-with tcp-reset --reject-with icmp-port-unreachable", "--reject-with appears twice")]
+    [InlineData("-A DOCKER-USER -j LOG --log-prefix a --log-prefix b", "--log-prefix appears twice")]
     [InlineData("-A DOCKER-USER ! -s ! 10.0.0.1 -j DROP", "negated twice")]
-    // Two matches, which iptables asks one after the other: our rule has one.
-    [InlineData("-A DOCKER-USER -m conntrack --ctstate NEW -m conntrack --ctdir REPLY -j DROP", "-m conntrack stands twice")]
-    [InlineData("-A DOCKER-USER -m state --state INVALID -m conntrack --ctdir REPLY -j DROP", "-m conntrack stands beside -m state")]
-    [InlineData("-A DOCKER-USER -m limit --limit 5/min -m limit --limit-burst 6 -j ACCEPT", "-m limit stands twice")]
-    [InlineData("-A DOCKER-USER -m hashlimit --hashlimit-above 5/min -m hashlimit --hashlimit-mode srcip -j DROP", "-m hashlimit stands twice")]
-    [InlineData("-A DOCKER-USER -m addrtype --src-type LOCAL -m addrtype --dst-type LOCAL -j DROP", "-m addrtype stands twice")]
-    [InlineData("-A DOCKER-USER -m set --match-set a src -m set --match-set b dst -j DROP", "-m set stands twice")]
-    [InlineData("-A DOCKER-USER -m comment --comment a -m comment --comment b -j DROP", "-m comment stands twice")]
-    [InlineData("-A DOCKER-USER -p tcp -m tcp --dport 80 -m tcp --sport 81 -j DROP", "-m tcp stands twice")]
-    [InlineData("-A DOCKER-USER -p icmp -m icmp --icmp-type 8 -m icmp --icmp-type 0 -j DROP", "-m icmp stands twice")]
-    [InlineData("-A DOCKER-USER -p tcp -m multiport --dports 1,2 -m multiport --dports 3,4 -j DROP", "--dports stands twice")]
-    [InlineData("-A DOCKER-USER -p tcp -m multiport --dports 1,2 -m tcp --dport 7 -j DROP", "--dport stands beside --dports")]
+    // Two matches, which iptables uses one after the other: our rule has one.
+    [InlineData("-A DOCKER-USER -m conntrack --ctstate NEW -m conntrack --ctdir REPLY -j DROP", "-m conntrack appears twice")]
+    [InlineData("-A DOCKER-USER -m state --state INVALID -m conntrack --ctdir REPLY -j DROP", "-m conntrack appears beside -m state")]
+    [InlineData("-A DOCKER-USER -m limit --limit 5/min -m limit --limit-burst 6 -j ACCEPT", "-m limit appears twice")]
+    [InlineData("-A DOCKER-USER -m hashlimit --hashlimit-above 5/min -m hashlimit --hashlimit-mode srcip -j DROP", "-m hashlimit appears twice")]
+    [InlineData("-A DOCKER-USER -m addrtype --src-type LOCAL -m addrtype --dst-type LOCAL -j DROP", "-m addrtype appears twice")]
+    [InlineData("-A DOCKER-USER -m set --match-set a src -m set --match-set b dst -j DROP", "-m set appears twice")]
+    [InlineData("-A DOCKER-USER -m comment --comment a -m comment --comment b -j DROP", "-m comment appears twice")]
+    [InlineData("-A DOCKER-USER -p tcp -m tcp --dport 80 -m tcp --sport 81 -j DROP", "-m tcp appears twice")]
+    [InlineData("-A DOCKER-USER -p icmp -m icmp --icmp-type 8 -m icmp --icmp-type 0 -j DROP", "-m icmp appears twice")]
+    [InlineData("-A DOCKER-USER -p tcp -m multiport --dports 1,2 -m multiport --dports 3,4 -j DROP", "--dports appears twice")]
+    [InlineData("-A DOCKER-USER -p tcp -m multiport --dports 1,2 -m tcp --dport 7 -j DROP", "--dport appears beside --dports")]
     [InlineData("-A DOCKER-USER -p tcp -m multiport --dports 1,2 --sports 3,4 -j DROP", "one -m multiport takes one option")]
     // Without what iptables demands.
     [InlineData("-A DOCKER-USER -m conntrack -j DROP", "demands one: --ctstate, --ctorigdst, --ctorigdstport, --ctdir")]
@@ -72,7 +72,7 @@ public sealed class DoubleAndMissingTests
     [InlineData("-A DOCKER-USER -p udp -m tcp --dport 53 -j DROP", "-m tcp needs -p tcp")]
     [InlineData("-A DOCKER-USER -p tcp -m icmp --icmp-type 8 -j DROP", "-m icmp needs -p icmp")]
     [InlineData("-A DOCKER-USER -m icmp6 --icmpv6-type 8 -j DROP", "-m icmp6 needs -p ipv6-icmp")]
-    // iptables takes each for "any", prints it otherwise or not at all, and it would never be read back as it was written.
+    // iptables takes each as "any", prints it differently or not at all, so it would never be read back as written.
     [InlineData("-A DOCKER-USER -p tcp --tcp-flags NONE NONE -j DROP", "every tcp packet")]
     [InlineData("-A DOCKER-USER -p icmp --icmp-type 255 -j DROP", "any type")]
     [InlineData("-A DOCKER-USER -p icmp --icmp-type 255/3 -j DROP", "any type")]
@@ -80,7 +80,7 @@ public sealed class DoubleAndMissingTests
     public void Is_refused_by_name(string text, string reason) =>
         Assert.Contains(reason, Assert.Throws<RefusedValueException>(() => FirewallRule.Parse(text)).Message, StringComparison.Ordinal);
 
-    // The right column means the same to iptables 1.8.9 as the left one; what iptables-save prints of it is in it, without a -m tcp that has no option.
+    // The right column means the same to iptables 1.8.9 as the left one; it has what iptables-save prints of it, without a -m tcp that has no option.
     [Theory]
     [InlineData("-m limit -j ACCEPT", "-m limit --limit 3/hour -j ACCEPT")]
     [InlineData("-m limit --limit-burst 7 -j ACCEPT", "-m limit --limit 3/hour --limit-burst 7 -j ACCEPT")]
@@ -103,6 +103,6 @@ public sealed class DoubleAndMissingTests
 
     [Fact]
     public void A_property_that_a_bag_has_twice_is_refused() =>
-        Assert.Contains("Destination stands twice", Assert.Throws<RefusedValueException>(() => FirewallRule.FromProperties(
+        Assert.Contains("Destination appears twice", Assert.Throws<RefusedValueException>(() => FirewallRule.FromProperties(
             new Dictionary<string, object?>(StringComparer.Ordinal) { ["Destination"] = "10.0.0.1", ["destination"] = "10.0.0.2", ["Action"] = "Drop" })).Message, StringComparison.Ordinal);
 }

@@ -57,12 +57,12 @@ public sealed class FirewallRuleTests
     [InlineData("-A DOCKER-USER -m limit --limit 1/min --limit-burst 0 -j RETURN", "burst")]
     [InlineData("-A DOCKER-USER -j DROP --comment", "missing")]
     [InlineData("-A DOCKER-USER -d 10.0.0.1", "target")]
-    [InlineData("-d 10.0.0.1 -j DROP", "names no chain")]
+    [InlineData("-d 10.0.0.1 -j DROP", "does not name a chain")]
     [InlineData("-A FORWARD -d 10.0.0.1 -j DROP", "DOCKER-USER")]
     [InlineData("-t nat -A PREROUTING -j DROP", "nat decides where")]
     [InlineData("-A NOPE -j DROP", "put on DOCKER-USER, INPUT, OUTPUT")]
     [InlineData("-I DOCKER-USER 3 -j DROP", "position")]
-    [InlineData("-D DOCKER-USER -j DROP", "no option")]
+    [InlineData("-D DOCKER-USER -j DROP", "not an option")]
     [InlineData("-t mangle -A POSTROUTING -i docker0 -j DROP", "not known to the kernel")]
     [InlineData("-t mangle -A POSTROUTING -j REJECT", "filter only")]
     [InlineData("-A DOCKER-USER -j REJECT --reject-with tcp-reset", "-p tcp")]
@@ -70,7 +70,7 @@ public sealed class FirewallRuleTests
     [InlineData("-A DOCKER-USER -j MASQUERADE", "target of iptables' own")]
     [InlineData("-A DOCKER-USER -j DNH-METADATA", "loop")]
     [InlineData("-A DOCKER-USER -j DOCKER-USER", "loop")]
-    [InlineData("-A DOCKER-USER -m u32 --u32 1=1 -j DROP", "none of")]
+    [InlineData("-A DOCKER-USER -m u32 --u32 1=1 -j DROP", "not one of")]
     [InlineData("-A DOCKER-USER -m limit ! --limit 5/min -j DROP", "negated")]
     [InlineData("-A DOCKER-USER -s 10.0.0.0/8 -s 10.0.0.0/8 -j DROP", "twice")]
     [InlineData("-A DOCKER-USER -i docker:nope -j DROP", "symbols are")]
@@ -80,7 +80,7 @@ public sealed class FirewallRuleTests
     [InlineData("-A DOCKER-USER -m comment --comment \"a -j DROP", "quote")]
     [InlineData("'; rm -rf /", "where an option should be")]
     [InlineData("$(reboot)", "where an option should be")]
-    [InlineData("", "no chain")]
+    [InlineData("", "not name a chain")]
     public void What_cannot_be_is_refused_by_name(string text, string reason) =>
         Assert.Contains(reason, Assert.Throws<RefusedValueException>(() => FirewallRule.Parse(text)).Message, StringComparison.Ordinal);
 

@@ -19,7 +19,7 @@ internal sealed class RandomRules(int seed)
             }
             catch (RefusedValueException)
             {
-                // A combination that cannot be (ports without a protocol, a reset over UDP): the next one.
+                // An impossible combination (ports without a protocol, a reset over UDP): try the next one.
                 continue;
             }
             count--;

@@ -5,7 +5,7 @@ using DockerNetHarden.Tests;
 
 namespace DockerNetHarden.Core.Tests.Rules;
 
-/// <summary>The table of fields is whole: each is a property, a parameter with help, and something that text, property bags and nft say.</summary>
+/// <summary>The table of fields is complete: each is a property, a parameter with help, and something that text, property bags and nft can express.</summary>
 public sealed partial class RuleFieldTests
 {
     // Fields of the mark have no option, and no parameter of their own name.
@@ -49,7 +49,7 @@ public sealed partial class RuleFieldTests
         ["JumpTarget"] = ("-A DOCKER-USER -j DROP", "-A DOCKER-USER -j MINE"),
     };
 
-    // The names that a bucket has in nft are the renderer's own.
+    // The names of buckets in nft are the renderer's own.
     private static readonly string[] NotInNft = ["HashLimitName"];
 
     public static TheoryData<string> Fields => [.. RuleFields.All.Select(each => each.Name)];
@@ -73,7 +73,7 @@ public sealed partial class RuleFieldTests
         var (without, with) = (FirewallRule.Parse(Examples[name].Without), FirewallRule.Parse(Examples[name].With));
         Assert.NotEqual(Value(without, name), Value(with, name));
         Assert.NotEqual(without, with);
-        // The option itself stands in the text as it was given; the mark is written behind the matches.
+        // The option is in the text as it was given; the mark is written after the matches.
         Assert.All(Examples[name].With.Split(' ').Except(["-m", "comment"], StringComparer.Ordinal), word => Assert.Contains(word, with.ToString(), StringComparison.Ordinal));
         Assert.Equal(with, FirewallRule.FromProperties(typeof(FirewallRule).GetProperties().ToDictionary(property => property.Name, property => property.GetValue(with), StringComparer.Ordinal)));
         Assert.Equal(with, RuleParser.TryReadLine(with.Family, with.Table, with.Chain, with.Tokens));
@@ -90,7 +90,7 @@ public sealed partial class RuleFieldTests
         Assert.True(error is null or NftException, error?.Message);
     }
 
-    // A match whose value were lost would match more.
+    // A match that lost its value would match more.
     [Theory]
     [MemberData(nameof(Fields))]
     public void A_field_stands_once_and_is_negated_only_where_iptables_can(string name)
@@ -118,7 +118,7 @@ public sealed partial class RuleFieldTests
         Assert.Equal(field.IsNegatable, parameter.Contains("A ! before", StringComparison.Ordinal));
     }
 
-    // Sets and chains have to be on the host before a rule names them; the lab writes random rules to real ones.
+    // Sets and chains must be on the host before a rule names them; the lab writes random rules to real hosts.
     [Fact]
     public void Random_rules_use_every_field()
     {

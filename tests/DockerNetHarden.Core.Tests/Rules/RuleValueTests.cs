@@ -20,7 +20,7 @@ public sealed class RuleValueTests
     {
         if (printed.StartsWith("151", StringComparison.Ordinal))
         {
-            // 150/sec survives: it is printed as 151/sec, and 151/sec is the same period again.
+            // 150/sec survives: it is printed as 151/sec, which has the same period.
             Assert.Equal(Rate.ParseLimit("151/sec", "Limit"), Rate.ParseLimit(text, "Limit"));
         }
         Assert.Equal(printed, Rate.ParseLimit(text, "Limit").ToString());
@@ -87,7 +87,7 @@ public sealed class RuleValueTests
     [InlineData("docker0")]
     [InlineData("br-0123456789ab")]
     [InlineData("eth0.100")]
-    [InlineData("$(reboot)")] // odd, but a name that the kernel takes: it is carried as data
+    [InlineData("$(reboot)")] // odd, but a name that the kernel accepts: it is carried as data
     public void Interface_names_of_the_kernel_are_taken(string name) => Assert.Null(InterfaceName.Problem(name));
 
     [Theory]

@@ -2,7 +2,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Snapshots;
 
-/// <summary>Links and their filters as iproute2 6.1 and busybox 1.35 printed them; the lines are shortened behind what is read.</summary>
+/// <summary>Links and their filters as iproute2 6.1 and busybox 1.35 printed them; the lines are cut after what is read.</summary>
 public sealed class LinkTextTests
 {
     private static readonly HashSet<string> None = [];

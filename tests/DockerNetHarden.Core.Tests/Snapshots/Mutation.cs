@@ -8,10 +8,10 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Snapshots;
 
-/// <summary>A snapshot in which one property of it, or of a record in it, is another one. Found by reflection, so that a new property is among them.</summary>
+/// <summary>Snapshots with one changed property, their own or that of a record in them. Found by reflection, so that new properties are included.</summary>
 internal sealed record Mutation(string Name, HostSnapshot Changed)
 {
-    /// <summary>One for each property that can be set, at any depth; of a list the first member stands for all.</summary>
+    /// <summary>One for each property that can be set, at any depth; in a list the first member represents all.</summary>
     internal static IReadOnlyList<Mutation> Of(HostSnapshot sample) => [.. Variants(sample).Select(static variant => new Mutation(variant.Name, (HostSnapshot)variant.Value!))];
 
     private static IEnumerable<(string Name, object? Value)> Variants(object record)

@@ -3,7 +3,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Snapshots;
 
-/// <summary>Routes and routing rules as iproute2 6.1 and busybox 1.35 printed them of one and the same namespace.</summary>
+/// <summary>Routes and routing rules as iproute2 6.1 and busybox 1.35 printed them in one and the same namespace.</summary>
 public sealed class RoutingTextTests
 {
     private const string Default4 = "0.0.0.0/0";
@@ -40,7 +40,7 @@ public sealed class RoutingTextTests
     [InlineData("default via fd01::2 dev br0 metric 1024 pref medium", "main unicast ::/0 [br0] 1024")]
     [InlineData("fd02::/64 from fd01::/64 via fd01::2 dev br0 metric 1024 pref medium", "main unicast fd02::/64 [br0] 1024 ?")]
     [InlineData("fd03::/64 metric 1024 pref medium\\\tnexthop via fd01::2 dev br0 weight 1 \\\tnexthop via fd01::3 dev br0 weight 1 ", "main unicast fd03::/64 [br0] 1024")]
-    // busybox prints no next hops: a route without a link is none that could be followed.
+    // busybox prints no next hops: a route without a link cannot be followed.
     [InlineData("fd03::/64  metric 1024 ", "main unicast fd03::/64 [] 1024 ?")]
     [InlineData("unreachable fd09::/64 dev lo metric 1024 error -101 pref medium", "main unreachable fd09::/64 [lo] 1024")]
     [InlineData("local ::1 dev lo table local proto kernel metric 0 pref medium", "local local ::1/128 [lo] 0")]

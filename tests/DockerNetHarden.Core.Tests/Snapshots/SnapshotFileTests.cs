@@ -13,7 +13,7 @@ public sealed class SnapshotFileTests
 {
     private const string Save = "*filter\n:INPUT ACCEPT [1:2]\n:FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n[3:4] -A FORWARD -m comment --comment \"a \\\"quote\\\" and ümlaut\" -j DOCKER-USER\nCOMMIT\n";
 
-    // Every list has a member and every text is there: what is left out here could not be seen to be missing in the file.
+    // Every list has a member and no text is missing: otherwise nobody would notice if the file lacked one.
     private static HostSnapshot Sample { get; } = new()
     {
         HostName = "admin@web1",
@@ -77,7 +77,7 @@ public sealed class SnapshotFileTests
         var text = Write(Sample);
         var read = Read(text);
         Assert.Equal(text, Write(read), StringComparer.Ordinal);
-        // The reader's own work, beyond what the writer could undo again.
+        // What only the reader does, beyond what the writer could hide.
         Assert.Equal(Sample.TakenAt, read.TakenAt);
         Assert.Equal(TimeSpan.FromHours(2), read.TakenAt.Offset);
         Assert.Equal(Save, read.Rules[Family.IPv4].ToString(), StringComparer.Ordinal);
@@ -98,7 +98,7 @@ public sealed class SnapshotFileTests
         Assert.True(read.HasIPv6);
     }
 
-    // What the sample does not have: prefixes of full length where the file keeps it and where it does not, names out of their order, what may be null.
+    // What the sample lacks: prefixes of full length where the file keeps the length and where it does not, unsorted names, nulls where allowed.
     private static HostSnapshot Format1 { get; } = Sample with
     {
         Engine = Sample.Engine! with { AddressPools = [Cidr.Parse("10.9.0.1/32"), Cidr.Parse("fd00::/48")], FirewallBackend = null },
@@ -114,7 +114,7 @@ public sealed class SnapshotFileTests
         Sysctls = new Dictionary<string, string> { ["b"] = "1", ["a.c"] = "2", ["a.B"] = "3" },
     };
 
-    // The file was written by version 1.0's hand-written writer, and stays as it is.
+    // The hand-written writer of version 1.0 made this file, which stays as it is.
     [Fact]
     public void A_file_of_format_1_is_read_and_written_as_ever()
     {
@@ -125,7 +125,7 @@ public sealed class SnapshotFileTests
 
     public static TheoryData<string> Properties => [.. Mutation.Of(Sample).Select(static mutation => mutation.Name)];
 
-    // A property that is new in the snapshot, or in one of its records, fails here until the file carries it.
+    // A new property of the snapshot or one of its records fails here until the file has it.
     [Theory]
     [MemberData(nameof(Properties))]
     public void A_property_changes_the_file_and_comes_back(string name)
@@ -191,7 +191,7 @@ public sealed class SnapshotFileTests
     [InlineData("\"IPv6\": \"*filter\\n:INPUT ACCEPT [0:0]\\nCOMMIT\\n\"", "\"IPv6\": null", "$.rules['IPv6']")]
     public void A_value_that_is_missing_or_null_or_of_another_kind_is_named_by_its_path(string good, string bad, string path) => A_value_that_cannot_be_is_named_by_its_path(good, bad, path);
 
-    // Half a surrogate pair, in a value, a name and where nothing reads it before the analysis.
+    // Half a surrogate pair in a value, in a name, and where nothing reads it before the analysis.
     [Theory]
     [InlineData("admin@web1", "\\ud800")]
     [InlineData("icc", "\\ud800")]
@@ -214,7 +214,7 @@ public sealed class SnapshotFileTests
         Assert.Equal(("web2", "true"), (read.HostName, read.DaemonSettings["icc"]));
     }
 
-    // In the place of each value, and before it under the same name.
+    // In place of each value, and before it under the same name.
     [Theory]
     [InlineData("7")]
     [InlineData("1e400")]
@@ -238,7 +238,7 @@ public sealed class SnapshotFileTests
         }
     }
 
-    // System.Text.Json of .NET 8 does not see question marks, so they are told to it.
+    // System.Text.Json of .NET 8 does not see nullable annotations, so they are compared with what it is told.
     [Fact]
     public void What_may_be_null_in_the_file_is_what_may_be_null_in_the_records()
     {

@@ -91,11 +91,11 @@ public sealed class SnapshotPartTests
         Assert.Equal(servers, string.Join(' ', ResolverList.ParseDaemon(json).Select(static server => server.ToShortString())), StringComparer.Ordinal);
 
     [Theory]
-    [InlineData("{", "no JSON")]
-    [InlineData("[]", "no JSON object")]
+    [InlineData("{", "not JSON")]
+    [InlineData("[]", "not a JSON object")]
     [InlineData("{\"dns\": [\"\\ud800\"]}", "not Unicode")]
-    [InlineData("{\"dns\": \"10.0.0.2\"}", "no list")]
-    [InlineData("{\"dns\": [1]}", "no list")]
+    [InlineData("{\"dns\": \"10.0.0.2\"}", "not a list")]
+    [InlineData("{\"dns\": [1]}", "not a list")]
     [InlineData("{\"dns\": [\"10.0.0\"]}", "'10.0.0'")]
     public void A_daemon_json_that_is_none_is_said(string json, string reason) =>
         Assert.Contains(reason, Assert.Throws<FormatException>(() => ResolverList.ParseDaemon(json)).Message, StringComparison.Ordinal);

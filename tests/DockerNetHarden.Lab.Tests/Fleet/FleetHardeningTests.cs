@@ -34,7 +34,7 @@ public sealed class FleetHardeningTests(FleetLab lab) : IAsyncLifetime
             Assert.Equal([number], Enumerable.Range(1, 3).Where(other => filter.Contains(string.Create(CultureInfo.InvariantCulture, $"-i apps{other} "), StringComparison.Ordinal)));
             Assert.Equal([number], Enumerable.Range(1, 3).Where(other => filter.Contains(string.Create(CultureInfo.InvariantCulture, $"-s 10.{100 + other}.0.0/16 "), StringComparison.Ordinal)));
         }
-        // And with a packet: what the text says also holds.
+        // And with a packet: the rules do what the text says.
         var second = lab.Fleet.Hosts[1];
         await second.RunContainerAsync(new LabContainerOptions("c0") { Network = "apps" });
         try
@@ -57,7 +57,7 @@ public sealed class FleetHardeningTests(FleetLab lab) : IAsyncLifetime
     public async Task A_dead_host_gives_one_error_within_its_timeout_and_delays_no_other()
     {
         await using var run = new FleetRun(lab.Fleet);
-        // First in line and with a throttle of three: whoever waits for it would be late.
+        // First in line with a throttle of three: anybody who waited for it would be late.
         await run.ApplyAsync([run.Open(LabFleet.DeadHost, connectTimeout: TimeSpan.FromSeconds(4)), .. run.OpenAll()], new MetadataAccess(), throttle: 3);
         var (at, host, error) = Assert.Single(run.Sink.Failures);
         Assert.Equal(LabFleet.DeadHost, host);

@@ -9,7 +9,7 @@ public sealed class FleetLab : IAsyncLifetime
 
     public LabFleet Fleet => fleet ?? throw new InvalidOperationException("The fleet was not raised: " + LabSsh.WhyUnavailable());
 
-    /// <summary>How often tests repeat what hits at random moments: DNH_LAB_ROUNDS, 3 where it is not set.</summary>
+    /// <summary>How often tests repeat what hits at random moments: DNH_LAB_ROUNDS, 3 if it is not set.</summary>
     public static int Rounds => int.TryParse(Environment.GetEnvironmentVariable("DNH_LAB_ROUNDS"), System.Globalization.CultureInfo.InvariantCulture, out var rounds) && rounds > 0 ? rounds : 3;
 
     public async Task InitializeAsync()
@@ -24,7 +24,7 @@ public sealed class FleetLab : IAsyncLifetime
             await fleet.DisposeAsync();
     }
 
-    /// <summary>Takes everything that is ours away, on every host, without SSH.</summary>
+    /// <summary>Removes everything that is ours from every host, without SSH.</summary>
     public async Task ResetAsync()
     {
         foreach (var lab in fleet?.Hosts ?? [])
@@ -35,14 +35,14 @@ public sealed class FleetLab : IAsyncLifetime
     }
 }
 
-/// <summary>One after the other and by themselves: many of these tests measure time or count processes.</summary>
+/// <summary>One by one and without others: many of these tests measure time or count processes.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class FleetCollection : ICollectionFixture<FleetLab>
 {
     public const string Name = "lab-fleet";
 }
 
-/// <summary>A test that needs sshd, ssh and sudo too. Elsewhere it is skipped, and its name says why.</summary>
+/// <summary>A test that also needs sshd, ssh and sudo. Without them it is skipped, and its name says why.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class FleetFactAttribute : FactAttribute
 {
@@ -55,7 +55,7 @@ public sealed class FleetFactAttribute : FactAttribute
     }
 }
 
-/// <summary>The same with data.</summary>
+/// <summary>The same for theories.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class FleetTheoryAttribute : TheoryAttribute
 {

@@ -2,7 +2,7 @@ using DockerNetHarden.Lab.Linux;
 
 namespace DockerNetHarden.Lab.Tests.Fleets;
 
-/// <summary>The fleet lab itself: it is what it says, and touches nothing of the machine's.</summary>
+/// <summary>The fleet lab itself: it is what it says it is, and does not touch the machine.</summary>
 [Collection(FleetCollection.Name)]
 public sealed class FleetLabTests(FleetLab lab)
 {

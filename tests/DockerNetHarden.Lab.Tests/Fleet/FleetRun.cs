@@ -9,7 +9,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Tests.Fleets;
 
-/// <summary>Works on hosts as the cmdlets do: an ssh of the client for each, Docker asked in the same conversation.</summary>
+/// <summary>Works on hosts as the cmdlets do: one ssh of the client for each, with Docker asked in the same conversation.</summary>
 internal sealed class FleetRun(LabFleet fleet, string? program = null) : IAsyncDisposable
 {
     private readonly ConcurrentBag<DockerHost> opened = [];
@@ -40,7 +40,7 @@ internal sealed class FleetRun(LabFleet fleet, string? program = null) : IAsyncD
     public async ValueTask DisposeAsync() => await Task.WhenAll(opened.Select(host => host.DisposeAsync().AsTask()));
 }
 
-/// <summary>Collects what a fleet says, with the time since it began.</summary>
+/// <summary>Collects a fleet's messages, with the time since it began.</summary>
 internal sealed class TimedSink : IFleetSink
 {
     private readonly Stopwatch clock = Stopwatch.StartNew();
@@ -65,14 +65,14 @@ internal sealed class TimedSink : IFleetSink
 
     public Task<bool> ConfirmAsync(string host, Plan plan, CancellationToken stop) => Answer(host, plan, stop);
 
-    /// <summary>The one failure there was, with its reason.</summary>
+    /// <summary>The only failure, with its reason.</summary>
     public HostException SingleFailure()
     {
         Assert.Empty(Results);
         return Assert.IsType<HostException>(Assert.Single(Failures).Error);
     }
 
-    /// <summary>The one result there was; a failure is thrown with its own text.</summary>
+    /// <summary>The only result; a failure is thrown with its own text.</summary>
     public InvocationResult SingleResult()
     {
         ThrowFirst();

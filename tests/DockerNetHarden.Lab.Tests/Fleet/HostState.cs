@@ -4,10 +4,10 @@ using DockerNetHarden.Lab.Linux;
 
 namespace DockerNetHarden.Lab.Tests.Fleets;
 
-/// <summary>What a lab host's tables hold, and which processes are at work, seen without SSH.</summary>
+/// <summary>What a lab host's tables hold and which processes run, seen without SSH.</summary>
 internal static class HostState
 {
-    /// <summary>Our lines by family and table: chains, rules, jumps. A table without any is not there.</summary>
+    /// <summary>Our lines by family and table: chains, rules, jumps. A table without any is left out.</summary>
     public static async Task<SortedDictionary<string, string>> OursAsync(LabHost lab)
     {
         var ours = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -26,11 +26,11 @@ internal static class HostState
         return string.Join('\n', lines.Select(line => line.Key + " " + line.Line));
     }
 
-    /// <summary>The processes of the client's ssh: by their ssh_config, which nobody else has.</summary>
+    /// <summary>The processes of the client's ssh, found by their ssh_config, which nobody else has.</summary>
     public static IReadOnlyList<ProcessMark> SshOf(LabSshClient client) => Where(directory => Arguments(directory) is { Length: > 2 } arguments
         && Path.GetFileName(arguments[0]) == "ssh" && arguments[1] == "-F" && arguments[2].StartsWith(client.Folder + "/", StringComparison.Ordinal));
 
-    /// <summary>The processes of a name in a lab host's network namespace.</summary>
+    /// <summary>The processes with a name in a lab host's network namespace.</summary>
     public static IReadOnlyList<ProcessMark> OnHost(LabHost lab, Func<string, string[], bool> which)
     {
         var space = NetNamespace.Named(lab.HostNamespace).Identity();
@@ -70,7 +70,7 @@ internal static class HostState
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
             {
-                // It ended while it was looked at.
+                // It ended in the meantime.
             }
         }
         return found;

@@ -10,7 +10,7 @@ using Xunit.Abstractions;
 
 namespace DockerNetHarden.Lab.Tests.Fleets;
 
-/// <summary>Whatever dies, and whenever: each chain is the old one or the new one, and the next call brings the host to where it should be.</summary>
+/// <summary>Whatever dies, and whenever: each chain is the old one or the new one, and the next call makes the host as it should be.</summary>
 [Collection(FleetCollection.Name)]
 public sealed class KilledTests(FleetLab lab, ITestOutputHelper output) : IAsyncLifetime
 {
@@ -27,7 +27,7 @@ public sealed class KilledTests(FleetLab lab, ITestOutputHelper output) : IAsync
     [InlineData("cable")]
     public async Task Killed_at_a_random_moment_each_chain_is_the_old_one_or_the_new_one(string victim)
     {
-        // The two forms, and none at all, and what each looks like when it was written in peace. Many ranges, so that there is a moment to hit.
+        // The two forms, and none at all, and what each looks like after an undisturbed write. Many ranges, so that there is a moment to hit.
         var forms = Enumerable.Range(1, 2).Select(generation => new InternalAccess
         {
             Ranges = [.. Enumerable.Range(0, 150).Select(number => Cidr.Parse(string.Create(CultureInfo.InvariantCulture, $"10.{generation}.{number}.0/24")))],
@@ -69,8 +69,8 @@ public sealed class KilledTests(FleetLab lab, ITestOutputHelper output) : IAsync
             Assert.Equal(looks[next], await HostState.OursAsync(Host));
             current = next;
         }
-        output.WriteLine($"{failed} of {FleetLab.Rounds} kills ended a conversation, which takes {clock.ElapsedMilliseconds} ms in peace.");
-        // Where nothing ever failed, nothing was hit. A killed iptables-restore is tried again, and may succeed.
+        output.WriteLine($"{failed} of {FleetLab.Rounds} kills ended a conversation, which takes {clock.ElapsedMilliseconds} ms undisturbed.");
+        // If nothing ever failed, nothing was hit. A killed iptables-restore is tried again, and may succeed.
         Assert.True(failed > 0 || victim == "restore", "No kill hit a conversation.");
     }
 
@@ -88,7 +88,7 @@ public sealed class KilledTests(FleetLab lab, ITestOutputHelper output) : IAsync
     {
         if (victim == "restore")
         {
-            // It lives for milliseconds: watched for, and killed at a random moment of its life.
+            // It lives for milliseconds, so the test waits for it and kills it at a random moment of its life.
             var skip = random.Next(0, 4);
             while (!applied.IsCompleted)
             {
@@ -103,7 +103,7 @@ public sealed class KilledTests(FleetLab lab, ITestOutputHelper output) : IAsync
             }
             return;
         }
-        // At any moment of the conversation: it has begun, and takes about as long as one in peace.
+        // At any moment of the conversation: it has begun, and takes about as long as an undisturbed one.
         while (!applied.IsCompleted && (victim == "shell" ? Shells() : HostState.SshOf(lab.Fleet.Client)).Count == 0)
             await Task.Delay(5);
         await Task.WhenAny(applied, Task.Delay(random.Next(0, duration)));
@@ -137,7 +137,7 @@ public sealed class KilledTests(FleetLab lab, ITestOutputHelper output) : IAsync
 
     private async Task LinkAsync(string state) => (await Host.ExecAsync(["ip", "link", "set", "adm0", state])).OrThrow();
 
-    // A program whose reader is gone goes on to its end.
+    // A program without its reader continues to its end.
     private async Task QuietAsync()
     {
         for (var attempt = 0; attempt < 500; attempt++)

@@ -22,7 +22,7 @@ public sealed class LoginTests(FleetLab lab) : IAsyncLifetime
         await using var run = new FleetRun(lab.Fleet);
         await run.ApplyAsync([run.Open(Host.Name, user)], new HostAccess());
         Assert.True(run.Sink.SingleResult() is { Status: InvocationStatus.Applied, Verified: true });
-        // Resolved with Docker's answers, which came through sudo.
+        // Resolved with Docker's answers, which came by sudo.
         Assert.Contains("-i apps1 ", (await HostState.OursAsync(Host))["ip filter"], StringComparison.Ordinal);
     }
 

@@ -4,7 +4,7 @@ using DockerNetHarden.Hosts;
 
 namespace DockerNetHarden.Lab.Tests.Fleets;
 
-/// <summary>How many at once, how it ends when it is stopped, and what two people do to each other.</summary>
+/// <summary>How many hosts run at once, how the work ends when it is stopped, and what two people do to each other.</summary>
 [Collection(FleetCollection.Name)]
 public sealed class SideBySideTests(FleetLab lab) : IAsyncLifetime
 {
@@ -77,7 +77,7 @@ public sealed class SideBySideTests(FleetLab lab) : IAsyncLifetime
                 await Task.Delay(random.Next(50, 700));
                 await stop.CancelAsync();
                 await Task.WhenAny(applied);
-                // What was written is always told; what is told was written.
+                // Every write is reported, and every report is true.
                 foreach (var host in All.Hosts)
                 {
                     var told = run.Sink.Results.Any(result => result.Result.HostName == host.Name && result.Result is { Status: InvocationStatus.Applied, Verified: true });
@@ -124,7 +124,7 @@ public sealed class SideBySideTests(FleetLab lab) : IAsyncLifetime
                 Assert.Single(filter, line => line.StartsWith("-A DOCKER-USER", StringComparison.Ordinal) && line.EndsWith("-j DNH-METADATA", StringComparison.Ordinal));
                 Assert.Single(filter, line => line.StartsWith("-A DOCKER-USER", StringComparison.Ordinal) && line.EndsWith("-j DNH-SMTP", StringComparison.Ordinal));
                 foreach (var (table, lines) in await HostState.OursAsync(host))
-                    Assert.True(lines.Split('\n').Distinct(StringComparer.Ordinal).Count() == lines.Split('\n').Length, $"A line stands twice in '{table}':\n{lines}");
+                    Assert.True(lines.Split('\n').Distinct(StringComparer.Ordinal).Count() == lines.Split('\n').Length, $"A line appears twice in '{table}':\n{lines}");
             }
         }
         finally
@@ -132,7 +132,7 @@ public sealed class SideBySideTests(FleetLab lab) : IAsyncLifetime
             await ended.CancelAsync();
             await churn;
         }
-        // The bridges that came and went were part of the rules: now that there is peace, both are brought up to date, and then stand.
+        // The bridges that came and went were part of the rules: once it is quiet, both are brought up to date and then stay.
         foreach (var expected in new[] { InvocationStatus.Applied, InvocationStatus.Unchanged })
         {
             await using var check = new FleetRun(All);
@@ -145,6 +145,6 @@ public sealed class SideBySideTests(FleetLab lab) : IAsyncLifetime
             (await host.ExecAsync(["iptables-restore", "--noflush"], $"*filter\n-D {rule}\nCOMMIT\n")).OrThrow();
     }
 
-    // Docker takes its jumps and its networks' lines away and puts them back, elsewhere, whenever a network comes or goes.
+    // Docker removes its jumps and its networks' lines and puts them back elsewhere whenever a network comes or goes.
     private static bool IsDockers(string line) => !line.Contains("admin's", StringComparison.Ordinal) && !line.Contains("198.51.100.7", StringComparison.Ordinal);
 }

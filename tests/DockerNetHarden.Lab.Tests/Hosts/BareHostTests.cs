@@ -6,7 +6,7 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;
 
-/// <summary>Where nothing was ours when it was looked, and another administrator of the same module is faster than the write.</summary>
+/// <summary>Nothing was ours when the host was read, and another administrator with the same module is faster than the write.</summary>
 public sealed class BareHostTests
 {
     private static readonly IReadOnlyList<FirewallRule> Metadata =
@@ -15,7 +15,7 @@ public sealed class BareHostTests
         FirewallRule.Parse("-A DOCKER-USER -d 192.0.2.1/32 -m comment --comment \"DockerNetHarden:MetadataAccess\" -j DROP"),
     ];
 
-    // May let through what another control blocks.
+    // It may let through what another control blocks.
     private static readonly IReadOnlyList<FirewallRule> Custom = [FirewallRule.Parse("-A DOCKER-USER -d 192.0.2.1/32 -j ACCEPT")];
 
     [SkippableTheory]
@@ -28,7 +28,7 @@ public sealed class BareHostTests
         using var space = Host(tool);
         var plans = await ApplyAsync(space, Metadata, () => Other(space, tool, table, "DNH-METADATA", "MetadataAccess/aws"));
         Assert.Empty(plans[0].Premises);
-        // Nothing of the first plan was left, in no table. The second one was made on what the other administrator wrote, and compares that table.
+        // Nothing of the first plan was left in any table. The second one was made on what the other administrator wrote, and compares that table.
         Assert.DoesNotContain(plans[1].Before.Rules[Family.IPv4].AllRules, static line => line.Text.Contains("192.0.2.1/32", StringComparison.Ordinal));
         Assert.Contains(plans[1].Premises, premise => premise.Table == table && premise.Lines.Contains("MetadataAccess/aws", StringComparison.Ordinal));
         AssertBothOnce(space, tool, "DNH-METADATA", "DNH-METADATA", table is "filter");
@@ -72,7 +72,7 @@ public sealed class BareHostTests
         space.Restore(tool, $"*{table}\n:{chain} - [0:0]\n-A {chain} {match}-d 192.0.2.9/32 -m comment --comment \"DockerNetHarden:{mark}\" -j {target}\n-I {hook} -m comment --comment DockerNetHarden -j {chain}\nCOMMIT\n");
     }
 
-    // The plans that were made, in order. The other one writes after the first.
+    // The plans in order. The other administrator writes after the first.
     private static async Task<IReadOnlyList<Plan>> ApplyAsync(HostNamespace space, IReadOnlyList<FirewallRule> rules, Action other)
     {
         await using var shell = space.Open();

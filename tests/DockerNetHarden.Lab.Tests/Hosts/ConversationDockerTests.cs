@@ -40,7 +40,7 @@ public sealed class ConversationDockerTests
             Assert.Equal(["made", "running"], said.Containers.Select(static container => container.Name));
             Assert.Equal(direct.Containers.Select(static container => (container.Id, container.State, string.Join(' ', container.Dns))), said.Containers.Select(static container => (container.Id, container.State, string.Join(' ', container.Dns))));
 
-            // With the rules it is one trip more for what was listed, and no other.
+            // With the rules, what was listed costs one more trip and no other.
             shell.Programs = 0;
             var snapshot = await new DockerHost(shell, HostDocker.Over(shell)).ReadAsync(CancellationToken.None);
             Assert.Equal(2, shell.Programs);

@@ -5,7 +5,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;
 
-/// <summary>Reading and writing with the real iptables, both implementations, in namespaces of their own.</summary>
+/// <summary>Reading and writing with both backends of the real iptables, in namespaces of their own.</summary>
 public sealed class DockerHostLabTests
 {
     private const string DockerLike = "*filter\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\n-A DOCKER-USER -j RETURN\nCOMMIT\n";
@@ -49,7 +49,7 @@ public sealed class DockerHostLabTests
         Assert.True(snapshot.Rules.ContainsKey(Family.IPv6));
         Assert.Contains("docker0", snapshot.Links, StringComparer.Ordinal);
         Assert.Contains(new HostAddress("docker0", Cidr.Parse("172.17.0.1")), snapshot.Addresses);
-        // A read must not make tables: in the implementation that was not used there is still nothing.
+        // Reading must not make tables: the unused backend still has nothing.
         Assert.Equal(backend == IptablesBackend.Legacy, space.Run("nft", "list", "ruleset").Length == 0);
         Assert.Equal(backend == IptablesBackend.Nft, space.Run("cat", "/proc/net/ip_tables_names").Length == 0);
     }
@@ -70,7 +70,7 @@ public sealed class DockerHostLabTests
             Assert.Equal(HostFailure.UnreadableRules, (await Assert.ThrowsAsync<HostException>(read)).Failure);
             return;
         }
-        // Docker is known to use the other implementation: its rules are read, and the warning says what was not.
+        // Docker is known to use the other backend: its rules are read, and the warning says what was not.
         var snapshot = await read();
         Assert.Equal(IptablesBackend.Legacy, snapshot.Iptables.Backend);
         Assert.Contains("nft list ruleset", Assert.Single(snapshot.Warnings), StringComparison.Ordinal);
@@ -91,7 +91,7 @@ public sealed class DockerHostLabTests
         while (!applied.IsCompleted)
         {
             await Task.Delay(5);
-            // What a terminal's Ctrl-C and the end of a connection send; before the program's first line they would still end the shell.
+            // The signals of a terminal's Ctrl-C and of the end of a connection; before the program's first line they would still end the shell.
             if (!space.Run("iptables" + Suffix(backend) + "-save").Contains("DNH-TEST", StringComparison.Ordinal))
                 continue;
             space.Run("kill", "-INT", pid);

@@ -4,7 +4,7 @@ using DockerNetHarden.Hosts;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;
 
-/// <summary>A network namespace of the test's own, with its own tables: nothing outside it is changed.</summary>
+/// <summary>The test's own network namespace with its own tables: nothing outside it is changed.</summary>
 internal sealed class HostNamespace : IDisposable
 {
     private static int count;

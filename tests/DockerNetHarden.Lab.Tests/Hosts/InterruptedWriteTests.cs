@@ -8,7 +8,7 @@ using static DockerNetHarden.Lab.Tests.Hosts.DockerHostLabTests;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;
 
-/// <summary>What ends a write before its time, or keeps it from beginning: a shell that is killed, a reader that is gone, no rights, a lock.</summary>
+/// <summary>What ends a write early or prevents it: a killed shell, a reader that is gone, no rights, a lock.</summary>
 public sealed class InterruptedWriteTests
 {
     [SkippableTheory]
@@ -54,7 +54,7 @@ public sealed class InterruptedWriteTests
             }
             mixed += states.Select(static lines => lines[0]).Distinct(StringComparer.Ordinal).Count() > 1 ? 1 : 0;
         }
-        // The kills must have hit between tables too, or this shows nothing.
+        // Some kills must hit between tables, or this shows nothing.
         Assert.True(mixed > 0, "No kill came between two tables.");
     }
 
@@ -71,7 +71,7 @@ public sealed class InterruptedWriteTests
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
         })!;
-        // PIPE is at its default, which a test host may have changed for its children; sshd's are so. A connection that dies: both ends that the host writes to are closed before it writes the first byte.
+        // PIPE is at its default, which a test host may have changed for its children; sshd's children have it. A dying connection: both ends that the host writes to are closed before it writes the first byte.
         process.StandardOutput.Close();
         process.StandardError.Close();
         await process.StandardInput.WriteAsync(recorder.Text);
@@ -99,7 +99,7 @@ public sealed class InterruptedWriteTests
     {
         using var space = HostNamespace.Make();
         Skip.IfNot(File.Exists("/usr/bin/flock"), "needs flock");
-        // A lock file of the test's own (iptables looks at XTABLES_LOCKFILE): the machine's is left alone.
+        // The test's own lock file (iptables uses XTABLES_LOCKFILE): the machine's is left alone.
         var file = Path.Combine(Path.GetTempPath(), space.Name + ".lock");
         using var holder = Process.Start(new ProcessStartInfo("flock", [file, "sleep", "1"]) { UseShellExecute = false })!;
         await Task.Delay(200);
@@ -112,7 +112,7 @@ public sealed class InterruptedWriteTests
         File.Delete(file);
     }
 
-    // Keeps the program that would have been run.
+    // Keeps the program instead of running it.
     private sealed class Recorder : IShell
     {
         internal string Text { get; private set; } = "";

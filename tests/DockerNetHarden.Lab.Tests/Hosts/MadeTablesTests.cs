@@ -6,7 +6,7 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;
 
-/// <summary>iptables-nft makes tables and leaves them. Those that were not there before our rules are not there after them; those that were, or that others use, stay.</summary>
+/// <summary>iptables-nft makes tables and leaves them. Tables that did not exist before our rules do not exist after them; those that did, or that others use, stay.</summary>
 public sealed class MadeTablesTests
 {
     private static readonly IReadOnlyList<FirewallRule> Both =
@@ -22,12 +22,12 @@ public sealed class MadeTablesTests
         using var space = Host();
         await ApplyAsync(space);
         Assert.Equal(["table ip filter", "table ip mangle", "table ip6 filter"], Tables(space));
-        // A part of it stays, so the table does.
+        // A part of it stays, so the table stays.
         await RemoveAsync(space, static mark => mark.Control is "MetadataAccess");
         Assert.Equal(["table ip filter", "table ip6 filter"], Tables(space));
         await RemoveAsync(space, static _ => true);
         Assert.Empty(Tables(space));
-        // Nothing to remove: nothing is made by looking.
+        // Nothing to remove: looking makes nothing.
         await RemoveAsync(space, static _ => true);
         Assert.Empty(Tables(space));
         Assert.Equal("", space.Run("iptables-save") + space.Run("ip6tables-save"));
@@ -45,7 +45,7 @@ public sealed class MadeTablesTests
         await RemoveAsync(space, static _ => true);
         Assert.Equal(["table ip mangle", "table ip6 filter"], Tables(space));
         Assert.DoesNotContain("DockerNetHarden", space.Run("nft", "list", "ruleset"), StringComparison.Ordinal);
-        // A built-in chain that our jump needed is there now, empty.
+        // A built-in chain that our jump needed is now there, empty.
         Assert.Contains("policy drop", before, StringComparison.Ordinal);
         Assert.Contains("policy drop", space.Run("nft", "list", "table", "ip6", "filter"), StringComparison.Ordinal);
     }
@@ -101,7 +101,7 @@ public sealed class MadeTablesTests
         Assert.Empty(Tables(space));
     }
 
-    // Somebody writes a rule all the time while ours come and go: none of theirs may be lost.
+    // Somebody keeps writing rules while ours come and go: none of theirs may be lost.
     [SkippableFact]
     public async Task Whoever_writes_at_the_same_moment_loses_nothing()
     {

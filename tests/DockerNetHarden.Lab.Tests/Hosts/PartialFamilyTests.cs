@@ -7,7 +7,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;
 
-/// <summary>Where the second family cannot be written, the first one is taken back, and the error says so.</summary>
+/// <summary>If the second family cannot be written, the first one is taken back, and the error says so.</summary>
 public sealed class PartialFamilyTests
 {
     [SkippableTheory]
@@ -35,7 +35,7 @@ public sealed class PartialFamilyTests
         Assert.Equal(before, Rules(space, tool));
     }
 
-    // A plan as it is made, but its IPv6 half names a match that this kernel does not have.
+    // A normal plan, but its IPv6 half names a match that this kernel does not have.
     private static Plan Broken(Plan plan, IReadOnlyList<FirewallRule> rules, HostSnapshot snapshot) =>
         new(snapshot) { Added = plan.Added, Premises = plan.Premises, Steps = [plan.Steps[0], plan.Steps[1] with { Restore = plan.Steps[1].Restore.Replace("-p tcp", "-m nosuchmatch -p tcp", StringComparison.Ordinal) }], Unchanged = rules.Count };
 

@@ -4,7 +4,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;
 
-/// <summary>What is read of a host is the same whatever its sh, its ip and its iptables are.</summary>
+/// <summary>Whatever a host's sh, ip and iptables are, the same is read of it.</summary>
 public sealed class ReadingShellTests : IDisposable
 {
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("dnh-reading-");
@@ -48,7 +48,7 @@ public sealed class ReadingShellTests : IDisposable
         foreach (var name in names)
             File.CreateSymbolicLink(Path.Combine(folder.FullName, name), program);
         var path = folder.FullName + ":/usr/sbin:/usr/bin:/sbin:/bin";
-        // The program puts /usr/sbin and /sbin behind whatever PATH there is, so ip is hidden behind what is no program.
+        // The program appends /usr/sbin and /sbin to any PATH, so ip is hidden by a file that is not a program.
         var hide = layout switch
         {
             "no ip" => "mount --bind /dev/null /usr/sbin/ip && mount --bind /dev/null /usr/bin/ip",

@@ -9,10 +9,10 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;
 
-/// <summary>A host with rules of others and of ours, on which changes are made that it takes back; and how it looks.</summary>
+/// <summary>A host with rules of others and of ours, for changes that it takes back; and what it looks like.</summary>
 internal static class RollbackHost
 {
-    // What another administrator has there, and Docker.
+    // What Docker and another administrator have there.
     internal const string Foreign = """
         *filter
         :INPUT ACCEPT [0:0]
@@ -31,7 +31,7 @@ internal static class RollbackHost
     internal static readonly IReadOnlyList<FirewallRule> Old =
         [.. new MetadataAccess { Provider = "aws" }.Rules(), FirewallRule.Parse("-A INPUT -i docker0 -p tcp --dport 5000 -j DROP"), FirewallRule.Parse("-A INPUT -i docker0 -p tcp --dport 5001 -j DROP")];
 
-    // Other Custom rules, and a control more, in tables and a chain that were not there.
+    // Other Custom rules and one more control, in tables and a chain that did not exist.
     internal static readonly IReadOnlyList<FirewallRule> New = [FirewallRule.Parse("-A INPUT -p tcp --dport 22 -j DROP"), .. new SmtpRate { Network = new NetworkReference("apps", "apps0", [Cidr.Parse("172.18.0.0/16")]) }.Rules(), .. new MetadataAccess().Rules()];
 
     internal static string Tool(IptablesBackend backend) => backend == IptablesBackend.Nft ? "iptables-nft" : "iptables-legacy";
@@ -49,11 +49,11 @@ internal static class RollbackHost
         snapshot => Plan.From(rules, snapshot, new PlanOptions { Force = true, Prune = prune }), new CollectingSink(), CancellationToken.None,
         seconds is { } after ? new RollbackOptions(TimeSpan.FromSeconds(after)) : null);
 
-    // Lines without counters, in order: chains of ours, what is in them, what jumps to them.
+    // Lines without counters, in order: chains of ours, their rules, and the jumps to them.
     internal static string[] Ours(HostNamespace space, IptablesBackend backend) =>
         [.. Lines(space, backend).Where(IsOurs).Select(static line => line.StartsWith(':') ? line.Split(' ')[0] : line)];
 
-    // An empty table may be there or not: built-in chains that let everything pass do not count.
+    // An empty table may exist or not: built-in chains that let everything pass do not count.
     internal static string[] NotOurs(HostNamespace space, IptablesBackend backend) =>
         [.. Lines(space, backend).Where(static line => !IsOurs(line) && !line.Contains(" ACCEPT [", StringComparison.Ordinal)).Select(static line => line.StartsWith(':') ? line[..line.IndexOf('[', StringComparison.Ordinal)] : line)];
 
@@ -71,7 +71,7 @@ internal static class RollbackHost
         }
         catch (IOException)
         {
-            // It ended while it was looked at.
+            // It ended in the meantime.
             return false;
         }
     });

@@ -7,7 +7,7 @@ using static DockerNetHarden.Lab.Tests.Hosts.RollbackHost;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;
 
-/// <summary>A change that its host takes back by itself, on a real kernel, with both implementations of iptables.</summary>
+/// <summary>A change that its host takes back by itself, on a real kernel, with both backends of iptables.</summary>
 public sealed class RollbackTests
 {
     public static TheoryData<IptablesBackend> Backends => [IptablesBackend.Nft, IptablesBackend.Legacy];
@@ -26,7 +26,7 @@ public sealed class RollbackTests
         await Task.Delay(TimeSpan.FromSeconds(5));
         Assert.Equal(ours, Ours(space, backend));
         Assert.False(HasTimer(result.RollbackId!));
-        // Again is as good as once, also when the timer is long gone.
+        // Doing it again does no harm, even when the timer is long gone.
         await RollbackConfirmation.ConfirmAsync(shell, result.RollbackId!, CancellationToken.None);
     }
 
@@ -44,8 +44,8 @@ public sealed class RollbackTests
         Assert.InRange(result.RollbackAt!.Value - DateTimeOffset.UtcNow, TimeSpan.Zero, TimeSpan.FromSeconds(4));
         Assert.NotEqual(before, Ours(space, backend));
 
-        // Another administrator: our jump away, our lines changed, his own rules in the hooks, in a chain of ours, and one that leads to a chain
-        // that is to go.
+        // Another administrator: our jump removed, our lines changed, his own rules in the hooks and in a chain of ours, and one that leads to a chain
+        // that will be removed.
         var custom = Assert.Single(before, static line => line.StartsWith("-A INPUT ", StringComparison.Ordinal)).Split(' ')[^1];
         space.Run(tool, "-D", "INPUT", "-m", "comment", "--comment", "DockerNetHarden", "-j", custom);
         space.Run(tool, "-D", custom, "1");
@@ -58,7 +58,7 @@ public sealed class RollbackTests
         var foreign = NotOurs(space, backend);
 
         await UntilAsync(() => !HasTimer(result.RollbackId!), TimeSpan.FromSeconds(15));
-        // DNH-SMTP itself cannot go, because his rule leads to it; it is empty.
+        // DNH-SMTP itself cannot be removed, because his rule leads to it; it is empty.
         Assert.Equal(before, Ours(space, backend).Where(static line => line != ":DNH-SMTP"));
         Assert.Equal(foreign, NotOurs(space, backend));
         var metadata = space.Run(tool, "-S", "DNH-METADATA").Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -93,7 +93,7 @@ public sealed class RollbackTests
         await using var shell = space.Open();
         var reply = await shell.RunAsync(new ShellProgram().Section("pid", "echo $$").Build(TimeSpan.FromSeconds(10)), CancellationToken.None);
         var result = await ApplyAsync(new DockerHost(shell), New, 3);
-        // The shell with all that hangs on it, as sshd's end does.
+        // Kills the shell and everything that belongs to it, as the end of sshd does.
         using (var victim = Process.GetProcessById(int.Parse(reply.Find("pid")!.Text, System.Globalization.CultureInfo.InvariantCulture)))
             victim.Kill(entireProcessTree: true);
         Assert.True(HasTimer(result.RollbackId!));
@@ -110,7 +110,7 @@ public sealed class RollbackTests
         await using var shell = space.Open();
         var due = DateTimeOffset.UtcNow.AddSeconds(3);
         var tried = 0;
-        // A way in that is closed until the change is gone.
+        // The way in is closed until the change is gone.
         var host = new DockerHost(shell, reconnect: () => DateTimeOffset.UtcNow < due.AddSeconds(0.5)
             ? throw new HostException(HostFailure.Unreachable, "x", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"closed {++tried}."), "Wait.")
             : space.Open());
@@ -158,7 +158,7 @@ public sealed class RollbackTests
         Assert.Equal(HostFailure.RollbackUnknown, (await Assert.ThrowsAsync<HostException>(() => RollbackConfirmation.ConfirmAsync(shell, arm.Id, CancellationToken.None))).Failure);
     }
 
-    // systemd-logind kills what is in the control group of a session that ends, where it is told to (KillUserProcesses=).
+    // systemd-logind kills everything in the control group of an ending session if it is configured to (KillUserProcesses=).
     [SkippableFact]
     public async Task The_timer_leaves_the_control_group_of_the_session()
     {
@@ -174,7 +174,7 @@ public sealed class RollbackTests
             {
                 id = (await ApplyAsync(new DockerHost(shell), New, 2)).RollbackId;
                 Assert.True(HasTimer(id!));
-                // The shell is in there, the timer is not.
+                // The shell is in it, the timer is not.
                 Assert.Single(await File.ReadAllLinesAsync(group + "/cgroup.procs"));
             }
             Assert.True(HasTimer(id!));

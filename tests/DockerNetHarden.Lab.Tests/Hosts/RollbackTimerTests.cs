@@ -31,7 +31,7 @@ public sealed class RollbackTimerTests
         var smtp = await PlanAsync(new SmtpRate { Network = new NetworkReference("apps", "apps0", [Cidr.Parse("172.18.0.0/16")]) }.Rules().ToList());
         arm = arm.With(smtp);
         await WriteAsync(smtp, arm);
-        // And a third one, once the timer may have heard of the second already.
+        // And a third one, after the timer may have heard of the second.
         await Task.Delay(1500);
         var six = await PlanAsync([FirewallRule.Parse("-6 -A INPUT -i docker0 -p tcp --dport 5002 -j DROP")]);
         arm = arm.With(six);
@@ -59,7 +59,7 @@ public sealed class RollbackTimerTests
         await using var shell = space.Open();
         var result = await ApplyAsync(new DockerHost(shell), New, 2);
         var changed = Ours(space, IptablesBackend.Nft);
-        // The timer itself does not hold it, or this would wait longer. Hosts of other tests have the same /run, and write for some hundredths of a second.
+        // The timer itself does not hold the lock, or this would wait longer. Hosts of other tests share /run, and write for some hundredths of a second.
         using var writer = Process.Start(new ProcessStartInfo("flock", ["-w", "1", "/run", "sleep", held.ToString(System.Globalization.CultureInfo.InvariantCulture)]) { UseShellExecute = false })!;
         try
         {
@@ -67,7 +67,7 @@ public sealed class RollbackTimerTests
             Assert.False(writer.HasExited, "The lock was not free while the timer waited.");
             var left = result.RollbackAt!.Value.AddSeconds(1.3) - DateTimeOffset.UtcNow;
             await Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero);
-            // Its time is over, but somebody writes.
+            // Its time is up, but somebody is writing.
             Assert.Equal(changed, Ours(space, IptablesBackend.Nft));
             await UntilAsync(() => !HasTimer(result.RollbackId!), TimeSpan.FromSeconds(15));
             Assert.Equal(hangs, !writer.HasExited);

@@ -7,7 +7,7 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;
 
-/// <summary>The sudoers file of docs/guides/sudoers.md, with a real sudo and a real user: enough for all that is done, and no more.</summary>
+/// <summary>The sudoers file of docs/guides/sudoers.md, with a real sudo and a real user: enough for everything that is done, and no more.</summary>
 [System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public sealed class SudoersTests : IDisposable
 {
@@ -24,7 +24,7 @@ public sealed class SudoersTests : IDisposable
     public async Task With_it_a_user_can_do_all_of_it(string tool)
     {
         using var space = HostNamespace.Make();
-        // No DOCKER-USER: -CreateChain makes it. Docker's nat chain says which implementation Docker uses.
+        // No DOCKER-USER: -CreateChain makes it. Docker's nat chain shows which backend Docker uses.
         space.Restore(tool, "*nat\n:DOCKER - [0:0]\nCOMMIT\n");
         await using var shell = Open(space, Guide());
         await ApplyAsync(new DockerHost(shell), [.. Old, FirewallRule.Parse("-A DOCKER-USER -d 10.9.9.9 -j DROP")], null);
@@ -32,7 +32,7 @@ public sealed class SudoersTests : IDisposable
 
         var confirmed = await ApplyAsync(new DockerHost(shell, reconnect: () => Open(space, Guide())), New, 60);
         Assert.Equal(InvocationStatus.Confirmed, confirmed.Status);
-        // Docker has no IPv6 chains here: those rules go to the default implementation.
+        // Docker has no IPv6 chains here: those rules go to the default backend.
         Assert.Contains("--dport 5001", space.Run("ip6tables-save"), StringComparison.Ordinal);
 
         var waits = await ApplyAsync(new DockerHost(shell), Old, 2);
@@ -50,7 +50,7 @@ public sealed class SudoersTests : IDisposable
         space.Run("iptables-nft", "-A", "FORWARD", "-m", "conntrack", "--ctstate", "NEW", "-j", "ACCEPT");
         await using var shell = Open(space, Guide());
         var whole = await new DockerHost(shell).ReadWholeAsync(CancellationToken.None);
-        // No dockerd runs in this namespace and Docker was not asked: all else is there. Whose dockerd another one is, this user may not see.
+        // No dockerd runs in this namespace and Docker was not asked: everything else is there. This user may not see whose dockerd another one is.
         Assert.Equal(["Connections"], whole.Unread.Keys.Where(part => part is not "DaemonSettings"), StringComparer.Ordinal);
         Assert.Contains("Docker", whole.Unread["Connections"], StringComparison.Ordinal);
         Assert.NotEmpty(whole.Nft!.Rules);
@@ -90,7 +90,7 @@ public sealed class SudoersTests : IDisposable
         return Regex.Match(text, "(?<=^```sudoers\n).*?(?=^```$)", RegexOptions.Multiline | RegexOptions.Singleline, TimeSpan.FromSeconds(1)).Value.Replace("deploy", "nobody", StringComparison.Ordinal);
     }
 
-    // A sh of the user nobody, for whom this machine's sudoers file is another one; only in a mount namespace of its own.
+    // An sh of the user nobody with another sudoers file, only in a mount namespace of its own.
     private ProcessShell Open(HostNamespace space, string sudoers)
     {
         Skip.IfNot(new[] { "/usr/bin/sudo", "/usr/sbin/visudo", "/usr/bin/setpriv", "/usr/bin/unshare" }.All(File.Exists), "needs sudo, setpriv and unshare");

@@ -7,20 +7,20 @@ namespace DockerNetHarden.Hosts.Docker;
 /// <summary>Something that happened to an engine's objects.</summary>
 /// <param name="Type">What it happened to: <c>network</c>, <c>container</c>, <c>daemon</c>.</param>
 /// <param name="Action">What happened: <c>create</c>, <c>destroy</c>, <c>start</c>, <c>die</c>, <c>reload</c> ...</param>
-/// <param name="Name">The object's name, or its id where the engine names none.</param>
+/// <param name="Name">The object's name, or its id if the engine gives no name.</param>
 public sealed record DockerEvent(string Type, string Action, string Name)
 {
-    /// <summary>The event as a person reads it: <c>network create web</c>.</summary>
+    /// <summary>The event in readable form: <c>network create web</c>.</summary>
     public override string ToString() => $"{Type} {Action} {Name}";
 
     /// <summary>
     /// Listens to an engine until it ends the connection (it stops, or is restarted) or <paramref name="stop"/> is cancelled.
-    /// Source: https://docs.docker.com/reference/api/engine/, SystemEvents: a JSON object a line.
+    /// Source: https://docs.docker.com/reference/api/engine/, SystemEvents: one JSON object per line.
     /// </summary>
     /// <param name="docker">The engine.</param>
-    /// <param name="types">The types of objects.</param>
+    /// <param name="types">The types of objects to hear about.</param>
     /// <param name="stop">Ends the listening.</param>
-    /// <exception cref="DockerException">The engine could not be asked, or what it said was not understood.</exception>
+    /// <exception cref="DockerException">The engine could not be asked, or its answer was not understood.</exception>
     public static async IAsyncEnumerable<DockerEvent> ListenAsync(HostDocker docker, IReadOnlyList<string> types, [EnumeratorCancellation] CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(docker);
@@ -46,11 +46,11 @@ public sealed record DockerEvent(string Type, string Action, string Name)
         }
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            throw new DockerException(DockerFailure.BadReply, $"Docker told an event that is not understood ({line[..Math.Min(line.Length, 200)]}). See whether it is Docker's socket that answers.", endpoint, inner: error);
+            throw new DockerException(DockerFailure.BadReply, $"Docker reported an event that is not understood ({line[..Math.Min(line.Length, 200)]}). Check that it is Docker's socket that answers.", endpoint, inner: error);
         }
     }
 
-    // An engine that is killed breaks the connection in mid-chunk: for the listener that is an end like any other.
+    // An engine that is killed breaks the connection in the middle of a chunk: for the listener that is an ordinary end.
     private static async Task<string?> NextLineAsync(StreamReader reader, CancellationToken stop)
     {
         try

@@ -5,13 +5,13 @@ using DockerNetHarden.Docker;
 namespace DockerNetHarden.Hosts.Docker;
 
 /// <summary>
-/// A host's Docker. The questions are the same here and far away; what differs is how they travel. Here each goes to the socket by itself. Far away those that are asked
-/// together go in one program, two at most: what there is, then each living container; what was read there is kept until something is changed.
-/// Each method fails with a <see cref="DockerException"/> that names the way out, and far away with a <see cref="HostException"/> if the conversation breaks.
+/// A host's Docker. The questions are the same for a local and a remote host; only the way they travel differs. Locally each goes to the socket by itself. Remotely those that are asked
+/// together go in one program, two at most: what there is, then each running container; what was read there is kept until something is changed.
+/// Each method fails with a <see cref="DockerException"/> that names the way out, and on a remote host with a <see cref="HostException"/> if the conversation breaks.
 /// </summary>
 public sealed class HostDocker : IAsyncDisposable
 {
-    // So many inspections at a time: the engine locks a container to read it, more than that only queue.
+    // How many inspections at a time: the engine locks a container to read it, so any more would only queue.
     private const int Parallelism = 8;
 
     private readonly ShellTransport? _shell;
@@ -27,24 +27,24 @@ public sealed class HostDocker : IAsyncDisposable
         Endpoint = endpoint;
     }
 
-    /// <summary>Where it is asked: an endpoint of this machine, or the host far away.</summary>
+    /// <summary>Where it is asked: an endpoint of this machine, or the remote host.</summary>
     public string Endpoint { get; }
 
-    /// <summary>Whether the first questions can travel in another program for the host: its Docker is asked in the same conversation.</summary>
+    /// <summary>Whether the first questions can travel in another program for the host, because its Docker is asked in the same conversation.</summary>
     internal bool SharesPrograms => _shell is not null;
 
     private sealed record Overview(DockerEngine Engine, IReadOnlyList<DockerNetwork> Networks, IReadOnlyList<DockerContainer> Containers);
 
-    /// <summary>The Docker of this machine. Nothing is opened before the first question.</summary>
+    /// <summary>The Docker of this machine. Opens nothing before the first question.</summary>
     /// <param name="endpoint">Where it is asked.</param>
     /// <param name="timeout">How long one request may take; 30 seconds unless given.</param>
     /// <returns>Docker; its owner disposes of it.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The timeout is not between a millisecond and a day.</exception>
     public static HostDocker At(DockerEndpoint endpoint, TimeSpan? timeout = null) => At(endpoint, timeout, DockerConnection.UserFolders);
 
-    /// <summary>The Docker of a host far away, asked in the conversation with it.</summary>
+    /// <summary>The Docker of a remote host, asked in the conversation with it.</summary>
     /// <param name="shell">The conversation; its owner ends it.</param>
-    /// <param name="sudo">Whether Docker is asked by <c>sudo -n</c> if its socket is closed to the user.</param>
+    /// <param name="sudo">Whether Docker is asked through <c>sudo -n</c> if its socket is closed to the user.</param>
     /// <returns>Docker; its owner disposes of it.</returns>
     public static HostDocker Over(IShell shell, bool sudo = false)
     {
@@ -52,7 +52,7 @@ public sealed class HostDocker : IAsyncDisposable
         return new HostDocker(new ShellTransport(shell, sudo), shell.HostName, $"of {shell.HostName}", null);
     }
 
-    /// <summary>Reads the engine, all its networks and all its containers. What vanishes meanwhile is left out.</summary>
+    /// <summary>Reads the engine, all its networks and all its containers. Leaves out what vanishes meanwhile.</summary>
     /// <param name="stop">Ends the requests.</param>
     /// <returns>What the engine says.</returns>
     public async Task<(DockerEngine Engine, IReadOnlyList<DockerNetwork> Networks, IReadOnlyList<DockerContainer> Containers)> ReadAsync(CancellationToken stop) =>
@@ -93,7 +93,7 @@ public sealed class HostDocker : IAsyncDisposable
         if (SharesPrograms)
             return (await KnownAsync(stop).ConfigureAwait(false)).Networks.FirstOrDefault(IsIt);
         await NegotiateAsync(stop).ConfigureAwait(false);
-        // The engine also takes the beginning of an id for a name.
+        // The engine also accepts the beginning of an id as a name.
         return await FoundAsync(_api.GetNetworkAsync(name, stop)).ConfigureAwait(false) is { } network && IsIt(network) ? network : null;
 
         bool IsIt(DockerNetwork network) => string.Equals(network.Name, name, StringComparison.Ordinal) || string.Equals(network.Id, name, StringComparison.Ordinal);
@@ -101,14 +101,14 @@ public sealed class HostDocker : IAsyncDisposable
 
     /// <summary>Makes a network and reads it back. If it is asked for IPv6 without a subnet and the engine has no IPv6 pool, it gets a unique local subnet.</summary>
     /// <param name="spec">The network.</param>
-    /// <param name="stop">Looked at before the request is sent. What was made far away is read back and told in any case.</param>
+    /// <param name="stop">Checked before the request is sent. A network made on a remote host is always read back and reported.</param>
     /// <returns>The network as the engine made it.</returns>
     /// <exception cref="DockerException"><see cref="DockerFailure.Conflict"/> if the name, the bridge or the subnet is taken; or the engine could not be asked.</exception>
     public async Task<DockerNetwork> CreateNetworkAsync(NetworkSpec spec, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(spec);
         await (SharesPrograms ? KnownAsync(stop) : NegotiateAsync(stop)).ConfigureAwait(false);
-        // An engine's pools are asked for only if something hangs on them.
+        // The engine is asked for its pools only if something depends on them.
         if (spec.LacksIPv6Subnet(_api.Version!.Value) && spec.LacksIPv6Subnet(_api.Version!.Value, (await GetEngineAsync(stop).ConfigureAwait(false)).AddressPools))
             spec = spec.WithUniqueLocalSubnet();
 
@@ -119,10 +119,10 @@ public sealed class HostDocker : IAsyncDisposable
             return await _api.GetNetworkAsync(id, stop).ConfigureAwait(false);
         _read = null;
         return (await KnownAsync(CancellationToken.None).ConfigureAwait(false)).Networks.FirstOrDefault(network => string.Equals(network.Id, id, StringComparison.Ordinal))
-            ?? throw new DockerException(DockerFailure.NotFound, $"The network '{spec.Name}' was made (id {id}) and is gone again: somebody removed it. Run the command again.");
+            ?? throw new DockerException(DockerFailure.NotFound, $"The network '{spec.Name}' was made (id {id}) but is gone again: somebody removed it. Run the command again.");
     }
 
-    /// <summary>All containers of this machine, by name; those that run are inspected for what only that says.</summary>
+    /// <summary>All containers, by name; running ones are inspected for what the list does not say.</summary>
     /// <param name="stop">Ends the requests.</param>
     /// <returns>The containers.</returns>
     public async Task<IReadOnlyList<DockerContainer>> ListContainersAsync(CancellationToken stop)
@@ -142,11 +142,11 @@ public sealed class HostDocker : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(endpoint);
         if (timeout is { } given && (given < TimeSpan.FromMilliseconds(1) || given > TimeSpan.FromDays(1)))
-            throw new ArgumentOutOfRangeException(nameof(timeout), timeout, $"A timeout of {timeout} cannot be kept: it is from one millisecond to one day.");
+            throw new ArgumentOutOfRangeException(nameof(timeout), timeout, $"A timeout must be from one millisecond to one day, not {timeout}.");
         var handler = new SocketsHttpHandler
         {
             ConnectCallback = async (_, stop) => await DockerConnection.OpenAsync(endpoint, userFolders, stop).ConfigureAwait(false),
-            // A proxy, a redirection or a cookie has no business between this process and a local socket.
+            // Proxies, redirections and cookies make no sense for a local socket.
             UseProxy = false,
             AllowAutoRedirect = false,
             UseCookies = false,
@@ -172,14 +172,14 @@ public sealed class HostDocker : IAsyncDisposable
         return await WithLivingAsync(await _asked!.ConfigureAwait(false), stop).ConfigureAwait(false);
     }
 
-    /// <summary>The stream of what happens from now on to objects of these types. The engine keeps it open, so only its beginning is timed.</summary>
+    /// <summary>The stream of events for objects of these types from now on. The engine keeps it open, so only its beginning is timed.</summary>
     internal async Task<Stream> OpenEventsAsync(IReadOnlyList<string> types, CancellationToken stop)
     {
         await NegotiateAsync(stop).ConfigureAwait(false);
         return await _api.OpenEventsAsync(types, stop).ConfigureAwait(false);
     }
 
-    // By name: the class stands in an assembly of its own, which the module loads apart from what other modules bring (docs/decisions/0010).
+    // By name: the class is in an assembly of its own, which the module loads apart from other modules' assemblies (docs/decisions/0010).
     [DynamicDependency(DynamicallyAccessedMemberTypes.PublicConstructors, "DockerNetHarden.Client.EngineClient", "DockerNetHarden.Client")]
     private static IEngineApi NewApi(HttpMessageHandler transport, string endpoint, TimeSpan? timeout) =>
         (IEngineApi)Activator.CreateInstance(Type.GetType("DockerNetHarden.Client.EngineClient, DockerNetHarden.Client", throwOnError: true)!, transport, endpoint, timeout)!;
@@ -193,7 +193,7 @@ public sealed class HostDocker : IAsyncDisposable
         return await asked.ConfigureAwait(false);
     }
 
-    // Far away all of it is asked before this method first returns, and nothing answered before the program has run.
+    // On a remote host everything is asked before this method first returns, and nothing is answered before the program has run.
     private async Task<Overview> AskOverviewAsync(CancellationToken stop)
     {
         var negotiated = NegotiateAsync(stop);
@@ -203,12 +203,12 @@ public sealed class HostDocker : IAsyncDisposable
         await Task.WhenAll(negotiated, info, networks, containers).ConfigureAwait(false);
         var engine = await EngineAsync(info).ConfigureAwait(false);
         if (engine.IsRootless)
-            throw new DockerException(DockerFailure.Rootless, $"The engine {_where} runs rootless: its containers' packets do not pass the host's tables, so no rule there can decide them. Use a rootful engine for untrusted code, or harden inside the rootless namespace.", Endpoint);
+            throw new DockerException(DockerFailure.Rootless, $"The engine {_where} runs rootless: its containers' packets do not pass the host's tables, so no rule there can decide them. Use an engine that runs as root for untrusted code, or harden inside the rootless namespace.", Endpoint);
         var listed = await containers.ConfigureAwait(false);
         return new Overview(engine, WithMembers(await networks.ConfigureAwait(false), listed), listed);
     }
 
-    // Here once, before anything else is asked. Far away it travels with the first questions, which therefore leave the version out; later ones know it.
+    // Locally once, before anything else is asked. Remotely it travels with the first questions, which therefore leave the version out; later ones know it.
     private async Task NegotiateAsync(CancellationToken stop)
     {
         if (SharesPrograms)
@@ -218,7 +218,7 @@ public sealed class HostDocker : IAsyncDisposable
         }
         else
         {
-            // Two threads at the first question both ask: the answers are the same.
+            // If two threads ask the first question at once, both ask: the answers are the same.
             _api.Version ??= (await _api.GetVersionAsync(stop).ConfigureAwait(false)).Negotiate(Endpoint);
         }
     }
@@ -233,7 +233,7 @@ public sealed class HostDocker : IAsyncDisposable
         return (overview.Engine, WithMembers(overview.Networks, containers), containers);
     }
 
-    // The list says all but the container's own DNS servers, its process and its privileges.
+    // The list has everything but the container's own DNS servers, its process and its privileges.
     private async Task<IReadOnlyList<DockerContainer>> InspectedAsync(IReadOnlyList<DockerContainer> containers, CancellationToken stop)
     {
         var living = containers.ToLookup(static container => container.State is "running" or "paused" or "restarting");
@@ -253,7 +253,7 @@ public sealed class HostDocker : IAsyncDisposable
         return [.. living[false].Concat(found.OfType<DockerContainer>()).OrderBy(static container => container.Name, StringComparer.Ordinal).ThenBy(static container => container.Id, StringComparer.Ordinal)];
     }
 
-    // Gone between the list and the inspection: as if it had never been in the list.
+    // Gone between the list and the inspection: treated as if it had never been in the list.
     private static async Task<T?> FoundAsync<T>(Task<T> asking)
         where T : class
     {
@@ -267,7 +267,7 @@ public sealed class HostDocker : IAsyncDisposable
         }
     }
 
-    // The engine's list of networks leaves the containers out; the containers say where they are.
+    // The engine's list of networks leaves the containers out; each container says which networks it is on.
     private static IReadOnlyList<DockerNetwork> WithMembers(IReadOnlyList<DockerNetwork> networks, IReadOnlyList<DockerContainer> containers) =>
         [.. networks.Select(network => network with
         {

@@ -7,27 +7,27 @@ namespace DockerNetHarden.Hosts.Docker;
 
 /// <summary>One reply of an engine.</summary>
 /// <param name="Status">The HTTP status, 200 to 599.</param>
-/// <param name="Headers">The headers; their names are compared without regard to case, repeated ones are joined by <c>", "</c>.</param>
-/// <param name="Body">The body, transfer coding taken off; empty if there is none.</param>
+/// <param name="Headers">The headers; their names ignore case, and repeated ones are joined by <c>", "</c>.</param>
+/// <param name="Body">The body without its transfer coding; empty if there is none.</param>
 internal sealed record HttpReply(int Status, IReadOnlyDictionary<string, string> Headers, byte[] Body);
 
 /// <summary>
-/// Reads a sequence of HTTP/1.1 replies that were written one after the other (RFC 9112): lengths given, chunked or until the end; interim 1xx replies are skipped.
-/// What is ambiguous is refused and never guessed, because it may have come from another machine through other programs.
+/// Reads a sequence of HTTP/1.1 replies that were written one after the other (RFC 9112): with a length, chunked, or until the end; interim 1xx replies are skipped.
+/// Anything ambiguous is refused and never guessed, because it may have come from another machine through other programs.
 /// </summary>
-/// <param name="bytes">All that came.</param>
-/// <param name="headerBytes">How long the status line with all headers (also: all trailers) may be.</param>
+/// <param name="bytes">Everything that came.</param>
+/// <param name="headerBytes">How long the status line with all headers may be, and also all trailers.</param>
 /// <param name="bodyBytes">How long a body may be.</param>
 internal sealed class HttpReplyReader(ReadOnlyMemory<byte> bytes, int headerBytes = 64 * 1024, int bodyBytes = 64 * 1024 * 1024)
 {
-    // More interim replies than this are no conversation.
+    // No engine sends more interim replies than this.
     private const int MostInterim = 16;
 
     private int _at;
     private bool _ended;
 
-    /// <summary>So many replies.</summary>
-    /// <exception cref="DockerException"><see cref="DockerFailure.BadReply"/>: fewer replies, or bytes that are none.</exception>
+    /// <summary>Reads this many replies.</summary>
+    /// <exception cref="DockerException"><see cref="DockerFailure.BadReply"/>: fewer replies, or bytes that are not a reply.</exception>
     public static IReadOnlyList<HttpReply> Read(ReadOnlyMemory<byte> bytes, int count)
     {
         var reader = new HttpReplyReader(bytes);
@@ -35,13 +35,13 @@ internal sealed class HttpReplyReader(ReadOnlyMemory<byte> bytes, int headerByte
         while (replies.Count < count)
         {
             replies.Add(reader.Next()
-                ?? throw new DockerException(DockerFailure.BadReply, $"Docker gave {replies.Count} of {count} replies before the conversation ended: the connection broke, or the engine stopped. Try again; `systemctl status docker` says how it is."));
+                ?? throw new DockerException(DockerFailure.BadReply, $"Docker gave {replies.Count} of {count} replies before the conversation ended: the connection broke, or the engine stopped. Try again; `systemctl status docker` shows how it is."));
         }
         return replies;
     }
 
     /// <summary>The next reply; null if the conversation has ended between two replies.</summary>
-    /// <exception cref="DockerException"><see cref="DockerFailure.BadReply"/>: what came is no HTTP/1.1 reply, ends within one, or is too large.</exception>
+    /// <exception cref="DockerException"><see cref="DockerFailure.BadReply"/>: what came is not an HTTP/1.1 reply, ends within one, or is too large.</exception>
     public HttpReply? Next()
     {
         for (var interim = 0; interim <= MostInterim; interim++)
@@ -82,7 +82,7 @@ internal sealed class HttpReplyReader(ReadOnlyMemory<byte> bytes, int headerByte
         {
             budget -= line.Length;
             if (line[0] is ' ' or '\t')
-                throw Bad("a header goes on in the next line, which RFC 9112 section 5.2 forbids");
+                throw Bad("a header continues on the next line, which RFC 9112 section 5.2 forbids");
             var colon = line.IndexOf(':', StringComparison.Ordinal);
             if (colon < 1 || !IsToken(line.AsSpan(0, colon)))
                 throw Bad($"'{DockerNames.Printable(line)}' is not a header");
@@ -103,7 +103,7 @@ internal sealed class HttpReplyReader(ReadOnlyMemory<byte> bytes, int headerByte
             if (length is not null)
                 throw Bad("the reply has both a Content-Length and a Transfer-Encoding: its end is ambiguous");
             if (!coding.Equals("chunked", StringComparison.OrdinalIgnoreCase))
-                throw Bad($"the transfer coding '{DockerNames.Printable(coding)}' is not known; chunked is");
+                throw Bad($"the transfer coding '{DockerNames.Printable(coding)}' is not supported, only chunked");
             return ReadChunked();
         }
         _ended |= length is null;
@@ -122,7 +122,7 @@ internal sealed class HttpReplyReader(ReadOnlyMemory<byte> bytes, int headerByte
                 throw Bad($"'{DockerNames.Printable(line)}' is not the size of a chunk");
             if (count == 0)
             {
-                // Trailers are headers in form; nothing of Docker's is in them.
+                // Trailers have the form of headers; Docker puts nothing into them.
                 ReadHeaders(headerBytes);
                 return body.WrittenSpan.ToArray();
             }
@@ -141,7 +141,7 @@ internal sealed class HttpReplyReader(ReadOnlyMemory<byte> bytes, int headerByte
         if ((feed < 0 ? rest.Length : feed) > most + 1)
             throw Bad($"a line or the headers are longer than allowed ({most} bytes were left)");
         if (feed < 0)
-            throw Bad("the stream ends within a line");
+            throw Bad("the stream ends in the middle of a line");
         _at += feed + 1;
         var line = rest[..feed];
         if (line is [.., (byte)'\r'])
@@ -190,5 +190,5 @@ internal sealed class HttpReplyReader(ReadOnlyMemory<byte> bytes, int headerByte
     }
 
     private static DockerException Bad(string why) =>
-        new(DockerFailure.BadReply, $"What answered does not speak HTTP/1.1 as Docker does: {why}. Is it Docker's socket, and nothing before it that prints or filters?");
+        new(DockerFailure.BadReply, $"What answered does not speak HTTP/1.1 as Docker does: {why}. Check that it is Docker's socket, and that nothing in front of it prints or filters.");
 }

@@ -5,8 +5,8 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Hosts;
 
 /// <summary>
-/// What a host runs to show and to change what it keeps on its disk. Writing below /etc needs root: where the user is not, it is done by a sh that sudo starts,
-/// and whoever may do that is root. All of it is constant sh; paths and texts come as data.
+/// What a host runs to show and to change what it keeps on its disk. Writing below /etc needs root: any other user writes through a sh that sudo starts,
+/// and whoever may do that is as good as root. All of it is constant sh; paths and texts come as data.
 /// </summary>
 internal static class PersistenceProgram
 {
@@ -16,7 +16,7 @@ internal static class PersistenceProgram
         if [ -e /etc/sysconfig/iptables ]; then echo iptables-services; fi
         """;
 
-    // $1 the path, $2 the mode, the text on standard input. A whole file or none: it is moved into place.
+    // $1 the path, $2 the mode, the text on standard input. The file is moved into place, so it is there whole or not at all.
     private const string Put = """
         umask 022
         mkdir -p "${1%/*}" || exit 1
@@ -38,7 +38,7 @@ internal static class PersistenceProgram
         for d in /etc/docker-net-harden /etc/systemd/system/docker.service.wants; do rmdir "$d" 2>/dev/null || :; done
         """;
 
-    // Only where systemd is what started the host: elsewhere files are all that there is to change.
+    // Only if systemd started the host: otherwise there are only files to change.
     private const string StopGuard = """
         [ -d /run/systemd/system ] || exit 0
         systemctl stop docker-net-harden-guard.service docker-net-harden.service
@@ -58,7 +58,7 @@ internal static class PersistenceProgram
     private const string Go = """[ "$dnh_go" = 1 ]""";
     private const string StopAtFailure = """[ "$dnh_rc" = 0 ] || dnh_go=0""";
 
-    /// <summary>Adds what shows the files: a section each of those that exist, one of links and one of what the host starts with.</summary>
+    /// <summary>Adds the sections that show the files: one for each that exists, one for links and one for what the host starts with.</summary>
     internal static ShellProgram ShowFiles(this ShellProgram program)
     {
         for (var i = 0; i < PersistencePaths.All.Count; i++)
@@ -68,7 +68,7 @@ internal static class PersistenceProgram
             .Section("saved-systems", Systems);
     }
 
-    /// <summary>Adds what shows how the sets were made and what is in them, a section each.</summary>
+    /// <summary>Adds a section for each set that shows how it was made and what is in it.</summary>
     internal static ShellProgram ShowSets(this ShellProgram program, IReadOnlyList<string> names)
     {
         for (var i = 0; i < names.Count; i++)
@@ -76,10 +76,10 @@ internal static class PersistenceProgram
         return program;
     }
 
-    /// <summary>The program that carries a plan out, unless a rollback waits; it shows the files afterwards.</summary>
+    /// <summary>The program that carries out a plan, unless a rollback waits, and then shows the files.</summary>
     internal static ShellScript Write(PersistencePlan plan, TimeSpan timeout)
     {
-        // What was begun is ended, whatever becomes of the connection.
+        // What was begun is finished, whatever happens to the connection.
         var program = new ShellProgram().Do("trap '' HUP INT QUIT PIPE TERM; dnh_go=1")
             .Section("pending", AsRoot, data: [RollbackProgram.Pending], then: StopAtFailure);
         var losesUnits = plan.Delete.Any(PersistencePaths.IsUnit);
@@ -97,7 +97,7 @@ internal static class PersistenceProgram
     }
 
     /// <summary>The files as a program showed them.</summary>
-    /// <exception cref="HostException">One is there and may not be read.</exception>
+    /// <exception cref="HostException">A file exists but may not be read.</exception>
     internal static SavedFiles ReadFiles(string host, ShellReply reply)
     {
         var texts = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -107,7 +107,7 @@ internal static class PersistenceProgram
                 continue;
             if (section.ExitCode != 0)
                 throw new HostException(
-                    HostFailure.NoPermission, host, $"Host '{host}': {PersistencePaths.All[i]} cannot be read ({HostErrors.Line(section.Errors)}).", "Run as root, or allow the user that file as docs/guides/sudoers.md says.", section.ExitCode, section.Errors);
+                    HostFailure.NoPermission, host, $"Host '{host}': {PersistencePaths.All[i]} cannot be read ({HostErrors.Line(section.Errors)}).", "Run as root, or allow the user that file as docs/guides/sudoers.md describes.", section.ExitCode, section.Errors);
             texts[PersistencePaths.All[i]] = section.Text;
         }
         return new SavedFiles { Texts = texts, Links = Lines(reply.Find("saved-links")), Systems = Lines(reply.Find("saved-systems")) };

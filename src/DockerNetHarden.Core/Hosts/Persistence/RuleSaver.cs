@@ -3,32 +3,32 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;
 
-/// <summary>Saves what is applied on a host so that it is there after its next start, before the first container; and takes that back.</summary>
+/// <summary>Saves the rules applied on a host so that they are there after its next start, before the first container; and removes what was saved.</summary>
 /// <param name="shell">The conversation with the host; its owner ends it.</param>
 public sealed class RuleSaver(IShell shell)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
-    /// <summary>Saves what is applied now; what was saved before, by whichever method, is replaced.</summary>
+    /// <summary>Saves the rules applied now, in place of anything saved before by any method.</summary>
     /// <param name="method">The method.</param>
     /// <param name="confirm">Asks before something is written.</param>
-    /// <param name="stop">Stops reading and asking; what has begun to be written is ended.</param>
-    /// <exception cref="HostException">The host cannot be read, has no rules of ours or not the method, a rollback waits there, or writing failed.</exception>
+    /// <param name="stop">Stops reading and asking; a write that has begun is finished.</param>
+    /// <exception cref="HostException">The host cannot be read, has no rules of ours or lacks the method, a rollback waits there, or writing failed.</exception>
     public async Task<PersistenceResult> SaveAsync(PersistenceMethod method, Func<PersistencePlan, CancellationToken, Task<bool>> confirm, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(confirm);
         var rules = SavedRules.Of(await new DockerHost(shell).ReadAsync(stop).ConfigureAwait(false));
         if (rules.IsEmpty)
             throw new HostException(
-                HostFailure.NothingToDo, shell.HostName, $"{shell.HostName} has no rules of ours to save.", "Apply some with Invoke-FirewallRule. To take back what was saved use Remove-FirewallRule -Saved.");
+                HostFailure.NothingToDo, shell.HostName, $"{shell.HostName} has no rules of ours to save.", "Apply some with Invoke-FirewallRule. To remove what was saved use Remove-FirewallRule -Saved.");
         var names = rules.SetNames;
         var reply = await shell.RunAsync(new ShellProgram().ShowFiles().ShowSets(names).Build(Patience), stop).ConfigureAwait(false);
         rules = rules with { SetLines = [.. names.SelectMany((name, index) => SetLines(name, reply.Find(PersistenceProgram.Named("set", index))!))] };
         return await CarryOutAsync(files => PersistencePlan.Keep(rules, files, method), reply, PersistenceStatus.Saved, rules.Count, confirm, stop).ConfigureAwait(false);
     }
 
-    /// <summary>Takes away all that was saved; the rules in the tables stay.</summary>
-    /// <param name="confirm">Asks before something is taken away.</param>
+    /// <summary>Removes everything that was saved; the rules in the tables stay.</summary>
+    /// <param name="confirm">Asks before something is removed.</param>
     /// <param name="stop">Stops reading and asking.</param>
     /// <exception cref="HostException">The host cannot be read, a rollback waits there, or writing failed.</exception>
     public async Task<PersistenceResult> RemoveAsync(Func<PersistencePlan, CancellationToken, Task<bool>> confirm, CancellationToken stop)
@@ -38,9 +38,9 @@ public sealed class RuleSaver(IShell shell)
         return await CarryOutAsync(PersistencePlan.Nothing, reply, PersistenceStatus.Removed, 0, confirm, stop).ConfigureAwait(false);
     }
 
-    /// <summary>The rules that are saved, as commands: what comes back when it is removed from the tables alone.</summary>
+    /// <summary>The saved rules, as commands: they come back if they are removed from the tables alone.</summary>
     /// <param name="stop">Stops reading.</param>
-    /// <returns>The rules; empty where nothing is saved, or what is saved cannot be read.</returns>
+    /// <returns>The rules; empty if nothing is saved or it cannot be read.</returns>
     public async Task<IReadOnlyList<string>> SavedLinesAsync(CancellationToken stop)
     {
         var reply = await shell.RunAsync(new ShellProgram().ShowFiles().Build(Patience), stop).ConfigureAwait(false);
@@ -48,7 +48,7 @@ public sealed class RuleSaver(IShell shell)
         {
             return SavedComparison.LinesOf(PersistenceProgram.ReadFiles(shell.HostName, reply));
         }
-        // Without the right to look nothing is known; removing needs no more than the tables.
+        // Without the right to look nothing is known, but removing rules needs only the tables.
         catch (Exception error) when (error is HostException or FormatException or PersistenceException)
         {
             return [];
@@ -81,7 +81,7 @@ public sealed class RuleSaver(IShell shell)
         }
         catch (PersistenceException error)
         {
-            throw new HostException(HostFailure.CannotSave, shell.HostName, $"{shell.HostName}: {error.Message}", "Take another -Method, or install what this one needs.", inner: error);
+            throw new HostException(HostFailure.CannotSave, shell.HostName, $"{shell.HostName}: {error.Message}", "Use another -Method, or install what this one needs.", inner: error);
         }
     }
 
@@ -94,20 +94,20 @@ public sealed class RuleSaver(IShell shell)
         {
             { Name: "pending", ExitCode: RollbackProgram.OtherPending } => new HostException(
                 HostFailure.RollbackPending, shell.HostName,
-                $"{shell.HostName}: a change there waits for its confirmation (rollback {HostErrors.Line(failed.Text)}) and may be taken back. Nothing was written.", "Confirm it with Confirm-FirewallChange, or wait, and save then.", failed.ExitCode, failed.Errors),
+                $"{shell.HostName}: a change there waits to be confirmed (rollback {HostErrors.Line(failed.Text)}) and may be taken back. Nothing was written.", "Confirm it with Confirm-FirewallChange or wait, then save.", failed.ExitCode, failed.Errors),
             _ when HostErrors.IsNoRight(failed.Errors) => new HostException(
-                HostFailure.NoPermission, shell.HostName, $"{shell.HostName}: saving writes below /etc, which needs root ({reason}).", "Log in as root, or as a user whom sudo lets run /bin/sh without a password.", failed.ExitCode, failed.Errors),
+                HostFailure.NoPermission, shell.HostName, $"{shell.HostName}: saving writes below /etc, which needs root ({reason}).", "Log in as root, or as a user who may run /bin/sh by sudo without a password.", failed.ExitCode, failed.Errors),
             { Name: "reload" or "stop" } => new HostException(
-                HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: the files are written, but systemctl failed ({reason}).", "See 'systemctl status docker-net-harden-guard' there, and save again.", failed.ExitCode, failed.Errors),
+                HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: the files are written, but systemctl failed ({reason}).", "Look at 'systemctl status docker-net-harden-guard' there, and save again.", failed.ExitCode, failed.Errors),
             _ => new HostException(
-                HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: not all could be written ({reason}).", "Correct that and run the command again: it writes what is missing.", failed.ExitCode, failed.Errors),
+                HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: not everything could be written ({reason}).", "Correct that and run the command again: it writes what is missing.", failed.ExitCode, failed.Errors),
         };
     }
 
     private List<string> SetLines(string name, ShellSection section) => section.ExitCode == 0
         ? [.. PersistenceProgram.Lines(section)]
         : throw new HostException(
-            HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: the set {name}, which a rule asks, cannot be read ({HostErrors.Line(section.Errors)}). Nothing was written.", "Install ipset there, and run as root.", section.ExitCode, section.Errors);
+            HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: the set {name}, which a rule uses, cannot be read ({HostErrors.Line(section.Errors)}). Nothing was written.", "Install ipset there, and run as root.", section.ExitCode, section.Errors);
 
     private PersistenceResult Result(PersistencePlan plan, SavedFiles files, PersistenceStatus status, int count) => new()
     {

@@ -7,15 +7,15 @@ using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Hosts.Probing;
 
-/// <summary>Finds for a part of an answer the connection attempt that belongs to it: from a container, to a packet of that part. Pure.</summary>
+/// <summary>Finds a connection attempt for a part of an answer: from a container, with a packet of that part. Pure.</summary>
 public static class ProbeChoice
 {
-    // Where nothing else is asked for: ports at which somebody is likely to listen, so that an open way can be seen to be open.
+    // If nothing else is asked for: ports where somebody is likely to listen, so that an open way is seen to be open.
     private static readonly string[] LikelyPorts = ["80", "443", "22", "53", "1:65535"];
 
-    /// <summary>The containers of a host from which a question can be probed: they run, and by no other network could their packets leave.</summary>
+    /// <summary>The containers of a host from which a question can be probed: they run, and their packets cannot leave by any other network.</summary>
     /// <param name="question">The question.</param>
-    /// <param name="host">The host, as it was read just now.</param>
+    /// <param name="host">The host as it was just read.</param>
     /// <returns>The containers, in the order of the host.</returns>
     public static IReadOnlyList<DockerContainer> Containers(TraceQuestion question, HostSnapshot host)
     {
@@ -27,7 +27,7 @@ public static class ProbeChoice
     }
 
     /// <summary>
-    /// An attempt whose first packet is in the part; null where none is (no TCP, or other sources than the containers'). What a container sends to its own address never
+    /// An attempt whose first packet is in the part; null if there is none (not TCP, or sources other than the containers). What a container sends to its own address never
     /// leaves it, so it is never an attempt.
     /// </summary>
     /// <param name="containers">The containers to ask from.</param>

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace DockerNetHarden.Hosts.Probing;
 
 /// <summary>
-/// Sends real connection attempts from inside containers. Only the network namespace is entered (nsenter(1), <c>-n</c>), so the tools are the host's: nothing
+/// Sends real connection attempts from inside containers. Only the network namespace is entered (nsenter(1), <c>-n</c>), so the tools are the host's: nothing extra
 /// has to be in the image, and nothing is sent over the connection.
 /// </summary>
 public static class ProbeProgram
@@ -13,12 +13,12 @@ public static class ProbeProgram
 
     private const string Section = "probe";
 
-    // Exit code of the section: no tool. Its output names what is missing.
+    // Exit code of the section if a tool is missing, which its output names.
     private const int NoTool = 3;
 
-    // The arguments are fours: id, pid, address, port. A line a probe comes back: its number, the tool, the exit code, the errors. Sixteen at once, so that a
-    // batch takes as long as its slowest attempt. The pid may be another process's by now: its cgroup names the container (proc_pid_cgroup(5)). What a tool says
-    // of a missing route it also says of an ICMP error that came back, so the container's routes are asked (ip-route(8), get).
+    // The arguments come in fours: id, pid, address, port. Each probe returns a line: its number, the tool, the exit code, the errors. Sixteen at once, so that a
+    // batch takes as long as its slowest attempt. By now the pid may belong to another process, so its cgroup is compared with the container (proc_pid_cgroup(5)). What a tool says
+    // about a missing route it also says about an ICMP error that came back, so the container's routes are asked (ip-route(8), get).
     private const string Code = """
         if ! command -v nsenter >/dev/null; then printf 'nsenter (util-linux)'; exit 3; fi
         if command -v bash >/dev/null && command -v timeout >/dev/null; then t=bash
@@ -58,11 +58,11 @@ public static class ProbeProgram
     public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(2);
 
     /// <summary>Makes the attempts, several at once.</summary>
-    /// <param name="shell">The conversation with the containers' host; its user is root, or may run nsenter by sudo.</param>
+    /// <param name="shell">The conversation with the containers' host; its user is root, or may run nsenter with sudo.</param>
     /// <param name="probes">The attempts, <see cref="MostProbes"/> at most.</param>
-    /// <param name="stop">Ends waiting; attempts that were begun end by themselves.</param>
-    /// <returns>A result each, in the order of the probes.</returns>
-    /// <exception cref="ArgumentException">There are too many, or one is not to a single address.</exception>
+    /// <param name="stop">Stops waiting; attempts that have begun end by themselves.</param>
+    /// <returns>One result per probe, in their order.</returns>
+    /// <exception cref="ArgumentException">There are too many probes, or one does not go to a single address.</exception>
     /// <exception cref="HostException">The conversation broke.</exception>
     public static async Task<IReadOnlyList<ProbeResult>> RunAsync(IShell shell, IReadOnlyList<ConnectionProbe> probes, CancellationToken stop)
     {
@@ -70,11 +70,11 @@ public static class ProbeProgram
         ArgumentNullException.ThrowIfNull(probes);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(probes.Count, MostProbes);
         if (probes.FirstOrDefault(static probe => !probe.Address.IsSingleAddress) is { } wide)
-            throw new ArgumentException($"'{wide.Address}' is not a single address: a connection goes to one.", nameof(probes));
+            throw new ArgumentException($"'{wide.Address}' is not a single address, which a connection needs.", nameof(probes));
         if (probes.Count == 0)
             return [];
         string[] data = [.. probes.SelectMany(static probe => (string[])[probe.ContainerId, Text(probe.Pid), probe.Address.Address, Text(probe.Port)])];
-        // Sixteen at once; the rest is for starting the tools on a busy host.
+        // Sixteen at once; the rest is for the start of the tools on a busy host.
         var batches = (probes.Count + 15) / 16;
         var script = new ShellProgram().Section(Section, Code, data).Build((batches * Patience) + TimeSpan.FromSeconds(30));
         return Read((await shell.RunAsync(script, stop).ConfigureAwait(false)).Find(Section)!, probes.Count);
@@ -84,7 +84,7 @@ public static class ProbeProgram
     {
         if (section.ExitCode == NoTool)
             return [.. Enumerable.Repeat(new ProbeResult(ProbeOutcome.Failed, $"The host lacks {section.Text.Trim()}."), count)];
-        var results = Enumerable.Repeat(new ProbeResult(ProbeOutcome.Failed, $"The host said nothing of it ({HostErrors.Line(section.Errors)})."), count).ToArray();
+        var results = Enumerable.Repeat(new ProbeResult(ProbeOutcome.Failed, $"The host reported no result ({HostErrors.Line(section.Errors)})."), count).ToArray();
         foreach (var line in section.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             if (line.Split(' ', 4) is [var number, var tool, var code, var said]
@@ -95,18 +95,18 @@ public static class ProbeProgram
         return results;
     }
 
-    // The words are those of strerror(3) in the C locale, which bash and the kinds of nc print; ncat has its own. timeout(1) ends with 124, busybox's with 143.
+    // These are the texts of strerror(3) in the C locale, which bash and the kinds of nc print; ncat has its own. timeout(1) ends with 124, busybox's with 143.
     private static ProbeResult Judge(string tool, int exit, string said)
     {
         bool Says(string text) => said.Contains(text, StringComparison.OrdinalIgnoreCase);
         if (tool is "gone")
-            return new ProbeResult(ProbeOutcome.NoContainer, "The container ended, or was started anew, since the host was read.");
+            return new ProbeResult(ProbeOutcome.NoContainer, "The container has ended or restarted since the host was read.");
         if (tool is "noroute")
-            return new ProbeResult(ProbeOutcome.NoRoute, "The container has no route there.");
+            return new ProbeResult(ProbeOutcome.NoRoute, "The container has no route to it.");
         if (tool is "curl")
             return JudgeCurl(exit, said);
         if (HostErrors.IsNoRight(said))
-            return new ProbeResult(ProbeOutcome.Failed, $"No right to enter a container's network: {said} Be root, or have sudo without a password.");
+            return new ProbeResult(ProbeOutcome.Failed, $"No right to enter a container's network: {said} Use root, or a user with sudo without a password.");
         if (exit == 0)
             return new ProbeResult(ProbeOutcome.Connected);
         if (Says("refused"))
@@ -118,7 +118,7 @@ public static class ProbeProgram
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
-    // curl(1): 7 is "failed to connect", whatever the cause; 28 a timeout, of the connection or, once it stands, of waiting for words.
+    // curl(1): 7 is "failed to connect", whatever the cause; 28 a timeout, of connecting or, once connected, of waiting for data.
     private static ProbeResult JudgeCurl(int exit, string said)
     {
         var at = said.LastIndexOf("connected=", StringComparison.Ordinal);

@@ -1,22 +1,22 @@
 namespace DockerNetHarden.Hosts;
 
-/// <summary>What a host runs for a rollback. All of it is constant sh; names, times and texts come as arguments.</summary>
+/// <summary>The programs that a host runs for a rollback. All of it is constant sh; names, times and texts come as arguments.</summary>
 internal static class RollbackProgram
 {
-    /// <summary>Exit code of <see cref="Arm"/>: this very rollback is armed already.</summary>
+    /// <summary>Exit code of <see cref="Arm"/>: this rollback is already armed.</summary>
     internal const int AlreadyArmed = 10;
 
-    /// <summary>Exit code of <see cref="Arm"/>: this very rollback was decided already.</summary>
+    /// <summary>Exit code of <see cref="Arm"/>: this rollback was already decided.</summary>
     internal const int AlreadyDecided = 11;
 
-    /// <summary>Exit code of <see cref="Arm"/>: another one waits; its id is printed.</summary>
+    /// <summary>Exit code of <see cref="Arm"/>: another rollback waits; its id is printed.</summary>
     internal const int OtherPending = 12;
 
-    /// <summary>Exit code of <see cref="Ask"/>: there is none of this id.</summary>
+    /// <summary>Exit code of <see cref="Ask"/>: there is no rollback with this id.</summary>
     internal const int Unknown = 9;
 
-    // A network namespace has tables of its own, so it has rollbacks of its own too. /run is emptied by a reboot, as the tables are.
-    // A user's /run/user goes with the last session, /tmp does not; each is one's own folder or not used.
+    // A network namespace has its own tables, and so its own rollbacks. A reboot empties /run, as it does the tables.
+    // A user's /run/user goes with the last session, /tmp does not; a folder that is not the user's own is not used.
     private const string Bases = """
         u=$(id -u)
         ns=$(readlink /proc/self/ns/net 2>/dev/null | tr -cd 0-9)
@@ -30,7 +30,7 @@ internal static class RollbackProgram
 
     /// <summary>
     /// Saves our chains as they are, and starts the timer. $1 id, $2 seconds, $3 and $4 the iptables commands, $5 the chains, $6 the timer, $7 the
-    /// chains that a timer which waits already does not know.
+    /// chains that a timer that already waits does not know.
     /// </summary>
     internal const string Arm = Bases + """
         { mkdir -p "$b" && mine "$b" && b=$b/${ns:-0} && mkdir -p "$b" && mine "$b"; } || { printf 'cannot make a folder of its own at %s\n' "$b" >&2; exit 1; }
@@ -80,7 +80,7 @@ internal static class RollbackProgram
         mkdir "$b/$1/decided" && printf 'disarmed\n' >"$b/$1/decided/by"
         """;
 
-    /// <summary>Exits with <see cref="OtherPending"/> and prints its id where anybody's rollback waits in this network namespace. To be run as root.</summary>
+    /// <summary>Exits with <see cref="OtherPending"/> and prints the id if anybody's rollback waits in this network namespace. To be run as root.</summary>
     internal const string Pending = """
         ns=$(readlink /proc/self/ns/net 2>/dev/null | tr -cd 0-9)
         for o in /run/docker-net-harden/"${ns:-0}"/*/ /run/user/*/docker-net-harden/"${ns:-0}"/*/ /tmp/docker-net-harden-*/"${ns:-0}"/*/; do
@@ -96,7 +96,7 @@ internal static class RollbackProgram
         """;
 
     /// <summary>
-    /// Asks after a rollback, and confirms it where $2 says so. Prints who decided (<c>confirmed</c>, <c>fired</c>, or <c>pending</c>), and
+    /// Asks about a rollback, and confirms it if $2 says so. Prints who decided (<c>confirmed</c>, <c>fired</c>, or <c>pending</c>), and
     /// how a rollback ended. $1 id.
     /// </summary>
     internal const string Ask = Bases + """

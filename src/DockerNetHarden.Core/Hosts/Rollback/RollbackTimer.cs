@@ -3,14 +3,14 @@ using DockerNetHarden.Planning;
 namespace DockerNetHarden.Hosts;
 
 /// <summary>
-/// The timer on the host. It holds our chains as they were in memory, because a session's folder can vanish; and at its time it puts them
-/// into the tables as they are then: foreign rules, also those in our own chains, stay as they are. An inverse that was made beforehand would be
+/// The timer on the host. It keeps our old chains in memory, because a session's folder can vanish; and when its time is up it puts them
+/// into the tables as they are then: foreign rules, even those in our own chains, stay as they are. An inverse made beforehand would be
 /// refused as a whole if one of its lines were stale.
 /// </summary>
 internal static class RollbackTimer
 {
-    // $1 id, $2 "sudo -n" or nothing, $3 seconds, $4 and $5 the iptables commands, $6 lines of family, table and chains. The current folder is
-    // the state's. $S and $chains are split into words on purpose.
+    // $1 id, $2 "sudo -n" or nothing, $3 seconds, $4 and $5 the iptables commands, $6 lines of family, table and chains. The current folder holds
+    // the state. $S and $chains are split into words on purpose.
     internal const string Code = $$"""
         trap '' HUP INT QUIT TERM PIPE
         saved4=$(cat saved4) && saved6=$(cat saved6) && printf '%s\n' "$$" >pid || exit 1

@@ -2,14 +2,14 @@ using System.Globalization;
 
 namespace DockerNetHarden.Hosts.Ssh;
 
-/// <summary>What ssh is started with, one element each; it passes through no shell. Source: ssh(1), ssh_config(5).</summary>
+/// <summary>The arguments of ssh, one element each; no shell sees them. Source: ssh(1), ssh_config(5).</summary>
 /// <remarks>
-/// Of an option that is given twice ssh takes the first. So what the conversation depends on stands before all else, and what a user
-/// may want otherwise (the timeouts) is left out where the user gives it.
+/// If an option is given twice, ssh takes the first. So the options that the conversation depends on come first, and those that a user
+/// may want to change (the timeouts) are left out if the user gives them.
 /// </remarks>
 internal static class SshArguments
 {
-    // Of these the conversation is made; with another value it would hang, ask, or not be one.
+    // The conversation depends on these: with other values it would hang, ask questions, or not work at all.
     private static readonly string[] Decided =
     [
         "BatchMode", "RemoteCommand", "RequestTTY", "ClearAllForwardings", "ControlMaster", "SessionType", "StdinNull", "ForkAfterAuthentication",
@@ -66,7 +66,7 @@ internal static class SshArguments
         }
         yield return "--";
         yield return target.Host;
-        // A login shell of any kind understands this; csh and fish would not understand more.
+        // Every login shell understands this; csh and fish would not understand more.
         yield return "exec /bin/sh";
     }
 

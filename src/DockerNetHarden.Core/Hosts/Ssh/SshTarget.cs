@@ -3,8 +3,8 @@ using System.Globalization;
 namespace DockerNetHarden.Hosts.Ssh;
 
 /// <summary>
-/// A host that ssh reaches, validated: what an argument of ssh would read as an option, or a shell in a ProxyCommand as code, cannot stand
-/// in it. What is not set is left to the user's ssh_config.
+/// A host that ssh reaches, validated: it holds nothing that ssh would read as an option, or a shell in a ProxyCommand as code.
+/// Anything not set is left to the user's ssh_config.
 /// </summary>
 public sealed record SshTarget
 {
@@ -38,14 +38,14 @@ public sealed record SshTarget
     public IReadOnlyList<string> NewConnectionArguments => [.. SshArguments.Of(this, "none")];
 
     /// <summary>Reads a host as a user names it: <c>host</c>, <c>user@host</c>, <c>host:port</c>, <c>[v6]:port</c>, a bare IPv6 address.</summary>
-    /// <param name="hostName">The host. A user or a port in it wins over the parameters.</param>
+    /// <param name="hostName">The host. A user or a port in it overrides the parameters.</param>
     /// <param name="userName">The user; null for what ssh_config says.</param>
     /// <param name="port">The port; null for what ssh_config says.</param>
     /// <param name="keyFilePath">The private key's file; null for what ssh_config and the agent have.</param>
-    /// <param name="connectTimeout">How long connecting may take, from a millisecond to an hour; 15 seconds where null.</param>
+    /// <param name="connectTimeout">How long connecting may take, from a millisecond to an hour; 15 seconds if null.</param>
     /// <param name="options">More of ssh's options. Those that the conversation depends on are refused.</param>
     /// <returns>The target.</returns>
-    /// <exception cref="SshTargetException">A value cannot be: it is empty, begins with <c>-</c>, has spaces, control characters or
+    /// <exception cref="SshTargetException">A value is not possible: it is empty, begins with <c>-</c>, has spaces, control characters or
     /// characters of a shell, or is out of range.</exception>
     public static SshTarget Parse(
         string hostName, string? userName = null, int? port = null, string? keyFilePath = null, TimeSpan? connectTimeout = null, IReadOnlyList<KeyValuePair<string, string>>? options = null)
@@ -68,7 +68,7 @@ public sealed record SshTarget
     private static (string? User, string Host, string? Port) Split(string hostName)
     {
         if (string.IsNullOrEmpty(hostName))
-            throw new SshTargetException("HostName", hostName, "it is empty. Name a host, an address or an alias of ssh_config.");
+            throw new SshTargetException("HostName", hostName, "it is empty. Name a host, an address or an alias from ssh_config.");
         // The last @: a domain account can have one in its name, a host cannot.
         var at = hostName.LastIndexOf('@');
         var user = at < 0 ? null : hostName[..at];
@@ -77,7 +77,7 @@ public sealed record SshTarget
         {
             var close = rest.IndexOf(']', StringComparison.Ordinal);
             if (close < 0 || !rest.AsSpan(1, close - 1).Contains(':') || (close + 1 < rest.Length && rest[close + 1] != ':'))
-                throw new SshTargetException("HostName", hostName, "brackets hold an IPv6 address, with a port behind them or nothing: [2001:db8::1]:22.");
+                throw new SshTargetException("HostName", hostName, "brackets hold an IPv6 address, with or without a port after them: [2001:db8::1]:22.");
             return (user, rest[1..close], close + 1 == rest.Length ? null : rest[(close + 2)..]);
         }
         // More than one colon is an IPv6 address without a port.
@@ -86,17 +86,17 @@ public sealed record SshTarget
     }
 
     // The characters are those that OpenSSH itself refuses since 9.6 (valid_hostname and valid_ruser in ssh.c): %h and %r end up in the shell
-    // of a ProxyCommand. Older ones do not refuse them.
+    // of a ProxyCommand. Older versions do not refuse them.
     private static void CheckName(string part, string given, string name, string alsoRefused, string what)
     {
         if (name.Length == 0)
-            throw new SshTargetException(part, given, $"{what} is missing in it. Leave the part away, with its '@' or ':', or fill it in.");
+            throw new SshTargetException(part, given, $"{what} is missing in it. Fill it in, or leave it out together with its '@' or ':'.");
         if (name[0] == '-')
-            throw new SshTargetException(part, given, $"{what} must not begin with '-': ssh would read an option. Give ssh's options by Options.");
+            throw new SshTargetException(part, given, $"{what} must not begin with '-': ssh would read an option. Give ssh's options with Options.");
         foreach (var letter in name)
         {
             if (char.IsWhiteSpace(letter) || char.IsControl(letter))
-                throw new SshTargetException(part, given, $"{what} cannot have spaces or control characters. Name one host each.");
+                throw new SshTargetException(part, given, $"{what} cannot have spaces or control characters. Give one host per element.");
             if ("'`\"$\\;&<>|(){}*?!#".Contains(letter, StringComparison.Ordinal) || alsoRefused.Contains(letter, StringComparison.Ordinal))
                 throw new SshTargetException(part, given, $"{what} cannot have '{letter}'. The forms are host, user@host, host:port, user@host:port and [v6]:port.");
         }
@@ -107,12 +107,12 @@ public sealed record SshTarget
         if (embedded is not null)
         {
             if (!int.TryParse(embedded, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number is < 1 or > 65535)
-                throw new SshTargetException("HostName", hostName, $"'{embedded}' is no port: 1 to 65535 is.");
+                throw new SshTargetException("HostName", hostName, $"'{embedded}' is not a port: use 1 to 65535.");
             return number;
         }
         return port is null or (>= 1 and <= 65535)
             ? port
-            : throw new SshTargetException("Port", port.Value.ToString(CultureInfo.InvariantCulture), "a port is from 1 to 65535.");
+            : throw new SshTargetException("Port", port.Value.ToString(CultureInfo.InvariantCulture), "a port is a number from 1 to 65535.");
     }
 
     private static string? CheckFile(string? path) =>
@@ -123,13 +123,13 @@ public sealed record SshTarget
         : throw new SshTargetException("ConnectTimeout", timeout.ToString("c", CultureInfo.InvariantCulture), "connecting may take from a millisecond to an hour.");
 }
 
-/// <summary>A host, or a part of how to reach it, that ssh must not be given. Nothing was started when it is thrown.</summary>
+/// <summary>A host, or a part of how to reach it, that ssh must not get. It is thrown before anything is started.</summary>
 public sealed class SshTargetException : FormatException
 {
-    /// <summary>A refusal of a value.</summary>
+    /// <summary>Refuses a value.</summary>
     /// <param name="part">What the value was meant for, for example <c>HostName</c>.</param>
     /// <param name="value">The value as it was given.</param>
-    /// <param name="reason">Why it cannot be, and the way out: one or more whole sentences.</param>
+    /// <param name="reason">Why it is refused, and the way out: one or more whole sentences.</param>
     public SshTargetException(string part, string? value, string reason)
         : base($"{part} '{Printable(value)}' is refused: {reason}") => (Part, Value) = (part, value);
 

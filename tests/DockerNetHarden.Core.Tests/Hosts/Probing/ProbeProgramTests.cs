@@ -77,7 +77,7 @@ public sealed class ProbeProgramTests
         Assert.Equal(ProbeOutcome.NoContainer, result.Outcome);
     }
 
-    // Every tool says the same of a missing route and of an ICMP error; the container's own routes say which it was.
+    // Every tool says the same about a missing route and an ICMP error; the container's own routes say which it was.
     [Theory]
     [InlineData("RTNETLINK answers: Network is unreachable", 2, ProbeOutcome.NoRoute)]
     [InlineData("192.0.2.7 via 172.18.0.1 dev eth0 src 172.18.0.2", 0, ProbeOutcome.Unreachable)]
@@ -87,11 +87,11 @@ public sealed class ProbeProgramTests
         var tools = Directory.CreateTempSubdirectory("dnh-probe").FullName;
         try
         {
-            // In the place of nsenter: no namespace is entered, and what would be tried there is answered.
+            // In place of nsenter: it enters no namespace and answers what would be tried there.
             Stub(tools, "nsenter", $"case \"$*\" in *' ip route get '*) echo '{route}'; exit {exit} ;; *) echo 'connect: Network is unreachable' >&2; exit 1 ;; esac");
             Stub(tools, "ip", "exit 0");
             await using var shell = new ProcessShell("tested", "/usr/bin/env", [$"PATH={tools}:{Environment.GetEnvironmentVariable("PATH")}", "/bin/sh"]);
-            // A colon stands in every process's cgroup.
+            // Every process's cgroup has a colon.
             var result = Assert.Single(await ProbeProgram.RunAsync(shell, [new ConnectionProbe(":", Environment.ProcessId, Somewhere, 80)], CancellationToken.None));
             Assert.Equal(outcome, result.Outcome);
         }

@@ -4,7 +4,7 @@ using DockerNetHarden.Hosts.Ssh;
 
 namespace DockerNetHarden.Core.Tests.Hosts.Ssh;
 
-/// <summary>What is made of ssh's words and ends. A script plays ssh; its words are those that OpenSSH 9.2 was seen to say.</summary>
+/// <summary>What is made of ssh's words and exit codes. A script plays ssh with words that OpenSSH 9.2 was seen to print.</summary>
 [Collection(TimedCollection.Name)]
 public sealed class SshShellTests : IDisposable
 {
@@ -16,7 +16,7 @@ public sealed class SshShellTests : IDisposable
     [InlineData("Host key verification failed.", HostFailure.UnknownHostKey, "ssh -p 2222 root@web1")]
     [InlineData("No ED25519 host key is known for [web1]:2222 and you have requested strict checking.\nHost key verification failed.", HostFailure.UnknownHostKey, "fingerprint")]
     [InlineData("@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\nHost key for web1 has changed and you have requested strict checking.\nHost key verification failed.", HostFailure.ChangedHostKey, "ssh-keygen -R '[web1]:2222'")]
-    // ssh ends its own lines with both; a host's words can hold anything.
+    // ssh ends its own lines with CR and LF; a host's words can hold anything.
     [InlineData("@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r\nThe fingerprint is\r\n\u001b[2Jtrust me\rok\u0085\r\nHost key verification failed.\r", HostFailure.ChangedHostKey, "@; The fingerprint is; \uFFFD[2Jtrust me; ok\uFFFD; Host key verification failed.")]
     [InlineData("root@web1: Permission denied (publickey,password).", HostFailure.AuthenticationFailed, "-KeyFilePath")]
     [InlineData("Received disconnect from 192.0.2.1 port 22:2: Too many authentication failures", HostFailure.AuthenticationFailed, "ssh-agent")]
