@@ -108,7 +108,7 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
             table.Chains.First(chain => string.Equals(chain.Name, jump.Target, StringComparison.Ordinal)).Lines.Select(line => OurLine.Read(line, hook.Hook).Rule!)))).ToList();
         if (rules.Exists(rule => rule.Action == RuleAction.Accept))
             warnings.Add("In nftables an accept in this table does not protect packets: later tables can still drop them.");
-        return ExportTemplate.Header("#!/usr/sbin/nft -f", "Load: nft -f FILE (one transaction). Remove: nft delete table " + NftRenderer.Table, "Rates begin anew with each load.") + NftRenderer.Render(rules);
+        return ExportTemplate.Header("#!/usr/sbin/nft -f", "Load: nft -f FILE (one transaction). Remove: nft delete table " + NftRenderer.Table, "Rates start again with each load.") + NftRenderer.Render(rules);
     }
 
     private static IEnumerable<string> SetsOf(IReadOnlyList<ExportedTable> tables) => tables.SelectMany(table => table.Chains).SelectMany(chain => chain.Lines)

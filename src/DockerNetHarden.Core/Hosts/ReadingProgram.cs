@@ -29,7 +29,7 @@ internal static class ReadingProgram
         elif [ -n "$dnh_path4" ] && [ "$dnh_path" -ef "$dnh_path4" ]; then dnh_version=ip6${dnh_version4#ip}
         else dnh_version=$("$dnh_path" --version 2>&1) || dnh_version=
         fi
-        # An ip6tables that does not run is none: the IPv4 half does not need it.
+        # An ip6tables that does not run counts as missing: the IPv4 half does not need it.
         if [ -z "$dnh_version" ] && [ "$1" = ip6tables ]; then dnh_path=; return; fi
         dnh_tool "$1" "$dnh_path" "$dnh_version"
         case $dnh_version in *nf_tables*) dnh_other=$1-legacy ;; *) dnh_other=$1-nft ;; esac
@@ -56,7 +56,7 @@ internal static class ReadingProgram
         { read -r c <"$1/comm"; } 2>/dev/null
         [ "$c" = dockerd ] || return 1
         if [ -r "$1/ns/net" ] && ! [ "$1/ns/net" -ef /proc/self/ns/net ]; then return 1; fi
-        # One that has ended and was not reaped has no arguments and no namespace any more.
+        # One that has ended but was not reaped no longer has arguments or a namespace.
         dnh_dockerd=$(tr '\0' '\n' <"$1/cmdline" 2>/dev/null)
         [ -n "$dnh_dockerd" ]
         }

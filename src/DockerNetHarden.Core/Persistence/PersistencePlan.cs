@@ -69,7 +69,7 @@ public sealed class PersistencePlan
             case PersistenceMethod.IptablesServices:
                 return new PersistencePlan(chosen, [.. Sysconfig(rules, now)], [], now);
             default:
-                throw new ArgumentOutOfRangeException(nameof(method), method, "There is no such method.");
+                throw new ArgumentOutOfRangeException(nameof(method), method, "This method does not exist.");
         }
     }
 

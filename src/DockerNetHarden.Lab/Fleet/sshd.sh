@@ -1,4 +1,4 @@
-# Run in a mount and a UTS namespace of its own: accounts, sudoers, hosts and /run as this lab's host has them. The machine's files stay as they are.
+# Runs in a mount and a UTS namespace of its own, with the accounts, sudoers, hosts and /run of this lab's host. The machine's files stay as they are.
 set -eu
 folder=$1 name=$2 config=$3
 shift 3
@@ -9,7 +9,7 @@ run=$files/run
 mount -n -t tmpfs -o mode=755 dnh-lab "$run"
 mkdir -p "$run/sshd" "$run/lock" "$run/home" "$run/${folder#/run/}"
 mount -n --bind "$folder" "$run/${folder#/run/}"
-# dockerd makes its socket anew at each start: the name is what stays.
+# dockerd makes a new socket at each start: only the name stays.
 ln -s "$folder/docker.sock" "$run/docker.sock"
 ln -s "$folder/docker.pid" "$run/docker.pid"
 # One lock of xtables for the conversations and dockerd.
@@ -26,7 +26,7 @@ while IFS=: read -r user _ uid gid _ home _; do
             ;;
     esac
 done <"$files/passwd"
-# A pwsh may lie in a home that only its owner can enter, and so may dotnet: users reach their folders by another way.
+# A pwsh may be in a home that only its owner can enter, and so may dotnet: users reach their folders by another way.
 number=0
 for program; do
     mkdir -p "$run/pwsh/$number"
@@ -35,7 +35,7 @@ for program; do
 done
 mount -n --move "$run" /run
 for file in passwd shadow group hosts resolv.conf sudoers; do
-    # A link (resolv.conf often is one) is not mounted over but what it leads to, which may lie in the /run that is hidden now.
+    # The mount does not cover a link (resolv.conf often is one) but its target, which may be in the /run that is now hidden.
     [ ! -e "/etc/$file" ] || mount -n --bind "$files/$file" "/etc/$file"
 done
 exec "$(command -v sshd)" -D -e -f "$config"

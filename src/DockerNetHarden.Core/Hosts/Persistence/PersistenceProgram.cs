@@ -22,7 +22,7 @@ internal static class PersistenceProgram
         mkdir -p "${1%/*}" || exit 1
         umask 077
         cat >"$1.dnh-new" && chmod "$2" "$1.dnh-new" && mv -f "$1.dnh-new" "$1" || { rm -f "$1.dnh-new"; exit 1; }
-        # A file that is moved keeps the label of where it was made.
+        # A moved file keeps the label of the place where it was made.
         if command -v restorecon >/dev/null; then restorecon "$1" || :; fi
         """;
 
@@ -48,7 +48,7 @@ internal static class PersistenceProgram
         [ -d /run/systemd/system ] || exit 0
         systemctl daemon-reload || exit 1
         [ "$1" = start ] || exit 0
-        # What is saved stands: starting the unit changes nothing but that it counts as started.
+        # The saved rules are already applied: starting the unit only makes it count as started.
         systemctl --no-block start docker-net-harden.service && systemctl --no-block restart docker-net-harden-guard.service
         """;
 

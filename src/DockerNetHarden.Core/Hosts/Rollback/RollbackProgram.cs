@@ -37,27 +37,27 @@ internal static class RollbackProgram
         if [ -d "$b/$1" ]; then
         [ -d "$b/$1/decided" ] && exit 11
         [ -n "$7" ] || exit 10
-        # Chains that this write changes and the one before did not: as they are now. Whole files only, for the timer may look at any moment.
+        # Chains that this write changes and the one before did not, as they are now. Only whole files, because the timer may look at any moment.
         cd "$b/$1" || exit 1
         [ -e more4 ] || { $S "$3-save" -c >new4 && mv new4 more4; } || exit 1
         [ -e more6 ] || [ -z "$4" ] || { $S "$4-save" -c >new6 && mv new6 more6; } || exit 1
         { cat more 2>/dev/null; printf '%s\n' "$7"; } >new && mv new more || exit 1
-        # The timer makes its decision before it looks for them.
+        # The timer decides before it looks for them.
         [ -d decided ] && exit 11
         exit 10
         fi
-        # Under a name with a dot until the timer runs: nobody takes it for one that waits.
+        # Under a name with a dot until the timer runs, so that nobody takes it for a waiting one.
         mkdir "$b/.$1" && cd "$b/.$1" || exit 1
         give_up() { cd / && rm -rf "$b/.$1"; exit 1; }
         $S "$3-save" -c >saved4 || give_up "$1"
         if [ -n "$4" ]; then $S "$4-save" -c >saved6 || give_up "$1"; else : >saved6; fi
         # A session of its own, and no stream of the conversation: neither the connection's end nor sudo's or the terminal's signals reach
-        # it, ssh does not wait for it, and the lock of writers (9) is not held by it. It says "ready" before it lets go of the pipe.
+        # it, ssh does not wait for it, and it does not hold the lock of writers (9). It says "ready" before it lets go of the pipe.
         if command -v setsid >/dev/null; then d=setsid; elif command -v nohup >/dev/null; then d=nohup; else d=; fi
         r=$($d /bin/sh -c "$6" dnh-rollback "$1" "$S" "$2" "$3" "$4" "$5" </dev/null 2>/dev/null 9<&- &)
         [ "$r" = ready ] || { printf 'the timer did not start\n' >&2; give_up "$1"; }
         mv "$b/.$1" "$b/$1" || { mkdir decided; printf 'disarmed\n' >decided/by; exit 1; }
-        # Looked for after this one can be seen: of two that are armed at once, one or both give way.
+        # Looks for others after this one can be seen: of two that are armed at once, one or both give way.
         for o in "$b"/*/; do
         o=${o%/}
         if [ "$o" = "$b/$1" ] || [ -d "$o/decided" ]; then continue; fi
@@ -107,7 +107,7 @@ internal static class RollbackProgram
         printf 'confirmed\n' >"$d/decided/by"
         fi
         if ! [ -d "$d/decided" ]; then printf 'pending\n'; exit 0; fi
-        # Between the decision and its name lies one command.
+        # There is one command between the decision and its name.
         n=0
         while ! [ -s "$d/decided/by" ] && [ "$n" -lt 3 ]; do sleep 1; n=$((n + 1)); done
         cat "$d/decided/by"

@@ -21,7 +21,7 @@ internal static class RollbackTimer
         echo ready
         exec >/dev/null 2>&1
         S=$2 n=$3 p4=$4 p6=$5 todo=$6
-        # A further write of the same change names more chains. Held in memory too: the folder can go with the session.
+        # A further write of the same change names more chains. They are kept in memory too, because the folder can go with the session.
         more4= more6=
         take_more() {
         [ -e more ] || return 0
@@ -36,12 +36,12 @@ internal static class RollbackTimer
         sleep 1
         n=$((n - 1))
         done
-        # One of two makes the folder: who confirms, or this. Where it cannot be made and is not there, the state's folder is gone, and
+        # Either the one who confirms or this timer makes the folder. If it is missing and cannot be made, the state's folder is gone, and
         # nobody has confirmed.
         if mkdir decided; then printf 'fired\n' >decided/by; elif [ -d decided ]; then rm -f saved4 saved6 more4 more6; exit 0; fi
         take_more
 
-        # Of a save output the lines of one table that concern us, and the names of its chains.
+        # The lines of one table in a save output that concern us, and the names of its chains.
         table_of() {
         case $1 in
         filter) sed -n '/^\*filter$/,/^COMMIT$/{/DNH-/{p;d;};/^:/p;}' ;;
@@ -92,7 +92,7 @@ internal static class RollbackTimer
         printf '%s\n' "$is" | while read -r h c; do
         [ -z "$h" ] || printf '%s %s -m comment --comment DockerNetHarden -j %s\n' -D "$h" "$c"
         done
-        # At the head, so the last one first.
+        # Inserted at the head, so the last one comes first.
         printf '%s\n' "$was" | sed '1!G;h;$!d' | while read -r h c; do
         [ -z "$h" ] || ! has_chain "$live" "$h" || printf '%s %s -m comment --comment DockerNetHarden -j %s\n' -I "$h" "$c"
         done
@@ -117,7 +117,7 @@ internal static class RollbackTimer
         take_table() (
         {{MadeTables.TakeTable}}
         )
-        # The lock of writers, as the writing program holds it; but a writer that hangs behind the change must not keep it from going.
+        # The lock of writers, as the writing program holds it; but a writer that hangs because of the change must not keep the change in place.
         if command -v flock && [ -d /run ] && [ -r /run ]; then
         exec 9</run
         n=0
