@@ -21,7 +21,7 @@ internal static class PolicyRun
             if (await host.Docker.FindNetworkAsync(spec.Name, stop).ConfigureAwait(false) is { } found)
             {
                 if (spec.DifferencesFrom(found) is { Count: > 0 } differences)
-                    throw new DockerException(DockerFailure.Conflict, $"A network '{spec.Name}' exists with other settings: {string.Join("; ", differences)}. It was not changed; change the policy to match it, or remove it first: docker network rm {spec.Name}.");
+                    throw new DockerException(DockerFailure.Conflict, $"A network '{spec.Name}' exists with other settings: {string.Join("; ", differences)}. It was not changed.", remedy: $"Change the policy to match it, or remove it first: docker network rm {spec.Name}.");
                 continue;
             }
             await host.Docker.CreateNetworkAsync(spec, stop).ConfigureAwait(false);

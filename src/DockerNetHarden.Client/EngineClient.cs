@@ -146,7 +146,8 @@ internal sealed class EngineClient(HttpMessageHandler transport, string endpoint
             catch (OperationCanceledException error) when (!stop.IsCancellationRequested)
             {
                 var seconds = (timeout ?? TimeSpan.Zero).TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
-                throw new DockerException(DockerFailure.Timeout, $"Docker could not {purpose} within {seconds} s; it may still be at work. Raise the timeout, or check with `systemctl status docker` and `journalctl -u docker` whether the engine hangs.", endpoint, inner: error);
+                throw new DockerException(DockerFailure.Timeout, $"Docker could not {purpose} within {seconds} s; it may still be at work.", endpoint, inner: error,
+                    remedy: "Raise the timeout, or check with `systemctl status docker` and `journalctl -u docker` whether the engine hangs.");
             }
             // An error that the transport itself reports is the cause; any other broke within a reply.
             catch (HttpRequestException error) when (error.InnerException is DockerException)
@@ -156,7 +157,8 @@ internal sealed class EngineClient(HttpMessageHandler transport, string endpoint
             }
             catch (HttpRequestException error)
             {
-                throw new DockerException(DockerFailure.BadReply, $"Docker could not {purpose}: the connection to {endpoint} broke or what answered is not HTTP ({error.Message.TrimEnd('.')}). Try again; `systemctl status docker` shows how the engine is.", endpoint, inner: error);
+                throw new DockerException(DockerFailure.BadReply, $"Docker could not {purpose}: the connection to {endpoint} broke or what answered is not HTTP ({error.Message.TrimEnd('.')}).", endpoint, inner: error,
+                    remedy: "Try again; `systemctl status docker` shows how the engine is.");
             }
             // The whole reply is there, so it is the reading that failed, whatever the library calls that.
             catch (Exception error) when (exchange.Body is not null && error is not (DockerException or OperationCanceledException))

@@ -26,7 +26,8 @@ internal static class ModelReader
         string.IsNullOrEmpty(model.MinAPIVersion) ? null : Api(model.MinAPIVersion, place + ", MinAPIVersion"));
 
     public static ApiVersion Ping(string? header) => ApiVersion.TryParse(header, out var version) ? version : throw new DockerException(
-        DockerFailure.BadReply, $"The reply to GET /_ping has '{DockerNames.Printable(header ?? "")}' as its Api-Version, where Docker has a version such as 1.41. Check that it is Docker's socket that answers.");
+        DockerFailure.BadReply, $"The reply to GET /_ping has '{DockerNames.Printable(header ?? "")}' as its Api-Version, where Docker has a version such as 1.41.",
+        remedy: "Check that it is Docker's socket that answers.");
 
     public static DockerEngine Engine(SystemInfoResponse? model, byte[]? body, string place)
     {
@@ -119,7 +120,8 @@ internal static class ModelReader
         {
             // GetRawText throws InvalidOperationException for text that is not UTF-8.
             var begin = DockerNames.Printable(Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(80, body.Length))));
-            return new DockerException(DockerFailure.BadReply, $"Docker's reply to {what} is not JSON; it begins with '{begin}'. Check that it is Docker's socket, and that nothing in front of it answers instead.", inner: error);
+            return new DockerException(DockerFailure.BadReply, $"Docker's reply to {what} is not JSON; it begins with '{begin}'.", inner: error,
+                remedy: "Check that it is Docker's socket, and that nothing in front of it answers instead.");
         }
     }
 

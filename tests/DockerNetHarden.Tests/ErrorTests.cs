@@ -38,7 +38,7 @@ public sealed class ErrorTests
     [Fact]
     public void A_failure_carries_its_remedy()
     {
-        foreach (var error in new Exception[] { new HostException(HostFailure.Timeout, "web1", "It did not.", "Do that."), new PlanException(PlanFailure.NeedsForce, "It did not.", "Do that.") })
+        foreach (var error in new Exception[] { new HostException(HostFailure.Timeout, "web1", "It did not.", "Do that."), new PlanException(PlanFailure.NeedsForce, "It did not.", "Do that."), new DockerException(DockerFailure.Conflict, "It did not.", remedy: "Do that.") })
         {
             Assert.Equal("It did not. Do that.", error.Message);
             Assert.Equal("Do that.", ErrorRecords.Classify(error).Remedy);
@@ -48,7 +48,7 @@ public sealed class ErrorTests
     [Fact]
     public void Every_failure_of_Docker_has_an_id_of_its_own_and_a_remedy()
     {
-        var failures = Enum.GetValues<DockerFailure>().Select(failure => ErrorRecords.Of(failure)).ToList();
+        var failures = Enum.GetValues<DockerFailure>().Select(failure => ErrorRecords.Classify(new DockerException(failure, "It did not.", remedy: "Do that."))).ToList();
         Own(failures);
         Assert.All(failures, failure => Assert.StartsWith("Docker", failure.Id, StringComparison.Ordinal));
     }

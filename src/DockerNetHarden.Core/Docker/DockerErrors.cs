@@ -27,7 +27,7 @@ internal static class DockerErrors
                 >= 500 => DockerFailure.EngineError,
                 _ => DockerFailure.BadReply,
             };
-        return new DockerException(failure, $"Docker could not {purpose}: {(said.Length > 0 ? said : "it gave no reason")} (HTTP {status}). {(exhausted ? NoPool : WayOut(failure))}", endpoint, status);
+        return new DockerException(failure, $"Docker could not {purpose}: {(said.Length > 0 ? said : "it gave no reason")} (HTTP {status}).", endpoint, status, remedy: exhausted ? NoPool : WayOut(failure));
     }
 
     private static string NoPool =>

@@ -41,9 +41,18 @@ public enum DockerFailure
 }
 
 /// <summary>An engine could not be asked, or it refused: the reason as data, and a message with the way out, without control characters whatever the engine said.</summary>
-public sealed class DockerException(DockerFailure failure, string message, string? endpoint = null, int? status = null, Exception? inner = null)
-    : Exception(FarText.OneLine(message), inner)
+/// <param name="failure">The reason.</param>
+/// <param name="cause">What happened, in whole sentences.</param>
+/// <param name="endpoint">The endpoint that was asked.</param>
+/// <param name="status">The HTTP status, if there was one.</param>
+/// <param name="inner">The cause as an exception.</param>
+/// <param name="remedy">What to do about it, in whole sentences; null if the cause says it too.</param>
+public sealed class DockerException(DockerFailure failure, string cause, string? endpoint = null, int? status = null, Exception? inner = null, string? remedy = null)
+    : Exception(FarText.OneLine(remedy is null ? cause : $"{cause} {remedy}"), inner)
 {
+    /// <summary>What to do about it, in whole sentences.</summary>
+    public string Remedy { get; } = FarText.OneLine(remedy ?? cause);
+
     /// <summary>The reason.</summary>
     public DockerFailure Failure { get; } = failure;
 

@@ -17,9 +17,9 @@ public sealed record EngineVersion(string Version, ApiVersion Api, ApiVersion? M
     public ApiVersion Negotiate(string? endpoint = null)
     {
         if (Api < OldestApi)
-            throw new DockerException(DockerFailure.ApiTooOld, $"Docker Engine {Version} speaks API {Api} at most, but {OldestApi} is needed: upgrade the engine to 20.10 or newer.", endpoint);
+            throw new DockerException(DockerFailure.ApiTooOld, $"Docker Engine {Version} speaks API {Api} at most, but {OldestApi} is needed.", endpoint, remedy: "Upgrade the engine to 20.10 or newer.");
         if (MinApi is { } least && least > NewestApi)
-            throw new DockerException(DockerFailure.ApiTooOld, $"Docker Engine {Version} needs API {least} or newer, but this version of DockerNetHarden speaks {NewestApi} at most: upgrade DockerNetHarden.", endpoint);
+            throw new DockerException(DockerFailure.ApiTooOld, $"Docker Engine {Version} needs API {least} or newer, but this version of DockerNetHarden speaks {NewestApi} at most.", endpoint, remedy: "Upgrade DockerNetHarden.");
         return Api < NewestApi ? Api : NewestApi;
     }
 }

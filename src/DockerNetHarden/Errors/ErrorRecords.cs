@@ -29,7 +29,7 @@ internal static class ErrorRecords
     {
         CommandFailure failure => (failure.Id, failure.Category, failure.Remedy),
         HostException host => With(Of(host.Failure), host.Remedy),
-        DockerException docker => Of(docker.Failure),
+        DockerException docker => With(Of(docker.Failure), docker.Remedy),
         PlanException plan => With(Of(plan.Failure), plan.Remedy),
         RefusedValueException rule => (IdOf(rule.Part), ErrorCategory.InvalidArgument, "Correct the value; nothing was read or changed."),
         SnapshotFormatException => (ErrorIds.InvalidSnapshot, ErrorCategory.InvalidData, "Use a file as Export-DockerHostSnapshot wrote it, or write it again."),
@@ -78,20 +78,20 @@ internal static class ErrorRecords
         _ => HostFailure.NothingToDo,
     });
 
-    internal static (string Id, ErrorCategory Category, string Remedy) Of(DockerFailure failure) => failure switch
+    internal static (string Id, ErrorCategory Category) Of(DockerFailure failure) => failure switch
     {
-        DockerFailure.NotInstalled => (ErrorIds.DockerNotInstalled, ErrorCategory.NotInstalled, "Install Docker, or set DOCKER_HOST to its socket."),
-        DockerFailure.DaemonDown => (ErrorIds.DockerDaemonDown, ErrorCategory.ResourceUnavailable, "Start Docker: systemctl start docker."),
-        DockerFailure.NoPermission => (ErrorIds.DockerNoPermission, ErrorCategory.PermissionDenied, "Run as root or as a member of the group docker."),
-        DockerFailure.Rootless => (ErrorIds.DockerRootless, ErrorCategory.NotImplemented, "Use an engine that runs as root: the host's tables do not decide a rootless engine's packets."),
-        DockerFailure.UnusableEndpoint => (ErrorIds.DockerUnusableEndpoint, ErrorCategory.InvalidArgument, "Unset DOCKER_HOST, or set it to a socket of this machine."),
-        DockerFailure.ApiTooOld => (ErrorIds.DockerApiTooOld, ErrorCategory.NotImplemented, "Upgrade the engine."),
-        DockerFailure.NotFound => (ErrorIds.DockerNotFound, ErrorCategory.ObjectNotFound, "Get-DockerNetwork lists the networks."),
-        DockerFailure.Conflict => (ErrorIds.DockerConflict, ErrorCategory.ResourceExists, "Use another name, bridge name or subnet."),
-        DockerFailure.BadRequest => (ErrorIds.DockerBadRequest, ErrorCategory.InvalidArgument, "Correct what was asked for."),
-        DockerFailure.EngineError => (ErrorIds.DockerEngineError, ErrorCategory.InvalidResult, "Read the engine's log: journalctl -u docker."),
-        DockerFailure.BadReply => (ErrorIds.DockerBadReply, ErrorCategory.ProtocolError, "Check that it is Docker's socket that answers."),
-        DockerFailure.Timeout => (ErrorIds.DockerTimeout, ErrorCategory.OperationTimeout, "Check whether the engine hangs: systemctl status docker."),
+        DockerFailure.NotInstalled => (ErrorIds.DockerNotInstalled, ErrorCategory.NotInstalled),
+        DockerFailure.DaemonDown => (ErrorIds.DockerDaemonDown, ErrorCategory.ResourceUnavailable),
+        DockerFailure.NoPermission => (ErrorIds.DockerNoPermission, ErrorCategory.PermissionDenied),
+        DockerFailure.Rootless => (ErrorIds.DockerRootless, ErrorCategory.NotImplemented),
+        DockerFailure.UnusableEndpoint => (ErrorIds.DockerUnusableEndpoint, ErrorCategory.InvalidArgument),
+        DockerFailure.ApiTooOld => (ErrorIds.DockerApiTooOld, ErrorCategory.NotImplemented),
+        DockerFailure.NotFound => (ErrorIds.DockerNotFound, ErrorCategory.ObjectNotFound),
+        DockerFailure.Conflict => (ErrorIds.DockerConflict, ErrorCategory.ResourceExists),
+        DockerFailure.BadRequest => (ErrorIds.DockerBadRequest, ErrorCategory.InvalidArgument),
+        DockerFailure.EngineError => (ErrorIds.DockerEngineError, ErrorCategory.InvalidResult),
+        DockerFailure.BadReply => (ErrorIds.DockerBadReply, ErrorCategory.ProtocolError),
+        DockerFailure.Timeout => (ErrorIds.DockerTimeout, ErrorCategory.OperationTimeout),
         _ => throw new ArgumentOutOfRangeException(nameof(failure), failure, null),
     };
 

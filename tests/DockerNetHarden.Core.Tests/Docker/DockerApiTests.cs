@@ -62,9 +62,9 @@ public sealed class DockerApiTests
         Assert.Equal(expected, new EngineVersion("x", ApiVersion.Parse(newest), ApiVersion.Parse(oldest)).Negotiate().ToString());
 
     [Theory]
-    [InlineData("1.9", "1.9", "upgrade the engine")]
-    [InlineData("1.23", "1.12", "upgrade the engine")]
-    [InlineData("1.60", "1.53", "upgrade DockerNetHarden")]
+    [InlineData("1.9", "1.9", "Upgrade the engine")]
+    [InlineData("1.23", "1.12", "Upgrade the engine")]
+    [InlineData("1.60", "1.53", "Upgrade DockerNetHarden")]
     public void Versions_without_a_common_one_are_refused_with_the_way_out(string newest, string oldest, string way)
     {
         var error = Assert.Throws<DockerException>(() => new EngineVersion("9.9", ApiVersion.Parse(newest), ApiVersion.Parse(oldest)).Negotiate());

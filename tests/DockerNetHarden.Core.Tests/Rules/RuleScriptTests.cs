@@ -78,7 +78,7 @@ public sealed class RuleScriptTests
     [InlineData("iptables -P FORWARD DROP", "policy")]
     [InlineData(":INPUT DROP [0:0]", "policy")]
     [InlineData("iptables -N MINE", "makes its own")]
-    [InlineData("iptables -nvL DOCKER-USER", "no option")]
+    [InlineData("iptables -nvL DOCKER-USER", "'-nvL'")]
     [InlineData("iptables -L", "only reads")]
     [InlineData("apt-get install iptables", "'apt-get' is not iptables")]
     [InlineData("iptables -A DOCKER-USER -s 10.0.0.0/255.0.255.0 -j DROP", "gaps")]

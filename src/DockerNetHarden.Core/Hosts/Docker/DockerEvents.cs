@@ -46,7 +46,7 @@ public sealed record DockerEvent(string Type, string Action, string Name)
         }
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            throw new DockerException(DockerFailure.BadReply, $"Docker reported an event that is not understood ({line[..Math.Min(line.Length, 200)]}). Check that it is Docker's socket that answers.", endpoint, inner: error);
+            throw new DockerException(DockerFailure.BadReply, $"Docker reported an event that is not understood ({line[..Math.Min(line.Length, 200)]}).", endpoint, inner: error, remedy: "Check that it is Docker's socket that answers.");
         }
     }
 

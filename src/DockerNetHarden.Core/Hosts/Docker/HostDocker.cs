@@ -119,7 +119,7 @@ public sealed class HostDocker : IAsyncDisposable
             return await _api.GetNetworkAsync(id, stop).ConfigureAwait(false);
         _read = null;
         return (await KnownAsync(CancellationToken.None).ConfigureAwait(false)).Networks.FirstOrDefault(network => string.Equals(network.Id, id, StringComparison.Ordinal))
-            ?? throw new DockerException(DockerFailure.NotFound, $"The network '{spec.Name}' was made (id {id}) but is gone again: somebody removed it. Run the command again.");
+            ?? throw new DockerException(DockerFailure.NotFound, $"The network '{spec.Name}' was made (id {id}) but is gone again: somebody removed it.", remedy: "Run the command again.");
     }
 
     /// <summary>All containers, by name; running ones are inspected for what the list does not say.</summary>
@@ -203,7 +203,7 @@ public sealed class HostDocker : IAsyncDisposable
         await Task.WhenAll(negotiated, info, networks, containers).ConfigureAwait(false);
         var engine = await EngineAsync(info).ConfigureAwait(false);
         if (engine.IsRootless)
-            throw new DockerException(DockerFailure.Rootless, $"The engine {_where} runs rootless: its containers' packets do not pass the host's tables, so no rule there can decide them. Use an engine that runs as root for untrusted code, or harden inside the rootless namespace.", Endpoint);
+            throw new DockerException(DockerFailure.Rootless, $"The engine {_where} runs rootless: its containers' packets do not pass the host's tables, so no rule there can decide them.", Endpoint, remedy: "Use an engine that runs as root for untrusted code, or harden inside the rootless namespace.");
         var listed = await containers.ConfigureAwait(false);
         return new Overview(engine, WithMembers(await networks.ConfigureAwait(false), listed), listed);
     }

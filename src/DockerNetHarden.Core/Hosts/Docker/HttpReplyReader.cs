@@ -35,7 +35,7 @@ internal sealed class HttpReplyReader(ReadOnlyMemory<byte> bytes, int headerByte
         while (replies.Count < count)
         {
             replies.Add(reader.Next()
-                ?? throw new DockerException(DockerFailure.BadReply, $"Docker gave {replies.Count} of {count} replies before the conversation ended: the connection broke, or the engine stopped. Try again; `systemctl status docker` shows how it is."));
+                ?? throw new DockerException(DockerFailure.BadReply, $"Docker gave {replies.Count} of {count} replies before the conversation ended: the connection broke, or the engine stopped.", remedy: "Try again; `systemctl status docker` shows how it is."));
         }
         return replies;
     }

@@ -40,7 +40,7 @@ internal sealed class ShellTransport(IShell shell, bool sudo) : HttpMessageHandl
     // the client: they give up the request they are working on and answer null or 499. So the input stays open until the command has ended, which it does when the
     // engine closes the connection after the reply to the last request. A pipe stays open while anybody has it open for writing: sleep has, and whoever reads the pipe opens it for
     // that through /proc, so no fifo and no folder for one are needed. A command that waits for the end of its input gets it when sleep ends; exit code 124 says so
-    // (as timeout's does), and what the command printed may then be the answer to a request that was given up. KILL: TERM may be ignored (see HostPrograms.Write).
+    // (as timeout's does), and what the command printed may then be the answer to a request that was given up. KILL: TERM may be ignored (see WritingProgram).
     private const string Ask = """
         dnh_ask() {
         cat 2>/dev/null | (
@@ -178,7 +178,7 @@ internal sealed class ShellTransport(IShell shell, bool sudo) : HttpMessageHandl
     {
         // Each was tried because the one before it did not get through.
         if ((reply.Find(Dial) ?? reply.Find(Curl) ?? reply.Find(Netcat)) is not { } section)
-            throw new DockerException(DockerFailure.NotInstalled, $"{shell.HostName} has neither docker nor curl in its PATH, so its Docker could not be asked. Install the docker command (package docker-ce-cli or docker-cli).", shell.HostName);
+            throw new DockerException(DockerFailure.NotInstalled, $"{shell.HostName} has neither docker nor curl in its PATH, so its Docker could not be asked.", shell.HostName, remedy: "Install the docker command (package docker-ce-cli or docker-cli).");
         try
         {
             return HttpReplyReader.Read(section.Output, _sent.Count);
@@ -204,7 +204,7 @@ internal sealed class ShellTransport(IShell shell, bool sudo) : HttpMessageHandl
             var text when Has(text, "timed out") => (DockerFailure.Timeout, "Check there with systemctl status docker whether the engine hangs."),
             _ => (DockerFailure.BadReply, error.Message),
         };
-        return new DockerException(failure, $"Docker of {host} could not be asked ({said}; exit code {section.ExitCode}). {wayOut}", host, inner: error);
+        return new DockerException(failure, $"Docker of {host} could not be asked ({said}; exit code {section.ExitCode}).", host, inner: error, remedy: wayOut);
     }
 
     private static bool Has(string text, params string[] words) => words.Any(word => text.Contains(word, StringComparison.Ordinal));
