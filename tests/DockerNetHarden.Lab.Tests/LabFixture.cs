@@ -1,4 +1,5 @@
 using System.Text;
+using Xunit.Abstractions;
 
 namespace DockerNetHarden.Lab.Tests;
 
@@ -138,4 +139,11 @@ public sealed class TrixieCollection : ICollectionFixture<TrixieLab>
 public sealed class SidCollection : ICollectionFixture<SidLab>
 {
     public const string Name = "lab-sid";
+}
+
+/// <summary>Collections that share a lab take by far the longest, and their tests run one by one: started last, they would run on alone. Single classes fill the gaps.</summary>
+public sealed class LongestFirst : ITestCollectionOrderer
+{
+    public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections) =>
+        testCollections.OrderBy(static collection => collection.CollectionDefinition is null).ThenBy(static collection => collection.DisplayName, StringComparer.Ordinal);
 }

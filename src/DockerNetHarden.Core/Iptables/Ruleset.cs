@@ -20,7 +20,7 @@ public sealed record RulesetChain(string Name, string? Policy, long Packets, lon
 /// rule: an undeclared chain, a table without COMMIT, a command, an error message between the lines.
 /// Source: iptables-save(8), iptables-restore(8).
 /// </remarks>
-public sealed partial class Ruleset
+public sealed class Ruleset
 {
     private readonly RulesetIndex _index;
 
@@ -139,5 +139,57 @@ public sealed partial class Ruleset
         var rest = text[Start.Length..];
         var end = rest.IndexOf('\'');
         return end > 0 && rest[end..].Contains("incompatible", StringComparison.Ordinal) ? rest[..end].ToString() : null;
+    }
+
+    /// <summary>
+    /// The rule set with exactly these rules in a chain. A rule that is already there keeps its bytes and its counters; a new
+    /// one is written as iptables-save would write it; all other lines stay as they are. A missing chain or table is declared.
+    /// </summary>
+    /// <param name="table">The table.</param>
+    /// <param name="chain">The chain.</param>
+    /// <param name="rules">The rules, all of this family, table and chain. Counters of new ones are written if the text has counters.</param>
+    /// <exception cref="ArgumentException">A rule has another family, table or chain, or a name is not valid.</exception>
+    public Ruleset WithRules(string table, string chain, IReadOnlyList<RuleLine> rules)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        RuleLine.CheckedName(table, "table");
+        RuleLine.CheckedName(chain, "chain");
+        foreach (var rule in rules)
+        {
+            if (rule.Family != Family || rule.Table != table || rule.Chain != chain)
+                throw new ArgumentException(
+                    $"The rule '{rule.Text}' is for {rule.Family}, table {rule.Table}, chain {rule.Chain}, "
+                    + $"not for {Family}, table {table}, chain {chain}; make it for the place where it should be.",
+                    nameof(rules));
+        }
+
+        return From(Family, new RulesetEdit(_index, HasCounters).WithRules(table, chain, rules));
+    }
+
+    /// <summary>
+    /// The rule set without a user's chain and its rules; unchanged if there is no such chain. Jumps to it stay: they are rules of other
+    /// chains, and iptables-restore refuses the result until they are gone too.
+    /// </summary>
+    /// <exception cref="ArgumentException">The chain is built in and cannot be removed.</exception>
+    public Ruleset WithoutChain(string table, string chain)
+    {
+        if (!HasChain(table, chain))
+            return this;
+        var found = _index.Tables[table];
+        if (found.Chains[found.PlaceOf(chain)].Policy is { } policy)
+            throw new ArgumentException(
+                $"The chain '{chain}' of the table '{table}' is built in (its policy is {policy}) and cannot be removed; remove its rules.",
+                nameof(chain));
+        var lines = _index.Lines.Where((line, i) =>
+            i <= found.Start || i >= found.End || (line.Rule?.Chain != chain && line.Chain?.Name != chain));
+        return From(Family, lines);
+    }
+
+    private static Ruleset From(Family family, IEnumerable<SaveLine> lines)
+    {
+        var index = new RulesetIndex(family);
+        foreach (var line in lines)
+            index.Add(line);
+        return new Ruleset(index);
     }
 }

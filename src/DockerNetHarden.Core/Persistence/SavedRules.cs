@@ -131,8 +131,6 @@ public sealed record SavedRules
     /// <summary>A hash of the saved text.</summary>
     public override int GetHashCode() => ToText().GetHashCode(StringComparison.Ordinal);
 
-    internal static bool AsksSet(string line) => line.Contains(" --match-set ", StringComparison.Ordinal);
-
     private static SavedTable Of(Family family, string table, List<RuleLine> lines)
     {
         var chains = lines.Where(static line => Hook.OwnerOf(line.Table, line.Chain) is not null && RuleMark.TryParse(line.Comment, out _, out _))

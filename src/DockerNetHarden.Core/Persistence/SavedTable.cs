@@ -1,4 +1,3 @@
-using System.Text;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Rules;
 
@@ -25,25 +24,6 @@ public sealed record SavedJump(string Hook, string Chain)
 /// <param name="Jumps">The jumps to them, hook after hook; within a hook in the order in which packets meet them, Custom last.</param>
 public sealed record SavedTable(Family Family, string Table, IReadOnlyList<SavedChain> Chains, IReadOnlyList<SavedJump> Jumps)
 {
-    /// <summary>Whether a rule uses a set of ipset(8): its text is refused as a whole if the set is missing.</summary>
-    public bool HasSets => Chains.Any(static chain => chain.Lines.Any(SavedRules.AsksSet));
-
     /// <summary>Whether the hook DOCKER-USER is used: a chain of Docker's, which has to exist before a jump can be put into it.</summary>
     public bool NeedsDockerUser => Jumps.Any(static jump => string.Equals(jump.Hook, Hook.DockerUser, StringComparison.Ordinal));
-
-    /// <summary>
-    /// Our chains for <c>iptables-restore --noflush</c>: each is declared, which makes it or empties it, and filled. Jumps are not in it, so it can be
-    /// loaded any number of times.
-    /// </summary>
-    /// <param name="withSets">Whether it includes rules that use sets.</param>
-    /// <returns>The text from <c>*table</c> to <c>COMMIT</c>.</returns>
-    public string ChainText(bool withSets = true)
-    {
-        var text = new StringBuilder().Append('*').Append(Table).Append('\n');
-        foreach (var chain in Chains)
-            text.Append(':').Append(chain.Name).Append(" - [0:0]\n");
-        foreach (var line in Chains.SelectMany(static chain => chain.Lines).Where(line => withSets || !SavedRules.AsksSet(line)))
-            text.Append(line).Append('\n');
-        return text.Append("COMMIT\n").ToString();
-    }
 }

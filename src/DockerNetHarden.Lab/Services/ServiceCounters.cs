@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.Json.Serialization;
 
 namespace DockerNetHarden.Lab.Services;
 
@@ -22,3 +23,13 @@ internal sealed class ServiceCounters
         public ServiceCount Read() => new(Interlocked.Read(ref connections), Interlocked.Read(ref requests));
     }
 }
+
+// One line of JSON in each direction over the control socket.
+internal sealed record ControlRequest(string Operation, string? Namespace = null, string? Name = null, string? Address = null, int Port = 0, ServiceKind Kind = ServiceKind.Http);
+
+internal sealed record ControlReply(string? Error, IReadOnlyDictionary<string, ServiceCount>? Counts = null);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true)]
+[JsonSerializable(typeof(ControlRequest))]
+[JsonSerializable(typeof(ControlReply))]
+internal sealed partial class ControlJson : JsonSerializerContext;

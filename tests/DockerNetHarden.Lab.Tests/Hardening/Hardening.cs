@@ -1,6 +1,7 @@
 using DockerNetHarden.Controls;
-using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Docker;
+using DockerNetHarden.Hosts;
+using DockerNetHarden.Lab.Probing;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
@@ -77,4 +78,16 @@ internal sealed class CollectingSink : IFleetSink
     public void Trace(string host, string message) => Traces.Enqueue(message);
 
     public Task<bool> ConfirmAsync(string host, Plan plan, CancellationToken stop) => Task.FromResult(Answer);
+}
+
+/// <summary>One line per packet: from, to, port, and what must happen to it.</summary>
+internal static class LabExpect
+{
+    public static async Task ExpectAsync(this LabHost lab, Reach expected, string from, string to, int port, ProbeProtocol protocol = ProbeProtocol.Http, string? source = null)
+    {
+        var result = await lab.AskAsync(from, to, port, protocol, source: source);
+        Assert.True(expected == result.Result, $"{from} -> {to}:{port} {protocol}: {result}, expected {expected}");
+        if (expected == Reach.Refused)
+            Assert.True(result.Milliseconds < 1000, $"{from} -> {to}:{port} {protocol} was refused, but only after {result.Milliseconds} ms");
+    }
 }

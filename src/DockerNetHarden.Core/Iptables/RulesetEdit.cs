@@ -1,73 +1,28 @@
 using System.Globalization;
-using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Iptables;
 
-public sealed partial class Ruleset
+/// <summary>The lines of a rule set with other rules in one chain. What does not change keeps its bytes and its place.</summary>
+/// <param name="index">The rule set's lines.</param>
+/// <param name="counted">Whether rules are written with counters.</param>
+internal sealed class RulesetEdit(RulesetIndex index, bool counted)
 {
-    /// <summary>
-    /// The rule set with exactly these rules in a chain. A rule that is already there keeps its bytes and its counters; a new
-    /// one is written as iptables-save would write it; all other lines stay as they are. A missing chain or table is declared.
-    /// </summary>
-    /// <param name="table">The table.</param>
-    /// <param name="chain">The chain.</param>
-    /// <param name="rules">The rules, all of this family, table and chain. Counters of new ones are written if the text has counters.</param>
-    /// <exception cref="ArgumentException">A rule has another family, table or chain, or a name is not valid.</exception>
-    public Ruleset WithRules(string table, string chain, IReadOnlyList<RuleLine> rules)
+    /// <summary>The lines with exactly these rules in a chain, which is declared if it is missing.</summary>
+    internal IEnumerable<SaveLine> WithRules(string table, string chain, IReadOnlyList<RuleLine> rules)
     {
-        ArgumentNullException.ThrowIfNull(rules);
-        RuleLine.CheckedName(table, "table");
-        RuleLine.CheckedName(chain, "chain");
-        foreach (var rule in rules)
-        {
-            if (rule.Family != Family || rule.Table != table || rule.Chain != chain)
-                throw new ArgumentException(
-                    $"The rule '{rule.Text}' is for {rule.Family}, table {rule.Table}, chain {rule.Chain}, "
-                    + $"not for {Family}, table {table}, chain {chain}; make it for the place where it should be.",
-                    nameof(rules));
-        }
-
-        var lines = new List<SaveLine>(_index.Lines);
+        var lines = new List<SaveLine>(index.Lines);
         var old = Declare(lines, table, chain);
-        var added = Lay(old, rules);
-        Replace(lines, table, chain, old, added);
-        return From(Family, lines);
+        Replace(lines, table, chain, old, Lay(old, rules));
+        return lines;
     }
 
-    /// <summary>
-    /// The rule set without a user's chain and its rules; unchanged if there is no such chain. Jumps to it stay: they are rules of other
-    /// chains, and iptables-restore refuses the result until they are gone too.
-    /// </summary>
-    /// <exception cref="ArgumentException">The chain is built in and cannot be removed.</exception>
-    public Ruleset WithoutChain(string table, string chain)
-    {
-        if (!HasChain(table, chain))
-            return this;
-        var found = _index.Tables[table];
-        if (found.Chains[found.PlaceOf(chain)].Policy is { } policy)
-            throw new ArgumentException(
-                $"The chain '{chain}' of the table '{table}' is built in (its policy is {policy}) and cannot be removed; remove its rules.",
-                nameof(chain));
-        var lines = _index.Lines.Where((line, i) =>
-            i <= found.Start || i >= found.End || (line.Rule?.Chain != chain && line.Chain?.Name != chain));
-        return From(Family, lines);
-    }
-
-    private static Ruleset From(Family family, IEnumerable<SaveLine> lines)
-    {
-        var index = new RulesetIndex(family);
-        foreach (var line in lines)
-            index.Add(line);
-        return new Ruleset(index);
-    }
-
-    private string NewLine => _index.Lines.Count > 0 && _index.Lines[0].Ending == "\r\n" ? "\r\n" : "\n";
+    private string NewLine => index.Lines.Count > 0 && index.Lines[0].Ending == "\r\n" ? "\r\n" : "\n";
 
     // Declares the chain and the table if they are missing; returns the places of the chain's rules among the lines.
     private List<int> Declare(List<SaveLine> lines, string table, string chain)
     {
         var places = new List<int>();
-        if (!_index.Tables.TryGetValue(table, out var found))
+        if (!index.Tables.TryGetValue(table, out var found))
         {
             if (lines.Count > 0 && lines[^1].Ending is not ("\n" or "\r\n"))
                 lines[^1] = lines[^1] with { Ending = NewLine };
@@ -105,12 +60,11 @@ public sealed partial class Ruleset
         var there = new Dictionary<RuleLine, Queue<SaveLine>>();
         foreach (var place in old)
         {
-            var line = _index.Lines[place];
+            var line = index.Lines[place];
             if (!there.TryGetValue(line.Rule!, out var same))
                 there.Add(line.Rule!, same = new Queue<SaveLine>());
             same.Enqueue(line);
         }
-        var counted = HasCounters;
         var lines = new List<SaveLine>(rules.Count);
         foreach (var rule in rules)
         {
