@@ -5,6 +5,7 @@ using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Lab;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Benchmarks;
 

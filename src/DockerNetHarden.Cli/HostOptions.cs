@@ -1,6 +1,6 @@
 using System.CommandLine;
 using DockerNetHarden.Hosts;
-using DockerNetHarden.Hosts.Ssh;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Cli;
 

@@ -1,8 +1,8 @@
 using System.Threading.Channels;
 using DockerNetHarden.Docker;
-using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Policy;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Cli;
 

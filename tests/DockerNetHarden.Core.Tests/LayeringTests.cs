@@ -29,7 +29,8 @@ public sealed partial class LayeringTests
         ["Walking"] = ["Addresses", "Iptables", "Snapshots", "Packets", "Matching"],
         ["Analysis"] = ["Addresses", "Iptables", "Docker", "Rules", "Controls", "Snapshots", "Packets", "Matching", "Walking"],
         ["Audit"] = ["Addresses", "Iptables", "Docker", "Rules", "Controls", "Snapshots", "Planning", "Persistence", "Packets", "Matching", "Walking", "Analysis"],
-        ["Hosts"] = ["Addresses", "Iptables", "Docker", "Snapshots", "Planning", "Persistence", "Packets", "Matching", "Walking", "Analysis"],
+        ["Shells"] = ["Docker"],
+        ["Hosts"] = ["Addresses", "Iptables", "Docker", "Snapshots", "Planning", "Persistence", "Packets", "Matching", "Walking", "Analysis", "Shells"],
     };
 
     private static readonly string[] CodeFiles = [".cs", ".ps1", ".psm1", ".psd1", ".sh"];
@@ -39,6 +40,9 @@ public sealed partial class LayeringTests
     private static string Root => ProjectRoot.Path;
 
     public static TheoryData<string> CoreFolders => [.. Directory.GetDirectories(Core).Select(folder => Path.GetFileName(folder)!).Except(NotOurs, StringComparer.Ordinal)];
+
+    public static TheoryData<string> Subfolders => [.. Directory.GetDirectories(Core).Where(folder => !NotOurs.Contains(Path.GetFileName(folder), StringComparer.Ordinal))
+        .SelectMany(Directory.GetDirectories).Where(folder => Directory.EnumerateFiles(folder, "*.cs").Any()).Select(folder => Path.GetRelativePath(Core, folder))];
 
     private static string Core => Path.Combine(Root, "src", "DockerNetHarden.Core");
 
@@ -71,12 +75,27 @@ public sealed partial class LayeringTests
         Assert.Empty(wrong);
     }
 
+    // What stands in a folder of a folder is used by it, and not the other way round.
+    [Theory]
+    [MemberData(nameof(Subfolders))]
+    public void A_folder_within_a_folder_is_its_namespace_and_does_not_use_what_stands_around_it(string path)
+    {
+        var (outer, inner) = (Path.GetDirectoryName(path)!, Path.GetFileName(path));
+        var around = Directory.GetFiles(Path.Combine(Core, outer), "*.cs").SelectMany(file => OwnType().Matches(WithoutTexts(File.ReadAllText(file)))).Select(match => match.Groups["type"].Value).ToHashSet(StringComparer.Ordinal);
+        Assert.NotEmpty(around);
+        Assert.All(Sources(path), file =>
+        {
+            Assert.Contains($"namespace DockerNetHarden.{outer}.{inner};", file.Code, StringComparison.Ordinal);
+            Assert.DoesNotContain(Word().Matches(file.Code), match => around.Contains(match.Value));
+        });
+    }
+
     [Theory]
     [MemberData(nameof(CoreFolders))]
-    public void Only_Hosts_touches_the_outside(string folder)
+    public void Only_Hosts_and_Shells_touch_the_outside(string folder)
     {
         var touching = Sources(folder).Where(file => Outside().IsMatch(file.Code)).Select(file => $"{file.Name}: {Outside().Match(file.Code).Value}").ToList();
-        if (folder is "Hosts")
+        if (folder is "Hosts" or "Shells")
             Assert.NotEmpty(touching);
         else
             Assert.Empty(touching);
@@ -184,8 +203,14 @@ public sealed partial class LayeringTests
     [GeneratedRegex(@"^\| `(?<folder>\w+)` \|.*\| (?<uses>[^|]+) \|$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, Patience)]
     private static partial Regex TableRow();
 
-    [GeneratedRegex("""(?<![.\w])(?<root>DockerNetHarden\.)?(?<layer>Addresses|Rules|Controls|Iptables|Docker|Snapshots|Planning|Persistence|Nftables|Export|Policy|Packets|Matching|Walking|Analysis|Audit|Hosts)(?:\.(?<member>[A-Z]\w*)|;)""", RegexOptions.ExplicitCapture, Patience)]
+    [GeneratedRegex("""(?<![.\w])(?<root>DockerNetHarden\.)?(?<layer>Addresses|Rules|Controls|Iptables|Docker|Snapshots|Planning|Persistence|Nftables|Export|Policy|Packets|Matching|Walking|Analysis|Audit|Shells|Hosts)(?:\.(?<member>[A-Z]\w*)|;)""", RegexOptions.ExplicitCapture, Patience)]
     private static partial Regex LayerUse();
+
+    [GeneratedRegex("""^(?:public|internal)[\w ]*? (?:class|record|struct|interface|enum) (?<type>[A-Z]\w*)""", RegexOptions.ExplicitCapture | RegexOptions.Multiline, Patience)]
+    private static partial Regex OwnType();
+
+    [GeneratedRegex("""(?<![.\w])[A-Z]\w*""", RegexOptions.None, Patience)]
+    private static partial Regex Word();
 
     [GeneratedRegex("""\b(?:class|record|struct|interface|enum) (?<type>[A-Z]\w*)""", RegexOptions.ExplicitCapture, Patience)]
     private static partial Regex TypeDeclaration();

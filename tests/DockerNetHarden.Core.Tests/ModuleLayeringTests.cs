@@ -10,11 +10,11 @@ public sealed partial class ModuleLayeringTests
     // A folder of the module and the folders that it may use, besides itself: the core's, then the module's.
     private static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
     {
-        ["Errors"] = ["Addresses", "Docker", "Snapshots", "Planning", "Analysis", "Hosts"],
-        ["Hosting"] = ["Snapshots", "Planning", "Persistence", "Hosts", "Errors"],
+        ["Errors"] = ["Addresses", "Docker", "Snapshots", "Planning", "Analysis", "Shells"],
+        ["Hosting"] = ["Snapshots", "Planning", "Persistence", "Shells", "Hosts", "Errors"],
         ["Input"] = ["Addresses", "Rules", "Controls", "Planning", "Analysis", "Errors", "Hosting"],
         ["Completion"] = ["Rules", "Controls", "Analysis", "Hosts"],
-        ["Commands"] = ["Addresses", "Docker", "Rules", "Controls", "Snapshots", "Planning", "Persistence", "Export", "Policy", "Matching", "Walking", "Analysis", "Audit", "Hosts", "Errors", "Hosting", "Input", "Completion"],
+        ["Commands"] = ["Addresses", "Docker", "Rules", "Controls", "Snapshots", "Planning", "Persistence", "Export", "Policy", "Matching", "Walking", "Analysis", "Audit", "Shells", "Hosts", "Errors", "Hosting", "Input", "Completion"],
     };
 
     private static string Module => Path.Combine(ProjectRoot.Path, "src", "DockerNetHarden");

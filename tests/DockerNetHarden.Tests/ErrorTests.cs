@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Errors;
-using DockerNetHarden.Hosts;
 using DockerNetHarden.Planning;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Tests;
 

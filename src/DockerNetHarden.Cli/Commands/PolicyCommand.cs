@@ -2,8 +2,8 @@ using System.Collections.Concurrent;
 using System.CommandLine;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Hosts;
-using DockerNetHarden.Hosts.Ssh;
 using DockerNetHarden.Policy;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Cli.Commands;
 

@@ -76,4 +76,15 @@ internal static class FarText
     /// <summary>Lines that end with a newline, without any other control character. A carriage return also ends a line: ssh's own texts have both.</summary>
     public static string Lines(string text) => string.Concat(text.Replace("\r\n", "\n", StringComparison.Ordinal)
         .Select(static letter => letter switch { '\r' => '\n', '\t' => ' ', _ when letter is not '\n' && char.IsControl(letter) => '\uFFFD', _ => letter }));
+
+    /// <summary>One line of at most 500 characters, for the middle of a sentence.</summary>
+    internal static string Line(string text)
+    {
+        var line = OneLine(text.Trim());
+        return line.Length == 0 ? "it printed no reason" : line.Length > 500 ? line[..500] + "..." : line;
+    }
+
+    /// <summary>What came outside the frames on both streams: the end of each, as one line.</summary>
+    internal static string Seen(params string?[] streams) => string.Join(" | ", streams
+        .Where(static text => !string.IsNullOrWhiteSpace(text)).Select(static text => OneLine(text!.Trim())).Select(static text => text.Length > 600 ? "..." + text[^600..] : text));
 }

@@ -1,7 +1,7 @@
 using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Hosts.Probing;
-using DockerNetHarden.Hosts.Ssh;
 using DockerNetHarden.Planning;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;

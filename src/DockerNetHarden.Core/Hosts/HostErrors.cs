@@ -1,26 +1,18 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Planning;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Hosts;
 
 /// <summary>The failures of reading and writing tables, one method for each: reason, text and way out.</summary>
 internal static class HostErrors
 {
-    // sudo(8); iptables-nft and -legacy without CAP_NET_ADMIN; a shell without the right to execute the file.
-    private static readonly string[] NoRight =
-    [
-        "a password is required", "a terminal is required", "is not allowed to", "is not in the sudoers file", "may not run sudo", "sudo: not found", "sudo: command not found",
-        "sudo: effective uid is not 0", "no new privileges", "Permission denied", "Operation not permitted", "you must be root",
-    ];
-
     // What iptables says when another program was faster or holds the lock: libnftnl's commit race, the xtables lock, EAGAIN, EBUSY.
     private static readonly string[] LostRace = ["Bad rule", "Chain already exists", "File exists", "Resource temporarily unavailable", "Device or resource busy", "xtables lock", "Another app is currently holding"];
 
-    internal static bool IsNoRight(string errors) => NoRight.Any(text => errors.Contains(text, StringComparison.Ordinal));
-
     internal static bool IsTransient(int exitCode, string errors) =>
-        !IsNoRight(errors) && (exitCode == 4 || LostRace.Any(text => errors.Contains(text, StringComparison.Ordinal)));
+        !ShellErrors.IsNoRight(errors) && (exitCode == 4 || LostRace.Any(text => errors.Contains(text, StringComparison.Ordinal)));
 
     internal static HostException IptablesMissing(string host) => new(
         HostFailure.IptablesMissing, host,
@@ -28,13 +20,13 @@ internal static class HostErrors
 
     internal static HostException NoPermission(string host, string user, ShellSection section) => new(
         HostFailure.NoPermission, host,
-        $"Host '{host}': user id {user} has no access to the packet filter ({Line(section.Errors)}).",
+        $"Host '{host}': user id {user} has no access to the packet filter ({FarText.Line(section.Errors)}).",
         "Run as root, or allow the user iptables, iptables-save and iptables-restore in sudoers with NOPASSWD. In a container, root needs the capability NET_ADMIN.",
         section.ExitCode, section.Errors);
 
     internal static HostException Unreadable(string host, string command, ShellSection section) => new(
         HostFailure.UnreadableRules, host,
-        $"Host '{host}': {command} failed with exit code {section.ExitCode} ({Line(section.Errors)}).", "Run it there by hand; nothing was changed.",
+        $"Host '{host}': {command} failed with exit code {section.ExitCode} ({FarText.Line(section.Errors)}).", "Run it there by hand; nothing was changed.",
         section.ExitCode, section.Errors);
 
     internal static HostException NotParsed(string host, string command, FormatException error) => new(
@@ -52,13 +44,13 @@ internal static class HostErrors
     {
         RollbackProgram.OtherPending => new(
             HostFailure.RollbackPending, host,
-            $"Host '{host}': another change there waits to be confirmed (rollback {Line(section.Text)}), and two rollbacks would take each other's rules back. Nothing was written.",
+            $"Host '{host}': another change there waits to be confirmed (rollback {FarText.Line(section.Text)}), and two rollbacks would take each other's rules back. Nothing was written.",
             "Confirm that one with Confirm-FirewallChange, or try again after it is taken back.", section.ExitCode, section.Errors),
         RollbackProgram.AlreadyDecided => new(
             HostFailure.RolledBack, host, $"Host '{host}': the time for this change ran out before all of it was written; the host has taken it back.", "Apply again with a longer rollback time.", section.ExitCode, section.Errors),
-        _ when IsNoRight(section.Errors) => NoPermission(host, "of the conversation", section),
+        _ when ShellErrors.IsNoRight(section.Errors) => NoPermission(host, "of the conversation", section),
         _ => new(
-            HostFailure.RollbackFailed, host, $"Host '{host}': the rollback could not be armed ({Line(section.Errors)}), so nothing was written.", "Correct that, or apply without a rollback.", section.ExitCode, section.Errors),
+            HostFailure.RollbackFailed, host, $"Host '{host}': the rollback could not be armed ({FarText.Line(section.Errors)}), so nothing was written.", "Correct that, or apply without a rollback.", section.ExitCode, section.Errors),
     };
 
     /// <summary>No plan can be made for what was read; the remedy is the plan error's own.</summary>
@@ -75,14 +67,4 @@ internal static class HostErrors
 
     internal static HostException Rootless(string host, DockerException error) => new(
         HostFailure.RootlessDocker, host, $"{host}: {error.Message}", "Run the engine as root, or harden inside its own namespace.", inner: error);
-
-    /// <summary>What came outside the frames on both streams: the end of each, as one line.</summary>
-    internal static string Seen(params string?[] streams) => string.Join(" | ", streams
-        .Where(static text => !string.IsNullOrWhiteSpace(text)).Select(static text => FarText.OneLine(text!.Trim())).Select(static text => text.Length > 600 ? "..." + text[^600..] : text));
-
-    internal static string Line(string text)
-    {
-        var line = FarText.OneLine(text.Trim());
-        return line.Length == 0 ? "it printed no reason" : line.Length > 500 ? line[..500] + "..." : line;
-    }
 }

@@ -1,5 +1,6 @@
 using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts.Docker;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;

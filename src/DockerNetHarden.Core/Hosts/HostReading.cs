@@ -1,5 +1,7 @@
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Docker;
 using DockerNetHarden.Iptables;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;
@@ -69,7 +71,7 @@ internal sealed class HostReading
     internal static Ruleset RulesOf(string host, string user, Family family, string command, ShellSection section)
     {
         if (section.ExitCode != 0)
-            throw HostErrors.IsNoRight(section.Errors) ? HostErrors.NoPermission(host, user, section) : HostErrors.Unreadable(host, command, section);
+            throw ShellErrors.IsNoRight(section.Errors) ? HostErrors.NoPermission(host, user, section) : HostErrors.Unreadable(host, command, section);
         var text = section.Text;
         // "# Table `filter' is incompatible, use 'nft' tool.": exit code 0, and the table is empty or missing in the output.
         var incompatible = text.Split('\n').Concat(section.Errors.Split('\n'))
@@ -136,7 +138,7 @@ internal sealed class HostReading
     {
         if (DaemonFile is not { } text)
         {
-            warnings.Add($"dockerd's configuration file could not be read ({HostErrors.Line(Reply.Find("daemon")!.Errors)}): any DNS servers in it are not known.");
+            warnings.Add($"dockerd's configuration file could not be read ({FarText.Line(Reply.Find("daemon")!.Errors)}): any DNS servers in it are not known.");
             return [];
         }
         try

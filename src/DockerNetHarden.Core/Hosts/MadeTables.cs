@@ -1,5 +1,6 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Planning;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Hosts;
 

@@ -1,3 +1,5 @@
+using DockerNetHarden.Shells;
+
 namespace DockerNetHarden.Hosts;
 
 /// <summary>

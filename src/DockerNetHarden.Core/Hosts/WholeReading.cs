@@ -1,5 +1,7 @@
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Docker;
 using DockerNetHarden.Iptables;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;
@@ -65,7 +67,7 @@ internal sealed class WholeReading(HostReading lean)
         {
             if (found.ExitCode == 0)
                 return read(found);
-            unread.TryAdd(part, HostErrors.Line(found.Errors));
+            unread.TryAdd(part, FarText.Line(found.Errors));
         }
         catch (FormatException error)
         {
@@ -115,7 +117,7 @@ internal sealed class WholeReading(HostReading lean)
         if (lean.Reply.Find("dockerd") is null)
             unread["DaemonSettings"] = "no dockerd process was found in the host's network namespace.";
         if (lean.DaemonFile is null)
-            unread["DaemonSettings"] = $"dockerd's configuration file could not be read ({HostErrors.Line(lean.Reply.Find("daemon")!.Errors)}).";
+            unread["DaemonSettings"] = $"dockerd's configuration file could not be read ({FarText.Line(lean.Reply.Find("daemon")!.Errors)}).";
         try
         {
             return DaemonText.Parse(lean.Text("dockerd"), lean.DaemonFile ?? "");
@@ -153,6 +155,6 @@ internal sealed class WholeReading(HostReading lean)
     private static string Printed(ShellSection section)
     {
         var errors = string.Join('\n', section.Errors.Split('\n').Where(static line => !line.Contains("flow entries have been shown", StringComparison.Ordinal)));
-        return section.Output.IsEmpty && errors.Trim().Length > 0 ? throw new FormatException(HostErrors.Line(errors)) : section.Text;
+        return section.Output.IsEmpty && errors.Trim().Length > 0 ? throw new FormatException(FarText.Line(errors)) : section.Text;
     }
 }

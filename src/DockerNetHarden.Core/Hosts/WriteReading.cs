@@ -1,6 +1,7 @@
 using System.Globalization;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Hosts;
 
@@ -19,13 +20,13 @@ internal static class WriteReading
 
         // In these two cases nothing was written; an error says more than an outcome.
         if (unread is not null)
-            throw HostErrors.IsNoRight(unread.Errors)
+            throw ShellErrors.IsNoRight(unread.Errors)
                 ? HostErrors.NoPermission(host, "of the conversation", unread)
                 : HostErrors.Unreadable(host, "iptables-save", unread);
         var arm = reply.Find("arm");
         if (arm is not null && arm.ExitCode is not (0 or RollbackProgram.AlreadyArmed))
             throw HostErrors.NotArmed(host, arm);
-        if (failed is not null && steps.Count == 1 && HostErrors.IsNoRight(failed.Errors))
+        if (failed is not null && steps.Count == 1 && ShellErrors.IsNoRight(failed.Errors))
             throw HostErrors.NoPermission(host, "of the conversation", failed);
 
         var status = premises.Exists(static premise => premise.ExitCode == 1) ? WriteStatus.Stale

@@ -1,6 +1,7 @@
 using System.Globalization;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Planning;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;

@@ -5,6 +5,7 @@ using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Lab.Linux;
 using DockerNetHarden.Persistence;
 using DockerNetHarden.Planning;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Lab.Demo;
 

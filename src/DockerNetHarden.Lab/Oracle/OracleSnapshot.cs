@@ -2,6 +2,7 @@ using System.Text;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Iptables;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Oracle;

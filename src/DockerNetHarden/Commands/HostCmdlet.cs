@@ -5,6 +5,7 @@ using DockerNetHarden.Errors;
 using DockerNetHarden.Hosting;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Planning;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Commands;
 

@@ -1,6 +1,6 @@
 using System.Management.Automation;
 using DockerNetHarden.Analysis;
-using DockerNetHarden.Hosts.Ssh;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Errors;
 

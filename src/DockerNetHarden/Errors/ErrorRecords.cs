@@ -1,8 +1,8 @@
 using System.Management.Automation;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
-using DockerNetHarden.Hosts;
 using DockerNetHarden.Planning;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Errors;

@@ -1,6 +1,6 @@
 using System.Management.Automation.Runspaces;
 using DockerNetHarden.Hosts;
-using DockerNetHarden.Hosts.Ssh;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Hosting;
 

@@ -4,7 +4,7 @@ using System.Management.Automation.Remoting;
 using System.Management.Automation.Runspaces;
 using System.Text;
 using DockerNetHarden.Errors;
-using DockerNetHarden.Hosts;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Hosting;
 

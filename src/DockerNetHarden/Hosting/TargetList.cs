@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
 using DockerNetHarden.Errors;
-using DockerNetHarden.Hosts.Ssh;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Hosting;
 

@@ -1,5 +1,5 @@
 using DockerNetHarden.Docker;
-using DockerNetHarden.Hosts;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Core.Tests.Docker;
 

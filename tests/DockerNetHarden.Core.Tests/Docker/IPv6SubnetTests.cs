@@ -2,8 +2,8 @@ using System.Text;
 using System.Text.RegularExpressions;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
-using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Docker;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Core.Tests.Docker;
 

@@ -5,6 +5,7 @@ using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Planning;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Hosts;

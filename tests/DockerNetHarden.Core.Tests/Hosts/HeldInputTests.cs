@@ -2,8 +2,8 @@ using System.Diagnostics;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Core.Tests.Docker;
 using DockerNetHarden.Docker;
-using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Docker;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Core.Tests.Hosts;
 

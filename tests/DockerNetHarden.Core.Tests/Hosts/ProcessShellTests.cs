@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using DockerNetHarden.Hosts;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Core.Tests.Hosts;
 

@@ -3,6 +3,7 @@ using DockerNetHarden.Addresses;
 using DockerNetHarden.Core.Tests.Docker;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Docker;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Hosts;

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using DockerNetHarden.Hosts;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Core.Tests.Hosts;
 

@@ -1,10 +1,10 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Docker;
-using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Probing;
 using DockerNetHarden.Lab.Services;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Lab.Tests.Analysis;
 

@@ -1,8 +1,8 @@
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Controls;
-using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Probing;
 using DockerNetHarden.Lab.Services;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Lab.Tests.Analysis;

@@ -5,6 +5,7 @@ using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Tests.Hardening;
 using DockerNetHarden.Persistence;
 using DockerNetHarden.Planning;
+using DockerNetHarden.Shells;
 using Xunit.Abstractions;
 
 namespace DockerNetHarden.Lab.Tests.Boot;

@@ -3,12 +3,12 @@ using DockerNetHarden.Controls;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Probing;
-using DockerNetHarden.Hosts.Ssh;
 using DockerNetHarden.Lab.Probing;
 using DockerNetHarden.Lab.Services;
 using DockerNetHarden.Lab.Tests.Hardening;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Lab.Tests.Engines;
 

@@ -7,6 +7,7 @@ using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Linux;
 using DockerNetHarden.Lab.Probing;
 using DockerNetHarden.Lab.Services;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Lab.Tests.Fleets;
 

@@ -2,9 +2,9 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
-using DockerNetHarden.Hosts.Ssh;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Tests.Fleets;

@@ -2,9 +2,9 @@ using System.Diagnostics;
 using System.Globalization;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
-using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Linux;
 using DockerNetHarden.Planning;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 using Xunit.Abstractions;
 

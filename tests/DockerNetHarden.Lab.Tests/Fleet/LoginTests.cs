@@ -1,5 +1,6 @@
 using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Lab.Tests.Fleets;
 

@@ -3,6 +3,7 @@ using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Probing;
 using DockerNetHarden.Lab.Services;
 using DockerNetHarden.Planning;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Lab.Tests.Hardening;
 

@@ -5,6 +5,7 @@ using DockerNetHarden.Lab.Probing;
 using DockerNetHarden.Lab.Services;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Lab.Tests.Hardening;
 

@@ -4,6 +4,7 @@ using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Probing;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Tests.Hardening;

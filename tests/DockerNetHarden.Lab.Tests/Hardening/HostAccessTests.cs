@@ -1,9 +1,9 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
-using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Probing;
 using DockerNetHarden.Lab.Services;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Lab.Tests.Hardening;
 

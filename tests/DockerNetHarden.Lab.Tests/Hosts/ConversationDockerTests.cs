@@ -3,6 +3,7 @@ using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Lab.Tests.Docker;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;
 

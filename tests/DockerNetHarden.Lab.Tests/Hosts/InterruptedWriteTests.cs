@@ -3,6 +3,7 @@ using System.Globalization;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Planning;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 using static DockerNetHarden.Lab.Tests.Hosts.DockerHostLabTests;
 

@@ -3,6 +3,7 @@ using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Tests.Hardening;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;

@@ -1,5 +1,6 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Hosts;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;

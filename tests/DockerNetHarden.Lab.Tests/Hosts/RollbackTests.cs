@@ -2,6 +2,7 @@ using System.Diagnostics;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Planning;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 using static DockerNetHarden.Lab.Tests.Hosts.RollbackHost;
 

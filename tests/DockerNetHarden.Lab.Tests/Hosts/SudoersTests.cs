@@ -4,6 +4,7 @@ using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Tests.Hardening;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Lab.Tests.Hosts;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Linux;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Lab.Tests.Persistence;
 

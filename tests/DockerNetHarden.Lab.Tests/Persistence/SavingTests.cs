@@ -5,6 +5,7 @@ using DockerNetHarden.Lab.Tests.Hosts;
 using DockerNetHarden.Persistence;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Lab.Tests.Persistence;
 

@@ -1,6 +1,7 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Docker;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Lab.Tests.Snapshots;

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using DockerNetHarden.Docker;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Hosts.Docker;
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using DockerNetHarden.Docker;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Hosts.Docker;
 
@@ -192,7 +193,7 @@ internal sealed class ShellTransport(IShell shell, bool sudo) : HttpMessageHandl
     // The words are those of the docker command, of curl and of sudo.
     private static DockerException Explain(ShellSection section, string host, DockerException error)
     {
-        var said = HostErrors.Line(section.Errors);
+        var said = FarText.Line(section.Errors);
         var (failure, wayOut) = section.Errors switch
         {
             var text when Has(text, "a password is required", "a terminal is required", "is not in the sudoers", "is not allowed to", "may not run sudo", "sudo: not found", "sudo: command not found") =>

@@ -1,4 +1,6 @@
 using System.Globalization;
+using DockerNetHarden.Docker;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Hosts.Probing;
 
@@ -84,7 +86,7 @@ public static class ProbeProgram
     {
         if (section.ExitCode == NoTool)
             return [.. Enumerable.Repeat(new ProbeResult(ProbeOutcome.Failed, $"The host lacks {section.Text.Trim()}."), count)];
-        var results = Enumerable.Repeat(new ProbeResult(ProbeOutcome.Failed, $"The host reported no result ({HostErrors.Line(section.Errors)})."), count).ToArray();
+        var results = Enumerable.Repeat(new ProbeResult(ProbeOutcome.Failed, $"The host reported no result ({FarText.Line(section.Errors)})."), count).ToArray();
         foreach (var line in section.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             if (line.Split(' ', 4) is [var number, var tool, var code, var said]
@@ -105,7 +107,7 @@ public static class ProbeProgram
             return new ProbeResult(ProbeOutcome.NoRoute, "The container has no route to it.");
         if (tool is "curl")
             return JudgeCurl(exit, said);
-        if (HostErrors.IsNoRight(said))
+        if (ShellErrors.IsNoRight(said))
             return new ProbeResult(ProbeOutcome.Failed, $"No right to enter a container's network: {said} Use root, or a user with sudo without a password.");
         if (exit == 0)
             return new ProbeResult(ProbeOutcome.Connected);

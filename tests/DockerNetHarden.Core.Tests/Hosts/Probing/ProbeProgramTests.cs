@@ -1,9 +1,9 @@
 using System.Runtime.Versioning;
 using System.Text;
 using DockerNetHarden.Addresses;
-using DockerNetHarden.Hosts;
 using DockerNetHarden.Hosts.Probing;
 using DockerNetHarden.Matching;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Core.Tests.Hosts.Probing;
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
-using DockerNetHarden.Hosts;
-using DockerNetHarden.Hosts.Ssh;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Core.Tests.Hosts.Ssh;
 

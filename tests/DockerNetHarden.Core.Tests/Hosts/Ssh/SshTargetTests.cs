@@ -1,4 +1,5 @@
-using DockerNetHarden.Hosts.Ssh;
+using DockerNetHarden.Shells;
+
 
 namespace DockerNetHarden.Core.Tests.Hosts.Ssh;
 

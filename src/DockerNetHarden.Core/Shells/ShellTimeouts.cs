@@ -1,4 +1,4 @@
-namespace DockerNetHarden.Hosts;
+namespace DockerNetHarden.Shells;
 
 /// <summary>
 /// How long a host may take, if a user knows better than the programs do. A host that takes longer fails with <see cref="HostFailure.Timeout"/>. A program that

@@ -1,4 +1,6 @@
+using DockerNetHarden.Docker;
 using DockerNetHarden.Persistence;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;
@@ -89,13 +91,13 @@ public sealed class RuleSaver(IShell shell)
     {
         if (reply.Sections.FirstOrDefault(static section => section.ExitCode != 0 && !section.Name.StartsWith("saved-", StringComparison.Ordinal)) is not { } failed)
             return;
-        var reason = HostErrors.Line(failed.Errors);
+        var reason = FarText.Line(failed.Errors);
         throw failed switch
         {
             { Name: "pending", ExitCode: RollbackProgram.OtherPending } => new HostException(
                 HostFailure.RollbackPending, shell.HostName,
-                $"{shell.HostName}: a change there waits to be confirmed (rollback {HostErrors.Line(failed.Text)}) and may be taken back. Nothing was written.", "Confirm it with Confirm-FirewallChange or wait, then save.", failed.ExitCode, failed.Errors),
-            _ when HostErrors.IsNoRight(failed.Errors) => new HostException(
+                $"{shell.HostName}: a change there waits to be confirmed (rollback {FarText.Line(failed.Text)}) and may be taken back. Nothing was written.", "Confirm it with Confirm-FirewallChange or wait, then save.", failed.ExitCode, failed.Errors),
+            _ when ShellErrors.IsNoRight(failed.Errors) => new HostException(
                 HostFailure.NoPermission, shell.HostName, $"{shell.HostName}: saving writes below /etc, which needs root ({reason}).", "Log in as root, or as a user who may run /bin/sh by sudo without a password.", failed.ExitCode, failed.Errors),
             { Name: "reload" or "stop" } => new HostException(
                 HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: the files are written, but systemctl failed ({reason}).", "Look at 'systemctl status docker-net-harden-guard' there, and save again.", failed.ExitCode, failed.Errors),
@@ -107,7 +109,7 @@ public sealed class RuleSaver(IShell shell)
     private List<string> SetLines(string name, ShellSection section) => section.ExitCode == 0
         ? [.. PersistenceProgram.Lines(section)]
         : throw new HostException(
-            HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: the set {name}, which a rule uses, cannot be read ({HostErrors.Line(section.Errors)}). Nothing was written.", "Install ipset there, and run as root.", section.ExitCode, section.Errors);
+            HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: the set {name}, which a rule uses, cannot be read ({FarText.Line(section.Errors)}). Nothing was written.", "Install ipset there, and run as root.", section.ExitCode, section.Errors);
 
     private PersistenceResult Result(PersistencePlan plan, SavedFiles files, PersistenceStatus status, int count) => new()
     {

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace DockerNetHarden.Hosts;
+namespace DockerNetHarden.Shells;
 
 /// <summary>
 /// Makes a <see cref="ShellScript"/>: one function of POSIX sh (IEEE 1003.1, XCU 2), called on the program's last line. Code is constants

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace DockerNetHarden.Hosts.Ssh;
+namespace DockerNetHarden.Shells;
 
 /// <summary>The arguments of ssh, one element each; no shell sees them. Source: ssh(1), ssh_config(5).</summary>
 /// <remarks>

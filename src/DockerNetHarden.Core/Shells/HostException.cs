@@ -1,6 +1,6 @@
 using DockerNetHarden.Docker;
 
-namespace DockerNetHarden.Hosts;
+namespace DockerNetHarden.Shells;
 
 /// <summary>Why a host could not be read or written.</summary>
 public enum HostFailure
@@ -115,4 +115,17 @@ public sealed class HostException(HostFailure failure, string host, string cause
 
     /// <summary>The end of what came on standard output outside the program's frames, as lines without other control characters; null if unknown.</summary>
     public string? Output { get => _output; init => _output = value is null ? null : FarText.Lines(value); }
+}
+
+/// <summary>What programs on a host say if the user lacks a right.</summary>
+internal static class ShellErrors
+{
+    // sudo(8); iptables-nft and -legacy without CAP_NET_ADMIN; a shell without the right to execute the file.
+    private static readonly string[] NoRight =
+    [
+        "a password is required", "a terminal is required", "is not allowed to", "is not in the sudoers file", "may not run sudo", "sudo: not found", "sudo: command not found",
+        "sudo: effective uid is not 0", "no new privileges", "Permission denied", "Operation not permitted", "you must be root",
+    ];
+
+    internal static bool IsNoRight(string errors) => NoRight.Any(text => errors.Contains(text, StringComparison.Ordinal));
 }

@@ -1,4 +1,4 @@
-namespace DockerNetHarden.Hosts;
+namespace DockerNetHarden.Shells;
 
 /// <summary>A program for a POSIX sh. Only <c>ShellProgram</c> makes one.</summary>
 /// <param name="Text">The program, UTF-8 without BOM, line ends <c>\n</c>.</param>

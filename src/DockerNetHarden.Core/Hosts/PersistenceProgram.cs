@@ -1,5 +1,7 @@
 using System.Globalization;
+using DockerNetHarden.Docker;
 using DockerNetHarden.Persistence;
+using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;
@@ -107,7 +109,7 @@ internal static class PersistenceProgram
                 continue;
             if (section.ExitCode != 0)
                 throw new HostException(
-                    HostFailure.NoPermission, host, $"Host '{host}': {PersistencePaths.All[i]} cannot be read ({HostErrors.Line(section.Errors)}).", "Run as root, or allow the user that file as docs/guides/sudoers.md describes.", section.ExitCode, section.Errors);
+                    HostFailure.NoPermission, host, $"Host '{host}': {PersistencePaths.All[i]} cannot be read ({FarText.Line(section.Errors)}).", "Run as root, or allow the user that file as docs/guides/sudoers.md describes.", section.ExitCode, section.Errors);
             texts[PersistencePaths.All[i]] = section.Text;
         }
         return new SavedFiles { Texts = texts, Links = Lines(reply.Find("saved-links")), Systems = Lines(reply.Find("saved-systems")) };

@@ -2,8 +2,9 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using DockerNetHarden.Docker;
 
-namespace DockerNetHarden.Hosts;
+namespace DockerNetHarden.Shells;
 
 /// <summary>One process and its three streams, while it lives.</summary>
 internal sealed class ShellConversation
@@ -238,7 +239,7 @@ internal sealed class ShellConversation
     {
         var (_, open, said) = output.State;
         var (_, openErrors, complaint) = errors.State;
-        var seen = HostErrors.Seen(complaint, said);
+        var seen = FarText.Seen(complaint, said);
         var section = open ?? openErrors;
         return new HostException(
             failure, host,

@@ -1,6 +1,5 @@
-using DockerNetHarden.Hosts.Ssh;
 
-namespace DockerNetHarden.Hosts;
+namespace DockerNetHarden.Shells;
 
 /// <summary>
 /// A conversation with the sh at the other end of a process: <c>/bin/sh</c> itself, or ssh with other arguments. The programs of one

@@ -1,6 +1,7 @@
 using System.Globalization;
+using DockerNetHarden.Docker;
 
-namespace DockerNetHarden.Hosts.Ssh;
+namespace DockerNetHarden.Shells;
 
 /// <summary>Says what ssh's exit code 255 and its words mean, with the way out. Source: the texts of OpenSSH's sshconnect.c, sshconnect2.c, packet.c.</summary>
 internal static class SshErrors
@@ -52,7 +53,7 @@ internal static class SshErrors
 
     private static HostException New(HostException error, HostFailure failure, string cause, string remedy) => new(failure, error.Host, cause, remedy, error.ExitCode, error.Errors, error) { Output = error.Output };
 
-    private static string Said(HostException error) => (error.Errors + "\n" + error.Output) is var said && string.IsNullOrWhiteSpace(said) ? " It printed no reason." : $" It said: {HostErrors.Line(said)}.";
+    private static string Said(HostException error) => (error.Errors + "\n" + error.Output) is var said && string.IsNullOrWhiteSpace(said) ? " It printed no reason." : $" It said: {FarText.Line(said)}.";
 
     private static string Login(SshTarget target) =>
         (target.Port is { } port ? string.Create(CultureInfo.InvariantCulture, $"-p {port} ") : "") + (target.UserName is { } user ? $"{user}@" : "") + target.Host;

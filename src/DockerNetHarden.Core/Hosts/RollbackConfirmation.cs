@@ -1,4 +1,6 @@
 using System.Globalization;
+using DockerNetHarden.Docker;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Hosts;
 
@@ -56,7 +58,7 @@ public static class RollbackConfirmation
             ("lost", _) => (RollbackState.Failed, "its timer was killed"),
             ("disarmed", _) => (RollbackState.Unknown, ""),
             _ => throw new HostException(
-                HostFailure.RollbackFailed, shell.HostName, $"Host '{shell.HostName}': the state of the rollback {id} cannot be read ({HostErrors.Line(section.Errors + section.Text)}; exit code {section.ExitCode}).", "Look at the host with Get-FirewallRule.",
+                HostFailure.RollbackFailed, shell.HostName, $"Host '{shell.HostName}': the state of the rollback {id} cannot be read ({FarText.Line(section.Errors + section.Text)}; exit code {section.ExitCode}).", "Look at the host with Get-FirewallRule.",
                 section.ExitCode, section.Errors),
         };
     }

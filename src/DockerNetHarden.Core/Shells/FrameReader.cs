@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text;
+using DockerNetHarden.Docker;
 
-namespace DockerNetHarden.Hosts;
+namespace DockerNetHarden.Shells;
 
 /// <summary>
 /// Finds the frames of one program in one of its streams. A frame is a line that begins with <c>@NONCE</c>, with a newline of its own
@@ -177,7 +178,7 @@ public static class ShellReplyReader
             return new ShellReply([.. outputs.Done.Result.Zip(complaints.Done.Result, static (part, error) =>
                 new ShellSection(part.Name, part.ExitCode, part.Content, Encoding.UTF8.GetString(error.Content)))]);
         var any = outputs.State.AnyFrame || complaints.State.AnyFrame;
-        var seen = HostErrors.Seen(complaints.State.Tail, outputs.State.Tail);
+        var seen = FarText.Seen(complaints.State.Tail, outputs.State.Tail);
         throw new HostException(
             any ? HostFailure.ConnectionLost : HostFailure.NoPosixShell, host,
             string.Create(CultureInfo.InvariantCulture, $"Host '{host}': {(any ? "sh ended before the program did" : "what answered is not a POSIX sh")}, with exit code {exitCode}. ")

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace DockerNetHarden.Hosts.Ssh;
+namespace DockerNetHarden.Shells;
 
 /// <summary>
 /// A host that ssh reaches, validated: it holds nothing that ssh would read as an option, or a shell in a ProxyCommand as code.
