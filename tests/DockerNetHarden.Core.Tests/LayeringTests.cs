@@ -48,7 +48,7 @@ public sealed partial class LayeringTests
 
     [Theory]
     [MemberData(nameof(CoreFolders))]
-    public void A_folder_of_the_engine_uses_only_what_stands_below_it(string folder)
+    public void A_folder_of_the_core_uses_only_the_folders_that_its_row_names(string folder)
     {
         Assert.True(MayUse.TryGetValue(folder, out var below), $"The folder {folder} is new in Core: say here and in docs/architecture.md what it may use.");
         var above = MayUse.Keys.Except(below!, StringComparer.Ordinal).Except([folder], StringComparer.Ordinal).ToList();
@@ -69,16 +69,16 @@ public sealed partial class LayeringTests
 
     [Theory]
     [MemberData(nameof(CoreFolders))]
-    public void A_folder_of_the_engine_is_its_namespace(string folder)
+    public void A_folder_of_the_core_is_its_namespace(string folder)
     {
         var wrong = Sources(folder).Where(file => !Regex.IsMatch(file.Code, $@"^namespace DockerNetHarden\.{folder}(\.\w+)?;", RegexOptions.Multiline, TimeSpan.FromMilliseconds(Patience))).Select(file => file.Name);
         Assert.Empty(wrong);
     }
 
-    // What stands in a folder of a folder is used by it, and not the other way round.
+    // The outer folder uses the inner one, and not the other way round.
     [Theory]
     [MemberData(nameof(Subfolders))]
-    public void A_folder_within_a_folder_is_its_namespace_and_does_not_use_what_stands_around_it(string path)
+    public void A_folder_within_a_folder_is_its_namespace_and_does_not_use_what_is_around_it(string path)
     {
         var (outer, inner) = (Path.GetDirectoryName(path)!, Path.GetFileName(path));
         var around = Directory.GetFiles(Path.Combine(Core, outer), "*.cs").SelectMany(file => OwnType().Matches(WithoutTexts(File.ReadAllText(file)))).Select(match => match.Groups["type"].Value).ToHashSet(StringComparer.Ordinal);
@@ -103,11 +103,11 @@ public sealed partial class LayeringTests
 
     [Theory]
     [MemberData(nameof(CoreFolders))]
-    public void The_engine_writes_to_no_console(string folder) =>
+    public void The_core_does_not_write_to_the_console(string folder) =>
         Assert.Empty(Sources(folder).Where(file => ConsoleUse().IsMatch(file.Code)).Select(file => file.Name));
 
     [Fact]
-    public void The_engine_needs_nothing_but_the_runtime() => Assert.Empty(BeyondTheRuntime(typeof(Cidr).Assembly));
+    public void The_core_needs_only_the_runtime() => Assert.Empty(BeyondTheRuntime(typeof(Cidr).Assembly));
 
     // The packages that the module brings are loaded apart from the rest of it: only the assembly that stands there may name them.
     [Fact]

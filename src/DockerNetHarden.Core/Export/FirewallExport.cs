@@ -8,7 +8,7 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Export;
 
-/// <summary>The engine that an export is written for.</summary>
+/// <summary>The program that an export is written for.</summary>
 public enum ExportFormat
 {
     /// <summary>Input for <c>iptables-restore --noflush</c>.</summary>
@@ -28,7 +28,7 @@ public enum ExportFormat
 }
 
 /// <summary>
-/// Rules written for another engine: complete by itself, and without effect if it is applied again. It names the chains of the controls that
+/// Rules written for another program: complete by itself, and without effect if it is applied again. It names the chains of the controls that
 /// it holds, and those it owns wholly; chains of other controls stay as they are.
 /// </summary>
 /// <param name="Texts">The texts: one, or for iptables-restore one for each family.</param>
