@@ -36,7 +36,7 @@ internal static class ExportTemplate
     {
         using var stream = typeof(ExportTemplate).Assembly.GetManifestResourceStream("export/" + name)!;
         using var reader = new StreamReader(stream);
-        return reader.ReadToEnd().ReplaceLineEndings("\n");
+        return PersistencePaths.WithShared(reader.ReadToEnd().ReplaceLineEndings("\n"));
     }
 
     // Each placeholder of a template has a line of its own.

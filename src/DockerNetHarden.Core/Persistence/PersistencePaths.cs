@@ -34,6 +34,9 @@ internal static class PersistencePaths
     /// <summary>The links of iptables-services, which belong to the administrator.</summary>
     internal static IReadOnlyList<string> ForeignLinks { get; } = [Units + "multi-user.target.wants/iptables.service", Units + "basic.target.wants/iptables.service"];
 
+    // Before the texts that hold it: static members are made in this order.
+    private static readonly string Numbered = Raw("numbered.awk");
+
     internal static SavedFile LoaderFile { get; } = new(Loader, "755", Resource("loader"));
 
     internal static IReadOnlyList<SavedFile> UnitFiles { get; } =
@@ -43,7 +46,12 @@ internal static class PersistencePaths
 
     internal static bool IsUnit(string path) => UnitFiles.Any(file => string.Equals(file.Path, path, StringComparison.Ordinal));
 
-    private static string Resource(string name)
+    /// <summary>The text of a script in which the part that scripts share has its place.</summary>
+    internal static string WithShared(string script) => script.Replace("@numbered@\n", Numbered, StringComparison.Ordinal);
+
+    private static string Resource(string name) => WithShared(Raw(name));
+
+    private static string Raw(string name)
     {
         using var stream = typeof(PersistencePaths).Assembly.GetManifestResourceStream("persistence/" + name)!;
         using var reader = new StreamReader(stream, Encoding.UTF8);

@@ -29,20 +29,9 @@ read_commands() {
 
 # Reads the saved file and then a save output; prints what iptables-restore has to do in one table, nothing where all is there. The pass "plain" is for jumps
 # and rules without sets, which can always be written, "sets" for the whole chains that ask sets: one missing set refuses a whole text.
-# What somebody else put into a chain of ours stays at the end that it was nearer to. iptables-save prints a protocol by the name that /etc/protocols has for it, and the rules have its number.
+# What somebody else put into a chain of ours stays at the end that it was nearer to.
 compare='
-function numbered(line,    head, name) {
-    if (!match(line, /^-A [^ ]+ ((! )?-[sdio] [^ ]+ )*(! )?-p /)) return line
-    head = substr(line, 1, RLENGTH)
-    line = substr(line, RLENGTH + 1)
-    name = line
-    sub(/ .*/, "", name)
-    return head (name in protocols ? protocols[name] : name) substr(line, length(name) + 1)
-}
-BEGIN {
-    while ((getline entry < "/etc/protocols") > 0)
-        if (split(entry, words, /[ \t]+/) > 1 && words[2] ~ /^[0-9]+$/ && !index(" tcp udp icmp ipv6-icmp sctp dccp udplite esp ah gre ", " " words[1] " ")) protocols[words[1]] = words[2]
-}
+@numbered@
 function is_ours(line) { return line ~ /--comment "?DockerNetHarden:/ }
 function asks_set(line) { return line ~ / --match-set / }
 # An empty chain was flushed by somebody; a rule with a set that was missing waits for it.
