@@ -21,20 +21,23 @@ internal static class RuleParser
         .GroupBy(each => each.Module, StringComparer.Ordinal)
         .ToDictionary(group => group.Key, group => group.Select(each => each.Field).Distinct().ToArray(), StringComparer.Ordinal);
 
-    public static RuleSpec Parse(string text)
+    public static RuleSpec Parse(string text) => Parse(text, text.AsSpan().ContainsAny('\r', '\n', '\0')
+        ? throw new RefusedValueException("Rule", text, "A rule must be on one line.") : Tokens(text, text));
+
+    /// <summary>Splits a rule as iptables-restore does.</summary>
+    /// <param name="whole">What a refusal names: the rule as a person wrote it.</param>
+    /// <param name="text">The rule.</param>
+    /// <exception cref="RefusedValueException">A quote is not closed.</exception>
+    public static IReadOnlyList<string> Tokens(string whole, string text)
     {
-        IReadOnlyList<string> tokens;
         try
         {
-            if (text.AsSpan().ContainsAny('\r', '\n', '\0'))
-                throw new FormatException("A rule must be on one line.");
-            tokens = SaveTokenizer.Split(text);
+            return SaveTokenizer.Split(text);
         }
         catch (FormatException error)
         {
-            throw new RefusedValueException("Rule", text, error.Message, error);
+            throw new RefusedValueException("Rule", whole, error.Message, error);
         }
-        return Parse(text, tokens);
     }
 
     /// <summary>Reads the arguments of a whole rule, its chain included.</summary>

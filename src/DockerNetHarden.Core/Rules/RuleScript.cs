@@ -46,13 +46,15 @@ public sealed class RuleScript
 {
     private static readonly string[] Programs = ["iptables", "iptables-nft", "iptables-legacy", "ip6tables", "ip6tables-nft", "ip6tables-legacy"];
 
+    private const string SetsPolicy = "it sets the policy of a chain, which this module leaves alone; leave the line out.";
+
     // What a command does that a script of rules cannot do here, and what to do for it.
     private static readonly (string[] Options, string Reason)[] OtherCommands =
     [
         (["-D", "--delete"], "it deletes a rule; remove rules of this module with Remove-FirewallRule, and others with iptables itself."),
         (["-R", "--replace"], "it replaces a rule; write the new rule with -A. What is applied under one name replaces what was there."),
         (["-F", "--flush", "-X", "--delete-chain", "-Z", "--zero"], "it empties, deletes or zeroes chains, and other programs' rules may be in them; leave the line out."),
-        (["-P", "--policy"], "it sets the policy of a chain, which this module leaves alone; leave the line out."),
+        (["-P", "--policy"], SetsPolicy),
         (["-N", "--new-chain", "-E", "--rename-chain"], "it makes or renames a chain; this module makes its own. Leave the line out."),
         (["-L", "--list", "-S", "--list-rules", "-C", "--check"], "it only reads; leave the line out."),
     ];
@@ -71,13 +73,13 @@ public sealed class RuleScript
         var read = new List<PlacedRule>();
         for (var i = 0; i < lines.Length; i++)
         {
-            var whole = _pending + lines[i].TrimEnd('\r', ' ', '\t');
-            _pending = whole.EndsWith('\\') ? whole[..^1] + " " : "";
+            var whole = (_pending + lines[i]).Trim();
+            _pending = ShellWords.IsContinued(whole) ? whole[..^1] + " " : "";
             if (_pending.Length > 0)
                 continue;
             try
             {
-                read.AddRange(Line(whole.Trim()));
+                read.AddRange(Line(whole));
             }
             catch (RefusedValueException error) when (lines.Length > 1)
             {
@@ -119,7 +121,7 @@ public sealed class RuleScript
 
     // ":DOCKER-USER - [0:0]": a chain that has to be there; ":INPUT ACCEPT [0:0]": a policy, and ACCEPT is what a chain has anyway.
     private static IEnumerable<PlacedRule> Chain(string line) => line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [_, "-" or "ACCEPT", ..] ? []
-        : throw new RefusedValueException("Rule", line, "it sets the policy of a chain, which this module leaves alone; leave the line out.");
+        : throw new RefusedValueException("Rule", line, SetsPolicy);
 
     // The arguments as the parser takes them: without what only the shell or iptables itself needs, and without a place.
     private static (List<string> Tokens, int? Place) Arguments(string line, List<string> words)

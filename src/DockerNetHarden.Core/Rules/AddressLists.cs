@@ -1,0 +1,100 @@
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Iptables;
+
+namespace DockerNetHarden.Rules;
+
+/// <summary>What iptables makes several rules of: lists of addresses with commas. Dotted netmasks and address ranges become the prefixes that they mean. Source: iptables(8), iptables-extensions(8).</summary>
+internal static class AddressLists
+{
+    /// <summary>The arguments of each rule that a line means.</summary>
+    /// <exception cref="RefusedValueException">A list or a range is negated, or an address or a mask is not valid.</exception>
+    public static IReadOnlyList<IReadOnlyList<string>> Expand(string line, IReadOnlyList<string> tokens)
+    {
+        var rule = new List<string>();
+        var (sources, destinations) = (new Side(), new Side());
+        var (isRange, isList, hasNot) = (false, false, false);
+        for (var i = 0; i < tokens.Count; i++)
+        {
+            var token = tokens[i];
+            if (token is "-m" or "--match" && i + 1 < tokens.Count && tokens[i + 1] is "iprange")
+            {
+                (i, isRange) = (i + 1, true);
+                continue;
+            }
+            rule.Add(token);
+            var side = token switch
+            {
+                "-s" or "--source" or "--src" or "--src-range" => sources,
+                "-d" or "--destination" or "--dst" or "--dst-range" => destinations,
+                _ => null,
+            };
+            if (i + 1 == tokens.Count)
+                break;
+            if (side is null)
+            {
+                if (RuleOptions.IsOption(token) && RuleOptions.TakesText(token))
+                    rule.Add(tokens[++i]);
+                continue;
+            }
+            var isNegated = rule is [.., "!", _];
+            if (tokens[i + 1] is "!" && i + 2 < tokens.Count)
+            {
+                rule.Add(tokens[++i]);
+                isNegated = true;
+            }
+            var value = tokens[++i];
+            var places = token is "--src-range" or "--dst-range" ? Range(line, value) : [.. value.Split(',').Select(place => Prefix(line, place))];
+            (isList, hasNot) = (isList || value.Contains(',', StringComparison.Ordinal), hasNot || isNegated);
+            if ((places.Count > 1 && isNegated) || (isList && hasNot))
+                throw new RefusedValueException("Rule", line, "a '!' and a list of addresses do not go together, and iptables refuses it: no single rule can say 'none of them'. Write a rule for each address.");
+            rule[rule.Count - (rule[^1] is "!" ? 2 : 1)] = side == sources ? "-s" : "-d";
+            // A second one is refused by the parser, as iptables does.
+            if (side.Places.Count == 0)
+                (side.At, side.Places) = (rule.Count, places);
+            rule.Add(places[0]);
+        }
+        if (isRange && !tokens.Any(token => token is "--src-range" or "--dst-range"))
+            throw new RefusedValueException("Rule", line, "-m iprange comes without --src-range and --dst-range.");
+        // As iptables does it: each source with each destination.
+        return [.. from source in sources.Places.DefaultIfEmpty() from destination in destinations.Places.DefaultIfEmpty() select With(rule, (sources.At, source), (destinations.At, destination))];
+    }
+
+    private static IReadOnlyList<string> With(List<string> rule, params ReadOnlySpan<(int At, string? Place)> places)
+    {
+        List<string> one = [.. rule];
+        foreach (var (at, place) in places)
+        {
+            if (place is not null)
+                one[at] = place;
+        }
+        return one;
+    }
+
+    private sealed class Side
+    {
+        public int At { get; set; }
+
+        public IReadOnlyList<string> Places { get; set; } = [];
+    }
+
+    // 10.0.0.0/255.0.0.0 is 10.0.0.0/8
+    private static string Prefix(string line, string text)
+    {
+        if (text.Split('/') is not [var address, var mask] || !mask.Contains('.', StringComparison.Ordinal))
+            return text;
+        if (!Cidr.TryParse(mask, out var bits) || bits is not { Family: Family.IPv4, IsSingleAddress: true })
+            throw new RefusedValueException("Rule", line, $"'{mask}' is not a netmask; write the prefix length, as in {address}/24.");
+        var zeros = ~(uint)bits.Bits;
+        return (zeros & (zeros + 1)) == 0
+            ? FormattableString.Invariant($"{address}/{32 - System.Numerics.BitOperations.PopCount(zeros)}")
+            : throw new RefusedValueException("Rule", line, $"the netmask {mask} has gaps, and only prefixes can be matched; write each prefix in a rule of its own.");
+    }
+
+    private static List<string> Range(string line, string text)
+    {
+        var ends = text.Split('-');
+        if (ends.Length > 2 || !Cidr.TryParse(ends[0], out var first) || !Cidr.TryParse(ends[^1], out var last) || !first.IsSingleAddress || !last.IsSingleAddress || first.Family != last.Family || last.Bits < first.Bits)
+            throw new RefusedValueException("Rule", line, $"'{text}' is not a range of addresses; write it as 10.0.0.5-10.0.0.9.");
+        return [.. Prefixes.Of(first.Family, first.Bits, last.Bits).Select(prefix => prefix.ToString())];
+    }
+}
