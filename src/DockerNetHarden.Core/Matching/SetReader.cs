@@ -6,6 +6,8 @@ namespace DockerNetHarden.Matching;
 /// <summary>Reads <c>-m set --match-set NAME src,dst</c> and the members of the set. Source: iptables-extensions(8), ipset(8).</summary>
 internal static class SetReader
 {
+    private const string Nomatch = " nomatch";
+
     internal static bool Read(ref RuleTokens reader, MatchBuilder match, RuleContext context)
     {
         if (reader.Option != "--match-set")
@@ -25,13 +27,13 @@ internal static class SetReader
 
     private static PacketSet? Packets(string type, IReadOnlyList<string> members, string[] directions, Family family)
     {
-        if (type == "hash:net" && members.Any(IsException))
-            return Exceptions([.. members.Select(Element)], directions[0], family);
+        var elements = members.Select(Element).ToList();
+        if (type == "hash:net" && elements.Exists(IsException))
+            return Exceptions(elements, directions[0], family);
         var all = PacketSet.None(family);
         var addresses = new List<(UInt128 First, UInt128 Last)>();
-        foreach (var member in members)
+        foreach (var text in elements)
         {
-            var text = Element(member);
             switch (type)
             {
                 case "hash:ip" or "hash:net" or "bitmap:ip" when Span(text, family) is { } span:
@@ -54,6 +56,8 @@ internal static class SetReader
     // whether it is in the set now. Source: ipset(8), "Generic create and add options".
     private static string Element(string member)
     {
+        if (!member.Contains(' ', StringComparison.Ordinal))
+            return member;
         var end = member.IndexOf(" comment ", StringComparison.Ordinal);
         var words = (end < 0 ? member : member[..end]).Split(' ', StringSplitOptions.RemoveEmptyEntries);
         var kept = new List<string>();
@@ -67,13 +71,13 @@ internal static class SetReader
         return string.Join(' ', kept);
     }
 
-    private static bool IsException(string member) => Element(member).EndsWith(" nomatch", StringComparison.Ordinal);
+    private static bool IsException(string element) => element.EndsWith(Nomatch, StringComparison.Ordinal);
 
     // The longest prefix that holds an address wins, and with nomatch it keeps the address out of the set. Source: ipset(8).
-    private static PacketSet? Exceptions(IReadOnlyList<string> members, string direction, Family family)
+    private static PacketSet? Exceptions(IReadOnlyList<string> elements, string direction, Family family)
     {
         var all = PacketSet.None(family);
-        foreach (var (text, isException) in members.Select(static member => (IsException(member) ? member[..^" nomatch".Length] : member, IsException(member))).OrderBy(static member => LengthOf(member.Item1)))
+        foreach (var (text, isException) in elements.Select(static element => (Text: IsException(element) ? element[..^Nomatch.Length] : element, IsException: IsException(element))).OrderBy(static each => LengthOf(each.Text)))
         {
             if (Span(text, family) is not { } span)
                 return null;
