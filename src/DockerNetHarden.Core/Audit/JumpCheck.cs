@@ -38,22 +38,24 @@ internal sealed class JumpCheck : ICheck
             return Info.Found(audit, FindingStatus.Pass, $"{command} filter FORWARD rule 1 ({rules["filter", "FORWARD"][0].Text})");
 
         var found = before.SelectMany(line => DockerChains.Accepting(rules, line)).Select(line => (Line: line, Bypasses: Bypasses(audit, line))).ToList();
-        if (found.Find(pair => pair.Bypasses == true) is { Line: not null })
+        if (Where(true) is { Length: > 0 } bypassing)
         {
-            return Info.Found(audit, FindingStatus.Fail, [.. found.Where(pair => pair.Bypasses == true).Select(pair => $"Before the jump, {Name(command, pair.Line)} accepts packets of containers that DOCKER-USER would not let through")]) with
+            return Info.Found(audit, FindingStatus.Fail, [.. bypassing.Select(line => $"Before the jump, {Name(command, line)} accepts packets of containers that DOCKER-USER would not let through")]) with
             {
                 Remedy = "What that rule accepts never meets DOCKER-USER. Change the rule where its program is configured, so that it does not match packets from Docker's bridges; a jump that is "
                     + "moved before it by hand stays there only until that program writes its rules again. MetadataAccess and InternalAccess hold all the same: they have a second half in mangle POSTROUTING.",
             };
         }
-        if (found.Find(pair => pair.Bypasses is null) is { Line: not null })
+        if (Where(null) is { Length: > 0 } unknown)
         {
-            return Info.Found(audit, FindingStatus.Warning, [.. found.Where(pair => pair.Bypasses is null).Select(pair => $"Before the jump, whether {Name(command, pair.Line)} accepts packets of containers is not known")]) with
+            return Info.Found(audit, FindingStatus.Warning, [.. unknown.Select(line => $"Before the jump, whether {Name(command, line)} accepts packets of containers is not known")]) with
             {
                 Remedy = "Look at that rule: what it accepts never meets DOCKER-USER.",
             };
         }
         return Info.Found(audit, FindingStatus.Pass, [.. before.Take(4).Select(line => $"Before the jump, {Name(command, line)} accepts nothing from containers that DOCKER-USER would not let through")]);
+
+        RuleLine[] Where(bool? bypasses) => [.. found.Where(pair => pair.Bypasses == bypasses).Select(pair => pair.Line)];
     }
 
     private static string Name(string command, RuleLine line) => FormattableString.Invariant($"{command} {line.Table} {line.Chain} rule {line.Position} ({line.Text})");
