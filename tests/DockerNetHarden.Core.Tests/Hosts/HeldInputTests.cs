@@ -35,6 +35,10 @@ public sealed class HeldInputTests
         '
         """;
 
+    // How the stand-in is called: it ends with the server, or it goes on to the end of its input.
+    private const string Ends = " '' \"$@\"";
+    private const string Stays = " 1 \"$@\"";
+
     private static readonly NetworkSpec Made = new("web", "dnhweb0", [Cidr.Parse("10.77.3.0/24")]);
 
     /// <summary>The shells of this machine, each with a program that half-closes: a stand-in under both names, and each docker command that exists.</summary>
@@ -57,10 +61,9 @@ public sealed class HeldInputTests
     public async Task The_input_stays_open_until_the_replies_are_there(string shell, string helper)
     {
         await using var engine = new CancellingEngine();
-        using var commands = new TemporaryFolder();
-        Link(commands);
+        using var commands = Commands();
         if (helper is "stand-in nc" or "stand-in docker")
-            await commands.AddProgramAsync(helper.Split(' ')[1], HalfCloser + " '' \"$@\"");
+            await commands.AddProgramAsync(helper.Split(' ')[1], HalfCloser + Ends);
         else
             File.CreateSymbolicLink(commands["docker"], helper);
 
@@ -87,48 +90,31 @@ public sealed class HeldInputTests
     [PerlFact]
     public async Task A_netcat_that_waits_for_the_end_of_its_input_gets_it_and_the_next_one_is_asked()
     {
-        await using var engine = new CancellingEngine();
-        using var commands = new TemporaryFolder();
-        Link(commands);
-        await commands.AddProgramAsync("nc", HalfCloser + " 1 \"$@\"");
-        await commands.AddProgramAsync("docker", HalfCloser + " '' \"$@\"");
+        using var commands = Commands();
+        await commands.AddProgramAsync("nc", HalfCloser + Stays);
+        await commands.AddProgramAsync("docker", HalfCloser + Ends);
         // A shorter time, for a shorter test.
-        File.Delete(commands["sleep"]);
-        await commands.AddProgramAsync("sleep", "[ \"$1\" != 10 ] || set -- 1; exec /bin/sleep \"$1\"");
-        var mark = Guid.NewGuid().ToString("N");
-        await using var opened = Open("/bin/sh", commands, engine, mark);
-        await using var docker = HostDocker.Over(opened);
-        var (said, _, _) = await docker.ReadAsync(CancellationToken.None);
-        Assert.Equal("28.0.4", said.Version);
-        await AssertNothingIsLeftAsync(mark);
+        await ShortenAsync(commands, "10", "1");
+        await AssertIsReadAsync(commands);
     }
 
     [PerlFact]
     public async Task A_docker_command_that_waits_for_the_end_of_its_input_still_brings_the_replies()
     {
-        await using var engine = new CancellingEngine();
-        using var commands = new TemporaryFolder();
-        Link(commands);
-        await commands.AddProgramAsync("docker", HalfCloser + " 1 \"$@\"");
-        File.Delete(commands["sleep"]);
-        await commands.AddProgramAsync("sleep", "[ \"$1\" != 50 ] || set -- 2; exec /bin/sleep \"$1\"");
-        var mark = Guid.NewGuid().ToString("N");
-        await using var opened = Open("/bin/sh", commands, engine, mark);
-        await using var docker = HostDocker.Over(opened);
-        var (said, _, _) = await docker.ReadAsync(CancellationToken.None);
-        Assert.Equal("28.0.4", said.Version);
-        await AssertNothingIsLeftAsync(mark);
+        using var commands = Commands();
+        await commands.AddProgramAsync("docker", HalfCloser + Stays);
+        await ShortenAsync(commands, "50", "2");
+        await AssertIsReadAsync(commands);
     }
 
     [PerlFact]
     public async Task Ncat_by_the_name_of_nc_is_not_asked()
     {
         await using var engine = new CancellingEngine();
-        using var commands = new TemporaryFolder();
-        Link(commands);
+        using var commands = Commands();
         await commands.AddProgramAsync("ncat", "echo asked >&2; exit 1");
         File.CreateSymbolicLink(commands["nc"], commands["ncat"]);
-        await commands.AddProgramAsync("docker", HalfCloser + " '' \"$@\"");
+        await commands.AddProgramAsync("docker", HalfCloser + Ends);
         await using var opened = Open("/bin/sh", commands, engine, "");
         await using var docker = HostDocker.Over(opened);
         var program = new ShellProgram();
@@ -137,11 +123,31 @@ public sealed class HeldInputTests
         Assert.Equal("docker", Assert.Single(reply.Sections).Name);
     }
 
-    // What the programs need beside the shell; busybox's shell uses its own.
-    private static void Link(TemporaryFolder commands)
+    // With what the programs need beside the shell; busybox's shell uses its own.
+    private static TemporaryFolder Commands()
     {
+        var commands = new TemporaryFolder();
         foreach (var name in new[] { "cat", "sleep" })
             File.CreateSymbolicLink(commands[name], "/bin/" + name);
+        return commands;
+    }
+
+    // A sleep that takes one time for another.
+    private static async Task ShortenAsync(TemporaryFolder commands, string seconds, string shorter)
+    {
+        File.Delete(commands["sleep"]);
+        await commands.AddProgramAsync("sleep", $"[ \"$1\" != {seconds} ] || set -- {shorter}; exec /bin/sleep \"$1\"");
+    }
+
+    private static async Task AssertIsReadAsync(TemporaryFolder commands)
+    {
+        await using var engine = new CancellingEngine();
+        var mark = Guid.NewGuid().ToString("N");
+        await using var opened = Open("/bin/sh", commands, engine, mark);
+        await using var docker = HostDocker.Over(opened);
+        var (said, _, _) = await docker.ReadAsync(CancellationToken.None);
+        Assert.Equal("28.0.4", said.Version);
+        await AssertNothingIsLeftAsync(mark);
     }
 
     private static ProcessShell Open(string shell, TemporaryFolder commands, CancellingEngine engine, string mark) => new(
