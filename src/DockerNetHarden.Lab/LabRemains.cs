@@ -68,7 +68,8 @@ internal static class LabRemains
     internal static IReadOnlyList<ProcessMark> Processes(string name)
     {
         var folder = new LabFolder(name).Path + "/";
-        string?[] spaces = [NetNamespace.Named(LabFolder.HostNamespace(name)).Identity(), NetNamespace.Named(LabFolder.OutsideNamespace(name)).Identity()];
+        // A namespace that is gone has no identity, and a process that is about to end no namespace. Those two do not belong together.
+        var spaces = ((string?[])[NetNamespace.Named(LabFolder.HostNamespace(name)).Identity(), NetNamespace.Named(LabFolder.OutsideNamespace(name)).Identity()]).OfType<string>().ToList();
         var own = OwnLine();
         var pids = Cgroups(LabFolder.Cgroup(name)).SelectMany(CgroupProcesses).ToHashSet();
         foreach (var directory in Directory.EnumerateDirectories("/proc"))
@@ -77,7 +78,7 @@ internal static class LabRemains
                 continue;
             try
             {
-                if (spaces.Contains(new FileInfo(directory + "/ns/net").LinkTarget, StringComparer.Ordinal) || IsLabDaemon(directory, folder))
+                if (new FileInfo(directory + "/ns/net").LinkTarget is { } space && spaces.Contains(space, StringComparer.Ordinal) || IsLabDaemon(directory, folder))
                     pids.Add(pid);
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)

@@ -111,7 +111,7 @@ internal sealed class LabFolder(string name)
     {
         if (Directory.Exists(Path))
             Directory.Move(Path, System.IO.Path.Combine(Root, "." + name));
-        DeleteRenamed();
+        DeleteWhole(System.IO.Path.Combine(Root, "." + name));
         try
         {
             if (Directory.Exists(Root))
@@ -126,17 +126,23 @@ internal sealed class LabFolder(string name)
     /// <summary>Deletes folders that were renamed and whose deletion was cut short.</summary>
     public static void DeleteRenamed()
     {
-        if (!Directory.Exists(Root))
-            return;
-        foreach (var renamed in Directory.GetDirectories(Root, ".*"))
+        foreach (var renamed in Directory.Exists(Root) ? Directory.GetDirectories(Root, ".*") : [])
+            DeleteWhole(renamed);
+    }
+
+    // The owner of a folder and the next lab may delete it at the same time. Whoever finds a part gone leaves off there (Directory.Delete throws), so both
+    // try until nothing of it is left.
+    private static void DeleteWhole(string path)
+    {
+        for (var attempt = 0; Directory.Exists(path); attempt++)
         {
             try
             {
-                Directory.Delete(renamed, recursive: true);
+                Directory.Delete(path, recursive: true);
             }
-            catch (DirectoryNotFoundException)
+            catch (IOException) when (attempt < 100)
             {
-                // Someone else was quicker.
+                Thread.Sleep(10);
             }
         }
     }

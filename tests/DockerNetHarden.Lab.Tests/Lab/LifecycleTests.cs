@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using DockerNetHarden.Lab.Linux;
 using DockerNetHarden.Lab.Probing;
 using DockerNetHarden.Lab.Services;
 
@@ -8,6 +9,8 @@ namespace DockerNetHarden.Lab.Tests;
 [Collection(NftCollection.Name)]
 public sealed class LifecycleTests(NftLab fixture)
 {
+    private const int Stop = 19; // SIGSTOP, signal(7)
+
     [LabTheory]
     [InlineData(LabBackend.Nft)]
     [InlineData(LabBackend.Legacy)]
@@ -52,6 +55,49 @@ public sealed class LifecycleTests(NftLab fixture)
             Assert.Empty(Traces(name));
         Assert.Contains(name, Assert.Throws<LabException>(() => LabHost.Open(name)).Message, StringComparison.Ordinal);
         await abandoned.DisposeAsync();
+    }
+
+    [LabFact]
+    public async Task A_process_that_is_about_to_end_belongs_to_no_lab_that_is_gone()
+    {
+        // The first process of a PID namespace, killed, has no namespace any more, and is not dead until its last child is waited for (pid_namespaces(7)).
+        using var unshare = Process.Start("unshare", ["--pid", "--fork", "sleep", "600"]);
+        var init = (await ProcessMark.Of(unshare.Id).ChildAsync(default))!;
+        using var nsenter = Process.Start("nsenter", ["--target", $"{init.Pid}", "--pid", "sleep", "600"]);
+        var child = (await ProcessMark.Of(nsenter.Id).ChildAsync(default))!;
+        ProcessMark.Of(nsenter.Id).Signal(Stop);
+        while (ProcessMark.Stat(nsenter.Id) is not { State: 'T' })
+            await Task.Delay(5);
+        init.Signal(Native.SigKill);
+        Assert.True(await child.WaitAsync(TimeSpan.FromSeconds(10)));
+        try
+        {
+            Assert.True(init.IsAlive());
+            Assert.Empty(LabRemains.Processes("never-was"));
+        }
+        finally
+        {
+            nsenter.Kill();
+            await Task.WhenAll(nsenter.WaitForExitAsync(), unshare.WaitForExitAsync());
+        }
+    }
+
+    [LabFact]
+    public async Task A_folder_that_two_delete_is_gone_when_either_returns()
+    {
+        for (var round = 0; round < 20; round++)
+        {
+            var folder = new LabFolder("twice" + round);
+            folder.Create();
+            foreach (var part in Enumerable.Range(0, 40))
+                Directory.CreateDirectory(Path.Combine(folder.Path, $"{part}", "a", "b"));
+            Directory.Move(folder.Path, Path.Combine(LabFolder.Root, ".twice" + round));
+            await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => Task.Run(() =>
+            {
+                folder.Delete();
+                Assert.Empty(Traces(".twice" + round));
+            })));
+        }
     }
 
     [LabFact]
