@@ -197,6 +197,7 @@ internal sealed class EngineClient(HttpMessageHandler transport, string endpoint
                 return reply;
             using (reply)
             {
+                CheckLength(reply.Content);
                 ApiVersion = reply.Headers.TryGetValues("Api-Version", out var versions) ? string.Join(", ", versions) : null;
                 byte[] body;
                 try
@@ -213,6 +214,13 @@ internal sealed class EngineClient(HttpMessageHandler transport, string endpoint
                 Body = body;
                 return new HttpResponseMessage(reply.StatusCode) { Content = new ByteArrayContent(body), RequestMessage = request };
             }
+        }
+
+        // .NET takes no notice of a length that is not one, and waits for the end of a body that has none.
+        private static void CheckLength(HttpContent content)
+        {
+            if (content.Headers.NonValidated.TryGetValues("Content-Length", out var lengths) && (content.Headers.ContentLength is not { } length || length > MostBytes))
+                throw new HttpRequestException($"the Content-Length '{DockerNames.Printable(lengths.ToString())}' is not one that a reply of Docker can have");
         }
 
         private static async Task<byte[]> ReadAsync(HttpContent content, CancellationToken stop)

@@ -88,10 +88,10 @@ public sealed class DockerHost : IAsyncDisposable
 
     /// <summary>
     /// Writes: compares the premises, creates chains, runs the steps, takes them back if a later one fails, and reads back. This is one program; a token that is cancelled after
-    /// it began is ignored, so that a written host is always reported.
+    /// all of it was sent is ignored, so that a written host is always reported.
     /// </summary>
     /// <param name="request">What to write.</param>
-    /// <param name="stop">Checked before the program begins.</param>
+    /// <param name="stop">Ends the write as long as nothing of it runs.</param>
     /// <returns>How it ended, and the rule sets as read back.</returns>
     /// <exception cref="HostException">The conversation broke (what was written is then unknown: read the host), there is no right to write, or the rules could not be read
     /// back.</exception>
@@ -100,8 +100,7 @@ public sealed class DockerHost : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(request);
         var steps = (2 * request.Steps.Count) + request.NewChains.Count + (2 * request.NewTables.Count) + request.EmptiedTables.Count;
         var script = WritingProgram.Of(request, HostReader.Timeout + (StepTimeout * steps));
-        stop.ThrowIfCancellationRequested();
-        return WriteReading.Read(Name, request, await Shell.RunAsync(script, CancellationToken.None).ConfigureAwait(false));
+        return WriteReading.Read(Name, request, await Shell.RunAsync(script, stop).ConfigureAwait(false));
     }
 
     /// <summary>Brings the host to a plan: reads, plans, asks, writes, reads back; and starts again if somebody else wrote in between.</summary>

@@ -74,7 +74,7 @@ internal sealed class HostReading
             throw ShellErrors.IsNoRight(section.Errors) ? HostErrors.NoPermission(host, user, section) : HostErrors.Unreadable(host, command, section);
         var text = section.Text;
         // "# Table `filter' is incompatible, use 'nft' tool.": exit code 0, and the table is empty or missing in the output.
-        var incompatible = text.Split('\n').Concat(section.Errors.Split('\n'))
+        var incompatible = text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Concat(section.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries))
             .FirstOrDefault(static line => !line.StartsWith('-') && !line.StartsWith('[') && line.Contains("is incompatible", StringComparison.Ordinal));
         if (incompatible is not null)
             throw HostErrors.Incompatible(host, family, incompatible);
@@ -157,7 +157,7 @@ internal sealed class HostReading
 /// <param name="text">The output.</param>
 internal sealed class PrintedFiles(string text)
 {
-    private readonly string[] lines = text.Split('\n');
+    private readonly string[] lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>The file's text; empty if there is no such file.</summary>
     internal string this[string path] =>

@@ -95,7 +95,7 @@ internal static class PersistenceProgram
             program.Section("drop", AsRoot, data: [Drop, .. plan.Unlink, .. plan.Delete], when: Go, then: StopAtFailure);
         if (losesUnits || plan.Files.Any(PersistencePaths.IsUnit))
             program.Section("reload", AsRoot, data: [Reload, plan.Files.Any(PersistencePaths.IsUnit) ? "start" : "stop"], when: Go, then: StopAtFailure);
-        return program.ShowFiles().Build(timeout);
+        return program.ShowFiles().Build(timeout, changes: true);
     }
 
     /// <summary>The files as a program showed them.</summary>

@@ -66,8 +66,7 @@ public sealed class RuleSaver(IShell shell)
             return Result(plan, before, PersistenceStatus.Unchanged, count);
         if (!await confirm(plan, stop).ConfigureAwait(false))
             return Result(plan, before, PersistenceStatus.Planned, count);
-        stop.ThrowIfCancellationRequested();
-        var written = await shell.RunAsync(PersistenceProgram.Write(plan, Patience), CancellationToken.None).ConfigureAwait(false);
+        var written = await shell.RunAsync(PersistenceProgram.Write(plan, Patience), stop).ConfigureAwait(false);
         Check(written);
         var after = PersistenceProgram.ReadFiles(shell.HostName, written);
         if (!Make(planner, after).IsEmpty)

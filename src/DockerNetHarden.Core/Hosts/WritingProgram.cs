@@ -119,7 +119,7 @@ internal static class WritingProgram
         program.Section("save4", """$S "$1-save" -c""", data: [request.Tool.Prefix4]);
         if (request.Tool.Prefix6 is { } prefix6)
             program.Section("save6", """$S "$1-save" -c""", data: [prefix6]);
-        return program.Do("exec 9<&-").Build(timeout);
+        return program.Do("exec 9<&-").Build(timeout, changes: true);
     }
 
     internal static string Named(string kind, int number) => string.Create(CultureInfo.InvariantCulture, $"{kind}-{number}");

@@ -18,6 +18,12 @@ internal static class SaveParser
             var feed = save.IndexOf('\n', start);
             var end = feed < 0 ? save.Length : feed;
             var next = feed < 0 ? save.Length : feed + 1;
+            // Any number of empty lines is one: they cost nothing, and their line ends stay.
+            if (feed == start && save.AsSpan(start).IndexOfAnyExcept('\n') is var run and not 1)
+            {
+                next = run < 0 ? save.Length : start + run;
+                number += next - start - 1;
+            }
             if (end > start && save[end - 1] == '\r')
                 end--;
             content = save[start..end];
@@ -39,7 +45,7 @@ internal static class SaveParser
     }
 
     // All lines share the same few strings instead of one each. A lone carriage return is a last line whose line feed was cut off.
-    private static string LineEnd(ReadOnlySpan<char> text) => text switch { "\n" => "\n", "\r\n" => "\r\n", "\r" => "\r", _ => "" };
+    private static string LineEnd(ReadOnlySpan<char> text) => text switch { "\n" => "\n", "\r\n" => "\r\n", "\r" => "\r", _ => text.ToString() };
 
     private static SaveLine Read(Family family, string? table, string line, string ending)
     {

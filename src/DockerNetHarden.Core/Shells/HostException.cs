@@ -11,8 +11,11 @@ public enum HostFailure
     /// <summary>What answered is not a POSIX shell: no frame was seen.</summary>
     NoPosixShell,
 
-    /// <summary>The conversation ended within a section.</summary>
+    /// <summary>The conversation ended before the program did.</summary>
     ConnectionLost,
+
+    /// <summary>What came back cannot be the program's reply: too long, sections missing, or frames that contradict each other.</summary>
+    BadReply,
 
     /// <summary>The program did not end in time.</summary>
     Timeout,

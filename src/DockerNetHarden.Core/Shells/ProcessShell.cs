@@ -11,6 +11,9 @@ namespace DockerNetHarden.Shells;
 /// <param name="arguments">Its arguments, one element each; no shell sees them.</param>
 public sealed class ProcessShell(string hostName, string executable, IReadOnlyList<string> arguments) : IShell
 {
+    /// <summary>128 MiB: a rule set of a million rules has about 100 MB.</summary>
+    public const int DefaultReplyLimit = 128 << 20;
+
     private readonly SemaphoreSlim turn = new(1, 1);
     private Func<HostException, HostException>? explain;
     private ShellConversation? conversation;
@@ -20,10 +23,10 @@ public sealed class ProcessShell(string hostName, string executable, IReadOnlyLi
     public string HostName { get; } = hostName;
 
     /// <summary>
-    /// How many bytes one section of a reply may have; 256 MiB unless set. A rule set of a million rules has about 100 MB;
-    /// a host that never stops sending must not fill this machine's memory.
+    /// How many bytes a program's whole reply may have on each of its two streams; <see cref="DefaultReplyLimit"/> unless set. A host that never stops
+    /// sending must not fill this machine's memory.
     /// </summary>
-    public long SectionLimit { get; init; } = 256L << 20;
+    public long ReplyLimit { get; init; } = DefaultReplyLimit;
 
     /// <summary>How long it may take from the start of the process to the first frame of its first program; null for no limit other than the
     /// program's.</summary>
@@ -70,7 +73,7 @@ public sealed class ProcessShell(string hostName, string executable, IReadOnlyLi
         {
             ObjectDisposedException.ThrowIf(disposed, this);
             stop.ThrowIfCancellationRequested();
-            conversation ??= ShellConversation.Start(HostName, executable, arguments, SectionLimit, StartTimeout, Timeouts);
+            conversation ??= ShellConversation.Start(HostName, executable, arguments, ReplyLimit, StartTimeout, Timeouts);
             try
             {
                 return await conversation.RunAsync(script, stop).ConfigureAwait(false);

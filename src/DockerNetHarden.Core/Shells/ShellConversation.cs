@@ -14,7 +14,7 @@ internal sealed class ShellConversation
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
 
     internal const string LookAgain = "Whether the work there was done is unknown: look at the host with Get-FirewallRule, then apply again.";
-    internal const string NeedsSh = "The host needs a /bin/sh that reads its standard input.";
+    internal const string WhoPrints = "Look at what the host's sh, or a wrapper of it, prints: the form and the size of a reply are fixed (docs/architecture.md, Processes and values). " + LookAgain;
 
     private readonly string host;
     private readonly string executable;
@@ -69,7 +69,7 @@ internal sealed class ShellConversation
 
     internal async Task<ShellReply> RunAsync(ShellScript script, CancellationToken stop)
     {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        using var deadline = script.Changes ? new CancellationTokenSource() : CancellationTokenSource.CreateLinkedTokenSource(stop);
         var most = timeouts.Command ?? script.Timeout;
         deadline.CancelAfter(most);
         try
@@ -85,33 +85,40 @@ internal sealed class ShellConversation
 
     private async Task<ShellReply> ReplyAsync(ShellScript script, CancellationTokenSource deadline, TimeSpan most, CancellationToken stop)
     {
-        output.Expect(script.Nonce);
-        errors.Expect(script.Nonce);
+        output.Expect(script);
+        errors.Expect(script);
         Interlocked.Exchange(ref heard, Stopwatch.GetTimestamp());
-        var written = WriteAsync(script.Text);
-        var replied = BothAsync(output.Done, errors.Done);
+        using var sending = CancellationTokenSource.CreateLinkedTokenSource(stop, deadline.Token);
+        var written = WriteAsync(script.Text, sending.Token);
+        var replied = RepliedAsync(written);
         var cut = Task.Delay(Timeout.Infinite, deadline.Token);
+        var silent = SilenceAsync(deadline.Token);
+        // Before all of it is sent nothing of it runs, so even a change can still be given up.
+        if (await Task.WhenAny(written, ended, replied, silent).ConfigureAwait(false) == written && !await written.ConfigureAwait(false))
+            stop.ThrowIfCancellationRequested();
         if (startTimeout is { } start && !output.Begun.IsCompleted)
         {
             var left = start - age.Elapsed;
             var late = Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, deadline.Token);
-            if (await Task.WhenAny(replied, ended, cut, output.Begun, late).ConfigureAwait(false) == late && !deadline.IsCancellationRequested)
+            if (await Task.WhenAny(replied, ended, cut, silent, output.Begun, late).ConfigureAwait(false) == late && !deadline.IsCancellationRequested)
                 throw Failure(HostFailure.Unreachable, string.Create(CultureInfo.InvariantCulture, $"'{executable}' brought no answer from a shell within {start.TotalSeconds:0.###} seconds and was stopped"), "Check that the host is up and sshd listens there.");
         }
-        await Task.WhenAny(replied, ended, cut, SilenceAsync(deadline.Token)).ConfigureAwait(false);
+        await Task.WhenAny(replied, ended, cut, silent).ConfigureAwait(false);
 
-        var bad = output.Done.Exception ?? errors.Done.Exception;
+        var reply = FrameReader.Join(output, errors, out var bad);
+        var sent = written.IsCompleted && await written.ConfigureAwait(false);
+        if (reply is not null && sent)
+            return reply;
+        if (replied.IsCompletedSuccessfully && !deadline.IsCancellationRequested)
+            bad ??= "it was there before all of the program was read";
         if (bad is not null)
-            throw Failure(HostFailure.ConnectionLost, $"the frames of its reply contradict each other: {bad.InnerException!.Message}", LookAgain);
-        if (replied.IsCompletedSuccessfully)
-        {
-            await written.ConfigureAwait(false);
-            return Join(output.Done.Result, errors.Done.Result);
-        }
+            throw Failure(HostFailure.BadReply, NotUsable(bad), WhoPrints);
         if (ended.IsCompleted)
             throw Ended();
-        stop.ThrowIfCancellationRequested();
-        throw deadline.IsCancellationRequested ? TooLong("the program did not end", most, "-CommandTimeout") : TooLong("no byte came from the host", timeouts.Idle!.Value, "-IdleTimeout");
+        if (!script.Changes)
+            stop.ThrowIfCancellationRequested();
+        var what = sent ? "the program did not end" : "the host did not read all of the program";
+        throw deadline.IsCancellationRequested ? TooLong(what, most, "-CommandTimeout") : TooLong(sent ? "no byte came from the host" : what, timeouts.Idle!.Value, "-IdleTimeout");
     }
 
     /// <summary>Closes the input, which ends a shell; then does the same as <see cref="KillAsync"/>.</summary>
@@ -146,12 +153,13 @@ internal sealed class ShellConversation
         process.Dispose();
     }
 
-    // Not WhenAll: a stream with contradictory frames fails the reply at once, even if the other one never ends.
-    private static async Task BothAsync(Task one, Task other)
+    // Not WhenAll: a stream with contradictory frames fails the reply at once, even if the other one never ends. An answer to a program that was not read whole is not one.
+    private async Task RepliedAsync(Task written)
     {
-        var first = await Task.WhenAny(one, other).ConfigureAwait(false);
+        var first = await Task.WhenAny(output.Done, errors.Done).ConfigureAwait(false);
         await first.ConfigureAwait(false);
-        await (first == one ? other : one).ConfigureAwait(false);
+        await (first == output.Done ? errors.Done : output.Done).ConfigureAwait(false);
+        await written.ConfigureAwait(false);
     }
 
     // Completes when nothing has come for too long; never if there is no such limit.
@@ -182,9 +190,6 @@ internal sealed class ShellConversation
         }
     }
 
-    private static ShellReply Join(IReadOnlyList<FramedPart> outputs, IReadOnlyList<FramedPart> errors) =>
-        new([.. outputs.Select((part, i) => new ShellSection(part.Name, part.ExitCode, part.Content, Encoding.UTF8.GetString(errors[i].Content)))]);
-
     private async Task WaitAsync()
     {
         using var patience = new CancellationTokenSource(Grace);
@@ -206,29 +211,40 @@ internal sealed class ShellConversation
         await Task.WhenAny(Task.WhenAll(exit, pumps), Task.Delay(Grace)).ConfigureAwait(false);
     }
 
-    private async Task WriteAsync(string text)
+    // Whether all of it was sent.
+    private async Task<bool> WriteAsync(string text, CancellationToken stop)
     {
         try
         {
             var input = process.StandardInput.BaseStream;
-            await input.WriteAsync(new UTF8Encoding(encoderShouldEmitUTF8Identifier: false).GetBytes(text)).ConfigureAwait(false);
-            await input.FlushAsync().ConfigureAwait(false);
+            await input.WriteAsync(new UTF8Encoding(encoderShouldEmitUTF8Identifier: false).GetBytes(text), stop).ConfigureAwait(false);
+            await input.FlushAsync(stop).ConfigureAwait(false);
+            return true;
         }
-        catch (Exception error) when (error is IOException or ObjectDisposedException or InvalidOperationException)
+        catch (Exception error) when (error is IOException or ObjectDisposedException or InvalidOperationException or OperationCanceledException)
         {
-            // The shell ended before it had read everything: its end says more than the broken pipe.
+            // The shell ended before it had read everything, or its time did: that says more than the broken pipe.
+            return false;
         }
     }
 
+    /// <summary>What it means that the sh ended before the program did. A killed one, or one that has answered before, is a sh all the same.</summary>
+    internal static (HostFailure Failure, string What, string Remedy) EarlyEnd(string executable, int? exitCode, bool hasAnswered)
+    {
+        // sh and .NET add 128 to the number of the signal.
+        var killed = exitCode is > 128 and <= 128 + 64;
+        var how = string.Create(CultureInfo.InvariantCulture, $"'{executable}' {(exitCode is null ? "ended" : killed ? $"was killed by signal {exitCode - 128}" : $"ended with exit code {exitCode}")}");
+        return hasAnswered || killed
+            ? (HostFailure.ConnectionLost, $"{how} before the program did", LookAgain)
+            : (HostFailure.NoPosixShell, $"what answered is not a POSIX sh: {how} and no frame of the program came back", "The host needs a /bin/sh that reads its standard input.");
+    }
+
+    internal static string NotUsable(string reason) => $"its reply cannot be the program's: {reason}";
+
     private HostException Ended()
     {
-        var code = process.HasExited ? string.Create(CultureInfo.InvariantCulture, $" with exit code {process.ExitCode}") : "";
-        return output.State.AnyFrame || errors.State.AnyFrame
-            ? Failure(HostFailure.ConnectionLost, $"'{executable}' ended{code} before the program did", LookAgain)
-            : Failure(
-                HostFailure.NoPosixShell,
-                $"what answered is not a POSIX sh: '{executable}' ended{code} and no frame of the program came back",
-                NeedsSh);
+        var (failure, what, remedy) = EarlyEnd(executable, process.HasExited ? process.ExitCode : null, output.Begun.IsCompleted || errors.Begun.IsCompleted);
+        return Failure(failure, what, remedy);
     }
 
     private HostException TooLong(string what, TimeSpan most, string parameter) => Failure(

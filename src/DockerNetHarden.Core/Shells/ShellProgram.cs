@@ -57,6 +57,7 @@ public sealed class ShellProgram
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private readonly List<(string Text, bool IsData)> parts = [];
+    private readonly List<(string Name, bool Always)> sections = [];
 
     /// <summary>Adds code outside any section: state for later conditions.</summary>
     /// <param name="code">A constant of this project, in sh.</param>
@@ -93,6 +94,7 @@ public sealed class ShellProgram
     {
         ThrowIfNoName(name);
         ArgumentException.ThrowIfNullOrEmpty(code);
+        sections.Add((name, when is null));
 
         Code("set --\n");
         foreach (var value in data ?? [])
@@ -122,6 +124,7 @@ public sealed class ShellProgram
     {
         ThrowIfNoName(name);
         ArgumentException.ThrowIfNullOrEmpty(code);
+        sections.Add((name, when is null));
         if (when is not null)
             Code("if ").Code(when).Code("\nthen\n");
         Code("V=\n").Code(code).Code("\ndnh_hold 'begin ").Code(name).Code("'\ndnh_out=$dnh_out$V\ndnh_hold 'end ").Code(name).Code(" 0'\n");
@@ -132,8 +135,9 @@ public sealed class ShellProgram
 
     /// <summary>Makes the program. Nonce and delimiter are new each time: 128 bits that the data, given before, cannot contain.</summary>
     /// <param name="timeout">How long it may take.</param>
+    /// <param name="changes">Whether it changes the host: see <see cref="ShellScript.Changes"/>.</param>
     /// <returns>The program.</returns>
-    public ShellScript Build(TimeSpan timeout)
+    public ShellScript Build(TimeSpan timeout, bool changes = false)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(timeout, TimeSpan.Zero);
         var nonce = Random();
@@ -150,7 +154,7 @@ public sealed class ShellProgram
         // A compound command, so that no prefix of the last line is a command: `fn </dev/null` cut after its name would run with the
         // conversation as its input.
         text.Append(CultureInfo.InvariantCulture, $"dnh_frame done\n}}\nif :; then dnh_{nonce} </dev/null; fi\n");
-        return new ShellScript(text.ToString(), nonce, timeout);
+        return new ShellScript(text.ToString(), nonce, timeout) { Changes = changes, Sections = [.. sections] };
     }
 
     private static string Random() => Convert.ToHexString(RandomNumberGenerator.GetBytes(16)).ToLowerInvariant();

@@ -47,6 +47,7 @@ internal static class ErrorIds
     public const string ShellNotStarted = "ShellNotStarted";
     public const string NoPosixShell = "NoPosixShell";
     public const string ConnectionLost = "ConnectionLost";
+    public const string HostBadReply = "HostBadReply";
     public const string HostTimeout = "HostTimeout";
     public const string IptablesMissing = "IptablesMissing";
     public const string NoPermission = "NoPermission";

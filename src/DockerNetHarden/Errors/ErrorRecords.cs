@@ -42,6 +42,7 @@ internal static class ErrorRecords
         HostFailure.CannotStart => (ErrorIds.ShellNotStarted, ErrorCategory.ResourceUnavailable),
         HostFailure.NoPosixShell => (ErrorIds.NoPosixShell, ErrorCategory.ProtocolError),
         HostFailure.ConnectionLost => (ErrorIds.ConnectionLost, ErrorCategory.ConnectionError),
+        HostFailure.BadReply => (ErrorIds.HostBadReply, ErrorCategory.ProtocolError),
         HostFailure.Timeout => (ErrorIds.HostTimeout, ErrorCategory.OperationTimeout),
         HostFailure.IptablesMissing => (ErrorIds.IptablesMissing, ErrorCategory.NotInstalled),
         HostFailure.NoPermission => (ErrorIds.NoPermission, ErrorCategory.PermissionDenied),

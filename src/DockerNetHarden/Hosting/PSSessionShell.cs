@@ -18,36 +18,48 @@ namespace DockerNetHarden.Hosting;
 /// <param name="timeouts">How long its programs may take, and how long they may be silent.</param>
 internal sealed class PSSessionShell(string name, PSSession session, TimeSpan patience, ShellTimeouts timeouts) : IShell
 {
+    private const string Sent = "sent";
     private const string Silent = "silent";
+    private const string Unread = "unread";
+    private const string Long = "long";
 
-    // Runs there. Waits in short steps, because a stopped pipeline only notices between statements; what it started ends with it. Whether the program is silent
-    // can only be seen there: its output travels after it has ended.
+    // Runs there. Waits in short steps, because a stopped pipeline only notices between statements; what it started ends with it, a change that has begun after some time. Whether the
+    // program is silent or does not end to print can only be seen there: its output travels after it has ended.
     private const string Run = """
-        param([string] $Program, [double] $Idle)
+        param([string] $Program, [double] $Idle, [long] $Limit, [bool] $Changes)
         $ErrorActionPreference = 'Stop'
         $start = [Diagnostics.ProcessStartInfo]::new('/bin/sh')
         $start.RedirectStandardInput = $start.RedirectStandardOutput = $start.RedirectStandardError = $true
         $start.UseShellExecute = $false
         $output = [IO.MemoryStream]::new()
         $errors = [IO.MemoryStream]::new()
+        $sent = $false
         $process = [Diagnostics.Process]::Start($start)
         try {
             $reading = [Threading.Tasks.Task[]] @($process.StandardOutput.BaseStream.CopyToAsync($output), $process.StandardError.BaseStream.CopyToAsync($errors))
             $bytes = [Convert]::FromBase64String($Program)
             $writing = $process.StandardInput.BaseStream.WriteAsync($bytes, 0, $bytes.Length)
-            while (-not $writing.Wait(50)) { }
-            $process.StandardInput.Close()
             $seen = 0
             $quiet = [Diagnostics.Stopwatch]::StartNew()
-            while (-not $process.WaitForExit(50)) {
+            $null = [Threading.Tasks.Task]::WaitAny(@($writing), 50)
+            for (;;) {
+                if (-not $sent -and $writing.IsCompleted) {
+                    $process.StandardInput.Close()
+                    $sent = $true
+                    'sent'
+                }
+                if ($process.WaitForExit(50)) { break }
+                if ($output.Length -gt $Limit -or $errors.Length -gt $Limit) { return 'long' }
                 if ($seen -ne $output.Length + $errors.Length) {
                     $seen = $output.Length + $errors.Length
                     $quiet.Restart()
                 }
-                if ($Idle -gt 0 -and $quiet.Elapsed.TotalSeconds -gt $Idle) { return 'silent' }
+                if ($Idle -gt 0 -and $quiet.Elapsed.TotalSeconds -gt $Idle) { return ($sent ? 'silent' : 'unread') }
             }
             $patience = 40
             while (-not [Threading.Tasks.Task]::WaitAll($reading, 50) -and $patience--) { }
+            if ($output.Length -gt $Limit -or $errors.Length -gt $Limit) { return 'long' }
+            if (-not $sent) { 'sent' }
             $process.ExitCode
             foreach ($stream in $output, $errors) {
                 $all = $stream.ToArray()
@@ -56,6 +68,7 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
             }
         }
         finally {
+            if ($sent -and $Changes) { $null = $process.WaitForExit(5000) }
             if (-not $process.HasExited) { $process.Kill($true) }
             $process.Dispose()
         }
@@ -83,9 +96,12 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
             if (!_probed)
                 await ProbeAsync(stop).ConfigureAwait(false);
             _probed = true;
-            var lines = await InvokeAsync(Run, Convert.ToBase64String(new UTF8Encoding(false).GetBytes(script.Text)), timeouts.Command ?? script.Timeout, stop).ConfigureAwait(false);
-            if (lines is [Silent] && timeouts.Idle is { } idle)
-                throw new HostException(HostFailure.Timeout, name, string.Create(CultureInfo.InvariantCulture, $"Host '{name}': no byte came from the program within {idle.TotalSeconds:0.###} seconds, and it was stopped."), "Allow more time with -IdleTimeout, or check on the host what it waits for.");
+            var most = timeouts.Command ?? script.Timeout;
+            var lines = await InvokeAsync(Run, script, most, stop).ConfigureAwait(false);
+            if (lines is [Sent, Silent] or [Unread])
+                throw TooLong(lines is [Unread] ? "the sh there did not read all of the program" : "no byte came from the program", timeouts.Idle ?? most, "-IdleTimeout");
+            if (lines is [.., Long])
+                throw NotUsable($"it is longer than {ProcessShell.DefaultReplyLimit} bytes");
             return Read(script, new Queue<string>(lines));
         }
         finally
@@ -125,45 +141,54 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
             throw CommandFailure.UnusableSession(name, "its far end does not run Linux, which Docker's firewall needs.");
     }
 
-    private async Task<IReadOnlyList<string>> InvokeAsync(string code, string? program, TimeSpan timeout, CancellationToken stop)
+    private async Task<IReadOnlyList<string>> InvokeAsync(string code, ShellScript? script, TimeSpan timeout, CancellationToken stop)
     {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        deadline.CancelAfter(timeout);
+        using var deadline = new CancellationTokenSource(timeout);
         // Not disposed if the far end no longer answers: that would wait for it.
         var shell = PowerShell.Create();
         shell.Runspace = session.Runspace;
         shell.AddScript(code);
-        if (program is not null)
-            shell.AddArgument(program).AddArgument(timeouts.Idle?.TotalSeconds ?? 0);
-        Task<PSDataCollection<PSObject>> running;
+        if (script is not null)
+            shell.AddArgument(Convert.ToBase64String(new UTF8Encoding(false).GetBytes(script.Text))).AddArgument(timeouts.Idle?.TotalSeconds ?? 0).AddArgument((long)ProcessShell.DefaultReplyLimit).AddArgument(script.Changes);
+        var answer = new Answer(deadline);
+        Task running;
         try
         {
-            running = Task.Factory.FromAsync(shell.BeginInvoke(), shell.EndInvoke);
+            running = Task.Factory.FromAsync(shell.BeginInvoke<PSObject, PSObject>(null, answer.Lines), shell.EndInvoke);
         }
         catch (Exception error) when (error is InvalidOperationException or InvalidRunspaceStateException or IOException)
         {
             throw Lost($"its session cannot be used ({error.Message})", error);
         }
+        // A change can be given up until the sh there has all of it.
+        using var giveUp = stop.Register(() =>
+        {
+            if (script is not { Changes: true } || !answer.HasBegun)
+                deadline.Cancel();
+        });
         try
         {
-            var lines = await running.WaitAsync(deadline.Token).ConfigureAwait(false);
+            await running.WaitAsync(deadline.Token).ConfigureAwait(false);
             shell.Dispose();
-            return [.. lines.Select(line => Convert.ToString(line?.BaseObject, CultureInfo.InvariantCulture) ?? "")];
+            return [.. answer.Lines.ReadAll().Select(Answer.Text)];
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested)
         {
             BeginStop(shell);
             _ = await Task.WhenAny(running, Task.Delay(Grace, CancellationToken.None)).ConfigureAwait(false);
-            stop.ThrowIfCancellationRequested();
-            throw new HostException(
-                HostFailure.Timeout, name, string.Create(CultureInfo.InvariantCulture, $"Host '{name}': {(program is null ? "the far end of its session did not answer" : "the program did not end")} within {timeout.TotalSeconds:0.###} seconds{(program is null ? "" : ", and it was stopped")}."),
-                program is null ? "Open a new session." : "Allow more time with -CommandTimeout, or check on the host what it waits for.");
+            if (answer.IsTooMuch)
+                throw NotUsable($"it is longer than {ProcessShell.DefaultReplyLimit} bytes");
+            if (script is not { Changes: true } || !answer.HasBegun)
+                stop.ThrowIfCancellationRequested();
+            throw script is null
+                ? new HostException(HostFailure.Timeout, name, string.Create(CultureInfo.InvariantCulture, $"Host '{name}': the far end of its session did not answer within {timeout.TotalSeconds:0.###} seconds."), "Open a new session.")
+                : TooLong(answer.HasBegun ? "the program did not end" : "the sh there did not read all of the program", timeout, "-CommandTimeout");
         }
         catch (PSRemotingTransportException error)
         {
             throw Lost($"the session broke ({error.Message.TrimEnd('.')})", error);
         }
-        catch (RuntimeException error) when (program is not null)
+        catch (RuntimeException error) when (script is not null)
         {
             throw new HostException(HostFailure.CannotStart, name, $"Host '{name}': the program could not be run in the session: {error.Message}", "Check that /bin/sh exists there and may be executed.", inner: error);
         }
@@ -184,25 +209,55 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
     private HostException Lost(string reason, Exception inner) =>
         new(HostFailure.ConnectionLost, name, $"Host '{name}': {reason}.", "Whether the work there was done is unknown: look at the host with Get-FirewallRule, then apply again.", inner: inner);
 
+    private HostException TooLong(string what, TimeSpan most, string parameter) => new(
+        HostFailure.Timeout, name, string.Create(CultureInfo.InvariantCulture, $"Host '{name}': {what} within {most.TotalSeconds:0.###} seconds, and it was stopped."), $"Allow more time with {parameter}, or check on the host what it waits for.");
+
+    private HostException NotUsable(string reason) => new(HostFailure.BadReply, name, $"Host '{name}': its reply cannot be the program's: {reason}.", "Look at what the sh there prints, and open a new session.");
+
     private ShellReply Read(ShellScript script, Queue<string> lines)
     {
         try
         {
+            if (lines.Dequeue() is not Sent)
+                throw new FormatException();
             var exitCode = int.Parse(lines.Dequeue(), CultureInfo.InvariantCulture);
             return ShellReplyReader.Read(name, script, Bytes(lines), Bytes(lines), exitCode);
         }
-        catch (Exception error) when (error is InvalidOperationException or FormatException)
+        catch (Exception error) when (error is InvalidOperationException or FormatException or OverflowException)
         {
-            throw Lost("the far end did not answer the question", error);
+            throw NotUsable("the far end did not answer the question");
         }
     }
 
     private static byte[] Bytes(Queue<string> lines)
     {
-        var length = int.Parse(lines.Dequeue(), CultureInfo.InvariantCulture);
-        using var all = new MemoryStream(length);
+        var length = int.Parse(lines.Dequeue(), NumberStyles.None, CultureInfo.InvariantCulture);
+        using var all = new MemoryStream();
         while (all.Length < length)
             all.Write(Convert.FromBase64String(lines.Dequeue()));
         return all.ToArray();
+    }
+
+    /// <summary>What the far end sends, as it comes. Its own limit on the program's output is not trusted: both streams as base64 fit into three times that.</summary>
+    private sealed class Answer
+    {
+        private long _received;
+
+        public Answer(CancellationTokenSource deadline) => Lines.DataAdding += (_, added) =>
+        {
+            HasBegun = true;
+            // The bytes of an object that is not text count as those of its text.
+            IsTooMuch = (_received += Text(added.ItemAdded as PSObject).Length + 16) > 3L * ProcessShell.DefaultReplyLimit;
+            if (IsTooMuch)
+                deadline.Cancel();
+        };
+
+        public PSDataCollection<PSObject> Lines { get; } = [];
+
+        public bool HasBegun { get; private set; }
+
+        public bool IsTooMuch { get; private set; }
+
+        public static string Text(PSObject? line) => Convert.ToString(line?.BaseObject, CultureInfo.InvariantCulture) ?? "";
     }
 }

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts.Docker;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Core.Tests.Docker;
 
@@ -24,6 +25,31 @@ public sealed class HostDockerTests
         Assert.Equal("28.0.4", (await docker.GetEngineAsync(CancellationToken.None)).Version);
         Assert.Equal("1.48", (await docker.GetEngineAsync(CancellationToken.None)).ApiVersion);
         Assert.Equal(["GET /version", "GET /v1.48/info", "GET /v1.48/info"], engine.Requests, StringComparer.Ordinal);
+    }
+
+    // Without an end that can be known, .NET and the docker command wait as long as they may; the reason is the length, not an engine that hangs.
+    [Theory]
+    [InlineData("-5")]
+    [InlineData("100000000000000000000")]
+    [InlineData("67108865")]
+    [InlineData("5, 6")]
+    [InlineData("")]
+    public async Task A_length_that_is_not_one_is_the_reason_and_is_not_waited_for(string length)
+    {
+        var reply = Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nApi-Version: 1.48\r\nContent-Length: {length}\r\n\r\n{{}}");
+        await using var engine = new FakeEngine(_ => reply);
+        await using var near = HostDocker.At(engine.Endpoint, TimeSpan.FromHours(1));
+        // The exit code of what was ended while it waited for the rest.
+        await using var far = HostDocker.Over(new Answering(new ShellSection("docker", 124, reply, "")));
+        foreach (var docker in new[] { near, far })
+        {
+            var error = await Assert.ThrowsAsync<DockerException>(() => docker.GetEngineAsync(CancellationToken.None));
+            Assert.Equal(DockerFailure.BadReply, error.Failure);
+            Assert.Contains(length is "67108865" && docker == far ? "larger than" : $"'{length}'", error.Message, StringComparison.Ordinal);
+        }
+        // A reply that was cut is still the fault of whoever cut it.
+        await using var cut = HostDocker.Over(new Answering(new ShellSection("docker", 124, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{}"u8.ToArray(), "")));
+        Assert.Equal(DockerFailure.Timeout, (await Assert.ThrowsAsync<DockerException>(() => cut.GetEngineAsync(CancellationToken.None))).Failure);
     }
 
     // The list of networks leaves containers out, but one list says where all of them are: no single network is asked for, nor the engine's configuration.
@@ -228,5 +254,15 @@ public sealed class HostDockerTests
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => HostDocker.At(DockerEndpoint.Default, TimeSpan.Zero));
         Assert.Throws<ArgumentOutOfRangeException>(() => HostDocker.At(DockerEndpoint.Default, TimeSpan.FromDays(2)));
+    }
+
+    /// <summary>Answers every program with one section.</summary>
+    private sealed class Answering(ShellSection section) : IShell
+    {
+        public string HostName => "far";
+
+        public Task<ShellReply> RunAsync(ShellScript script, CancellationToken stop) => Task.FromResult(new ShellReply([section]));
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 }

@@ -20,6 +20,9 @@ internal static class ShellFacts
         return shells;
     }
 
+    internal static bool Lives(int pid) => File.Exists($"/proc/{pid}/stat")
+        && !File.ReadAllText($"/proc/{pid}/stat").Split(')')[^1].StartsWith(" Z", StringComparison.Ordinal);
+
     internal static ProcessShell Open(string shell) => new("tested", shell, Arguments(shell));
 
     internal static string[] Arguments(string shell) => shell switch

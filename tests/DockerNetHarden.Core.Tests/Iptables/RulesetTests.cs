@@ -37,6 +37,17 @@ public sealed class RulesetTests
 
     private static RuleLine Read(string line) => Assert.Single(Ruleset.Parse(Family.IPv4, Filter(line)).AllRules);
 
+    // A far end can send millions of them.
+    [Fact]
+    public void Any_number_of_empty_lines_is_kept_as_one_line()
+    {
+        var empty = new string('\n', 100_000);
+        var text = $"{empty}*filter\n{empty}:X - [0:0]\n\n-A X -j DROP\nCOMMIT\n{empty}";
+        Assert.Equal(8, SaveParser.Parse(Family.IPv4, text).Lines.Count);
+        Assert.Equal(text, Ruleset.Parse(Family.IPv4, text).ToString());
+        Assert.Equal(200_002, Assert.Throws<IptablesFormatException>(() => Ruleset.Parse(Family.IPv4, $"{empty}*filter\n{empty}wrong\n")).LineNumber);
+    }
+
     [Fact]
     public void Tables_chains_rules_and_counters_are_read()
     {

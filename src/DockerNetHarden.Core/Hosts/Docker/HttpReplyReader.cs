@@ -27,7 +27,8 @@ internal sealed class HttpReplyReader(ReadOnlyMemory<byte> bytes, int headerByte
     private bool _ended;
 
     /// <summary>Reads this many replies.</summary>
-    /// <exception cref="DockerException"><see cref="DockerFailure.BadReply"/>: fewer replies, or bytes that are not a reply.</exception>
+    /// <exception cref="DockerException"><see cref="DockerFailure.BadReply"/>: fewer replies, or bytes that are not a reply. An inner <see cref="EndOfStreamException"/> says that
+    /// only the end is missing.</exception>
     public static IReadOnlyList<HttpReply> Read(ReadOnlyMemory<byte> bytes, int count)
     {
         var reader = new HttpReplyReader(bytes);
@@ -35,7 +36,7 @@ internal sealed class HttpReplyReader(ReadOnlyMemory<byte> bytes, int headerByte
         while (replies.Count < count)
         {
             replies.Add(reader.Next()
-                ?? throw new DockerException(DockerFailure.BadReply, $"Docker gave {replies.Count} of {count} replies before the conversation ended: the connection broke, or the engine stopped.", remedy: "Try again; `systemctl status docker` shows how it is."));
+                ?? throw new DockerException(DockerFailure.BadReply, $"Docker gave {replies.Count} of {count} replies before the conversation ended: the connection broke, or the engine stopped.", inner: new EndOfStreamException(), remedy: "Try again; `systemctl status docker` shows how it is."));
         }
         return replies;
     }
@@ -141,7 +142,7 @@ internal sealed class HttpReplyReader(ReadOnlyMemory<byte> bytes, int headerByte
         if ((feed < 0 ? rest.Length : feed) > most + 1)
             throw Bad($"a line or the headers are longer than allowed ({most} bytes were left)");
         if (feed < 0)
-            throw Bad("the stream ends in the middle of a line");
+            throw Bad("the stream ends in the middle of a line", isCut: true);
         _at += feed + 1;
         var line = rest[..feed];
         if (line is [.., (byte)'\r'])
@@ -156,7 +157,7 @@ internal sealed class HttpReplyReader(ReadOnlyMemory<byte> bytes, int headerByte
         if (count > most)
             throw Bad($"the body is larger than {bodyBytes} bytes");
         if (count > bytes.Length - _at)
-            throw Bad($"the stream ends {count - (bytes.Length - _at)} bytes before the end of the body");
+            throw Bad($"the stream ends {count - (bytes.Length - _at)} bytes before the end of the body", isCut: true);
         var taken = bytes.Span.Slice(_at, (int)count);
         _at += (int)count;
         return taken;
@@ -189,6 +190,7 @@ internal sealed class HttpReplyReader(ReadOnlyMemory<byte> bytes, int headerByte
         return true;
     }
 
-    private static DockerException Bad(string why) =>
-        new(DockerFailure.BadReply, $"What answered does not speak HTTP/1.1 as Docker does: {why}. Check that it is Docker's socket, and that nothing in front of it prints or filters.");
+    // A stream that was cut is no fault of what is in it, and whoever cut it may say why.
+    private static DockerException Bad(string why, bool isCut = false) => new(
+        DockerFailure.BadReply, $"What answered does not speak HTTP/1.1 as Docker does: {why}. Check that it is Docker's socket, and that nothing in front of it prints or filters.", inner: isCut ? new EndOfStreamException(why) : null);
 }

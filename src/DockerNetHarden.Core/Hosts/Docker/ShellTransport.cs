@@ -93,8 +93,7 @@ internal sealed class ShellTransport(IShell shell, bool sudo) : HttpMessageHandl
         AddTo(program);
         try
         {
-            stop.ThrowIfCancellationRequested();
-            Answer(await shell.RunAsync(program.Build(Timeout), _sent is [{ Body: not null }] ? CancellationToken.None : stop).ConfigureAwait(false));
+            Answer(await shell.RunAsync(program.Build(Timeout, changes: _sent is [{ Body: not null }]), stop).ConfigureAwait(false));
         }
         catch (Exception error)
         {
@@ -201,6 +200,8 @@ internal sealed class ShellTransport(IShell shell, bool sudo) : HttpMessageHandl
             var text when Has(text, "permission denied", "Permission denied") => (DockerFailure.NoPermission, "The user may not open Docker's socket: add the user to the group docker, or use sudo with -Sudo."),
             var text when Has(text, "no such file or directory", "No such file or directory") => (DockerFailure.NotInstalled, "Docker's socket does not exist there: install Docker, or start it: systemctl start docker."),
             var text when Has(text, "Cannot connect to the Docker daemon", "connection refused", "Connection refused", "Couldn't connect", "Failed to connect") => (DockerFailure.DaemonDown, "Start Docker there: systemctl start docker."),
+            // A reply that is wrong was not waited for in vain: more time would not mend it.
+            _ when error.InnerException is not EndOfStreamException => (DockerFailure.BadReply, error.Message),
             _ when section.ExitCode == Waited => (DockerFailure.Timeout, "The docker command there did not end by itself, though the engine was asked to close the connection. Check there with systemctl status docker whether the engine hangs."),
             var text when Has(text, "timed out") => (DockerFailure.Timeout, "Check there with systemctl status docker whether the engine hangs."),
             _ => (DockerFailure.BadReply, error.Message),
