@@ -133,6 +133,22 @@ function Stop-TestShell([powershell] $Shell) {
     [pscustomobject]@{ Milliseconds = $clock.ElapsedMilliseconds; State = "$($Shell.InvocationStateInfo.State)" }
 }
 
+# Adds a program that plays ssh, or sh: it runs what it is sent in a shell of this machine, up to the rules that a program would write. From there on it reads no more.
+# Its process id is in the file 'pid' beside it, and 5,000 rules are more than a pipe holds.
+function Add-DeafProgram([string] $Path) {
+    Set-Content $Path '#!/bin/bash', 'while IFS= read -r line; do printf "%s\n" "$line"; case $line in "*filter") exit 7 ;; esac; done | /bin/bash --posix',
+        '[ "${PIPESTATUS[0]}" = 7 ] || exit 0', 'echo $$ >"PID"'.Replace('PID', "$(Split-Path $Path)/pid"), 'exec sleep 300'
+    chmod 755 $Path
+}
+function Get-ManyRule { foreach ($number in 0..4999) { "-A DOCKER-USER -d 10.77.$([Math]::Floor($number / 250)).$($number % 250) -j DROP" } }
+
+# Waits until the program has stopped to read, and gives its process id.
+function Wait-DeafProgram([string] $Path) {
+    $file = "$(Split-Path $Path)/pid"
+    for ($i = 0; $i -lt 600 -and -not (Get-Content $file -ErrorAction Ignore); $i++) { Start-Sleep -Milliseconds 100 }
+    [int] (Get-Content $file)
+}
+
 # A host that gives prepared answers to questions, and can hold one back until it is released, as PowerShell's console does while a person thinks.
 function Add-TestHost {
     if ('DockerNetHardenTest.AnsweringHost' -as [type]) { return }

@@ -10,13 +10,13 @@ Describe "Hosts in sessions$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         $opened = [Collections.Generic.List[Management.Automation.Runspaces.PSSession]]::new()
 
         # Like Enter-PSHostProcess: a session to a process, over the pipe on which every pwsh listens.
-        function New-FarSession([string] $Name) {
+        function New-FarSession([string] $Name, [string[]] $Through) {
             $space = "$env:DNH_LAB-$Name"
             if (-not $far.ContainsKey($Name)) {
                 ip netns add $space
                 ip -n $space link set lo up
                 $far[$Name] = Start-Process nsenter -PassThru -RedirectStandardOutput TestDrive:/$Name.out -RedirectStandardError TestDrive:/$Name.err -ArgumentList @(
-                    "--net=/run/netns/$space"; Get-PwshCommand; '-NoProfile', '-NonInteractive', '-Command', 'while ($true) { Start-Sleep 1 }')
+                    "--net=/run/netns/$space"; $Through; Get-PwshCommand; '-NoProfile', '-NonInteractive', '-Command', 'while ($true) { Start-Sleep 1 }')
                 for ($i = 0; $i -lt 200 -and -not (Test-Path "/tmp/CoreFxPipe_PSHost.*.$($far[$Name].Id).None.*"); $i++) { Start-Sleep -Milliseconds 50 }
             }
             $runspace = [runspacefactory]::CreateRunspace([Management.Automation.Runspaces.NamedPipeConnectionInfo]::new($far[$Name].Id))
@@ -106,6 +106,34 @@ Describe "Hosts in sessions$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
             $failures.FullyQualifiedErrorId | Should -BeLike 'HostTimeout,*'
             "$($failures[0])" | Should -BeLike "*-$limit*"
         }
+    }
+
+    It 'are given up if the sh there does not read a large program, which ends there: <_>' -ForEach 'Ctrl-C', 'CommandTimeout', 'IdleTimeout' {
+        # A far end with a sh of its own: a mount that only it sees.
+        $folder = (New-Item -ItemType Directory "TestDrive:/deaf-$_").FullName
+        Add-DeafProgram "$folder/sh"
+        Set-Content "$folder/start" '#!/bin/bash', 'mount --bind "${0%/*}/sh" /bin/sh || exit 1', 'exec "$@"'
+        chmod 755 "$folder/start"
+        $session = New-FarSession "far5$_" -Through unshare, --mount, --propagation, private, "$folder/start"
+        $shell = New-TestShell
+        $more = $_ -eq 'Ctrl-C' ? @{} : @{ $_ = [timespan]::FromSeconds(20) }
+        $running = $shell.AddScript('param($lines, $session, $more) $lines | Invoke-FirewallRule -Session $session -CreateChain -Force @more').AddArgument(@(Get-ManyRule)).AddArgument($session).AddArgument($more).BeginInvoke()
+        $deaf = Wait-DeafProgram "$folder/sh"
+        "/proc/$deaf" | Should -Exist
+        if ($_ -eq 'Ctrl-C') {
+            $stopped = Stop-TestShell $shell
+            $stopped.Milliseconds | Should -BeLessThan 5000
+            $stopped.State | Should -Be 'Stopped'
+        }
+        else {
+            $running.AsyncWaitHandle.WaitOne(60000) | Should -BeTrue
+            $shell.Streams.Error | Should -HaveCount 1
+            $shell.Streams.Error[0].FullyQualifiedErrorId | Should -BeLike 'HostTimeout,*'
+            "$($shell.Streams.Error[0])" | Should -BeLike "*did not read all of the program*-$_*"
+        }
+        for ($i = 0; $i -lt 200 -and (Test-Path "/proc/$deaf"); $i++) { Start-Sleep -Milliseconds 50 }
+        "/proc/$deaf" | Should -Not -Exist
+        $shell.Dispose()
     }
 }
 

@@ -205,9 +205,12 @@ public sealed class DockerHost : IAsyncDisposable
             if (!outcome.RollbackArmed)
                 change.NotArmed();
             if (outcome.Status == WriteStatus.Written)
-            {
                 change.Written(plan);
+            if (outcome.Status == WriteStatus.Written || outcome.WasKilled)
+            {
                 var after = change.Make(before with { Rules = outcome.Rules });
+                if (after.IsEmpty && outcome.WasKilled)
+                    change.Written(plan);
                 if (after.IsEmpty)
                     return change.Result(plan, InvocationStatus.Applied, await HoldsAsync(change, before, after, stop).ConfigureAwait(false));
             }

@@ -12,31 +12,51 @@ namespace DockerNetHarden.Hosts;
 /// </summary>
 internal static class PersistenceProgram
 {
+    /// <summary>The exit code of a change of files that failed and could not be taken back.</summary>
+    internal const int NotPutBack = 3;
+
     private const string Systems = """
         if [ -d /run/systemd/system ]; then echo systemd; fi
         if [ -d /usr/share/netfilter-persistent/plugins.d ]; then echo netfilter-persistent; fi
         if [ -e /etc/sysconfig/iptables ]; then echo iptables-services; fi
         """;
 
-    // $1 the path, $2 the mode, the text on standard input. The file is moved into place, so it is there whole or not at all.
+    // $1 the path, $2 the mode, the text on standard input. The file waits beside its place until all of them are there.
     private const string Put = """
         umask 022
         mkdir -p "${1%/*}" || exit 1
         umask 077
-        cat >"$1.dnh-new" && chmod "$2" "$1.dnh-new" && mv -f "$1.dnh-new" "$1" || { rm -f "$1.dnh-new"; exit 1; }
-        # A moved file keeps the label of the place where it was made.
-        if command -v restorecon >/dev/null; then restorecon "$1" || :; fi
+        cat >"$1.dnh-new" && chmod "$2" "$1.dnh-new" || { rm -f "$1.dnh-new"; exit 1; }
         """;
 
-    private const string MakeLinks = """
+    // Each argument is a path behind a letter: r removes it, w moves the waiting file there, l makes a link to the unit. All or nothing: what was there waits beside its place until the last
+    // change has succeeded. Each file is there whole or not at all. Exit 3: what was done could not all be taken back. No path has blanks.
+    private const string Swap = $$"""
         umask 022
-        for l; do
-        mkdir -p "${l%/*}" && ln -sf "/etc/systemd/system/${l##*/}" "$l" || exit 1
+        old= new= code=0
+        for a; do
+        f=${a#?}
+        case $a in
+        r*) mv -f "$f" "$f.dnh-old" && old="$old $f" ;;
+        l*) mkdir -p "${f%/*}" && ln -sf "/etc/systemd/system/${f##*/}" "$f" && new="$new $f" ;;
+        w*) if [ -e "$f" ]; then cp -p "$f" "$f.dnh-old" && old="$old $f"; else new="$new $f"; fi && mv -f "$f.dnh-new" "$f" ;;
+        esac || { code=1; break; }
         done
+        if [ "$code" = 1 ]; then
+        for f in $old; do mv -f "$f.dnh-old" "$f" || code=3; done
+        [ -z "$new" ] || rm -f $new || code=3
+        else
+        for f in $old; do rm -f "$f.dnh-old"; done
+        # A moved file keeps the label of the place where it was made.
+        if command -v restorecon >/dev/null; then for a; do f=${a#w}; [ "$f" = "$a" ] || restorecon "$f" || :; done; fi
+        fi
+        {{Tidy}}
+        exit "$code"
         """;
 
-    private const string Drop = """
-        rm -f "$@" || exit 1
+    // What waits for a change that did not come, and folders that are empty.
+    private const string Tidy = """
+        for a; do rm -f "${a#?}.dnh-new"; done
         for d in /etc/docker-net-harden /etc/systemd/system/docker.service.wants; do rmdir "$d" 2>/dev/null || :; done
         """;
 
@@ -84,15 +104,15 @@ internal static class PersistenceProgram
         // What was begun is finished, whatever happens to the connection.
         var program = new ShellProgram().Do("trap '' HUP INT QUIT PIPE TERM; dnh_go=1")
             .Section("pending", AsRoot, data: [RollbackProgram.Pending], then: StopAtFailure);
-        var losesUnits = plan.Delete.Any(PersistencePaths.IsUnit);
-        if (losesUnits)
-            program.Section("stop", AsRoot, data: [StopGuard], when: Go, then: StopAtFailure);
         for (var i = 0; i < plan.Write.Count; i++)
             program.Section(Named("put", i), AsRoot, data: [Put, plan.Write[i].Path, plan.Write[i].Mode], input: plan.Write[i].Text, when: Go, then: StopAtFailure);
-        if (plan.Link.Count > 0)
-            program.Section("link", AsRoot, data: [MakeLinks, .. plan.Link], when: Go, then: StopAtFailure);
-        if (plan.Unlink.Count + plan.Delete.Count > 0)
-            program.Section("drop", AsRoot, data: [Drop, .. plan.Unlink, .. plan.Delete], when: Go, then: StopAtFailure);
+        string[] changes = [.. plan.Unlink.Concat(plan.Delete).Select(static path => "r" + path), .. plan.Write.Select(static file => "w" + file.Path), .. plan.Link.Select(static path => "l" + path)];
+        program.Section("tidy", AsRoot, data: [Tidy, .. changes], when: """[ "$dnh_go" = 0 ]""");
+        program.Section("swap", AsRoot, data: [Swap, .. changes], when: Go, then: StopAtFailure);
+        var losesUnits = plan.Delete.Any(PersistencePaths.IsUnit);
+        // systemd knows a unit whose file is gone until it reads the files again.
+        if (losesUnits)
+            program.Section("stop", AsRoot, data: [StopGuard], when: Go, then: StopAtFailure);
         if (losesUnits || plan.Files.Any(PersistencePaths.IsUnit))
             program.Section("reload", AsRoot, data: [Reload, plan.Files.Any(PersistencePaths.IsUnit) ? "start" : "stop"], when: Go, then: StopAtFailure);
         return program.ShowFiles().Build(timeout, changes: true);

@@ -99,9 +99,11 @@ public sealed class RuleSaver(IShell shell)
             _ when ShellErrors.IsNoRight(failed.Errors) => new HostException(
                 HostFailure.NoPermission, shell.HostName, $"{shell.HostName}: saving writes below /etc, which needs root ({reason}).", "Log in as root, or as a user who may run /bin/sh by sudo without a password.", failed.ExitCode, failed.Errors),
             { Name: "reload" or "stop" } => new HostException(
-                HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: the files are written, but systemctl failed ({reason}).", "Look at 'systemctl status docker-net-harden-guard' there, and save again.", failed.ExitCode, failed.Errors),
+                HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: the files are as they should be, but systemctl failed ({reason}).", "Look at 'systemctl status docker-net-harden-guard' there, and save again.", failed.ExitCode, failed.Errors),
             _ => new HostException(
-                HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: not everything could be written ({reason}).", "Correct that and run the command again: it writes what is missing.", failed.ExitCode, failed.Errors),
+                HostFailure.SaveFailed, shell.HostName,
+                $"{shell.HostName}: the files could not be changed ({reason}){(failed.ExitCode == PersistenceProgram.NotPutBack ? ", and not all of them could be put back" : "; all of them are as they were")}.",
+                failed.ExitCode == PersistenceProgram.NotPutBack ? "Correct that, move the files that end with .dnh-old back, and run the command again." : "Correct that and run the command again.", failed.ExitCode, failed.Errors),
         };
     }
 

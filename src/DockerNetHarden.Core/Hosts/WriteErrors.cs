@@ -21,17 +21,25 @@ internal static partial class WriteErrors
 
     internal static HostException Failure(string host, WriteOutcome outcome, Plan plan, int attempts) => outcome switch
     {
-        { UndoFailed: true } => new(
-            HostFailure.UndoFailed, host, $"{host}: iptables-restore refused a table (exit code {outcome.ExitCode}: {outcome.Errors.Trim()}), and what had been written before could not be taken back. The host is between the old and the new rules.",
-            "Look at it with Get-FirewallRule, then apply again or Remove-FirewallRule -All.", outcome.ExitCode, outcome.Errors),
         { Status: WriteStatus.Stale } => new(
             HostFailure.Contended, host, $"{host}: somebody else changed our chains between reading and writing in each of {attempts} attempts; nothing of this call is left there.", "Find out who applies rules there, and try again."),
         { Status: WriteStatus.Written } => new(
             HostFailure.NotVerified, host, $"{host}: what was read back is not what was written.", "Check with Get-FirewallRule whether another tool changes our chains."),
+        _ when Changed(outcome, plan) is { Count: > 0 } changed => new(
+            HostFailure.UndoFailed, host, $"{host}: {Refusal(outcome, plan)}. Not everything could be taken back: {string.Join(", ", changed)} is not as it was, so the host is between the old and the new rules.",
+            "Look at it with Get-FirewallRule, then apply again or Remove-FirewallRule -All.", outcome.ExitCode, outcome.Errors),
         _ => new(
-            HostFailure.RestoreFailed, host, $"{host}: iptables-restore refused the rules for {Where(outcome, plan)} (exit code {outcome.ExitCode}): {outcome.Errors.Trim().TrimEnd('.')}{Refused(outcome, plan)}. {TakenBack(outcome, plan)}",
-            "Correct what iptables-restore names, then apply again.", outcome.ExitCode, outcome.Errors),
+            HostFailure.RestoreFailed, host, $"{host}: {Refusal(outcome, plan)}. {TakenBack(outcome, plan)}",
+            outcome.WasKilled ? "Find out what killed iptables-restore there (journalctl -k shows a lack of memory), then apply again." : "Correct what iptables-restore names, then apply again.", outcome.ExitCode, outcome.Errors),
     };
+
+    private static string Refusal(WriteOutcome outcome, Plan plan) => outcome.WasKilled
+        ? string.Create(CultureInfo.InvariantCulture, $"iptables-restore was killed by signal {outcome.ExitCode - WriteOutcome.LastOwnCode} while it wrote {Where(outcome, plan)}")
+        : $"iptables-restore refused the rules for {Where(outcome, plan)} (exit code {outcome.ExitCode}): {outcome.Errors.Trim().TrimEnd('.')}{Refused(outcome, plan)}";
+
+    // Exit codes do not prove what stands: killed after its commit, iptables-restore has written. What was read back does.
+    private static List<string> Changed(WriteOutcome outcome, Plan plan) =>
+        [.. plan.Steps.Where(step => !step.OursIn(plan.Before.Rules).SequenceEqual(step.OursIn(outcome.Rules), StringComparer.Ordinal)).Select(Name)];
 
     // iptables-restore names lines by number; a person wants to see them.
     private static string Refused(WriteOutcome outcome, Plan plan) =>

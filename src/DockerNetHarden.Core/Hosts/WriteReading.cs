@@ -15,7 +15,9 @@ internal static class WriteReading
         var undone = reply.Sections.Where(static section => section.Name.StartsWith("undo-", StringComparison.Ordinal)).ToList();
         var premises = reply.Sections.Where(static section => section.Name.StartsWith("premise-", StringComparison.Ordinal)).ToList();
         var failed = steps.Find(static step => step.ExitCode != 0);
-        var stuck = undone.Where(static undo => undo.ExitCode != 0).ToList();
+        // That the step that was killed could not be taken back says nothing: perhaps it had written nothing.
+        var killed = failed is { ExitCode: > WriteOutcome.LastOwnCode } ? failed.Name.Replace("step-", "undo-", StringComparison.Ordinal) : null;
+        var stuck = undone.Where(undo => undo.ExitCode != 0 && undo.Name != killed).ToList();
         var unread = premises.Find(static premise => premise.ExitCode is not (0 or 1));
 
         // In these two cases nothing was written; an error says more than an outcome.
@@ -41,7 +43,7 @@ internal static class WriteReading
         return new WriteOutcome
         {
             Status = status,
-            Rules = ReadBack(host, request, reply, status, stuck.Count > 0),
+            Rules = ReadBack(host, request, reply, status, stuck.Count > 0, killed is not null),
             RollbackArmed = arm is not null && reply.Find("disarm") is not { ExitCode: 0 },
             FailedStep = failed is null ? null : int.Parse(failed.Name.AsSpan("step-".Length), CultureInfo.InvariantCulture) - 1,
             ExitCode = failed?.ExitCode,
@@ -51,7 +53,7 @@ internal static class WriteReading
         };
     }
 
-    private static Dictionary<Family, Ruleset> ReadBack(string host, WriteRequest request, ShellReply reply, WriteStatus status, bool undoFailed)
+    private static Dictionary<Family, Ruleset> ReadBack(string host, WriteRequest request, ShellReply reply, WriteStatus status, bool undoFailed, bool wasKilled)
     {
         var rules = new Dictionary<Family, Ruleset>();
         try
@@ -64,10 +66,11 @@ internal static class WriteReading
         }
         catch (HostException error)
         {
-            throw HostErrors.NotReadBack(host, (status, undoFailed) switch
+            throw HostErrors.NotReadBack(host, (status, undoFailed || wasKilled) switch
             {
                 (WriteStatus.Written, _) => "every step was written",
                 (WriteStatus.Stale, _) => "the rules had changed and nothing was written",
+                (_, true) when wasKilled => "iptables-restore was killed, and whether its table was written is unknown",
                 (_, true) => "a step was refused and not all of those before it could be taken back",
                 _ => "a step was refused and those before it were taken back",
             }, error);
@@ -92,6 +95,9 @@ public enum WriteStatus
 /// <summary>How a write ended, and what the tables hold now.</summary>
 public sealed record WriteOutcome
 {
+    /// <summary>The last exit code that is a program's own; sh makes higher ones of signals.</summary>
+    internal const int LastOwnCode = 128;
+
     /// <summary>How it ended.</summary>
     public required WriteStatus Status { get; init; }
 
@@ -106,6 +112,9 @@ public sealed record WriteOutcome
 
     /// <summary>The exit code of iptables-restore for that step.</summary>
     public int? ExitCode { get; init; }
+
+    /// <summary>Whether a signal ended it: it may have written its table all the same. <see cref="Rules"/> shows it.</summary>
+    internal bool WasKilled => ExitCode > LastOwnCode;
 
     /// <summary>What it wrote to standard error; if the undo failed too, also what that wrote.</summary>
     public string Errors { get; init; } = "";

@@ -140,7 +140,12 @@ public sealed class Plan
 /// <param name="Table">The table.</param>
 /// <param name="Restore">The text for <c>iptables-restore --noflush --counters --wait</c>.</param>
 /// <param name="Inverse">The text that takes the step back.</param>
-public sealed record PlanStep(Family Family, string Table, string Restore, string Inverse);
+public sealed record PlanStep(Family Family, string Table, string Restore, string Inverse)
+{
+    /// <summary>The lines of ours in its table; none if there is no such table.</summary>
+    internal IReadOnlyList<string> OursIn(IReadOnlyDictionary<Family, Ruleset> rules) =>
+        rules.TryGetValue(Family, out var found) ? [.. found.Lines(Table).Where(static line => line.Contains(Hook.Prefix, StringComparison.Ordinal))] : [];
+}
 
 /// <summary>
 /// What the plan was made on, a table each: the lines of <c>iptables-save -t TABLE</c> (no counters) that concern our chains.

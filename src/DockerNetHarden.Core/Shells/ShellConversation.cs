@@ -93,16 +93,13 @@ internal sealed class ShellConversation
         var replied = RepliedAsync(written);
         var cut = Task.Delay(Timeout.Infinite, deadline.Token);
         var silent = SilenceAsync(deadline.Token);
+        var left = startTimeout is { } start && !output.Begun.IsCompleted ? start - age.Elapsed : Timeout.InfiniteTimeSpan;
+        var late = Task.Delay(left > TimeSpan.Zero || left == Timeout.InfiniteTimeSpan ? left : TimeSpan.Zero, deadline.Token);
         // Before all of it is sent nothing of it runs, so even a change can still be given up.
-        if (await Task.WhenAny(written, ended, replied, silent).ConfigureAwait(false) == written && !await written.ConfigureAwait(false))
+        if (await Task.WhenAny(written, ended, replied, silent, late).ConfigureAwait(false) == written && !await written.ConfigureAwait(false))
             stop.ThrowIfCancellationRequested();
-        if (startTimeout is { } start && !output.Begun.IsCompleted)
-        {
-            var left = start - age.Elapsed;
-            var late = Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, deadline.Token);
-            if (await Task.WhenAny(replied, ended, cut, silent, output.Begun, late).ConfigureAwait(false) == late && !deadline.IsCancellationRequested)
-                throw Failure(HostFailure.Unreachable, string.Create(CultureInfo.InvariantCulture, $"'{executable}' brought no answer from a shell within {start.TotalSeconds:0.###} seconds and was stopped"), "Check that the host is up and sshd listens there.");
-        }
+        if (left != Timeout.InfiniteTimeSpan && await Task.WhenAny(replied, ended, cut, silent, output.Begun, late).ConfigureAwait(false) == late && !deadline.IsCancellationRequested)
+            throw Failure(HostFailure.Unreachable, string.Create(CultureInfo.InvariantCulture, $"'{executable}' brought no answer from a shell within {startTimeout!.Value.TotalSeconds:0.###} seconds and was stopped"), "Check that the host is up and sshd listens there.");
         await Task.WhenAny(replied, ended, cut, silent).ConfigureAwait(false);
 
         var reply = FrameReader.Join(output, errors, out var bad);

@@ -1,8 +1,6 @@
 using System.Text;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts.Docker;
-using FsCheck;
-using FsCheck.Fluent;
 
 namespace DockerNetHarden.Core.Tests.Docker;
 
@@ -117,10 +115,13 @@ public sealed class HttpReplyReaderTests
     [Fact]
     public void Noise_is_read_or_refused()
     {
-        string[] parts = ["HTTP/1.1 200 OK\r\n", "HTTP/1.1 100 x\r\n", "Content-Length: 3\r\n", "Transfer-Encoding: chunked\r\n", "\r\n", "\n", "3\r\nabc\r\n", "0\r\n\r\n", "abc", " ", ":", "\r", "\0", "é"];
-        var noise = Gen.Elements(parts).ListOf().Select(string.Concat);
-        Prop.ForAll(noise.ToArbitrary(), text =>
-            Record.Exception(() => ReadAll(text)) is null or DockerException { Failure: DockerFailure.BadReply }).Check(Config.QuickThrowOnFailure.WithMaxTest(1000));
+        string[] parts = ["HTTP/1.1 200 OK\r\n", "HTTP/1.1 100 x\r\n", "Content-Length: 3\r\n", "Content-Length: -5\r\n", "Content-Length: 100000000000000000000\r\n", "Transfer-Encoding: chunked\r\n", "\r\n", "\n", "3\r\nabc\r\n", "0\r\n\r\n", "abc", " ", ":", "\r", "\0", "é"];
+        var random = new Random(10);
+        for (var i = 0; i < 5000; i++)
+        {
+            var text = string.Concat(Enumerable.Range(0, random.Next(20)).Select(_ => parts[random.Next(parts.Length)]));
+            Assert.True(Record.Exception(() => ReadAll(text)) is null or DockerException { Failure: DockerFailure.BadReply }, text);
+        }
     }
 
     private static List<HttpReply> ReadAll(string bytes, int headerBytes = 64 * 1024, int bodyBytes = 64 * 1024)

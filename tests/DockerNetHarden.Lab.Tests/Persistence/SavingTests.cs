@@ -58,6 +58,39 @@ public sealed class SavingTests
         Assert.Equal(PersistenceStatus.Unchanged, (await saver.RemoveAsync((_, _) => Task.FromResult(true), CancellationToken.None)).Status);
     }
 
+    // A folder that is mounted for reading only: it is among the last to be removed, and the first to be written.
+    [SkippableTheory]
+    [InlineData("/etc/docker-net-harden")]
+    [InlineData("/etc/systemd/system")]
+    public async Task What_cannot_all_be_removed_or_written_stays_as_it_was(string folder)
+    {
+        using var space = HostNamespace.Make();
+        using var files = PrivateFiles.Of(space.Name);
+        await using var shell = files.Open();
+        space.Restore("iptables-nft", Docker);
+        await ApplyAsync(shell, Rules);
+        var saver = new RuleSaver(shell);
+        await SaveAsync(saver, PersistenceMethod.Systemd);
+        const string Look = "find /etc/docker-net-harden /etc/systemd/system -name '*dnh*' -o -name '*docker-net-harden*' | sort | while read -r f; do echo \"$f $(stat -c '%a %s' \"$f\") $(cat \"$f\" 2>/dev/null | cksum)\"; done";
+        var before = files.Shell(Look);
+        Assert.NotEqual("", before);
+        // More to save than what is there.
+        await ApplyAsync(shell, [FirewallRule.Parse("-A DOCKER-USER -d 10.8.8.8 -j DROP")]);
+        files.Shell($"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}");
+        var error = await Assert.ThrowsAsync<HostException>(() => saver.RemoveAsync((_, _) => Task.FromResult(true), CancellationToken.None));
+        Assert.Equal(HostFailure.SaveFailed, error.Failure);
+        Assert.Contains("all of them are as they were", error.Message, StringComparison.Ordinal);
+        Assert.Equal(before, files.Shell(Look));
+        if (folder is "/etc/docker-net-harden")
+            Assert.Contains("all of them are as they were", (await Assert.ThrowsAsync<HostException>(() => SaveAsync(saver, PersistenceMethod.Systemd))).Message, StringComparison.Ordinal);
+        Assert.Equal(before, files.Shell(Look));
+
+        files.Shell($"umount {folder}");
+        Assert.Equal(PersistenceStatus.Saved, (await SaveAsync(saver, PersistenceMethod.Systemd)).Status);
+        Assert.Equal(PersistenceStatus.Removed, (await saver.RemoveAsync((_, _) => Task.FromResult(true), CancellationToken.None)).Status);
+        Assert.Equal("", files.Shell(Look.Replace("find", "find 2>/dev/null", StringComparison.Ordinal)));
+    }
+
     [SkippableTheory]
     [InlineData(false)]
     [InlineData(true)]
