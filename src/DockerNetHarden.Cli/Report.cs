@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Planning;
@@ -13,17 +14,17 @@ internal sealed class Report(TextWriter output, TextWriter errors, bool json, bo
 {
     private readonly object _turn = new();
 
-    public void Error(string? host, string message) => Say(errors, "error", host, message, line => line.WriteString("message", message), "error: ");
+    public void Error(string? host, string message) => Say(errors, "error", host, ShownText.Message(message), "error: ");
 
-    public void Warning(string host, string message) => Say(errors, "warning", host, message, line => line.WriteString("message", message), "warning: ");
+    public void Warning(string host, string message) => Say(errors, "warning", host, ShownText.Message(message), "warning: ");
 
     public void Trace(string host, string message)
     {
         if (verbose)
-            Say(errors, "trace", host, message, line => line.WriteString("message", message));
+            Say(errors, "trace", host, ShownText.Message(message));
     }
 
-    public void Event(string name, string? host, string message) => Say(output, name, host, message, line => line.WriteString("message", message));
+    public void Event(string name, string? host, string message) => Say(output, name, host, message);
 
     public void Network(string host, string network, string status) =>
         Say(output, "network", host, $"network {network} {status}", line =>
@@ -88,6 +89,9 @@ internal sealed class Report(TextWriter output, TextWriter errors, bool json, bo
             line.WriteStringValue(text);
         line.WriteEndArray();
     }
+
+    private void Say(TextWriter to, string name, string? host, string message, string kind = "") =>
+        Say(to, name, host, message, line => line.WriteString("message", message), kind);
 
     private void Say(TextWriter to, string name, string? host, string text, Action<Utf8JsonWriter> rest, string kind = "")
     {

@@ -220,7 +220,7 @@ internal sealed class EngineClient(HttpMessageHandler transport, string endpoint
         private static void CheckLength(HttpContent content)
         {
             if (content.Headers.NonValidated.TryGetValues("Content-Length", out var lengths) && (content.Headers.ContentLength is not { } length || length > MostBytes))
-                throw new HttpRequestException($"the Content-Length '{DockerNames.Printable(lengths.ToString())}' is not one that a reply of Docker can have");
+                throw new HttpRequestException($"the Content-Length '{ShownText.Value(lengths.ToString())}' is not one that a reply of Docker can have");
         }
 
         private static async Task<byte[]> ReadAsync(HttpContent content, CancellationToken stop)

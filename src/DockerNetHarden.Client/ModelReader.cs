@@ -26,7 +26,7 @@ internal static class ModelReader
         string.IsNullOrEmpty(model.MinAPIVersion) ? null : Api(model.MinAPIVersion, place + ", MinAPIVersion"));
 
     public static ApiVersion Ping(string? header) => ApiVersion.TryParse(header, out var version) ? version : throw new DockerException(
-        DockerFailure.BadReply, $"The reply to GET /_ping has '{DockerNames.Printable(header ?? "")}' as its Api-Version, where Docker has a version such as 1.41.",
+        DockerFailure.BadReply, $"The reply to GET /_ping has '{ShownText.Value(header ?? "")}' as its Api-Version, where Docker has a version such as 1.41.",
         remedy: "Check that it is Docker's socket that answers.");
 
     public static DockerEngine Engine(SystemInfoResponse? model, byte[]? body, string place)
@@ -119,7 +119,7 @@ internal static class ModelReader
         catch (Exception notJson) when (notJson is JsonException or InvalidOperationException)
         {
             // GetRawText throws InvalidOperationException for text that is not UTF-8.
-            var begin = DockerNames.Printable(Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(80, body.Length))));
+            var begin = ShownText.Value(Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(80, body.Length))));
             return new DockerException(DockerFailure.BadReply, $"Docker's reply to {what} is not JSON; it begins with '{begin}'.", inner: error,
                 remedy: "Check that it is Docker's socket, and that nothing in front of it answers instead.");
         }
@@ -287,6 +287,6 @@ internal static class ModelReader
 
     private static DockerException Bad(string place, string expected, string? found, Exception? error = null) => new(
         DockerFailure.BadReply,
-        $"Docker's reply to {DockerNames.Printable(place)}: {expected} was expected there, but it is {(found is null ? "missing" : DockerNames.Printable(found))}. The engine may be newer than this version of DockerNetHarden: please report it with `docker version`.",
+        $"Docker's reply to {ShownText.Value(place)}: {expected} was expected there, but it is {(found is null ? "missing" : ShownText.Value(found))}. The engine may be newer than this version of DockerNetHarden: please report it with `docker version`.",
         inner: error);
 }

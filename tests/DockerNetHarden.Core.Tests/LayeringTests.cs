@@ -29,7 +29,7 @@ public sealed partial class LayeringTests
         ["Walking"] = ["Addresses", "Iptables", "Snapshots", "Packets", "Matching"],
         ["Analysis"] = ["Addresses", "Iptables", "Docker", "Rules", "Controls", "Snapshots", "Packets", "Matching", "Walking"],
         ["Audit"] = ["Addresses", "Iptables", "Docker", "Rules", "Controls", "Snapshots", "Planning", "Persistence", "Packets", "Matching", "Walking", "Analysis"],
-        ["Shells"] = ["Docker"],
+        ["Shells"] = ["Addresses", "Docker"],
         ["Hosts"] = ["Addresses", "Iptables", "Docker", "Snapshots", "Planning", "Persistence", "Packets", "Matching", "Walking", "Analysis", "Shells"],
     };
 

@@ -74,7 +74,7 @@ public readonly record struct Cidr : IComparable<Cidr>
     {
         ArgumentNullException.ThrowIfNull(text);
         var error = Read(text, out var value);
-        return error is null ? value : throw new FormatException($"'{text}' is not an address or a prefix in CIDR notation: {error}");
+        return error is null ? value : throw new FormatException(ShownText.Message($"'{text}' is not an address or a prefix in CIDR notation: {error}"));
     }
 
     /// <summary>Reads a prefix; false if the text is not one.</summary>
@@ -104,8 +104,8 @@ public readonly record struct Cidr : IComparable<Cidr>
         : Bits != other.Bits ? Bits.CompareTo(other.Bits)
         : Length.CompareTo(other.Length);
 
-    /// <summary>The address alone, in the form that iptables prints.</summary>
-    public string Address => ToIPAddress().ToString();
+    /// <summary>The address alone, in the form that iptables, nft and ip print: that of glibc's inet_ntop. IPAddress writes more of IPv6 with dots (fe80::5efe:10.0.0.1).</summary>
+    public string Address => Family == Family.IPv4 ? Dotted((uint)Bits) : IPv6Text();
 
     /// <summary>The canonical text: always with its length, as iptables-save prints it (<c>169.254.169.254/32</c>).</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Address}/{Length}");
@@ -116,13 +116,26 @@ public readonly record struct Cidr : IComparable<Cidr>
     /// <summary>The number of bits of an address of a family.</summary>
     public static int Width(Family family) => family == Family.IPv4 ? 32 : 128;
 
-    private IPAddress ToIPAddress()
+    private static string Dotted(uint bits) => string.Create(CultureInfo.InvariantCulture, $"{bits >> 24}.{(bits >> 16) & 255}.{(bits >> 8) & 255}.{bits & 255}");
+
+    // '::' stands for the first of the longest runs of at least two zeros; with six zeros in front, or five and ffff, the rest is written as an IPv4 address.
+    private string IPv6Text()
     {
-        var octets = new byte[Width(Family) / 8];
-        var rest = Bits;
-        for (var i = octets.Length - 1; i >= 0; i--, rest >>= 8)
-            octets[i] = (byte)(rest & 0xff);
-        return new IPAddress(octets);
+        var groups = new ushort[8];
+        for (var i = 0; i < 8; i++)
+            groups[i] = (ushort)(Bits >> (112 - (16 * i)));
+        var (start, zeros) = (-1, 1);
+        for (var i = 0; i < 8; i++)
+        {
+            var run = groups.Skip(i).TakeWhile(static group => group == 0).Count();
+            if (run > zeros)
+                (start, zeros) = (i, run);
+        }
+        if (start == 0 && (zeros == 6 || (zeros == 5 && groups[5] == 0xffff)))
+            return (zeros == 6 ? "::" : "::ffff:") + Dotted((uint)(Bits & uint.MaxValue));
+        return start < 0 ? Hex(groups) : $"{Hex(groups[..start])}::{Hex(groups[(start + zeros)..])}";
+
+        static string Hex(ushort[] groups) => string.Join(':', groups.Select(static group => group.ToString("x", CultureInfo.InvariantCulture)));
     }
 
     private static UInt128 HostMask(int length, Family family)
@@ -182,29 +195,24 @@ public readonly record struct Cidr : IComparable<Cidr>
 
     private static string? ReadIPv6(string text, out UInt128 bits)
     {
-        const string Form = "an IPv6 address has eight groups of one to four hexadecimal digits, or '::' once in their place.";
+        const string Form = "an IPv6 address has eight groups of one to four hexadecimal digits, or '::' once in their place; the last two may be an IPv4 address.";
         bits = 0;
+        // RFC 4291, 2.2, form 3: iptables-save and nft print ::9f56:1 as ::159.86.0.1.
+        if (text.Contains('.', StringComparison.Ordinal))
+        {
+            var last = text.LastIndexOf(':') + 1;
+            if (ReadIPv4(text[last..], out var four) is { } error)
+                return error;
+            text = string.Create(CultureInfo.InvariantCulture, $"{text[..last]}{(ushort)(four >> 16):x}:{(ushort)four:x}");
+        }
         var gap = text.IndexOf("::", StringComparison.Ordinal);
         if (gap >= 0 && text.IndexOf("::", gap + 1, StringComparison.Ordinal) >= 0)
             return Form;
-        var head = (gap < 0 ? text : text[..gap]).Split(':');
-        var tail = gap < 0 ? [] : text[(gap + 2)..].Split(':');
-        if (gap >= 0 && head is [""])
-            head = [];
-        if (tail is [""])
-            tail = [];
+        var head = gap == 0 ? [] : (gap < 0 ? text : text[..gap]).Split(':');
+        var tail = gap < 0 || gap + 2 == text.Length ? [] : text[(gap + 2)..].Split(':');
         if (gap < 0 ? head.Length != 8 : head.Length + tail.Length > 7)
             return Form;
-        foreach (var group in head)
-        {
-            if (!TryReadGroup(group, out var number))
-                return Form;
-            bits = (bits << 16) | number;
-        }
-        bits <<= 16 * (8 - head.Length - tail.Length) % 128;
-        if (head.Length == 0)
-            bits = 0;
-        foreach (var group in tail)
+        foreach (var group in head.Concat(Enumerable.Repeat("0", 8 - head.Length - tail.Length)).Concat(tail))
         {
             if (!TryReadGroup(group, out var number))
                 return Form;

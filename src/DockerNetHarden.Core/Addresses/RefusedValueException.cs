@@ -11,7 +11,7 @@ public sealed class RefusedValueException : FormatException
     /// <param name="reason">Why it is not possible, and the way out: one or more whole sentences.</param>
     /// <param name="inner">The cause.</param>
     public RefusedValueException(string part, string? value, string reason, Exception? inner = null)
-        : base($"{part} '{Printable(value)}' is refused: {reason}", inner) => (Part, Value, _reason) = (part, value, reason);
+        : base(ShownText.Message($"{part} '{ShownText.Value(value)}' is refused: {reason}"), inner) => (Part, Value, _reason) = (part, value, reason);
 
     /// <summary>What the value was meant for.</summary>
     public string Part { get; }
@@ -21,8 +21,4 @@ public sealed class RefusedValueException : FormatException
 
     /// <summary>The same refusal, with the place of the value in a larger text.</summary>
     internal RefusedValueException Within(string place) => new(place, Value, _reason, this);
-
-    // A value with control characters must not be able to forge a line of a log or move a terminal's cursor.
-    private static string Printable(string? value) =>
-        value is null ? "" : string.Concat(value.Select(c => char.IsControl(c) ? $"\\u{(int)c:x4}" : c.ToString()));
 }

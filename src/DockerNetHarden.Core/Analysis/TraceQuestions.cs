@@ -66,7 +66,7 @@ public sealed class TraceQuestions
             return [];
         }
         var places = container.Addresses
-            .Select(address => (Address: address, Network: _host.Networks.FirstOrDefault(network => string.Equals(network.Name, address.Network, StringComparison.Ordinal))))
+            .Select(address => (Address: address, Network: _host.Networks.FirstOrDefault(network => network.Holds(address))))
             .Where(place => place.Network?.Bridge is not null && (place.Address.IPv4 ?? place.Address.IPv6) is not null)
             .Select(place => new Origin(place.Network!, container.Name, _request.Source is { } source ? [source] : [.. Own(place.Address), LinkLocal]))
             .ToList();
@@ -145,5 +145,5 @@ public sealed class TraceQuestions
 
     private void Report(TraceProblemKind kind, string name, string message) => _problems.Add(new TraceProblem(kind, name, message, IsAskedFor: true));
 
-    private static string List(IEnumerable<string> names) => string.Join(", ", names.Order(StringComparer.Ordinal)) is { Length: > 0 } list ? list : "none";
+    private static string List(IEnumerable<string> names) => ShownText.List(names.Order(StringComparer.Ordinal)) is { Length: > 0 } list ? list : "none";
 }

@@ -30,9 +30,9 @@ internal sealed class AuditedHost
         _withDockerUserFirst = new(() => new PacketWalk(WithJumpFirst(walk.Host)));
         _controls = new(() => new InstalledControls(walk.Host));
         // The rules of a daemon in a user namespace are in tables that were not read, so nothing is known about its networks.
-        Networks = IsRootless ? [] : [.. walk.Host.Networks.Where(network => network.Bridge is not null)
-            .OrderBy(network => network.Name, StringComparer.Ordinal)
-            .Select(network => new AuditedNetwork(this, network))];
+        var bridged = walk.Host.Networks.Where(network => network.Bridge is not null).OrderBy(network => network.Name, StringComparer.Ordinal).ToList();
+        var byName = bridged.ToLookup(network => network.Name, StringComparer.Ordinal);
+        Networks = IsRootless ? [] : [.. bridged.Select(network => new AuditedNetwork(this, network, byName[network.Name].Count()))];
     }
 
     public PacketWalk Walk { get; }

@@ -4,6 +4,7 @@ using DockerNetHarden.Controls;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Matching;
 using DockerNetHarden.Packets;
+using DockerNetHarden.Rules;
 using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Audit;
@@ -31,12 +32,14 @@ internal sealed class AuditedNetwork
 
     private readonly Dictionary<(string Question, Family Family), Answer> _answers = [];
 
-    public AuditedNetwork(AuditedHost audit, DockerNetwork network)
+    public AuditedNetwork(AuditedHost audit, DockerNetwork network, int namesakes)
     {
         Audit = audit;
         Network = network;
         Bridge = network.Bridge!;
-        Reference = new NetworkReference(network.Name, Bridge, network.Subnets);
+        Namesakes = namesakes;
+        // Rules under the mark of a name are for all networks of that name, or mending one would open another.
+        Reference = namesakes == 1 ? new NetworkReference(network.Name, Bridge, network.Subnets) : new NetworkReference(network.Name);
         Families = [.. network.Families.Where(family => family == Family.IPv4 || audit.Host.HasIPv6)];
     }
 
@@ -49,6 +52,12 @@ internal sealed class AuditedNetwork
     public string Bridge { get; }
 
     public NetworkReference Reference { get; }
+
+    /// <summary>How many networks of the host have its name, itself included.</summary>
+    public int Namesakes { get; }
+
+    /// <summary>Why no rule can be bound to it; null if one can.</summary>
+    public string? WhyUnbindable => Operand.NetworkNameProblem(Name) ?? (InterfaceName.Problem(Bridge) is { } problem ? $"no rule can name its bridge '{ShownText.Value(Bridge)}': {problem}" : null);
 
     /// <summary>The families in which its containers have addresses: their packets are forwarded, and asked about, only in these.</summary>
     public IReadOnlyList<Family> Families { get; }
@@ -77,7 +86,7 @@ internal sealed class AuditedNetwork
 
     /// <summary>The running containers on it.</summary>
     public IEnumerable<DockerContainer> Containers =>
-        Audit.Host.Containers.Where(container => ContainerState.Runs(container) && container.Addresses.Any(address => string.Equals(address.Network, Name, StringComparison.Ordinal)));
+        Audit.Host.Containers.Where(container => ContainerState.Runs(container) && container.Addresses.Any(Network.Holds));
 
     /// <summary>What happens to packets to the metadata addresses of all clouds.</summary>
     public Answer Metadata(Family family) => Once("Metadata", family, () => AskOf(Audit.Walk, MetadataQuery(family)));

@@ -1,3 +1,4 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Snapshots;
 using DockerNetHarden.Walking;
@@ -7,6 +8,8 @@ namespace DockerNetHarden.Audit;
 /// <summary>Every check on every network of one host. Pure: snapshot in, findings out.</summary>
 public static class HardeningAudit
 {
+    private const int MostEvidence = 100;
+
     // Each family of checks works alone and knows nothing of the others.
     private static readonly ICheck[] Checks =
     [
@@ -27,6 +30,7 @@ public static class HardeningAudit
         new SeveralNetworksCheck(),
         new OpenConnectionCheck(),
         new SavedCheck(),
+        new HandMadeRuleCheck(),
     ];
 
     /// <summary>The findings, the worst first.</summary>
@@ -39,15 +43,26 @@ public static class HardeningAudit
     {
         ArgumentNullException.ThrowIfNull(walk);
         var audit = new AuditedHost(walk);
+        var unbindable = audit.Networks.Where(network => network.WhyUnbindable is not null).Select(network => network.Name).ToHashSet(StringComparer.Ordinal);
         return [.. Checks.SelectMany(check => check.Run(audit))
             .GroupBy(finding => (finding.Id, finding.Network, finding.Container))
             .Select(Merge)
+            .Select(finding => Shown(finding, finding.Network is { } network && unbindable.Contains(network)))
             .OrderBy(finding => Rank(finding.Status))
             .ThenByDescending(finding => finding.Severity)
             .ThenBy(finding => finding.Id, StringComparer.Ordinal)
             .ThenBy(finding => finding.Network, StringComparer.Ordinal)
             .ThenBy(finding => finding.Container, StringComparer.Ordinal)];
     }
+
+    // Names and rules of others are in it. A command in a remedy is never cut in two: it would be another command.
+    private static HardeningFinding Shown(HardeningFinding finding, bool isUnbindable) => finding with
+    {
+        Evidence = [.. finding.Evidence.Take(MostEvidence).Select(ShownText.Message), .. finding.Evidence.Count > MostEvidence ? [FormattableString.Invariant($"and {finding.Evidence.Count - MostEvidence} more.")] : Array.Empty<string>()],
+        Remedy = isUnbindable && finding is { Rules.Count: 0, Remedy: { } remedy } && remedy.Contains("Invoke-FirewallRule", StringComparison.Ordinal)
+            ? "No rule can be bound to this network (finding NETWORK-NAME). Apply the control to all networks: the same command without -Network, for example Block-ContainerHostAccess | Invoke-FirewallRule."
+            : finding.Remedy is null ? null : string.Join('\n', finding.Remedy.Split('\n').Select(ShownText.Plain)),
+    };
 
     // One finding per check and subject, so that it can be followed from one audit to the next: findings for two families or two controls are merged.
     private static HardeningFinding Merge(IEnumerable<HardeningFinding> same)

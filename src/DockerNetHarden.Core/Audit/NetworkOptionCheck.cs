@@ -14,12 +14,15 @@ internal sealed class NetworkOptionCheck : ICheck
     private static readonly CheckInfo Icc = new("ICC-NOT-FILTERED", "What icc=false forbids is filtered", Severity.Medium);
     private static readonly CheckInfo Outside = new("NETWORK-NOT-FILTERED", "The network's packets pass this host's filter", Severity.Medium);
 
+    private static readonly CheckInfo Named = new("NETWORK-NAME", "Rules can be bound to the network, and its name is its own", Severity.Low);
+
     public IEnumerable<HardeningFinding> Run(AuditedHost audit) =>
         audit.Networks.SelectMany(Check).Concat(audit.Host.Networks.Where(network => network.Driver is "macvlan" or "ipvlan").Select(network => NotFiltered(audit, network)));
 
     private static IEnumerable<HardeningFinding> Check(AuditedNetwork network)
     {
         var options = network.Network.Options;
+        yield return Name(network);
         yield return OutsideCheck.Of(network);
         var trusted = options.GetValueOrDefault(Driver + "trusted_host_interfaces");
         yield return string.IsNullOrEmpty(trusted) ? Trusted.Found(network, FindingStatus.Pass)
@@ -31,6 +34,19 @@ internal sealed class NetworkOptionCheck : ICheck
             yield return Gateway(network);
         if (GoFlag.Read(options.GetValueOrDefault(DockerNetwork.IccOption)) == false)
             yield return Filtered(network);
+    }
+
+    private static HardeningFinding Name(AuditedNetwork network)
+    {
+        string[] evidence =
+        [
+            .. network.WhyUnbindable is { } why ? new[] { $"No rule can be bound to the network {network.Network.Id} ({why.TrimEnd('.')})." } : [],
+            .. network.Namesakes > 1 ? new[] { $"{network.Namesakes} networks are called '{network.Name}'; the bridge of {network.Network.Id} is {network.Bridge}. Rules for the name are for all of them." } : [],
+        ];
+        return evidence.Length == 0 ? Named.Found(network, FindingStatus.Pass) : Named.Found(network, FindingStatus.Fail, evidence) with
+        {
+            Remedy = $"Create it again under a name of its own, of letters and digits, with a plain bridge name, and remove this one: docker network rm {network.Network.Id}. Until then only controls without -Network cover it.",
+        };
     }
 
     private static HardeningFinding Gateway(AuditedNetwork network)

@@ -40,7 +40,7 @@ internal sealed class PresenceCheck : ICheck
     private static HardeningFinding Gone(AuditedHost audit, RuleMark mark, IReadOnlyList<FirewallRule> stale)
     {
         var lines = stale.Select(rule => $"{rule.InInterface} does not exist: {rule}").ToArray();
-        var network = audit.Networks.FirstOrDefault(each => string.Equals(each.Name, mark.Network, StringComparison.Ordinal));
+        var network = audit.Networks.FirstOrDefault(each => string.Equals(each.Name, mark.Network, StringComparison.Ordinal) && each.WhyUnbindable is null);
         if (network is null)
         {
             // Rules may exist before their network does.

@@ -17,7 +17,7 @@ internal static class Remedies
     public static IReadOnlyList<FirewallRule> Metadata(AuditedNetwork network, Answer answer)
     {
         var open = answer.NotClosed.ToList();
-        return Fit(network.Audit,
+        return Bound(network, () =>
         [
             .. open.Exists(part => part is { Packets.Family: Family.IPv4, Path: not PacketPath.Local }) ? new MetadataAccess { Network = network.Reference }.Rules() : [],
             .. network.HasIPv6 ? MetadataIPv6(network) : [],
@@ -27,14 +27,14 @@ internal static class Remedies
     }
 
     /// <summary>Closes the host.</summary>
-    public static IReadOnlyList<FirewallRule> Host(AuditedNetwork network) => Fit(network.Audit, new HostAccess { Network = network.Reference }.Rules());
+    public static IReadOnlyList<FirewallRule> Host(AuditedNetwork network) => Bound(network, () => new HostAccess { Network = network.Reference }.Rules());
 
     /// <summary>Closes internal ranges.</summary>
-    public static IReadOnlyList<FirewallRule> Internal(AuditedNetwork network) => Fit(network.Audit, [.. network.Families.SelectMany(family =>
+    public static IReadOnlyList<FirewallRule> Internal(AuditedNetwork network) => Bound(network, () => [.. network.Families.SelectMany(family =>
         family == Family.IPv4 ? new InternalAccess { Network = network.Reference }.Rules() : InternalIPv6(network))]);
 
     /// <summary>Limits mail.</summary>
-    public static IReadOnlyList<FirewallRule> Mail(AuditedNetwork network) => Fit(network.Audit, [.. network.Families.SelectMany(family =>
+    public static IReadOnlyList<FirewallRule> Mail(AuditedNetwork network) => Bound(network, () => [.. network.Families.SelectMany(family =>
         family == Family.IPv4 && network.Audit.HasDockerUser ? new SmtpRate { Network = network.Reference }.Rules() : MailElsewhere(network, family))]);
 
     /// <summary>Rules in a form that the host can hold: without DOCKER-USER only those with another half elsewhere, and with the existing rules of the same marks.</summary>
@@ -48,6 +48,8 @@ internal static class Remedies
         return [.. there.Concat(possible).DistinctBy(rule => rule.ToString(), StringComparer.Ordinal)];
     }
 
+    private static IReadOnlyList<FirewallRule> Bound(AuditedNetwork network, Func<IReadOnlyList<FirewallRule>> rules) => network.WhyUnbindable is null ? Fit(network.Audit, rules()) : [];
+
     /// <summary>Whether a rule is bound to an interface that no longer exists.</summary>
     public static bool IsStale(AuditedHost audit, FirewallRule rule) =>
         rule.InInterface is { } link && !link.StartsWith('!') && !link.EndsWith('+')
@@ -57,7 +59,7 @@ internal static class Remedies
 
     // Engines before 27 have no DOCKER-USER in ip6tables, and some have none at all. Every host has mangle FORWARD; it knows both interfaces, and
     // Docker never touches it.
-    private static RuleSpec Forward(AuditedNetwork network, Family family) => new() { Family = family, Table = "mangle", Chain = "FORWARD", InInterface = network.Bridge };
+    private static RuleSpec Forward(AuditedNetwork network, Family family) => new() { Family = family, Table = "mangle", Chain = "FORWARD", InInterface = network.Reference.Interface };
 
     private static IReadOnlyList<FirewallRule> MetadataIPv6(AuditedNetwork network)
     {
@@ -83,7 +85,7 @@ internal static class Remedies
     {
         var list = new RuleList("Custom", "internal-ipv6", network.Name);
         foreach (var range in AccessTargets.InternalRanges.Where(range => range.Family == Family.IPv6))
-            list.Block(Forward(network, Family.IPv6) with { Destination = range.ToString(), OutInterface = "!" + network.Bridge }, RuleAction.Drop, log: false);
+            list.Block(Forward(network, Family.IPv6) with { Destination = range.ToString(), OutInterface = "!" + network.Reference.Interface }, RuleAction.Drop, log: false);
         return list.Rules;
     }
 
@@ -94,7 +96,7 @@ internal static class Remedies
         var rate = new SmtpRate();
         list.Add(Forward(network, family) with
         {
-            OutInterface = "!" + network.Bridge,
+            OutInterface = "!" + network.Reference.Interface,
             Protocol = "tcp",
             TcpFlags = "SYN",
             DestinationPort = rate.Ports,

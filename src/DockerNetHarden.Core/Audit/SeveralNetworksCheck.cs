@@ -17,9 +17,9 @@ internal sealed class SeveralNetworksCheck : ICheck
 
     public IEnumerable<HardeningFinding> Run(AuditedHost audit)
     {
-        var byName = audit.Networks.ToDictionary(network => network.Name, StringComparer.Ordinal);
+        var byName = audit.Networks.ToLookup(network => network.Name, StringComparer.Ordinal);
         var several = audit.Host.Containers.Where(ContainerState.Runs)
-            .Select(container => (Container: container, Networks: container.Addresses.Select(address => byName.GetValueOrDefault(address.Network)).OfType<AuditedNetwork>().Distinct().ToList()))
+            .Select(container => (Container: container, Networks: container.Addresses.SelectMany(address => byName[address.Network].Where(network => network.Network.Holds(address))).Distinct().ToList()))
             .Where(pair => pair.Networks.Count > 1);
         return several.Select(pair => Check(audit, pair.Container, pair.Networks));
     }

@@ -1,3 +1,5 @@
+using DockerNetHarden.Addresses;
+
 namespace DockerNetHarden.Docker;
 
 /// <summary>Why Docker could not be asked, or refused.</summary>
@@ -63,19 +65,14 @@ public sealed class DockerException(DockerFailure failure, string cause, string?
     public int? Status { get; } = status;
 }
 
-/// <summary>
-/// Makes text that another machine or program printed safe to show. The far end must not be able to move a terminal's cursor or to write a line of its own
-/// into a log. The errors of hosts and of Docker pass their texts through here in their constructors, so that none is forgotten.
-/// </summary>
+/// <summary>What another machine or program printed, as a part of a message: see <see cref="ShownText"/>.</summary>
 internal static class FarText
 {
-    /// <summary>One line: former lines are separated by semicolons, and no control character is left.</summary>
-    public static string OneLine(string text) =>
-        text.Any(char.IsControl) ? string.Join("; ", Lines(text).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)) : text;
+    /// <inheritdoc cref="ShownText.Message"/>
+    public static string OneLine(string text) => ShownText.Message(text);
 
-    /// <summary>Lines that end with a newline, without any other control character. A carriage return also ends a line: ssh's own texts have both.</summary>
-    public static string Lines(string text) => string.Concat(text.Replace("\r\n", "\n", StringComparison.Ordinal)
-        .Select(static letter => letter switch { '\r' => '\n', '\t' => ' ', _ when letter is not '\n' && char.IsControl(letter) => '\uFFFD', _ => letter }));
+    /// <inheritdoc cref="ShownText.Lines"/>
+    public static string Lines(string text) => ShownText.Lines(text);
 
     /// <summary>One line of at most 500 characters, for the middle of a sentence.</summary>
     internal static string Line(string text)

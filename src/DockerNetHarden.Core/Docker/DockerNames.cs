@@ -1,4 +1,5 @@
 using System.Text;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Docker;
 
@@ -21,7 +22,7 @@ public static class DockerNames
         foreach (var letter in name)
             fits &= char.IsAsciiLetterOrDigit(letter) || letter is '_' or '.' or '-';
         if (!fits)
-            throw new FormatException($"'{Printable(name)}' is not the name of a {kind}: Docker's names begin with a letter or a digit and go on with letters, digits, '_', '.' and '-'.");
+            throw new FormatException($"'{ShownText.Value(name)}' is not the name of a {kind}: Docker's names begin with a letter or a digit and go on with letters, digits, '_', '.' and '-'.");
     }
 
     /// <summary>
@@ -44,15 +45,6 @@ public static class DockerNames
             : name[0] is '!' or '-' ? $"a '{name[0]}' in front is read as a negation or an option"
             : null;
         if (error is not null)
-            throw new FormatException($"'{Printable(name)}' cannot be the name of a bridge interface: {error}.");
-    }
-
-    // Control characters would let a name write lines of its own into a log.
-    internal static string Printable(string text)
-    {
-        var clean = new StringBuilder(text.Length);
-        foreach (var letter in text)
-            clean.Append(char.IsControl(letter) ? '\ufffd' : letter);
-        return clean.Length <= 200 ? clean.ToString() : clean.ToString(0, 200) + "...";
+            throw new FormatException($"'{ShownText.Value(name)}' cannot be the name of a bridge interface: {error}.");
     }
 }

@@ -27,20 +27,20 @@ public sealed record DockerEngine
     public bool BridgeNfIptables { get; init; }
 }
 
-/// <summary>A network of the engine (<c>GET /networks/{id}</c>).</summary>
+/// <summary>A network of the engine (<c>GET /networks/{id}</c>). Names are <see cref="ShownText.Plain"/>: an engine to 20.10 lets a network be called anything.</summary>
 public sealed record DockerNetwork
 {
     /// <summary>The name.</summary>
-    public required string Name { get; init; }
+    public required string Name { get; init => field = ShownText.Plain(value); }
 
     /// <summary>The id, 64 hexadecimal digits.</summary>
     public required string Id { get; init; }
 
     /// <summary>The driver: <c>bridge</c>, <c>overlay</c>, <c>macvlan</c>, <c>host</c>, <c>null</c> ...</summary>
-    public required string Driver { get; init; }
+    public required string Driver { get; init => field = ShownText.Plain(value); }
 
     /// <summary>The bridge's interface name; null if the driver is not <c>bridge</c>.</summary>
-    public string? Bridge { get; init; }
+    public string? Bridge { get; init => field = value is null ? null : ShownText.Plain(value); }
 
     /// <summary>Whether the network is <c>--internal</c>.</summary>
     public bool Internal { get; init; }
@@ -73,6 +73,11 @@ public sealed record DockerNetwork
     public IEnumerable<Family> Families =>
         Enum.GetValues<Family>().Where(family => Subnets.Any(subnet => subnet.Family == family) || (family == Family.IPv6 ? EnableIPv6 : Subnets.Count == 0));
 
+    // Engines to 24 make several networks of one name if asked through the API, and a container says only the name.
+    internal bool Holds(ContainerAddress address) =>
+        string.Equals(address.Network, Name, StringComparison.Ordinal)
+        && (Subnets.Count == 0 || (address.IPv4 ?? address.IPv6) is not { } place || Subnets.Any(subnet => subnet.Contains(place)));
+
     /// <summary>The driver option that names the bridge's interface.</summary>
     public const string BridgeNameOption = "com.docker.network.bridge.name";
 
@@ -83,7 +88,7 @@ public sealed record DockerNetwork
     public const string ProfileLabel = "io.dockernetharden.profile";
 
     /// <summary>The profile in the label; null if the network is not one of ours.</summary>
-    public string? Profile => Labels.TryGetValue(ProfileLabel, out var profile) ? profile : null;
+    public string? Profile => Labels.TryGetValue(ProfileLabel, out var profile) ? ShownText.Plain(profile) : null;
 }
 
 /// <summary>A container's port that is published on the host.</summary>
@@ -113,19 +118,19 @@ public sealed record DockerContainer
     public required string Id { get; init; }
 
     /// <summary>The name, without the leading slash.</summary>
-    public required string Name { get; init; }
+    public required string Name { get; init => field = ShownText.Plain(value); }
 
     /// <summary>The image as it was asked for.</summary>
-    public string Image { get; init; } = "";
+    public string Image { get; init => field = ShownText.Plain(value); } = "";
 
     /// <summary>The state: <c>running</c>, <c>exited</c> ...</summary>
     public string State { get; init; } = "";
 
     /// <summary>The network mode: a network's name, <c>host</c>, <c>none</c>, <c>container:id</c>.</summary>
-    public string NetworkMode { get; init; } = "";
+    public string NetworkMode { get; init => field = ShownText.Plain(value); } = "";
 
     /// <summary>Its addresses, one entry per network.</summary>
-    public IReadOnlyList<ContainerAddress> Addresses { get; init; } = [];
+    public IReadOnlyList<ContainerAddress> Addresses { get; init => field = [.. value.Select(static address => address with { Network = ShownText.Plain(address.Network) })]; } = [];
 
     /// <summary>Its published ports.</summary>
     public IReadOnlyList<PublishedPort> Ports { get; init; } = [];

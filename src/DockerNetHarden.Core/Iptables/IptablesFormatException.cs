@@ -1,4 +1,5 @@
 using System.Globalization;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Iptables;
 
@@ -23,7 +24,6 @@ public sealed class IptablesFormatException(int lineNumber, string lineText, str
     public string Reason { get; } = reason;
 
     // A line may hold kilobytes (BPF byte code). The message stays readable; LineText holds the whole line.
-    private static string Compose(int number, string text, string reason) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"Line {number} of the iptables-save output cannot be read: {reason} The line: '{(text.Length > 300 ? text[..300] + "..." : text)}'");
+    private static string Compose(int number, string text, string reason) => ShownText.Message(string.Create(
+        CultureInfo.InvariantCulture, $"Line {number} of the iptables-save output cannot be read: {reason} The line: '{ShownText.Value(text)}'"));
 }

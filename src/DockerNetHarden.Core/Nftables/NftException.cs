@@ -1,3 +1,4 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Nftables;
@@ -6,7 +7,7 @@ namespace DockerNetHarden.Nftables;
 public sealed class NftException : FormatException
 {
     internal NftException(FirewallRule rule, string reason)
-        : base($"The rule '{rule}' cannot be written for nftables: {reason}") => Rule = rule;
+        : base(ShownText.Message($"The rule '{rule}' cannot be written for nftables: {reason}")) => Rule = rule;
 
     /// <summary>The rule.</summary>
     public FirewallRule Rule { get; }

@@ -6,7 +6,7 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Persistence;
 
 /// <summary>Rules cannot be saved on a host in the way that was asked for; the message says why and what to do instead.</summary>
-public sealed class PersistenceException(string message, Exception? inner = null) : Exception(message, inner);
+public sealed class PersistenceException(string message, Exception? inner = null) : Exception(ShownText.Message(message), inner);
 
 /// <summary>Which files and links have to change so that a host keeps rules, or keeps none: a pure function of the rules and what is on its disk.</summary>
 public sealed class PersistencePlan

@@ -43,14 +43,22 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
         {
             case Operand.Network network:
                 Engine(operand);
-                var found = host.Networks.FirstOrDefault(each => string.Equals(each.Name, network.Name, StringComparison.Ordinal))
-                    ?? throw Unresolved(operand, host.Networks.Count == 0 ? "the host has no Docker networks." : $"the host's networks are {string.Join(", ", host.Networks.Select(each => each.Name).Order(StringComparer.Ordinal))}.", "Create it first, for example with New-HardenedDockerNetwork.");
-                return found.Bridge is { } bridge
-                    ? [new Location(bridge, found.Subnets)]
-                    : throw Unresolved(operand, $"its driver is {found.Driver}: its packets pass no bridge of this host, so no rule here can decide them.", "Get-DockerNetwork lists the host's networks.");
+                var found = host.Networks.Where(each => string.Equals(each.Name, network.Name, StringComparison.Ordinal)).ToList();
+                if (found.Count == 0)
+                    throw Unresolved(operand, host.Networks.Count == 0 ? "the host has no Docker networks." : $"the host's networks are {ShownText.List(host.Networks.Select(each => each.Name).Order(StringComparer.Ordinal))}.", "Create it first, for example with New-HardenedDockerNetwork.");
+                if (found.Find(each => each.Bridge is null) is { } elsewhere)
+                    throw Unresolved(operand, $"its driver is {elsewhere.Driver}: its packets pass no bridge of this host, so no rule here can decide them.", "Get-DockerNetwork lists the host's networks.");
+                if (found.Select(each => InterfaceName.Problem(each.Bridge!)).FirstOrDefault(problem => problem is not null) is { } odd)
+                    throw Unresolved(operand, $"no rule can name its bridge: {odd}", "Create the network again with another bridge name.");
+                if (found.Count > 1)
+                    Warn($"{found.Count} networks are called '{network.Name}', and the rules are for all of them ({ShownText.List(found.Select(each => each.Bridge!))}). Remove those that are not meant by their ids: docker network rm ID.");
+                return [.. found.OrderBy(each => each.Bridge, StringComparer.Ordinal).Select(each => new Location(each.Bridge!, each.Subnets))];
             case Operand.Docker { Symbol: DockerSymbol.Bridges }:
                 Engine(operand);
-                return [.. host.Networks.Where(each => each.Bridge is not null).OrderBy(each => each.Bridge, StringComparer.Ordinal).Select(each => new Location(each.Bridge!, each.Subnets))];
+                var bridged = host.Networks.Where(each => each.Bridge is not null).OrderBy(each => each.Bridge, StringComparer.Ordinal).ToLookup(each => InterfaceName.Problem(each.Bridge!) is null);
+                foreach (var each in bridged[false])
+                    Warn($"The network '{ShownText.Value(each.Name)}' is not covered, because no rule can name its bridge '{ShownText.Value(each.Bridge)}'. Create it again with another bridge name.");
+                return [.. bridged[true].Select(each => new Location(each.Bridge!, each.Subnets))];
             default:
                 return NewBridges();
         }
@@ -62,7 +70,7 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
         var others = host.Links.Where(link => link.StartsWith("br-", StringComparison.Ordinal) && !host.Networks.Any(network => string.Equals(network.Bridge, link, StringComparison.Ordinal))).ToList();
         if (others.Count == 0)
             return [new Location("br-+", [])];
-        warnings.Add($"Networks made later are not covered: 'br-+' would match {string.Join(", ", others)} too, which Docker did not make. Apply the rules again after 'docker network create', or make networks with New-HardenedDockerNetwork.");
+        Warn($"Networks made later are not covered: 'br-+' would match {ShownText.List(others)} too, which Docker did not make. Apply the rules again after 'docker network create', or make networks with New-HardenedDockerNetwork.");
         return [];
     }
 
@@ -132,6 +140,13 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
         "Source" => rule.Source,
         _ => rule.Destination,
     };
+
+    // Each rule with the operand would say it again.
+    private void Warn(string warning)
+    {
+        if (!warnings.Contains(warning))
+            warnings.Add(warning);
+    }
 
     private DockerEngine Engine(Operand operand) =>
         host.Engine ?? throw Unresolved(operand, host.DockerError?.Message ?? "Docker was not asked.", "Docker has to run and be asked: see what docker info says there.");

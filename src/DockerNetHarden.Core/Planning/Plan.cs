@@ -77,7 +77,7 @@ public sealed class Plan
     {
         ArgumentNullException.ThrowIfNull(line);
         var table = line.Table is "filter" ? "" : $"-t {line.Table} ";
-        return $"{Command(line.Family)} {table}-{(JumpPlan.IsOurs(line) ? "I" : "A")} {line.Chain} {SaveTokenizer.Join(line.Tokens)}";
+        return ShownText.Plain($"{Command(line.Family)} {table}-{(JumpPlan.IsOurs(line) ? "I" : "A")} {line.Chain} {SaveTokenizer.Join(line.Tokens)}");
     }
 
     /// <summary>The plan that gives a host these rules.</summary>

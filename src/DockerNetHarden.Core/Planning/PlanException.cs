@@ -1,3 +1,5 @@
+using DockerNetHarden.Addresses;
+
 namespace DockerNetHarden.Planning;
 
 /// <summary>Why no plan can be made.</summary>
@@ -20,13 +22,13 @@ public enum PlanFailure
 }
 
 /// <summary>A plan that cannot be made on this host. Nothing has been changed; the message names the value, the reason and the remedy.</summary>
-public sealed class PlanException(PlanFailure failure, string cause, string remedy) : Exception($"{cause} {remedy}")
+public sealed class PlanException(PlanFailure failure, string cause, string remedy) : Exception(ShownText.Message($"{cause} {remedy}"))
 {
     /// <summary>What stands in the way: the message without its remedy.</summary>
-    public string Cause { get; } = cause;
+    public string Cause { get; } = ShownText.Message(cause);
 
     /// <summary>What to do about it, in whole sentences.</summary>
-    public string Remedy { get; } = remedy;
+    public string Remedy { get; } = ShownText.Message(remedy);
 
     /// <summary>The reason.</summary>
     public PlanFailure Failure { get; } = failure;

@@ -34,8 +34,17 @@ public sealed record HardeningPolicy
 
     /// <summary>All its rules on a host that was read; the rules of networks that do not exist yet are there as far as they can be known.</summary>
     /// <exception cref="RefusedValueException">A parameter is not possible.</exception>
+    /// <exception cref="PlanException">Several networks have the name of one in the policy.</exception>
     public IReadOnlyList<FirewallRule> RulesOn(IReadOnlyList<DockerNetwork> networks) =>
-        Rules(network => network.RulesOn(networks.FirstOrDefault(found => string.Equals(found.Name, network.Name, StringComparison.Ordinal))));
+        Rules(network => network.RulesOn(Find(networks, network.Name)));
+
+    private static DockerNetwork? Find(IReadOnlyList<DockerNetwork> networks, string name)
+    {
+        var found = networks.Where(network => string.Equals(network.Name, name, StringComparison.Ordinal)).ToList();
+        return found.Count < 2 ? found.FirstOrDefault() : throw new PlanException(
+            PlanFailure.UnresolvedOperand, $"{found.Count} networks are called '{name}' (ids {ShownText.List(found.Select(network => network.Id))}), and it is not clear which one the policy means.",
+            "Remove the others by their ids: docker network rm ID.");
+    }
 
     /// <summary>What has to change on a host to fulfil the policy.</summary>
     /// <param name="host">The host.</param>

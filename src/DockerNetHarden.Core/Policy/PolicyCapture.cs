@@ -20,7 +20,7 @@ public static class PolicyCapture
         var left = InstalledRule.ReadAll(host).Where(rule => rule is { IsOurs: true, Rule: not null }).Select(rule => rule.Rule!)
             .GroupBy(rule => rule.Mark).ToDictionary(group => group.Key, group => group.ToList());
         // The rules of each mark are read before anything is taken for granted: a profile's label alone does not mean that its rules are there.
-        var networks = host.Networks.Select(Network).OfType<HardenedNetwork>().Where(network => Take(left, network.RulesOn(Find(host, network.Name)), host)).ToList();
+        var networks = Labelled(host).Where(pair => pair.Policy is not null && Take(left, pair.Policy.RulesOn(pair.Network), host)).Select(pair => pair.Policy!).ToList();
         var controls = new List<Control>();
         foreach (var mark in left.Keys.OrderBy(mark => mark.ToString(), StringComparer.Ordinal).ToList())
         {
@@ -34,6 +34,28 @@ public static class PolicyCapture
             SingleRules = [.. left.OrderBy(each => each.Key.ToString(), StringComparer.Ordinal).SelectMany(each => each.Value)],
         };
     }
+
+    /// <summary>What a policy of the host does not have, a sentence each: lines of ours that are no rule of this version, and networks with a profile but without its rules.</summary>
+    public static IReadOnlyList<string> LeftOut(HostSnapshot host, HardeningPolicy policy)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        return
+        [
+            .. InstalledRule.ReadAll(host).Where(rule => rule is { IsOurs: true, Rule: null })
+                .Select(rule => $"The policy does not have '{rule.Text}': the line has a mark of this module, but this version does not write such a rule. To apply the policy with -Prune would remove it."),
+            .. Labelled(host).Where(pair => !policy.Networks.Any(network => string.Equals(network.Name, pair.Network.Name, StringComparison.Ordinal)))
+                .Select(pair => $"The policy does not have the network '{ShownText.Value(pair.Network.Name)}' (profile {pair.Network.Profile}): "
+                    + (pair.Policy is null ? "a policy cannot name it, or another has the same name." : "the rules of its profile are not all there.")),
+        ];
+    }
+
+    // Without the policy where its name is not possible or not unique.
+    private static IEnumerable<(DockerNetwork Network, HardenedNetwork? Policy)> Labelled(HostSnapshot host) =>
+        from network in host.Networks
+        let policy = Network(network)
+        where policy is not null
+        select (network, Operand.NetworkNameProblem(network.Name) is null && InterfaceName.Problem(network.Bridge!) is null
+            && host.Networks.Count(each => string.Equals(each.Name, network.Name, StringComparison.Ordinal)) == 1 ? policy : null);
 
     // Only if all its rules are there: then its marks are taken.
     private static bool Take(Dictionary<RuleMark, List<FirewallRule>> left, IReadOnlyList<FirewallRule> rules, HostSnapshot host)
@@ -57,8 +79,6 @@ public static class PolicyCapture
             return false;
         }
     }
-
-    private static DockerNetwork? Find(HostSnapshot host, string name) => host.Networks.FirstOrDefault(network => string.Equals(network.Name, name, StringComparison.Ordinal));
 
     private static HardenedNetwork? Network(DockerNetwork network) => !Enum.TryParse<NetworkProfile>(network.Profile, out var profile) || network.Bridge is null ? null : new HardenedNetwork
     {

@@ -1,10 +1,12 @@
+using DockerNetHarden.Addresses;
+
 namespace DockerNetHarden.Policy;
 
 /// <summary>A policy file was refused: the message names the file, the line, the place in the JSON, the reason and the way out. Nothing was applied.</summary>
 public sealed class PolicyException : FormatException
 {
     internal PolicyException(string source, int line, string path, string reason, Exception? inner = null)
-        : base($"{source}, line {line}{(path.Length == 0 ? "" : $", {path}")}: {reason}", inner) =>
+        : base(ShownText.Message($"{source}, line {line}{(path.Length == 0 ? "" : $", {ShownText.Value(path)}")}: {reason}"), inner) =>
         (File, Line, Path, Reason) = (source, line, path, reason);
 
     /// <summary>The file, as the caller named it.</summary>

@@ -59,10 +59,12 @@ public abstract partial record Operand
     public static string CheckNetworkName(string name, string part)
     {
         ArgumentNullException.ThrowIfNull(name);
-        return NamePattern().IsMatch(name)
-            ? name
-            : throw new RefusedValueException(part, name, "a Docker network's name begins with a letter or a digit and goes on with letters, digits, '_', '.' and '-', at most 128 characters.");
+        return NetworkNameProblem(name) is { } reason ? throw new RefusedValueException(part, name, reason) : name;
     }
+
+    /// <summary>Why a rule cannot name a network of that name; null if it can. Engines to 20.10 let a network be called anything.</summary>
+    internal static string? NetworkNameProblem(string name) => NamePattern().IsMatch(name) ? null
+        : "a Docker network's name begins with a letter or a digit and goes on with letters, digits, '_', '.' and '-', at most 128 characters.";
 
     [GeneratedRegex(@"\A[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 1000)]
     private static partial Regex NamePattern();

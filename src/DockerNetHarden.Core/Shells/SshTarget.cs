@@ -1,4 +1,5 @@
 using System.Globalization;
+using DockerNetHarden.Addresses;
 
 namespace DockerNetHarden.Shells;
 
@@ -131,15 +132,11 @@ public sealed class SshTargetException : FormatException
     /// <param name="value">The value as it was given.</param>
     /// <param name="reason">Why it is refused, and the way out: one or more whole sentences.</param>
     public SshTargetException(string part, string? value, string reason)
-        : base($"{part} '{Printable(value)}' is refused: {reason}") => (Part, Value) = (part, value);
+        : base(ShownText.Message($"{part} '{ShownText.Value(value)}' is refused: {reason}")) => (Part, Value) = (part, value);
 
     /// <summary>What the value was meant for.</summary>
     public string Part { get; }
 
     /// <summary>The value as it was given.</summary>
     public string? Value { get; }
-
-    // A value with control characters must not be able to forge a line of a log or move a terminal's cursor.
-    private static string Printable(string? value) =>
-        value is null ? "" : string.Concat(value.Select(static c => char.IsControl(c) ? $"\\u{(int)c:x4}" : c.ToString()));
 }

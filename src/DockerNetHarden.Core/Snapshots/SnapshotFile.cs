@@ -10,7 +10,7 @@ namespace DockerNetHarden.Snapshots;
 /// <param name="message">The message.</param>
 /// <param name="place">Where: a JSON path (<c>$.containers[2].state</c>), or a line; null for the file as a whole.</param>
 /// <param name="inner">The underlying exception.</param>
-public sealed class SnapshotFormatException(string message, string? place = null, Exception? inner = null) : FormatException(message, inner)
+public sealed class SnapshotFormatException(string message, string? place = null, Exception? inner = null) : FormatException(ShownText.Message(message), inner)
 {
     /// <summary>Where: a JSON path (<c>$.containers[2].state</c>), or a line; null for the file as a whole.</summary>
     public string? Place { get; } = place;

@@ -18,6 +18,8 @@ public sealed class ExportHardeningPolicyCommand : HostFileCmdlet
         var snapshot = await host.ReadAsync(stop).ConfigureAwait(false);
         Tell(snapshot, host, queue);
         var policy = PolicyCapture.Of(snapshot);
+        foreach (var missing in PolicyCapture.LeftOut(snapshot, policy))
+            queue.Warning(host.Name, missing);
         if (policy.SingleRules.Count > 0)
             queue.Trace(host.Name, $"{policy.SingleRules.Count} rules belong to no control; they are written one by one.");
         return path => WholeFile.WriteAsync(path, Encoding.UTF8.GetBytes(policy.ToString()), Force, stop);

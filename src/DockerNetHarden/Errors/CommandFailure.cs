@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Shells;
 
@@ -11,7 +12,7 @@ internal sealed class CommandFailure : Exception
     private const string OptionNames = "Name options of ssh_config(5) with their values: -Options @{ ProxyJump = 'bastion'; ServerAliveInterval = 5 }.";
 
     private CommandFailure(string id, ErrorCategory category, string message, string remedy, object? target = null, Exception? inner = null)
-        : base(message, inner) => (Id, Category, Remedy, Subject) = (id, category, remedy, target);
+        : base(ShownText.Message(message), inner) => (Id, Category, Remedy, Subject) = (id, category, remedy, target);
 
     public string Id { get; }
 

@@ -21,7 +21,7 @@ internal static class ErrorRecords
         };
         return new ErrorRecord(error, id, category, subject ?? target)
         {
-            ErrorDetails = new ErrorDetails(error.Message) { RecommendedAction = remedy },
+            ErrorDetails = new ErrorDetails(ShownText.Message(error.Message)) { RecommendedAction = remedy },
         };
     }
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Management.Automation;
 using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Errors;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Persistence;
@@ -69,9 +70,9 @@ internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?>
         Post(new PipelineMessage.Error(ErrorRecords.From(error, host)));
     }
 
-    public void Warning(string host, string message) => Post(new PipelineMessage.Warning($"{host}: {message}"));
+    public void Warning(string host, string message) => Post(new PipelineMessage.Warning(ShownText.Message($"{host}: {message}")));
 
-    public void Trace(string host, string message) => Post(new PipelineMessage.Verbose($"{host}: {message}"));
+    public void Trace(string host, string message) => Post(new PipelineMessage.Verbose(ShownText.Message($"{host}: {message}")));
 
     public void Done(int count)
     {

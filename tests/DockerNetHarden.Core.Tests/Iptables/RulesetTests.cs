@@ -216,7 +216,7 @@ public sealed class RulesetTests
         Assert.Contains(reason, error.Reason, StringComparison.Ordinal);
         Assert.StartsWith("Line 5 ", error.Message, StringComparison.Ordinal);
         Assert.Contains(error.Reason, error.Message, StringComparison.Ordinal);
-        Assert.EndsWith($"The line: '{line}'", error.Message, StringComparison.Ordinal);
+        Assert.EndsWith($"The line: '{line.Replace("\0", @"\u0000", StringComparison.Ordinal)}'", error.Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -103,7 +103,7 @@ public sealed record DockerEndpoint
         else if (Cidr.TryParse(host.StartsWith('[') && host.EndsWith(']') ? host[1..^1] : host, out var address) && address is { IsSingleAddress: true, IsLoopback: true })
             addresses = [ToIPAddress(address)];
         else
-            throw Unusable(text, $"'{DockerNames.Printable(host)}' is not this machine's loopback address, and another machine has another firewall: run DockerNetHarden on that machine, or unset DOCKER_HOST for the engine of this one");
+            throw Unusable(text, $"'{ShownText.Value(host)}' is not this machine's loopback address, and another machine has another firewall: run DockerNetHarden on that machine, or unset DOCKER_HOST for the engine of this one");
         return new DockerEndpoint($"tcp://{host}:{port.ToString(CultureInfo.InvariantCulture)}", null, [.. addresses.Select(one => new IPEndPoint(one, port))], isDefault: false);
     }
 
@@ -117,5 +117,5 @@ public sealed record DockerEndpoint
     }
 
     private static DockerException Unusable(string text, string why) =>
-        new(DockerFailure.UnusableEndpoint, $"'{DockerNames.Printable(text)}' cannot be used to ask Docker: {why}.", text);
+        new(DockerFailure.UnusableEndpoint, $"'{ShownText.Value(text)}' cannot be used to ask Docker: {why}.", text);
 }

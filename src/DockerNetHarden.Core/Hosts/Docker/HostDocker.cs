@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Shells;
 
@@ -92,7 +93,13 @@ public sealed class HostDocker : IAsyncDisposable
     {
         DockerNames.Check(name, "network");
         if (SharesPrograms)
-            return (await KnownAsync(stop).ConfigureAwait(false)).Networks.FirstOrDefault(IsIt);
+        {
+            var found = (await KnownAsync(stop).ConfigureAwait(false)).Networks.Where(IsIt).ToList();
+            // The engine itself refuses such a name.
+            return found.Count < 2 ? found.FirstOrDefault() : throw new DockerException(
+                DockerFailure.Conflict, $"{found.Count} networks {_where} are called '{name}' (ids {ShownText.List(found.Select(static network => network.Id))}), and it is not clear which one is meant.", Endpoint,
+                remedy: "Remove the others by their ids: docker network rm ID.");
+        }
         await NegotiateAsync(stop).ConfigureAwait(false);
         // The engine also accepts the beginning of an id as a name.
         return await FoundAsync(_api.GetNetworkAsync(name, stop)).ConfigureAwait(false) is { } network && IsIt(network) ? network : null;
@@ -272,7 +279,7 @@ public sealed class HostDocker : IAsyncDisposable
     private static IReadOnlyList<DockerNetwork> WithMembers(IReadOnlyList<DockerNetwork> networks, IReadOnlyList<DockerContainer> containers) =>
         [.. networks.Select(network => network with
         {
-            Containers = [.. containers.Where(container => container.State is "running" or "paused" && container.Addresses.Any(address => string.Equals(address.Network, network.Name, StringComparison.Ordinal)))
+            Containers = [.. containers.Where(container => container.State is "running" or "paused" && container.Addresses.Any(network.Holds))
                 .Select(static container => container.Name).Order(StringComparer.Ordinal)],
         }).OrderBy(static network => network.Name, StringComparer.Ordinal).ThenBy(static network => network.Id, StringComparer.Ordinal)];
 }

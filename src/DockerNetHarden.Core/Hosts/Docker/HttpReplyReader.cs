@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
 
 namespace DockerNetHarden.Hosts.Docker;
@@ -71,7 +72,7 @@ internal sealed class HttpReplyReader(ReadOnlyMemory<byte> bytes, int headerByte
         // status-line = HTTP-version SP status-code SP [ reason-phrase ]; the last space is often left out (RFC 9112 section 4).
         var fits = line.Length >= 12 && line.StartsWith("HTTP/1.", StringComparison.Ordinal) && line[7] is '0' or '1' && line[8] == ' ' && (line.Length == 12 || line[12] == ' ');
         if (!fits || !int.TryParse(line.AsSpan(9, 3), NumberStyles.None, CultureInfo.InvariantCulture, out var status) || status is < 100 or > 599)
-            throw Bad($"'{DockerNames.Printable(line)}' is not the first line of an HTTP/1.1 reply");
+            throw Bad($"'{ShownText.Value(line)}' is not the first line of an HTTP/1.1 reply");
         closes = line[7] == '0';
         return status;
     }
@@ -86,7 +87,7 @@ internal sealed class HttpReplyReader(ReadOnlyMemory<byte> bytes, int headerByte
                 throw Bad("a header continues on the next line, which RFC 9112 section 5.2 forbids");
             var colon = line.IndexOf(':', StringComparison.Ordinal);
             if (colon < 1 || !IsToken(line.AsSpan(0, colon)))
-                throw Bad($"'{DockerNames.Printable(line)}' is not a header");
+                throw Bad($"'{ShownText.Value(line)}' is not a header");
             var value = line[(colon + 1)..].Trim(' ', '\t');
             headers[line[..colon]] = headers.TryGetValue(line[..colon], out var before) ? $"{before}, {value}" : value;
         }
@@ -104,7 +105,7 @@ internal sealed class HttpReplyReader(ReadOnlyMemory<byte> bytes, int headerByte
             if (length is not null)
                 throw Bad("the reply has both a Content-Length and a Transfer-Encoding: its end is ambiguous");
             if (!coding.Equals("chunked", StringComparison.OrdinalIgnoreCase))
-                throw Bad($"the transfer coding '{DockerNames.Printable(coding)}' is not supported, only chunked");
+                throw Bad($"the transfer coding '{ShownText.Value(coding)}' is not supported, only chunked");
             return ReadChunked();
         }
         _ended |= length is null;
@@ -120,7 +121,7 @@ internal sealed class HttpReplyReader(ReadOnlyMemory<byte> bytes, int headerByte
             var extension = line.IndexOf(';', StringComparison.Ordinal);
             var size = (extension < 0 ? line : line[..extension]).TrimEnd(' ', '\t');
             if (size.Length is 0 or > 8 || !long.TryParse(size, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var count))
-                throw Bad($"'{DockerNames.Printable(line)}' is not the size of a chunk");
+                throw Bad($"'{ShownText.Value(line)}' is not the size of a chunk");
             if (count == 0)
             {
                 // Trailers have the form of headers; Docker puts nothing into them.
@@ -170,7 +171,7 @@ internal sealed class HttpReplyReader(ReadOnlyMemory<byte> bytes, int headerByte
         foreach (var part in text.Split(','))
         {
             if (!long.TryParse(part.Trim(' ', '\t'), NumberStyles.None, CultureInfo.InvariantCulture, out var value) || (length is { } before && before != value))
-                throw Bad($"'{DockerNames.Printable(text)}' is not one Content-Length");
+                throw Bad($"'{ShownText.Value(text)}' is not one Content-Length");
             length = value;
         }
         return length!.Value;

@@ -16,7 +16,7 @@ public sealed class SshShellTests : IDisposable
     [InlineData("No ED25519 host key is known for [web1]:2222 and you have requested strict checking.\nHost key verification failed.", HostFailure.UnknownHostKey, "fingerprint")]
     [InlineData("@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\nHost key for web1 has changed and you have requested strict checking.\nHost key verification failed.", HostFailure.ChangedHostKey, "ssh-keygen -R '[web1]:2222'")]
     // ssh ends its own lines with CR and LF; a host's words can hold anything.
-    [InlineData("@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r\nThe fingerprint is\r\n\u001b[2Jtrust me\rok\u0085\r\nHost key verification failed.\r", HostFailure.ChangedHostKey, "@; The fingerprint is; \uFFFD[2Jtrust me; ok\uFFFD; Host key verification failed.")]
+    [InlineData("@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r\nThe fingerprint is\r\n\u001b[2Jtrust me\rok\u0085\r\nHost key verification failed.\r", HostFailure.ChangedHostKey, "@; The fingerprint is; \\u001b[2Jtrust me; ok\\u0085; Host key verification failed.")]
     [InlineData("root@web1: Permission denied (publickey,password).", HostFailure.AuthenticationFailed, "-KeyFilePath")]
     [InlineData("Received disconnect from 192.0.2.1 port 22:2: Too many authentication failures", HostFailure.AuthenticationFailed, "ssh-agent")]
     [InlineData("ssh: Could not resolve hostname web1: Name or service not known", HostFailure.CannotResolve, "DNS")]
@@ -43,7 +43,7 @@ public sealed class SshShellTests : IDisposable
     [Theory]
     [InlineData("echo 'This account is not available.' >&2; exit 1", "This account is not available.")]
     [InlineData("echo 'only backups here'; exit 0", "only backups here")]
-    [InlineData("echo err >&2; printf 'line 1\\nline 2\\033[2J\\n'; exit 2", "It said: err; line 1; line 2\uFFFD[2J.")]
+    [InlineData("echo err >&2; printf 'line 1\\nline 2\\033[2J\\n'; exit 2", "It said: err; line 1; line 2\\u001b[2J.")]
     [InlineData("exit 127", "It printed no reason.")]
     public async Task A_forced_command_is_no_shell_and_what_it_said_is_shown(string command, string said)
     {
