@@ -168,9 +168,9 @@ public sealed partial class LabHost
 
     private async Task<IReadOnlyList<LabContainer>> InspectAsync(IReadOnlyList<string> names, CancellationToken stop)
     {
-        const string Format = "{{.Name}} {{.State.Pid}}{{range $name, $network := .NetworkSettings.Networks}} {{$name}},{{$network.IPAddress}},{{$network.Gateway}}{{end}}";
+        const string Format = "{{.Name}}\t{{.State.Pid}}{{range $name, $network := .NetworkSettings.Networks}}\t{{$name}},{{$network.IPAddress}},{{$network.Gateway}}{{end}}";
         var lines = (await DockerAsync(["inspect", "--type", "container", "--format", Format, .. names], stop).ConfigureAwait(false)).Split('\n');
-        return [.. lines.Select(line => line.Split(' ')).Select(parts =>
+        return [.. lines.Select(line => line.Split('\t')).Select(parts =>
         {
             var network = parts.Length > 2 ? parts[2].Split(',') : ["none", "", ""];
             return new LabContainer(parts[0].TrimStart('/'), OnMachine(int.Parse(parts[1], CultureInfo.InvariantCulture)), network[0], network[1], network[2]);

@@ -27,7 +27,7 @@ public sealed record DockerEngine
     public bool BridgeNfIptables { get; init; }
 }
 
-/// <summary>A network of the engine (<c>GET /networks/{id}</c>). Names are <see cref="ShownText.Plain"/>: an engine to 20.10 lets a network be called anything.</summary>
+/// <summary>A network of the engine (<c>GET /networks/{id}</c>). Names are <see cref="ShownText.Plain"/>: engines let a network be called anything.</summary>
 public sealed record DockerNetwork
 {
     /// <summary>The name.</summary>

@@ -99,7 +99,10 @@ public static class SaveTokenizer
             // Whole pieces, not single characters: a rule set may have tens of thousands of lines.
             var length = text.AsSpan(i).IndexOfAny(open ? s_endsQuotedPiece : s_endsBarePiece);
             var end = length < 0 ? text.Length : i + length;
-            var stop = length < 0 ? '\0' : text[end];
+            // iptables-save prints the name of an interface as it is, and the kernel allows a quote in it (not a space).
+            if (!open && length > 0 && text[end] == '"' && tokens is [.., "-i" or "-o"] && parts is not { Length: > 0 })
+                end = text.IndexOf(' ', end) is var space && space < 0 ? text.Length : space;
+            var stop = end == text.Length ? '\0' : text[end];
             if (open ? stop == '\\' : stop == '"')
             {
                 if (end > i || open)

@@ -62,7 +62,7 @@ public abstract partial record Operand
         return NetworkNameProblem(name) is { } reason ? throw new RefusedValueException(part, name, reason) : name;
     }
 
-    /// <summary>Why a rule cannot name a network of that name; null if it can. Engines to 20.10 let a network be called anything.</summary>
+    /// <summary>Why a rule cannot name a network of that name; null if it can. Engines let a network be called anything.</summary>
     internal static string? NetworkNameProblem(string name) => NamePattern().IsMatch(name) ? null
         : "a Docker network's name begins with a letter or a digit and goes on with letters, digits, '_', '.' and '-', at most 128 characters.";
 

@@ -20,6 +20,8 @@ public sealed class SaveTokenizerTests
     [InlineData("\"a\"b", new[] { "a", "b" })]                  // a closing one ends it
     [InlineData("\"\"\"\"", new[] { "", "" })]
     [InlineData("a\\b 'c d'", new[] { "a\\b", "'c", "d'" })]    // outside quotes neither \ nor ' means anything
+    [InlineData("-i q\"0 -o a\"b\" -j DROP", new[] { "-i", "q\"0", "-o", "a\"b\"", "-j", "DROP" })]
+    [InlineData("-i \"eth0\" -s a\"b c\"", new[] { "-i", "eth0", "-s", "ab c" })]
     [InlineData("--u32 \"0x6&0xff=0x1\"", new[] { "--u32", "0x6&0xff=0x1" })]
     [InlineData("\"a\tb\" c\rd", new[] { "a\tb", "c\rd" })]
     public void Text_is_split_as_iptables_restore_splits_it(string text, string[] tokens) => Assert.Equal(tokens, SaveTokenizer.Split(text));
