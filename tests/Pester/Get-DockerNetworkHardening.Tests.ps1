@@ -26,6 +26,24 @@ Describe "Get-DockerNetworkHardening on a Docker host$(Get-LabReason)" -Skip:(-n
         (& { $fixable } | Invoke-FirewallRule).Status | Should -Be 'Unchanged'
     }
 
+    It 'reports a network that no rule can name, and goes on with the others' {
+        $id = docker network create 'my net'
+        try {
+            $finding = Get-DockerNetworkHardening NETWORK-NAME | Where-Object Status -eq Fail
+            $finding.Network, "$($finding.Severity)" | Should -Be @('my net', 'Low')
+            $finding.Remedy | Should -BeLike "*docker network rm $id*"
+            "$((Get-DockerNetworkHardening METADATA-AWS -Network apps).Status)" | Should -Be 'Fail'
+            (Get-DockerNetwork).Name | Should -Contain 'my net'
+            (Trace-ContainerAccess 169.254.169.254).Network | Should -Contain 'my net'
+            (& { Block-ContainerMetadataAccess; Block-ContainerHostAccess } | Invoke-FirewallRule).Verified | Should -BeTrue
+            (Get-DockerNetworkHardening METADATA-AWS, HOST-ACCESS -Network 'my net').Status | Should -Be @('Pass', 'Pass')
+            Get-DockerNetworkHardening HAND-MADE-RULE | ForEach-Object { "$($_.Status)" } | Should -Be 'Pass'
+        }
+        finally {
+            docker network rm $id | Out-Null
+        }
+    }
+
     It 'chooses by id, network and severity' {
         (Get-DockerNetworkHardening METADATA-A*).Id | Sort-Object -Unique | Should -Be @('METADATA-ALIBABA', 'METADATA-AWS', 'METADATA-AZURE')
         (Get-DockerNetworkHardening -Exclude METADATA-*).Id | Should -Not -Contain 'METADATA-AWS'
