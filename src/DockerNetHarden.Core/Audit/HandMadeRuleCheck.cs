@@ -84,7 +84,7 @@ internal sealed partial class HandMadeRuleCheck : ICheck
         }
         return rule is { Action: RuleAction.Drop or RuleAction.Reject, Protocol: null, ConnectionState: null, ConnectionDirection: null, OutInterface: null }
             && InternalAccess.DefaultRanges.Any(range => range == place) && !PassesReplies(rules, line)
-            ? new(line, $"it drops the replies of containers on {from.Name} to clients in {place}, so that they cannot use a published port.", nameof(InternalAccess), $"Block-ContainerInternalAccess -Network {from.Name}", from.Name)
+            ? new(line, $"it drops the replies of containers on {from.Name} to clients in {place}, so that they cannot use a published port.", nameof(InternalAccess), "Block-ContainerInternalAccess" + (from.WhyUnbindable is null ? " -Network " + from.Name : ""), from.Name)
             : null;
 
         Leftover Mail(string harm) => new(line, harm, nameof(SmtpRate), "Set-SmtpRateLimit");
@@ -95,7 +95,9 @@ internal sealed partial class HandMadeRuleCheck : ICheck
     {
         try
         {
-            return JumpPlan.IsOurs(line) ? null : FirewallRule.Parse(Plan.CommandLine(line));
+            // Tens of thousands of lines may block an address each (fail2ban); the guides name no single source.
+            return line.Target is not ("ACCEPT" or "DROP" or "REJECT" or "RETURN") || RuleOptions.LastValueOf(line.Tokens, "-s")?.EndsWith("/32", StringComparison.Ordinal) == true ? null
+                : FirewallRule.Parse(Plan.CommandLine(line));
         }
         catch (FormatException)
         {

@@ -48,6 +48,27 @@ public sealed class RuleTextOnTheKernelTests
         Assert.True(taken > 40 && refused > 200, $"{taken} texts were taken, {refused} refused");
     }
 
+    [SkippableTheory]
+    [InlineData("nft")]
+    [InlineData("legacy")]
+    public void An_IPv6_address_is_written_as_iptables_save_prints_it(string backend)
+    {
+        using var space = FirewallNamespace.Create(backend);
+        var random = new Random(20261129);
+        // Groups of zeros everywhere, and the forms with dots: ::/96, ::ffff:0:0/96, ::ffff:0:0:0/96, 64:ff9b::/96, ISATAP's 0:5efe.
+        ushort[] groups = [0, 0, 0, 0, 1, 0xffff, 0x5efe, 0x9f56, 0x64, 0xff9b, 0xfe80];
+        string[] known = ["::9f56:1", "::1", "::1:0", "::ffff:1.2.3.4", "::ffff:0:1.2.3.4", "64:ff9b::192.0.2.33", "fe80::5efe:10.0.0.1", "::/96", "::ffff:0:0/96", "::159.86.0.1"];
+        var all = known.Concat(Enumerable.Range(0, 300).Select(_ => string.Join(':', Enumerable.Range(0, 8).Select(_ => $"{groups[random.Next(groups.Length)]:x}"))))
+            .Where(text => text != "0:0:0:0:0:0:0:0").Select(Cidr.Parse).ToList();
+        var restore = $"*filter\n:X - [0:0]\n{string.Concat(all.Select(address => $"-A X -s {address} -j DROP\n"))}COMMIT\n";
+        Assert.Equal(0, space.Run($"ip6tables-{backend}-restore", restore).ExitCode);
+        var printed = Ruleset.Parse(Family.IPv6, space.Run($"ip6tables-{backend}-save", "", "-t", "filter").Output)["filter", "X"].Select(line => line.Tokens[1]).ToList();
+        Assert.Equal(printed, all.Select(address => address.ToString()));
+        Assert.Equal(all, printed.Select(Cidr.Parse));
+        if (backend == "nft")
+            Assert.Contains("ip6 saddr ::159.86.0.1", space.Run("nft", "", "list", "ruleset").Output, StringComparison.Ordinal);
+    }
+
     private static IReadOnlyList<string>? Printed(FirewallNamespace space, string backend, IReadOnlyList<string> tokens)
     {
         space.Run($"iptables-{backend}", "", "-F", "X");
