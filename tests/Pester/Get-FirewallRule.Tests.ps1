@@ -51,6 +51,14 @@ Describe "Get-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env:DN
         $mine.Rule | Should -Be (New-FirewallRule -Action Drop -RemoteAddress 10.0.0.5 -Name mine)
     }
 
+    It 'has the properties of its rule, for filters and tables' {
+        (Get-FirewallRule | Where-Object Destination -EQ 10.0.0.5/32).Subject | Should -Be 'mine'
+        Get-FirewallRule | Where-Object { $_.DestinationPort -eq '25,465,587' -and $_.Action -eq 'Drop' } | Should -Not -BeNullOrEmpty
+        $row = Get-FirewallRule Custom | ConvertTo-Csv | ConvertFrom-Csv
+        $row.Destination, $row.Action, $row.Chain, $row.Family, $row.Source | Should -Be @('10.0.0.5/32', 'Drop', 'DNH-CUSTOM', 'IPv4', '')
+        (Get-FirewallRule -All | Where-Object Action -EQ MASQUERADE).Source | Should -Contain '172.17.0.0/16'
+    }
+
     It 'counts packets' {
         Get-Reach c0 10.0.0.5 80 | Should -Be 'TimedOut'
         (Get-FirewallRule Custom).Packets | Should -BeGreaterThan 0

@@ -79,7 +79,7 @@ Describe 'Hosts from the pipeline' {
             "HostName`nweb1" | ConvertFrom-Csv | ForEach-Object { $_; [pscustomobject]@{ Host = 'web2' } } | Invoke-FirewallRule -Rule $rule 2>$null
         }
         # PowerShell's own error for such an object does not stop anything; Invoke-FirewallRule notices that it occurred.
-        $failure.FullyQualifiedErrorId | Should -Match '^(UpstreamError|InputObjectNotBound),'
+        $failure.FullyQualifiedErrorId | Should -BeLike 'MissingColumn,*'
     }
 }
 
@@ -182,5 +182,65 @@ Describe "Hosts that do not answer$noSsh" -Skip:($noSsh -ne '') {
         $most | Should -Be 2
         $shell.Streams.Error | Should -HaveCount 5
         $shell.Dispose()
+    }
+}
+
+Describe "Hosts and rules from files$noSsh" -Skip:($noSsh -ne '') {
+    BeforeAll {
+        Push-Location $TestDrive
+        Set-Content hosts.txt 'one.invalid', 'two.invalid'
+        Set-Content rules.txt '-A DOCKER-USER -d 10.0.0.5 -j DROP', '-A DOCKER-USER -d 10.0.0.6 -j DROP'
+        Set-Content notes.json '{}'
+    }
+
+    AfterAll { Pop-Location }
+
+    It 'takes the lines of Get-Content as hosts: <_>' -ForEach 'Get-DockerNetworkHardening', 'Test-DockerNetworkHardening', 'Trace-ContainerAccess', 'Get-FirewallRule', 'Get-DockerNetwork', 'Save-FirewallRule', 'Export-DockerHostSnapshot', 'Export-HardeningPolicy' {
+        $call = if ($_ -like 'Export-*') { @{ Path = "$TestDrive" } } else { @{} }
+        $null = Get-Content hosts.txt | & $_ @call -ErrorAction SilentlyContinue -ErrorVariable failed
+        $failed.FullyQualifiedErrorId | Should -BeLike 'HostNotResolved,*'
+        $failed.TargetObject | Sort-Object | Should -Be @('one.invalid', 'two.invalid')
+    }
+
+    It 'takes them as rules: <_>' -ForEach 'Test-FirewallRule', 'Export-FirewallRule', 'Invoke-FirewallRule', 'Remove-FirewallRule' {
+        $call = if ($_ -like 'Export-*') { @{ As = 'IptablesRestore' } } else { @{ HostName = 'one.invalid' } }
+        $text = Get-Content rules.txt | & $_ @call -ErrorAction SilentlyContinue -ErrorVariable failed
+        if ($_ -like 'Export-*') { "$text" | Should -BeLike '*10.0.0.5/32*10.0.0.6/32*' } else { $failed.FullyQualifiedErrorId | Should -BeLike 'HostNotResolved,*' }
+    }
+
+    It 'still takes files for snapshots' {
+        Get-ChildItem *.json | Get-DockerNetworkHardening -ErrorAction SilentlyContinue -ErrorVariable failed
+        $failed.FullyQualifiedErrorId | Should -BeLike 'InvalidSnapshot,*'
+        $failed | Should -BeLike "*$(Join-Path $TestDrive notes.json)*"
+    }
+
+    It 'says of a table without HostName which column is missing: <Name>' -ForEach @(
+        @{ Name = 'Get-FirewallRule'; Call = @{} }
+        @{ Name = 'Get-DockerNetworkHardening'; Call = @{} }
+        @{ Name = 'Test-DockerNetworkHardening'; Call = @{} }
+        @{ Name = 'Get-DockerNetwork'; Call = @{} }
+        @{ Name = 'Invoke-FirewallRule'; Call = @{ Rule = '-A DOCKER-USER -d 10.0.0.5 -j DROP' } }
+        @{ Name = 'Test-FirewallRule'; Call = @{ Rule = '-A DOCKER-USER -d 10.0.0.5 -j DROP' } }
+        @{ Name = 'Remove-FirewallRule'; Call = @{ All = $true } }
+        @{ Name = 'Remove-FirewallRule'; Call = @{ Rule = '-A DOCKER-USER -d 10.0.0.5 -j DROP' } }
+    ) {
+        $tables = @{ 'Host,UserName' = ''; 'ComputerName,Name' = ''; 'HostName;UserName' = "-Delimiter ';'"; "HostName`tUserName" = '-Delimiter "`t"' }
+        foreach ($header in $tables.Keys) {
+            $rows = $header, ($header -replace '\w+', 'web1.invalid') | ConvertFrom-Csv
+            $failed = @()
+            $output = try { $rows | & $Name @Call -ErrorAction SilentlyContinue -ErrorVariable failed } catch { $failed += $_ }
+            $output | Should -BeNullOrEmpty
+            $last = $failed[-1]
+            # A user name alone binds, and the row itself is not seen then.
+            $columns = if ($header -eq 'Host,UserName' -and $Call.Count) { 'UserName' } else { "'$(@($rows[0].PSObject.Properties.Name)[0] -replace "`t", ' ')'" }
+            "$last" | Should -BeLike "*no column HostName*$columns*"
+            "$last $($last.ErrorDetails?.RecommendedAction)" | Should -BeLike "*$([WildcardPattern]::Escape($tables[$header]))*"
+        }
+    }
+
+    It 'takes rows with the right columns' {
+        'HostName,UserName', 'one.invalid,me' | ConvertFrom-Csv | Get-FirewallRule -ErrorAction SilentlyContinue -ErrorVariable failed
+        $failed.FullyQualifiedErrorId | Should -BeLike 'HostNotResolved,*'
+        $failed.TargetObject | Should -Be 'one.invalid'
     }
 }

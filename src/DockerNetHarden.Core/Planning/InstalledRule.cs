@@ -4,7 +4,10 @@ using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Planning;
 
-/// <summary>A rule in a host's tables, with its counters: ours or anybody's.</summary>
+/// <summary>
+/// A rule in a host's tables, with its counters: ours or anybody's. It has the properties of its rule, for filters and tables. In somebody else's line they hold what
+/// iptables-save prints, and a line can say more than they do: <see cref="Text"/> is all of it.
+/// </summary>
 public sealed record InstalledRule
 {
     /// <summary>The host as the user named it.</summary>
@@ -37,6 +40,87 @@ public sealed record InstalledRule
     /// <summary>The network in its mark.</summary>
     public string? Network { get; init; }
 
+    /// <summary>The action as <see cref="FirewallRule.Action"/> names it; the target's own name in somebody else's line (<c>MASQUERADE</c>, a chain).</summary>
+    public string? Action { get; init; }
+
+    /// <inheritdoc cref="FirewallRule.Source"/>
+    public string? Source => Said.Text(RuleFields.Source);
+
+    /// <inheritdoc cref="FirewallRule.Destination"/>
+    public string? Destination => Said.Text(RuleFields.Destination);
+
+    /// <inheritdoc cref="FirewallRule.InInterface"/>
+    public string? InInterface => Said.Text(RuleFields.InInterface);
+
+    /// <inheritdoc cref="FirewallRule.OutInterface"/>
+    public string? OutInterface => Said.Text(RuleFields.OutInterface);
+
+    /// <inheritdoc cref="FirewallRule.Protocol"/>
+    public string? Protocol => Said.Text(RuleFields.Protocol);
+
+    /// <inheritdoc cref="FirewallRule.SourcePort"/>
+    public string? SourcePort => Said.Text(RuleFields.SourcePort);
+
+    /// <inheritdoc cref="FirewallRule.DestinationPort"/>
+    public string? DestinationPort => Said.Text(RuleFields.DestinationPort);
+
+    /// <inheritdoc cref="FirewallRule.TcpFlags"/>
+    public string? TcpFlags => Said.Text(RuleFields.TcpFlags);
+
+    /// <inheritdoc cref="FirewallRule.IcmpType"/>
+    public string? IcmpType => Said.Text(RuleFields.IcmpType);
+
+    /// <inheritdoc cref="FirewallRule.ConnectionState"/>
+    public string? ConnectionState => Said.Text(RuleFields.ConnectionState);
+
+    /// <inheritdoc cref="FirewallRule.ConnectionDirection"/>
+    public string? ConnectionDirection => Said.Text(RuleFields.ConnectionDirection);
+
+    /// <inheritdoc cref="FirewallRule.OriginalDestination"/>
+    public string? OriginalDestination => Said.Text(RuleFields.OriginalDestination);
+
+    /// <inheritdoc cref="FirewallRule.OriginalDestinationPort"/>
+    public string? OriginalDestinationPort => Said.Text(RuleFields.OriginalDestinationPort);
+
+    /// <inheritdoc cref="FirewallRule.SourceAddressType"/>
+    public string? SourceAddressType => Said.Text(RuleFields.SourceAddressType);
+
+    /// <inheritdoc cref="FirewallRule.DestinationAddressType"/>
+    public string? DestinationAddressType => Said.Text(RuleFields.DestinationAddressType);
+
+    /// <inheritdoc cref="FirewallRule.Set"/>
+    public string? Set => Said.Text(RuleFields.Set);
+
+    /// <inheritdoc cref="FirewallRule.Limit"/>
+    public string? Limit => Said.Text(RuleFields.Limit);
+
+    /// <inheritdoc cref="FirewallRule.LimitBurst"/>
+    public int? LimitBurst => Said.LimitBurst;
+
+    /// <inheritdoc cref="FirewallRule.HashLimit"/>
+    public string? HashLimit => Said.HashLimit;
+
+    /// <inheritdoc cref="FirewallRule.HashLimitBurst"/>
+    public int? HashLimitBurst => Said.HashLimitBurst;
+
+    /// <inheritdoc cref="FirewallRule.HashLimitMode"/>
+    public string? HashLimitMode => Said.HashLimitMode;
+
+    /// <inheritdoc cref="FirewallRule.HashLimitName"/>
+    public string? HashLimitName => Said.Text(RuleFields.HashLimitName);
+
+    /// <inheritdoc cref="FirewallRule.Comment"/>
+    public string? Comment => Said.Text(RuleFields.Comment);
+
+    /// <inheritdoc cref="FirewallRule.RejectWith"/>
+    public string? RejectWith => Said.Text(RuleFields.RejectWith);
+
+    /// <inheritdoc cref="FirewallRule.LogPrefix"/>
+    public string? LogPrefix => Said.Text(RuleFields.LogPrefix);
+
+    /// <inheritdoc cref="FirewallRule.JumpTarget"/>
+    public string? JumpTarget => Said.Text(RuleFields.JumpTarget);
+
     /// <summary>The line as a person would type it, with the command.</summary>
     public required string Text { get; init; }
 
@@ -45,6 +129,9 @@ public sealed record InstalledRule
 
     /// <summary>Whether the line belongs to this module: it has a mark and is in a chain of ours.</summary>
     public bool IsOurs => Control is not null;
+
+    /// <summary>The values of the line.</summary>
+    internal RuleSpec Said { get; init; } = new();
 
     /// <inheritdoc/>
     public override string ToString() => Text;
@@ -55,6 +142,33 @@ public sealed record InstalledRule
         ArgumentNullException.ThrowIfNull(host);
         return [.. host.Rules.OrderBy(rules => rules.Key).SelectMany(rules => rules.Value.AllRules).Select(line => Read(line, host.HostName))];
     }
+
+    /// <summary>
+    /// The rule of a line that was kept as properties of this class, in JSON, CLIXML or CSV. Its text is the rule. Other properties of the rule that came too must say the same: somebody may have changed
+    /// them and expect the change to count.
+    /// </summary>
+    /// <param name="values">The properties; those that are not of a rule (host, counters) do not matter.</param>
+    /// <exception cref="RefusedValueException">The line is not a rule of ours, or a property contradicts the text.</exception>
+    public static FirewallRule FromProperties(IReadOnlyDictionary<string, object?> values)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        var text = RuleField.Print(values.GetValueOrDefault(nameof(Text))) ?? throw new RefusedValueException(nameof(Text), null, "it is empty, and the line is in it.");
+        if (values.TryGetValue(nameof(Rule), out var kept) && kept is null or "")
+            throw new RefusedValueException(nameof(Text), text, "the line is not one that this module writes.");
+        var rule = FirewallRule.Parse(text);
+        if (kept is not null && !rule.Equals(kept is IReadOnlyDictionary<string, object?> bag ? FirewallRule.FromProperties(bag) : FirewallRule.Parse(kept.ToString()!)))
+            throw Contradiction(nameof(Rule), kept is string ? kept : null, text);
+        foreach (var field in RuleFields.All)
+        {
+            var said = RuleField.Print(field == RuleFields.Chain ? rule.Hook.ChainOf(rule.Control) : rule.Spec[field]);
+            if (values.TryGetValue(field.Name, out var value) && (value is null or "" ? null : RuleField.Print(field.Type(field.Name, value))) is var given && !string.Equals(given, said, StringComparison.Ordinal))
+                throw Contradiction(field.Name, given, text);
+        }
+        return rule;
+    }
+
+    private static RefusedValueException Contradiction(string property, object? value, string text) =>
+        new(property, value?.ToString(), $"it contradicts the line '{text}'. Change the line, which is in Text, and leave this property out.");
 
     // A mark counts only in a chain of ours: a rule that somebody typed into DOCKER-USER with our comment is still theirs.
     private static InstalledRule Read(Iptables.RuleLine line, string host)
@@ -73,7 +187,9 @@ public sealed record InstalledRule
             Subject = ours?.Mark?.Subject,
             Network = ours?.Mark?.Network,
             Text = Plan.CommandLine(line),
+            Action = ours?.Rule is { } rule ? rule.Action.ToString() : RuleParser.ReadAction(line.Tokens),
             Rule = ours?.Rule,
+            Said = ours?.Rule?.Spec ?? RuleParser.ReadKnown(line.Tokens),
         };
     }
 }

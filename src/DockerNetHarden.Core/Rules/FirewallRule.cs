@@ -213,7 +213,7 @@ internal static class RuleFields
     public static readonly RuleField Table = Add(new("Table", NftForm.ByTheRenderer, new RuleForm(Line, "-t", "--table")) { Default = _ => "filter", Printed = (rule, _) => rule.Table is "filter" ? null : rule.Table });
     public static readonly RuleField Chain = Add(new("Chain", NftForm.ByTheRenderer, new RuleForm(Line, "-A", "--append", "-I", "--insert"))
     {
-        Check = (rule, chain) => Hook.Check(rule.Table!, (string)chain).Chain, Default = rule => Hook.Check(rule.Table!, Hook.DockerUser).Chain,
+        Check = (rule, chain) => Hook.Of(rule.Table!, (string)chain, rule.Control).Chain, Default = rule => Hook.Check(rule.Table!, Hook.DockerUser).Chain,
     });
     public static readonly RuleField Source = Add(RuleField.Address("Source", RuleChecks.Address, NftForm.Address("saddr"), new(Packet, "-s", "--source", "--src")));
     public static readonly RuleField Destination = Add(RuleField.Address("Destination", RuleChecks.Address, NftForm.Address("daddr"), new(Packet, "-d", "--destination", "--dst")));

@@ -73,6 +73,15 @@ public sealed record Hook(string Table, string Chain)
         return null;
     }
 
+    /// <summary>The hook that a rule names, itself or by the chain of its control there: lines that the host printed name that.</summary>
+    /// <exception cref="RefusedValueException">It names neither, or the chain of another control.</exception>
+    public static Hook Of(string table, string chain, string control) => OwnerOf(table, chain) switch
+    {
+        null => Check(table, chain),
+        var (owner, hook) when string.Equals(owner, control, StringComparison.Ordinal) => hook,
+        var (owner, hook) => throw new RefusedValueException("Chain", chain, $"it has the rules of {owner}, and the rule's comment says {control}; leave the comment as Get-FirewallRule shows it, or name the chain {hook.Chain}."),
+    };
+
     /// <summary>Checks that rules can be put there.</summary>
     /// <exception cref="RefusedValueException">They cannot; the reason names the hook to use.</exception>
     public static Hook Check(string table, string chain)

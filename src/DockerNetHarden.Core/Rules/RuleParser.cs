@@ -64,13 +64,51 @@ internal static class RuleParser
         }
     }
 
+    /// <summary>The values of any line, as iptables-save prints them, as far as a rule has a place for them; what else it says is passed over.</summary>
+    public static RuleSpec ReadKnown(IReadOnlyList<string> tokens)
+    {
+        var spec = new RuleSpec();
+        for (var i = 0; i < tokens.Count; i++)
+        {
+            if (!RuleOptions.IsOption(tokens[i]))
+                continue;
+            if (!Options.TryGetValue(tokens[i], out var option) || tokens[i] is "-j" or "--jump")
+            {
+                i += RuleOptions.TakesText(tokens[i]) ? 1 : 0;
+                continue;
+            }
+            var (field, form) = (option.Field, option.Forms[0]);
+            var words = tokens.Skip(i + 1).Take(form.Arguments);
+            var value = string.Join(' ', form.Prefix is null ? words : words.Prepend(form.Prefix));
+            var isNegated = i > 0 && tokens[i - 1] is "!";
+            try
+            {
+                spec[field] ??= field.Type(field.Name, isNegated ? "!" + value : value);
+            }
+            catch (RefusedValueException)
+            {
+                // A number that is too large for a rule of ours.
+            }
+            i += form.Arguments;
+        }
+        return spec;
+    }
+
+    /// <summary>What any line does: the name of an action, or else the target's; null if it has none.</summary>
+    public static string? ReadAction(IReadOnlyList<string> tokens) => RuleOptions.LastValueOf(tokens, "-j", "--jump", "-g", "--goto") is { } target
+        ? ActionOf(target)?.ToString() ?? target
+        : null;
+
     /// <summary>Reads <c>-j</c>: a target that is not one of iptables' own is a chain.</summary>
     public static void TakeTarget(RuleSpec rule, string target)
     {
-        var action = Array.Find(Enum.GetValues<RuleAction>(), action => action != RuleAction.Jump && string.Equals(action.ToString().ToUpperInvariant(), target, StringComparison.Ordinal));
-        rule[RuleFields.Action] = action == default ? RuleAction.Jump : action;
-        rule[RuleFields.JumpTarget] = action == default ? target : null;
+        var action = ActionOf(target);
+        rule[RuleFields.Action] = action ?? RuleAction.Jump;
+        rule[RuleFields.JumpTarget] = action is null ? target : null;
     }
+
+    private static RuleAction? ActionOf(string target) =>
+        Array.Find(Enum.GetValues<RuleAction>(), action => action != RuleAction.Jump && string.Equals(action.ToString().ToUpperInvariant(), target, StringComparison.Ordinal)) is var action && action != default ? action : null;
 
     /// <summary>Reads <c>--comment</c>: the mark, and a person's own words after it.</summary>
     public static void TakeComment(RuleSpec rule, string comment)

@@ -52,6 +52,10 @@ internal sealed record RuleSpec
 
     public bool Has(RuleField field) => this[field] is not null;
 
+    public bool Equals(RuleSpec? other) => other is not null && _values.AsSpan().SequenceEqual(other._values);
+
+    public override int GetHashCode() => _values.Aggregate(0, HashCode.Combine);
+
     /// <summary>The same rule in canonical form. Everything that the kernel or iptables-restore would refuse later is refused here, by name.</summary>
     /// <exception cref="RefusedValueException">The rule is not possible.</exception>
     public RuleSpec Canonical()

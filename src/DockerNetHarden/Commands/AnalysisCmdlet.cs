@@ -17,7 +17,7 @@ public abstract class AnalysisCmdlet : HostCmdlet
         [nameof(HostName), nameof(Session), nameof(UserName), nameof(Port), nameof(KeyFilePath), nameof(ConnectingTimeout), nameof(Options), nameof(Sudo)];
 
     [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "Files from Export-DockerHostSnapshot to analyse instead of hosts; wildcards are allowed.")]
-    [Alias("FullName", "PSPath")]
+    [Alias("FullName")]
     [AllowNull]
     [AllowEmptyCollection]
     [AllowEmptyString]

@@ -10,6 +10,13 @@ namespace DockerNetHarden.Commands;
 /// <summary>A cmdlet that checks hosts: which findings count, and what was found on each host.</summary>
 public abstract class AuditCommand : AnalysisCmdlet
 {
+    [Parameter(ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, HelpMessage = "Hosts to reach by ssh, as host, user@host or user@host:port; localhost is this machine.")]
+    [AllowNull]
+    [AllowEmptyCollection]
+    [AllowEmptyString]
+    [HostNames(nameof(Snapshot), "FullName")]
+    public override string?[]? HostName { get; set; }
+
     [Parameter(HelpMessage = "Only findings about these Docker networks, and about the whole host.")]
     [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [ValidateNotNullOrEmpty]

@@ -23,7 +23,7 @@ public sealed class ExportFirewallRuleCommand : AnalysisCmdlet
     private string? _path;
 
     // Untyped, because a typed array would drop what does not bind and write the rest.
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, HelpMessage = "Rules, objects with a property Rules, rules as text, or rules from JSON or CLIXML.")]
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, HelpMessage = "Rules, objects with a property Rules, rules as text, or rules from JSON, CLIXML or CSV.")]
     [Alias("Rule")]
     [AllowNull]
     [AllowEmptyCollection]

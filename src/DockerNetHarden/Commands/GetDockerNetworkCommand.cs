@@ -11,6 +11,13 @@ namespace DockerNetHarden.Commands;
 [OutputType(typeof(DockerNetworkInfo))]
 public sealed class GetDockerNetworkCommand : HostCmdlet
 {
+    [Parameter(ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, HelpMessage = "Hosts to reach by ssh, as host, user@host or user@host:port; localhost is this machine.")]
+    [AllowNull]
+    [AllowEmptyCollection]
+    [AllowEmptyString]
+    [HostNames(nameof(Name))]
+    public override string?[]? HostName { get; set; }
+
     [Parameter(Position = 0, ValueFromPipelineByPropertyName = true, HelpMessage = "Names; wildcards are allowed.")]
     [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [ValidateNotNullOrEmpty]

@@ -12,6 +12,13 @@ namespace DockerNetHarden.Commands;
 [OutputType(typeof(InstalledRule))]
 public sealed class GetFirewallRuleCommand : HostCmdlet
 {
+    [Parameter(ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, HelpMessage = "Hosts to reach by ssh, as host, user@host or user@host:port; localhost is this machine.")]
+    [AllowNull]
+    [AllowEmptyCollection]
+    [AllowEmptyString]
+    [HostNames]
+    public override string?[]? HostName { get; set; }
+
     [Parameter(Position = 0, HelpMessage = "Only rules of these controls.")]
     [ArgumentCompleter(typeof(Completer<ControlNames>))]
     [ValidateNotNullOrEmpty]

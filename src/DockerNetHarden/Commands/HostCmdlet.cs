@@ -29,7 +29,7 @@ public abstract class HostCmdlet : CancellableCmdlet
     [AllowNull]
     [AllowEmptyCollection]
     [AllowEmptyString]
-    public string?[]? HostName { get; set; }
+    public virtual string?[]? HostName { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The user to log in as; ssh_config decides if it is left out.")]
     [AllowNull]
@@ -233,7 +233,10 @@ public abstract class HostCmdlet : CancellableCmdlet
             // An empty cell of a CSV file arrives as 0.
             return Targets.Add(HostName ?? [], UserName, Port is 0 ? null : Port);
         }
-        return Targets.AddUnnamed();
+        // A row that says how to log in was not meant for this machine.
+        return Array.Find(SshParameters, parameter => IsGiven(parameter) && !_arguments.Contains(parameter) && IsOfHost(parameter)) is { } present
+            ? throw CommandFailure.MissingColumn(present)
+            : Targets.AddUnnamed();
     }
 
     private IReadOnlyList<HostTarget> AllTargets()
@@ -243,7 +246,9 @@ public abstract class HostCmdlet : CancellableCmdlet
     }
 
     /// <summary>Whether a parameter for reaching hosts was given on the command line; values from pipeline objects do not count.</summary>
-    private protected bool IsHostArgument(string parameter) => _arguments.Contains(parameter) && (HasSshPort || parameter is not nameof(Port));
+    private protected bool IsHostArgument(string parameter) => _arguments.Contains(parameter) && IsOfHost(parameter);
+
+    private bool IsOfHost(string parameter) => HasSshPort || parameter is not nameof(Port);
 
     private protected bool IsGiven(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
 }

@@ -12,6 +12,13 @@ public abstract class HostFileCmdlet : HostCmdlet
     private readonly HashSet<HostTarget> _targets = [];
     private IReadOnlyDictionary<HostTarget, string> _files = new Dictionary<HostTarget, string>();
 
+    [Parameter(ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, HelpMessage = "Hosts to reach by ssh, as host, user@host or user@host:port; localhost is this machine.")]
+    [AllowNull]
+    [AllowEmptyCollection]
+    [AllowEmptyString]
+    [HostNames]
+    public override string?[]? HostName { get; set; }
+
     [Parameter(Mandatory = true, Position = 0, HelpMessage = "The file to write; or an existing folder, in which each host gets a file with its name.")]
     [ValidateNotNullOrEmpty]
     public string Path { get; set; } = "";

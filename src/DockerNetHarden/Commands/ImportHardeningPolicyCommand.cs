@@ -17,7 +17,7 @@ public sealed class ImportHardeningPolicyCommand : PSCmdlet
     private readonly List<HardeningPolicy> _policies = [];
 
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, HelpMessage = "The policy file.")]
-    [Alias("FullName", "PSPath")]
+    [Alias("FullName")]
     [ValidateNotNullOrEmpty]
     public string Path { get; set; } = "";
 

@@ -65,10 +65,11 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
 
     protected override void EndProcessing()
     {
+        _input!.RefuseUnboundRow();
         if (ParameterSetName is RuleSet)
         {
             // `Get-FirewallRule -Control X | Remove-FirewallRule` without any rule: nothing to do.
-            if (_input!.IsEmpty)
+            if (_input.IsEmpty)
                 return;
             // If a rule is missing here, less is removed: that opens nothing.
             _input.Complete(failOnUpstreamError: false);

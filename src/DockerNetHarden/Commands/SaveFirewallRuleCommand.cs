@@ -10,6 +10,13 @@ namespace DockerNetHarden.Commands;
 [OutputType(typeof(PersistenceResult))]
 public sealed class SaveFirewallRuleCommand : HostCmdlet
 {
+    [Parameter(ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, HelpMessage = "Hosts to reach by ssh, as host, user@host or user@host:port; localhost is this machine.")]
+    [AllowNull]
+    [AllowEmptyCollection]
+    [AllowEmptyString]
+    [HostNames]
+    public override string?[]? HostName { get; set; }
+
     [Parameter(Position = 0, HelpMessage = "What loads the rules when the host starts; Auto uses what the host has, systemd first.")]
     public PersistenceMethod Method { get; set; }
 

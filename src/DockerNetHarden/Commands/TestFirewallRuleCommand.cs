@@ -14,7 +14,7 @@ public sealed class TestFirewallRuleCommand : AnalysisCmdlet
     private RuleInput? _input;
     private int _failing;
 
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, HelpMessage = "Rules, objects with a property Rules, rules as text, or rules from JSON or CLIXML.")]
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, HelpMessage = "Rules, objects with a property Rules, rules as text, or rules from JSON, CLIXML or CSV.")]
     [Alias("Rule")]
     [AllowNull]
     [AllowEmptyCollection]

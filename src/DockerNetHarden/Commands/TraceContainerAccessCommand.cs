@@ -17,6 +17,13 @@ public sealed class TraceContainerAccessCommand : AnalysisCmdlet
 
     private TraceRequest _request = new();
 
+    [Parameter(ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, HelpMessage = "Hosts to reach by ssh, as host, user@host or user@host:port; localhost is this machine.")]
+    [AllowNull]
+    [AllowEmptyCollection]
+    [AllowEmptyString]
+    [HostNames(nameof(Snapshot), "FullName")]
+    public override string?[]? HostName { get; set; }
+
     [Parameter(Position = 0, HelpMessage = "Addresses, prefixes, or the words Metadata, Host and Internal; all three words if it is left out.")]
     [ArgumentCompleter(typeof(Completer<DestinationNames>))]
     [ValidateNotNullOrEmpty]

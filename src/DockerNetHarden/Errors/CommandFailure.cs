@@ -11,6 +11,10 @@ internal sealed class CommandFailure : Exception
     private const string HostNames = "Name hosts as ssh knows them: web1, admin@web1, admin@web1:2222, admin@[2001:db8::5]:2222; localhost is this machine.";
     private const string OptionNames = "Name options of ssh_config(5) with their values: -Options @{ ProxyJump = 'bastion'; ServerAliveInterval = 5 }.";
 
+    private const string RenameColumn = "Rename the column that names the hosts to HostName, in the file or with Select-Object *, @{ n = 'HostName'; e = 'Host' }.";
+
+    private static readonly char[] Separators = [';', '\t', '|'];
+
     private CommandFailure(string id, ErrorCategory category, string message, string remedy, object? target = null, Exception? inner = null)
         : base(ShownText.Message(message), inner) => (Id, Category, Remedy, Subject) = (id, category, remedy, target);
 
@@ -95,6 +99,24 @@ internal sealed class CommandFailure : Exception
         ErrorIds.AmbiguousTarget, ErrorCategory.InvalidArgument,
         $"Some of the objects name a host ('{named}' for one) and some do not, so it is not clear where the latter belong. No host was touched.",
         "Name the hosts for all of them with -HostName, or apply the two kinds one after the other.", named);
+
+    /// <summary>What a row of a table lacks to name a host; null if it is not a row, or lacks nothing.</summary>
+    public static CommandFailure? MissingColumn(object? item)
+    {
+        if (item is not PSObject { BaseObject: PSCustomObject } row || row.Properties["HostName"] is not null)
+            return null;
+        var columns = row.Properties.Select(static property => property.Name).ToList();
+        return new(
+            ErrorIds.MissingColumn, ErrorCategory.InvalidData, $"The row has no column HostName; it has {string.Join(", ", columns.Select(static column => $"'{string.Concat(column.Select(static letter => char.IsControl(letter) ? ' ' : letter))}'"))}. No host was touched for it.",
+            columns is [var only] && only.IndexOfAny(Separators) is >= 0 and var at
+                ? $"The file's separator is not a comma: Import-Csv -Delimiter {(only[at] is '\t' ? "\"`t\"" : $"'{only[at]}'")}."
+                : RenameColumn,
+            row);
+    }
+
+    public static CommandFailure MissingColumn(string present) => new(
+        ErrorIds.MissingColumn, ErrorCategory.InvalidData,
+        $"The row has no column HostName, although it has {present}: the command would have worked on this machine. No host was touched.", RenameColumn, present);
 
     public static CommandFailure NoSessionFor(string host) => new(
         ErrorIds.AmbiguousTarget, ErrorCategory.InvalidArgument,

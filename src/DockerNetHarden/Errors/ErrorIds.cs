@@ -22,6 +22,7 @@ internal static class ErrorIds
     public const string UpstreamError = "UpstreamError";
     public const string CannotAsk = "CannotAsk";
     public const string AmbiguousTarget = "AmbiguousTarget";
+    public const string MissingColumn = "MissingColumn";
     public const string InvalidHostName = "InvalidHostName";
     public const string InvalidOption = "InvalidOption";
     public const string UnusableSession = "UnusableSession";

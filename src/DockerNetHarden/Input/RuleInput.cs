@@ -78,14 +78,24 @@ internal sealed class RuleInput
         {
             _cmdlet.ThrowTerminatingError(ErrorRecords.From(failure, null));
         }
-        var last = LastError();
-        if (failOnUpstreamError && last is not null && !ReferenceEquals(last, _lastError))
+        RefuseUnboundRow();
+        if (failOnUpstreamError && NewError() is { } last)
             _cmdlet.ThrowTerminatingError(ErrorRecords.From(CommandFailure.UpstreamError(last), null));
         // A finding may have only words; anything else without a rule was meant to have some.
         if (_rules.Count == 0 || _rules.Any(each => each.Value.Rules.Count == 0 && !_withRemedies.Contains(each.Key)))
             _cmdlet.ThrowTerminatingError(ErrorRecords.From(CommandFailure.NoRule(), null));
         _complete = _rules.ToDictionary(each => each.Key, each => (IReadOnlyList<FirewallRule>)[.. each.Value.Rules.Distinct()]);
     }
+
+    /// <summary>Says of a row that named no host which column it lacks; PowerShell only says that it did not bind.</summary>
+    public void RefuseUnboundRow()
+    {
+        if (NewError() is ErrorRecord { TargetObject: { } row } error && error.FullyQualifiedErrorId.StartsWith("InputObjectNotBound", StringComparison.Ordinal)
+            && CommandFailure.MissingColumn(PSObject.AsPSObject(row)) is { } missing)
+            _cmdlet.ThrowTerminatingError(ErrorRecords.From(missing, null));
+    }
+
+    private object? NewError() => LastError() is { } last && !ReferenceEquals(last, _lastError) ? last : null;
 
     // $Error has the newest first, even handled ones: a command that fails and goes on may have left out a rule.
     private object? LastError() =>
@@ -117,6 +127,13 @@ internal sealed class RuleInput
                 ? [.. list.Cast<object?>().SelectMany(rule => Convert(rule, nested: true))]
                 : throw Refuse($"the property Rules of {Name(value)} is not a list of rules.", value);
         }
+        // What Get-FirewallRule showed, back from a file.
+        if (bag.ContainsKey(nameof(InstalledRule.Text)))
+        {
+            return bag.TryGetValue(nameof(InstalledRule.IsOurs), out var ours) && string.Equals($"{ours}", bool.FalseString, StringComparison.OrdinalIgnoreCase)
+                ? throw CommandFailure.NotOurs($"{bag[nameof(InstalledRule.Text)]}")
+                : [new(Checked(() => InstalledRule.FromProperties(bag), value))];
+        }
         return value is IDictionary or PSCustomObject
             ? [new(Checked(() => FirewallRule.FromProperties(bag), value))]
             : throw Refuse($"it is {Name(value)} ({value}).", value);
@@ -132,20 +149,28 @@ internal sealed class RuleInput
         if (value is IDictionary dictionary)
         {
             foreach (DictionaryEntry entry in dictionary)
-                bag[entry.Key.ToString() ?? ""] = Unwrap(entry.Value);
+                bag[entry.Key.ToString() ?? ""] = Value(entry.Value);
         }
         else if (value is PSCustomObject)
         {
             foreach (var property in PSObject.AsPSObject(element).Properties)
             {
                 if (property.IsGettable && !NotOfTheObject.Contains(property.Name, StringComparer.OrdinalIgnoreCase))
-                    bag[property.Name] = Unwrap(property.Value);
+                    bag[property.Name] = Value(property.Value);
             }
         }
         else if (PSObject.AsPSObject(element).Properties["Rules"] is { IsGettable: true } rules)
             bag["Rules"] = Unwrap(rules.Value);
         return bag;
     }
+
+    // An object inside is a bag itself.
+    private static object? Value(object? value) => Unwrap(value) switch
+    {
+        PSCustomObject custom => Properties(value!, custom),
+        IDictionary dictionary => Properties(dictionary, dictionary),
+        var plain => plain,
+    };
 
     private T Checked<T>(Func<T> make, object? value)
     {
