@@ -13,7 +13,7 @@ public sealed partial class ModuleLayeringTests
         ["Errors"] = ["Addresses", "Docker", "Snapshots", "Planning", "Analysis", "Shells"],
         ["Hosting"] = ["Addresses", "Snapshots", "Planning", "Persistence", "Shells", "Hosts", "Errors"],
         ["Input"] = ["Addresses", "Rules", "Controls", "Planning", "Analysis", "Errors", "Hosting"],
-        ["Completion"] = ["Rules", "Controls", "Analysis", "Hosts"],
+        ["Completion"] = ["Rules", "Controls", "Analysis", "Audit", "Hosts"],
         ["Commands"] = ["Addresses", "Docker", "Rules", "Controls", "Snapshots", "Planning", "Persistence", "Export", "Policy", "Matching", "Walking", "Analysis", "Audit", "Shells", "Hosts", "Errors", "Hosting", "Input", "Completion"],
     };
 

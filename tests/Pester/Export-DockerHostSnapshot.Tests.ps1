@@ -59,6 +59,23 @@ Describe "Export-DockerHostSnapshot on a Docker host$(Get-LabReason)" -Skip:(-no
         (Export-DockerHostSnapshot $TestDrive -Force).Name | Should -Be 'localhost.json'
     }
 
+    It 'always writes its file without Docker, and says what it lacks' {
+        $docker = $env:DOCKER_HOST
+        $env:DOCKER_HOST = "unix://$TestDrive/no.sock"
+        try {
+            1..20 | ForEach-Object {
+                $file = Export-DockerHostSnapshot "$TestDrive/bare$_.json" -ErrorAction Stop -WarningVariable said -WarningAction SilentlyContinue
+                "$said" | Should -BeLike '*What Docker knows is not in the snapshot: The socket*'
+                (Get-Content $file -Raw | ConvertFrom-Json).rules.IPv4 | Should -Match 'DOCKER-USER'
+                { Export-DockerHostSnapshot "$TestDrive/stopped$_.json" -WarningAction Stop 3>$null } | Should -Throw
+                "$TestDrive/stopped$_.json" | Should -Exist
+                { Export-HardeningPolicy "$TestDrive/policy$_.json" -ErrorAction Stop } | Should -Throw -ErrorId 'DockerNotInstalled,*'
+                "$TestDrive/policy$_.json" | Should -Not -Exist
+            }
+        }
+        finally { $env:DOCKER_HOST = $docker }
+    }
+
     It 'changes nothing on the host' {
         $before = Get-TableText
         Export-DockerHostSnapshot "$TestDrive/two.json" | Should -Not -BeNullOrEmpty

@@ -1,5 +1,6 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
+using DockerNetHarden.Controls;
 using DockerNetHarden.Snapshots;
 using DockerNetHarden.Walking;
 
@@ -31,6 +32,17 @@ public static class HardeningAudit
         new OpenConnectionCheck(),
         new SavedCheck(),
         new HandMadeRuleCheck(),
+    ];
+
+    /// <summary>The ids of all checks.</summary>
+    public static IReadOnlyList<string> Ids { get; } =
+    [
+        .. MetadataEndpoints.Providers.Select(MetadataCheck.IdOf),
+        "BACKEND-INACTIVE", "BACKEND-NFTABLES", "CONTAINER-DOCKER0", "CONTAINER-HOST-NETWORK", "CONTAINER-NET-ADMIN", "CONTAINER-NET-RAW", "CONTAINER-PRIVILEGED",
+        "CONTAINER-SEVERAL-NETWORKS", "DAEMON-IP6TABLES", "DAEMON-IPTABLES", "DAEMON-USERLAND-PROXY", "DOCKER-READ", "DOCKER-ROOTLESS", "DOCKER-USER-BACKSTOP",
+        "DOCKER-USER-JUMP", "GATEWAY-ACCESS", "HAND-MADE-RULE", "HOST-ACCESS", "ICC-NOT-FILTERED", "INTERNAL-ACCESS", "INTERNAL-GATEWAY", "INTERNAL-VIA-PROXY", "IPV6-OPEN", "MAIL-RATE",
+        "NAT-UNPROTECTED", "NETWORK-NAME", "NETWORK-NOT-FILTERED", "OPEN-CONNECTION", "PART-READ", "ROUTE-LOCALNET", "RULE-INEFFECTIVE", "RULE-INTERFACE-GONE", "RULE-NOT-ASKED",
+        "RULES-SAVED", "TABLES-READ", "TRUSTED-INTERFACE",
     ];
 
     /// <summary>The findings, the worst first.</summary>

@@ -17,9 +17,11 @@ internal sealed class MetadataCheck : ICheck
         return audit.Networks.SelectMany(network => MetadataEndpoints.Providers.Select(provider => Check(network, provider, decoys)));
     }
 
+    public static string IdOf(MetadataProvider provider) => $"METADATA-{provider.Id.ToUpperInvariant()}";
+
     private static HardeningFinding Check(AuditedNetwork network, MetadataProvider provider, Lazy<IReadOnlyList<string>> decoys)
     {
-        var info = new CheckInfo($"METADATA-{provider.Id.ToUpperInvariant()}", $"Metadata of {provider.Name} cannot be reached", Severity.Critical);
+        var info = new CheckInfo(IdOf(provider), $"Metadata of {provider.Name} cannot be reached", Severity.Critical);
         if (network.AllowsMetadata)
             return info.Found(network, FindingStatus.NotApplicable, "The network's profile, MetadataAccess, allows it.");
         var named = MetadataAccessOf.All(network, provider);

@@ -23,6 +23,8 @@ internal ref struct PolicyJson
     /// <exception cref="PolicyException">The text is not JSON, or a key appears twice in one object.</exception>
     public static PolicyValue Parse(string text, string source)
     {
+        if (text.Contains('\0', StringComparison.Ordinal))
+            throw new PolicyException(source, 1, "", "this is UTF-16 without a byte order mark, or not a text at all; save the file as UTF-8.");
         var json = new PolicyJson(source, Encoding.UTF8.GetBytes(text));
         try
         {

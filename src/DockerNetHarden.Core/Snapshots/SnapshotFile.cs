@@ -57,6 +57,9 @@ public static class SnapshotFile
     {
         if (json.Span.StartsWith("\uFEFF"u8))
             json = json[3..];
+        // "Unicode" of Windows; no JSON begins with these, and no UTF-8 has them (RFC 3629).
+        else if (json.Span is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..])
+            throw new SnapshotFormatException("This is no snapshot: the file is UTF-16, and a snapshot is UTF-8. Save it as UTF-8.", "$");
         using var document = Parse(json);
         CheckFormat(document.RootElement);
         Check(document.RootElement, Root, "$");

@@ -4,6 +4,7 @@ using DockerNetHarden.Audit;
 using DockerNetHarden.Completion;
 using DockerNetHarden.Errors;
 using DockerNetHarden.Hosting;
+using DockerNetHarden.Input;
 
 namespace DockerNetHarden.Commands;
 
@@ -11,6 +12,7 @@ namespace DockerNetHarden.Commands;
 public abstract class AuditCommand : AnalysisCmdlet
 {
     [Parameter(ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, HelpMessage = "Hosts to reach by ssh, as host, user@host or user@host:port; localhost is this machine.")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
     [AllowNull]
     [AllowEmptyCollection]
     [AllowEmptyString]
@@ -23,6 +25,7 @@ public abstract class AuditCommand : AnalysisCmdlet
     public string[]? Network { get; set; }
 
     [Parameter(HelpMessage = "Checks to leave out, by id; wildcards are allowed.")]
+    [ArgumentCompleter(typeof(Completer<CheckIds>))]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
     public string[]? Exclude { get; set; }
@@ -32,10 +35,12 @@ public abstract class AuditCommand : AnalysisCmdlet
 
     private protected abstract FindingFilter Filter();
 
+    private protected override void Prepare() => Filter().Check();
+
     private protected sealed override Task AnalyseAsync(AnalysedHost host, PipelineQueue queue, CancellationToken stop)
     {
-        foreach (var network in (Network ?? []).Except(host.Snapshot.Networks.Select(network => network.Name), StringComparer.Ordinal))
-            queue.Failure(host.Name, CommandFailure.NetworkNotFound(host.Name, network));
+        foreach (var missing in MarkFilter.Missing(host.Name, Network, [.. host.Snapshot.Networks.Select(network => network.Name)], host.Snapshot.DockerError))
+            queue.Failure(host.Name, missing);
         var filter = Filter();
         Take(host, [.. HardeningAudit.Of(host.Snapshot).Where(filter.Holds)], queue);
         return Task.CompletedTask;
@@ -53,6 +58,16 @@ internal sealed class FindingFilter(string[]? networks, Severity least, string[]
         && (networks is null || finding.Network is null || networks.Contains(finding.Network, StringComparer.Ordinal))
         && (_only is null || Matches(_only, finding))
         && !Matches(_except, finding);
+
+    /// <exception cref="CommandFailure">An id is not one of a check, and not a pattern: it would silently choose nothing.</exception>
+    public void Check()
+    {
+        foreach (var id in (only ?? []).Concat(except ?? []))
+        {
+            if (!WildcardPattern.ContainsWildcardCharacters(id) && !HardeningAudit.Ids.Contains(id, StringComparer.OrdinalIgnoreCase))
+                throw CommandFailure.UnknownCheck(id, HardeningAudit.Ids);
+        }
+    }
 
     private static bool Matches(WildcardPattern[] patterns, HardeningFinding finding) => Array.Exists(patterns, pattern => pattern.IsMatch(finding.Id));
 

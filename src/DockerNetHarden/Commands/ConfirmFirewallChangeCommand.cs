@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using DockerNetHarden.Completion;
 using DockerNetHarden.Hosting;
 using DockerNetHarden.Hosts;
 
@@ -19,6 +20,7 @@ public sealed class ConfirmFirewallChangeCommand : HostCmdlet
     public InvocationResult[] InputObject { get; set; } = [];
 
     [Parameter(Mandatory = true, ParameterSetName = IdSet, HelpMessage = "The RollbackId of a result, for example from another shell.")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
     [ValidateNotNullOrEmpty]
     public string[] Id { get; set; } = [];
 

@@ -11,12 +11,15 @@ public sealed class ExportDockerHostSnapshotCommand : HostFileCmdlet
 {
     private protected override string What => "the snapshot";
 
-    private protected override async Task<Func<string, Task>> ReadAsync(DockerHost host, PipelineQueue queue, CancellationToken stop)
+    private protected override async Task<(Func<string, Task> Write, IReadOnlyList<string> Lacks)> ReadAsync(DockerHost host, PipelineQueue queue, CancellationToken stop)
     {
         var snapshot = await host.ReadWholeAsync(stop).ConfigureAwait(false);
-        foreach (var (part, reason) in snapshot.Unread.OrderBy(static pair => pair.Key, StringComparer.Ordinal))
-            queue.Warning(host.Name, $"{part} is not in the snapshot: {reason}");
-        Tell(snapshot, host, queue);
-        return path => SnapshotStore.WriteAsync(path, snapshot, Force, stop);
+        string[] lacks =
+        [
+            .. snapshot.Unread.OrderBy(static pair => pair.Key, StringComparer.Ordinal).Select(static pair => $"{pair.Key} is not in the snapshot: {pair.Value}"),
+            .. snapshot.Warnings,
+            .. snapshot.DockerError is { } error ? [$"What Docker knows is not in the snapshot: {error.Message}"] : Array.Empty<string>(),
+        ];
+        return (path => SnapshotStore.WriteAsync(path, snapshot, Force, stop), lacks);
     }
 }

@@ -13,15 +13,17 @@ public sealed class ExportHardeningPolicyCommand : HostFileCmdlet
 {
     private protected override string What => "the policy";
 
-    private protected override async Task<Func<string, Task>> ReadAsync(DockerHost host, PipelineQueue queue, CancellationToken stop)
+    private protected override async Task<(Func<string, Task> Write, IReadOnlyList<string> Lacks)> ReadAsync(DockerHost host, PipelineQueue queue, CancellationToken stop)
     {
         var snapshot = await host.ReadAsync(stop).ConfigureAwait(false);
-        Tell(snapshot, host, queue);
+        // Without Docker the networks would be missing, and applied with -Prune the policy would not be the host's.
+        if (snapshot.DockerError is { } error)
+            throw error;
         var policy = PolicyCapture.Of(snapshot);
         foreach (var missing in PolicyCapture.LeftOut(snapshot, policy))
             queue.Warning(host.Name, missing);
         if (policy.SingleRules.Count > 0)
             queue.Trace(host.Name, $"{policy.SingleRules.Count} rules belong to no control; they are written one by one.");
-        return path => WholeFile.WriteAsync(path, Encoding.UTF8.GetBytes(policy.ToString()), Force, stop);
+        return (path => WholeFile.WriteAsync(path, Encoding.UTF8.GetBytes(policy.ToString()), Force, stop), snapshot.Warnings);
     }
 }

@@ -12,6 +12,7 @@ namespace DockerNetHarden.Commands;
 public sealed class GetDockerNetworkCommand : HostCmdlet
 {
     [Parameter(ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, HelpMessage = "Hosts to reach by ssh, as host, user@host or user@host:port; localhost is this machine.")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
     [AllowNull]
     [AllowEmptyCollection]
     [AllowEmptyString]
@@ -44,7 +45,7 @@ public sealed class GetDockerNetworkCommand : HostCmdlet
         foreach (var (name, pattern) in patterns)
         {
             if (!WildcardPattern.ContainsWildcardCharacters(name) && !networks.Any(network => pattern.IsMatch(network.Name)))
-                queue.Failure(host.Name, CommandFailure.NetworkNotFound(host.Name, name));
+                queue.Failure(host.Name, CommandFailure.NetworkNotFound(host.Name, name, [.. networks.Select(network => network.Name)]));
         }
     }
 }

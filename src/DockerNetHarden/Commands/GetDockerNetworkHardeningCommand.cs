@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using DockerNetHarden.Analysis;
+using DockerNetHarden.Completion;
 using DockerNetHarden.Hosting;
 
 namespace DockerNetHarden.Commands;
@@ -10,6 +11,7 @@ namespace DockerNetHarden.Commands;
 public sealed class GetDockerNetworkHardeningCommand : AuditCommand
 {
     [Parameter(Position = 0, HelpMessage = "Only these checks, by id; wildcards are allowed.")]
+    [ArgumentCompleter(typeof(Completer<CheckIds>))]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
     public string[]? Id { get; set; }

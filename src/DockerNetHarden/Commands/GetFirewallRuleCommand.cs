@@ -13,6 +13,7 @@ namespace DockerNetHarden.Commands;
 public sealed class GetFirewallRuleCommand : HostCmdlet
 {
     [Parameter(ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, HelpMessage = "Hosts to reach by ssh, as host, user@host or user@host:port; localhost is this machine.")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
     [AllowNull]
     [AllowEmptyCollection]
     [AllowEmptyString]
@@ -43,7 +44,12 @@ public sealed class GetFirewallRuleCommand : HostCmdlet
         var snapshot = await host.ReadAsync(stop).ConfigureAwait(false);
         foreach (var warning in snapshot.Warnings)
             queue.Warning(host.Name, warning);
-        foreach (var rule in InstalledRule.ReadAll(snapshot))
+        var rules = InstalledRule.ReadAll(snapshot);
+        // Rules can outlive their network.
+        string[] known = [.. snapshot.Networks.Select(network => network.Name).Concat(rules.Select(rule => rule.Network).OfType<string>()).Distinct(StringComparer.Ordinal)];
+        foreach (var missing in MarkFilter.Missing(host.Name, Network, known, snapshot.DockerError))
+            queue.Failure(host.Name, missing);
+        foreach (var rule in rules)
         {
             if ((All || rule.IsOurs) && MarkFilter.Holds(_controls, rule.Control) && MarkFilter.Holds(Network, rule.Network))
                 queue.Write(rule);

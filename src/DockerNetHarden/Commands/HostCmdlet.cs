@@ -1,6 +1,7 @@
 using System.Collections;
-using System.Management.Automation;
 using System.Management.Automation.Runspaces;
+using System.Management.Automation;
+using DockerNetHarden.Completion;
 using DockerNetHarden.Errors;
 using DockerNetHarden.Hosting;
 using DockerNetHarden.Hosts;
@@ -26,12 +27,14 @@ public abstract class HostCmdlet : CancellableCmdlet
     private string? _idle;
 
     [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "Hosts to reach by ssh, as host, user@host or user@host:port; localhost is this machine.")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
     [AllowNull]
     [AllowEmptyCollection]
     [AllowEmptyString]
     public virtual string?[]? HostName { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The user to log in as; ssh_config decides if it is left out.")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
     [AllowNull]
     [AllowEmptyString]
     public string? UserName { get; set; }

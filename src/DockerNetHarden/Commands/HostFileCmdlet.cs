@@ -1,8 +1,8 @@
 using System.Management.Automation;
+using DockerNetHarden.Completion;
 using DockerNetHarden.Errors;
 using DockerNetHarden.Hosting;
 using DockerNetHarden.Hosts;
-using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Commands;
 
@@ -13,6 +13,7 @@ public abstract class HostFileCmdlet : HostCmdlet
     private IReadOnlyDictionary<HostTarget, string> _files = new Dictionary<HostTarget, string>();
 
     [Parameter(ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, HelpMessage = "Hosts to reach by ssh, as host, user@host or user@host:port; localhost is this machine.")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
     [AllowNull]
     [AllowEmptyCollection]
     [AllowEmptyString]
@@ -29,8 +30,8 @@ public abstract class HostFileCmdlet : HostCmdlet
     /// <summary>What is written, for the confirmation.</summary>
     private protected abstract string What { get; }
 
-    /// <summary>Reads the host and returns a function that writes the file. Runs off the pipeline thread.</summary>
-    private protected abstract Task<Func<string, Task>> ReadAsync(DockerHost host, PipelineQueue queue, CancellationToken stop);
+    /// <summary>Reads the host and returns a function that writes the file, and what the file lacks. Runs off the pipeline thread.</summary>
+    private protected abstract Task<(Func<string, Task> Write, IReadOnlyList<string> Lacks)> ReadAsync(DockerHost host, PipelineQueue queue, CancellationToken stop);
 
     protected override void ProcessRecord()
     {
@@ -50,7 +51,7 @@ public abstract class HostFileCmdlet : HostCmdlet
         var question = $"Write {What} of {host.Name} to {path}";
         if (!await queue.AskAsync(question, question + "?", null, stop).ConfigureAwait(false))
             return;
-        var write = await ReadAsync(host, queue, stop).ConfigureAwait(false);
+        var (write, lacks) = await ReadAsync(host, queue, stop).ConfigureAwait(false);
         try
         {
             await write(path).ConfigureAwait(false);
@@ -59,15 +60,9 @@ public abstract class HostFileCmdlet : HostCmdlet
         {
             throw CommandFailure.UnwritableFile(path, failure);
         }
+        // Said only now, so that -WarningAction Stop meets the same file each time.
+        foreach (var lack in lacks)
+            queue.Warning(host.Name, lack);
         queue.Write(new FileInfo(path));
-    }
-
-    // Says what the file lacks, so that nobody takes it for complete.
-    private protected static void Tell(HostSnapshot snapshot, DockerHost host, PipelineQueue queue)
-    {
-        foreach (var warning in snapshot.Warnings)
-            queue.Warning(host.Name, warning);
-        if (snapshot.DockerError is { } error)
-            queue.Failure(host.Name, error);
     }
 }

@@ -27,6 +27,7 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     public string[]? Rule { get; set; }
 
     [Parameter(HelpMessage = "A name in the rule's mark: rules with one name are replaced and removed together.")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
     [ValidateNotNullOrEmpty]
     public string? Name { get; set; }
 
@@ -43,6 +44,7 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     public Family? Family { get; set; }
 
     [Parameter(ParameterSetName = PropertySet, HelpMessage = "filter, mangle or raw.")]
+    [ArgumentCompleter(typeof(Completer<TableNames>))]
     [ValidateNotNullOrEmpty]
     public string Table { get; set; } = "filter";
 
@@ -52,11 +54,13 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     public string Chain { get; set; } = "DOCKER-USER";
 
     [Parameter(ParameterSetName = PropertySet, HelpMessage = "-i: an interface, network:NAME or docker:bridges; '!' in front negates.")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
     [Alias("InInterface")]
     [ValidateNotNullOrEmpty]
     public string? InterfaceAlias { get; set; }
 
     [Parameter(ParameterSetName = PropertySet, HelpMessage = "-o: an interface, network:NAME or docker:bridges; '!' in front negates.")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
     [Alias("OutInterface")]
     [ValidateNotNullOrEmpty]
     public string? OutInterfaceAlias { get; set; }
@@ -72,6 +76,7 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     public string[]? RemoteAddress { get; set; }
 
     [Parameter(ParameterSetName = PropertySet, HelpMessage = "-p: tcp, udp, icmp ... or a number; '!' in front negates.")]
+    [ArgumentCompleter(typeof(Completer<ProtocolNames>))]
     [ValidateNotNullOrEmpty]
     public string? Protocol { get; set; }
 
@@ -124,6 +129,7 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     public string? DestinationAddressType { get; set; }
 
     [Parameter(ParameterSetName = PropertySet, HelpMessage = "-m set --match-set: the ipset's name and src or dst: 'blocked dst'.")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
     [Alias("MatchSet")]
     [ValidateNotNullOrEmpty]
     public string? Set { get; set; }
@@ -147,6 +153,7 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     public string[]? HashLimitMode { get; set; }
 
     [Parameter(ParameterSetName = PropertySet, HelpMessage = "--hashlimit-name; made from the limit if it is left out.")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
     [ValidateNotNullOrEmpty]
     public string? HashLimitName { get; set; }
 
@@ -164,6 +171,7 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     public string? LogPrefix { get; set; }
 
     [Parameter(ParameterSetName = PropertySet, HelpMessage = "The chain to which a rule with -Action Jump goes.")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
     [ValidateNotNullOrEmpty]
     public string? JumpTarget { get; set; }
 

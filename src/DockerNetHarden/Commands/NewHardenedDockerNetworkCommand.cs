@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Management.Automation;
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Completion;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Errors;
@@ -21,6 +22,7 @@ public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
     private HardenedNetwork? _network;
 
     [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true, HelpMessage = "The network's name.")]
+    [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [ValidateNotNullOrEmpty]
     public string Name { get; set; } = "";
 
@@ -28,6 +30,7 @@ public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
     public NetworkProfile Profile { get; set; } = NetworkProfile.Default;
 
     [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The bridge's interface name, at most 15 characters; made from the network's name if it is left out.")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
     [AllowNull]
     [AllowEmptyString]
     public string? BridgeName { get; set; }

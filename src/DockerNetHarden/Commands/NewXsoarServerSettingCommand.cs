@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using System.Text.RegularExpressions;
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Completion;
 using DockerNetHarden.Errors;
 using DockerNetHarden.Rules;
 
@@ -22,11 +23,13 @@ public sealed partial class NewXsoarServerSettingCommand : PSCmdlet
     private static readonly string[] UsualHosts = ["169.254.169.254", "localhost", "127.0.0.1"];
 
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = ImageSet, HelpMessage = "Images without their tags, for example demisto/boto3py3.")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
     [ValidateNotNullOrEmpty]
     public string[] Image { get; set; } = [];
 
     // A HardenedDockerNetwork from the pipeline has its name in Name.
     [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true, ParameterSetName = ImageSet, HelpMessage = "The Docker network for the images' containers.")]
+    [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [Alias("Name")]
     [ValidateNotNullOrEmpty]
     public string Network { get; set; } = "";
@@ -39,6 +42,7 @@ public sealed partial class NewXsoarServerSettingCommand : PSCmdlet
     public SwitchParameter JavaScript { get; set; }
 
     [Parameter(ParameterSetName = JavaScriptSet, HelpMessage = "Further addresses and host names that JavaScript integrations may not ask.")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
     [ValidateNotNull]
     public string[] RestrictedHost { get; set; } = [];
 

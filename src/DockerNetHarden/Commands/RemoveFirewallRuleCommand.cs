@@ -86,17 +86,32 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
     {
         var saved = (await host.Saver.SavedLinesAsync(stop).ConfigureAwait(false)).ToHashSet(StringComparer.Ordinal);
         var comesBack = false;
+        IReadOnlyList<Exception> missing = [];
         queue.Write(await host.ApplyAsync(Planned, queue, stop).ConfigureAwait(false));
+        foreach (var one in missing)
+            queue.Failure(host.Name, one);
         if (comesBack)
             queue.Warning(host.Name, "These rules are also saved there and were only removed from the tables: the guard, if it runs, and the next start put them back. Remove-FirewallRule -Saved removes what is saved, Save-FirewallRule replaces it with what is applied.");
 
         Plan Planned(HostSnapshot before)
         {
+            missing = MarkFilter.Missing(host.Name, Network, Known(before), before.DockerError);
+            // With no network left to choose by, "Unchanged" would be no answer.
+            if (missing.Count > 0 && !Network!.Intersect(Known(before), StringComparer.Ordinal).Any())
+            {
+                foreach (var more in missing.Skip(1))
+                    queue.Failure(host.Name, more);
+                throw missing[0];
+            }
             var plan = ParameterSetName is RuleSet ? WithoutRules(_input!.Of(target), before) : Plan.Without(IsChosen, before);
             comesBack |= plan.Removed.Any(line => saved.Contains(Plan.CommandLine(line)));
             return plan;
         }
     }
+
+    // Rules can outlive their network.
+    private static string[] Known(HostSnapshot host) =>
+        [.. host.Networks.Select(network => network.Name).Concat(InstalledRule.ReadAll(host).Select(rule => rule.Network).OfType<string>()).Distinct(StringComparer.Ordinal)];
 
     // -Saved:$false chooses nothing.
     private async Task RemoveSavedAsync(DockerHost host, PipelineQueue queue, CancellationToken stop)

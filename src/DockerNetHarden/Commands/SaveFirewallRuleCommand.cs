@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using DockerNetHarden.Completion;
 using DockerNetHarden.Hosting;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Persistence;
@@ -11,6 +12,7 @@ namespace DockerNetHarden.Commands;
 public sealed class SaveFirewallRuleCommand : HostCmdlet
 {
     [Parameter(ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, HelpMessage = "Hosts to reach by ssh, as host, user@host or user@host:port; localhost is this machine.")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
     [AllowNull]
     [AllowEmptyCollection]
     [AllowEmptyString]

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Management.Automation;
 using System.Management.Automation.Language;
 using DockerNetHarden.Analysis;
+using DockerNetHarden.Audit;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Rules;
@@ -107,6 +108,12 @@ internal sealed class ChainNames : IWords
     public static IReadOnlyList<(string Text, string Tip)> All() => Completions.Chains();
 }
 
+/// <summary>The checks of the audit.</summary>
+internal sealed class CheckIds : IWords
+{
+    public static IReadOnlyList<(string Text, string Tip)> All() => [.. HardeningAudit.Ids.Select(id => (id, $"The check {id}"))];
+}
+
 /// <summary>The containers of this machine's Docker.</summary>
 internal sealed class ContainerNames : IWords
 {
@@ -129,6 +136,18 @@ internal sealed class DestinationNames : IWords
 internal sealed class NetworkNames : IWords
 {
     public static IReadOnlyList<(string Text, string Tip)> All() => Completions.Networks();
+}
+
+/// <summary>Names that only the person knows: without a completer PowerShell would offer files.</summary>
+internal sealed class NoWords : IWords
+{
+    public static IReadOnlyList<(string Text, string Tip)> All() => [];
+}
+
+/// <summary>The tables that rules can use.</summary>
+internal sealed class TableNames : IWords
+{
+    public static IReadOnlyList<(string Text, string Tip)> All() => [.. Hook.Tables.Select(table => (table, $"Chains {string.Join(", ", Hook.All.Where(hook => hook.Table == table).Select(hook => hook.Chain))}"))];
 }
 
 /// <summary>The protocols that have a name.</summary>

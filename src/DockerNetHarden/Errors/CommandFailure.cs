@@ -64,9 +64,13 @@ internal sealed class CommandFailure : Exception
     public static CommandFailure InvalidNetwork(string reason, object? target, Exception inner) => new(
         ErrorIds.InvalidNetwork, ErrorCategory.InvalidArgument, $"The network cannot be made: {reason}", "Correct the parameter. Docker was not asked.", target, inner);
 
-    public static CommandFailure NetworkNotFound(string host, string name) => new(
+    public static CommandFailure NetworkNotFound(string host, string name, IReadOnlyCollection<string> known) => new(
         ErrorIds.NetworkNotFound, ErrorCategory.ObjectNotFound,
-        $"{host} has no Docker network '{name}'.", "Get-DockerNetwork lists the networks; New-HardenedDockerNetwork makes one.", name);
+        $"{host} has no Docker network '{name}'. {KnownNames.Instead(name, known, "network")}", "Get-DockerNetwork lists the networks; New-HardenedDockerNetwork makes one.", name);
+
+    public static CommandFailure UnknownCheck(string id, IReadOnlyCollection<string> known) => new(
+        ErrorIds.UnknownCheck, ErrorCategory.ObjectNotFound,
+        $"There is no check '{id}'. {KnownNames.Instead(id, known, "check")} No host was touched.", "Correct the id, or use a pattern such as METADATA-*; docs/analysis.md lists the checks.", id);
 
     public static CommandFailure CannotAsk(string query, Exception inner) => new(
         ErrorIds.CannotAsk, ErrorCategory.InvalidOperation,

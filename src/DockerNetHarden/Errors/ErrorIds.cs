@@ -14,6 +14,7 @@ internal static class ErrorIds
     public const string InvalidPolicy = "InvalidPolicy";
     public const string InvalidNetwork = "InvalidNetwork";
     public const string UnknownProvider = "UnknownProvider";
+    public const string UnknownCheck = "UnknownCheck";
     public const string ConflictingParameters = "ConflictingParameters";
     public const string NothingToBlock = "NothingToBlock";
     public const string ExportNeedsHost = "ExportNeedsHost";

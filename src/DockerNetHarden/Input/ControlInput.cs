@@ -70,5 +70,9 @@ internal static class MarkFilter
     public static string[]? CheckControls(string[]? controls) => controls?.Select(control =>
         RuleMark.Controls.FirstOrDefault(known => string.Equals(known, control, StringComparison.OrdinalIgnoreCase)) ?? new RuleMark(control).Control).ToArray();
 
+    /// <summary>An error for each network that is not known: it would silently choose nothing. If Docker did not answer, that is the error.</summary>
+    public static IReadOnlyList<Exception> Missing(string host, string[]? networks, IReadOnlyCollection<string> known, Exception? unread) =>
+        [.. (networks ?? []).Except(known, StringComparer.Ordinal).Select(name => unread ?? CommandFailure.NetworkNotFound(host, name, known)).Distinct()];
+
     public static bool Holds(string[]? wanted, string? value) => wanted is null || (value is not null && wanted.Contains(value, StringComparer.Ordinal));
 }

@@ -1,6 +1,7 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Audit;
+using DockerNetHarden.Controls;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Snapshots;
 
@@ -36,6 +37,16 @@ public sealed class AuditFaultTests
         { "the whole host, behind an ACCEPT", ["-A INPUT -i plain0 -j ACCEPT", "-A INPUT -i plain0 -j DROP"], "HOST-ACCESS", "plain", "", "" },
         { "a limit without an end", ["-I DOCKER-USER -p tcp -m multiport --dports 25,465,587 -m limit --limit 5/min -j RETURN"], "MAIL-RATE", "plain", "", "" },
     };
+
+    [Fact]
+    public void The_ids_are_those_of_the_checks()
+    {
+        var sources = Directory.GetFiles(Path.Combine(DockerNetHarden.Tests.ProjectRoot.Path, "src", "DockerNetHarden.Core", "Audit"), "*.cs").Where(file => Path.GetFileName(file) is not "HardeningAudit.cs");
+        var written = sources.SelectMany(file => File.ReadAllText(file).Split('"')).Where(text => text.Contains('-', StringComparison.Ordinal) && char.IsAsciiLetterUpper(text[0]) && char.IsAsciiLetterOrDigit(text[^1])
+            && text.All(letter => char.IsAsciiLetterUpper(letter) || char.IsAsciiDigit(letter) || letter == '-'));
+        Assert.Equal(written.Distinct().Order(StringComparer.Ordinal), HardeningAudit.Ids.Where(id => !id.StartsWith("METADATA-", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        Assert.Equal(MetadataEndpoints.Providers.Select(provider => $"METADATA-{provider.Id.ToUpperInvariant()}"), HardeningAudit.Ids.Where(id => id.StartsWith("METADATA-", StringComparison.Ordinal)));
+    }
 
     [Theory]
     [MemberData(nameof(Faults))]

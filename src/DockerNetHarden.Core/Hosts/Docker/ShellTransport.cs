@@ -66,7 +66,8 @@ internal sealed class ShellTransport(IShell shell, bool sudo) : HttpMessageHandl
         """;
 
     // Less than the minute a program has, so that a command that waits for the end of its input still brings its reply.
-    private const string ByDial = "dnh_ask 50 $dnh_docker docker system dial-stdio";
+    // sudo takes DOCKER_HOST away.
+    private const string ByDial = """dnh_ask 50 $dnh_docker docker ${dnh_docker:+${DOCKER_HOST:+-H "$DOCKER_HOST"}} system dial-stdio""";
 
     private const string Asked = """[ "$dnh_rc" != 0 ] || dnh_asked=1""";
 
