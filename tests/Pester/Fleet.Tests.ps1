@@ -129,6 +129,14 @@ Describe "A fleet$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         finally { docker -H $fleet.hosts[0].dockerHost network rm bysudo 2>$null | Out-Null }
     }
 
+    It 'asks with -Sudo the engine that DOCKER_HOST names there' {
+        $call = @{ HostName = "ops@$($all[0])"; Sudo = $true }
+        (Get-DockerNetwork apps @call -Options @{ SetEnv = 'DOCKER_HOST=unix:///var/run/docker.sock' }).Name | Should -Be 'apps'
+        $failure = Get-TerminatingError { Get-DockerNetwork apps @call -Options @{ SetEnv = 'DOCKER_HOST=unix:///run/other.sock' } -ErrorAction Stop }
+        $failure.FullyQualifiedErrorId | Should -BeLike 'Docker*'
+        "$failure" | Should -BeLike '*/run/other.sock*'
+    }
+
     It 'is given up if it is silent for longer than -IdleTimeout or works longer than -CommandTimeout' {
         $folder = New-Item -ItemType Directory TestDrive:/silent
         # An ssh that gets in and then goes silent: it answers only the first frame.

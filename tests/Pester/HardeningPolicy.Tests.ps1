@@ -25,6 +25,15 @@ Describe 'Import-HardeningPolicy' {
         @($rules | Where-Object Control -EQ Custom).Subject | Should -Be 'c2'
     }
 
+    It 'reads a file by its byte order mark, and names UTF-16 without one' {
+        foreach ($encoding in 'unicode', 'bigendianunicode', 'utf8BOM') {
+            Get-Content $file | Set-Content "$TestDrive/$encoding.json" -Encoding $encoding
+            Import-HardeningPolicy "$TestDrive/$encoding.json" | ForEach-Object { "$_" } | Should -Be (Import-HardeningPolicy $file | ForEach-Object { "$_" })
+        }
+        [IO.File]::WriteAllBytes("$TestDrive/bare.json", [Text.Encoding]::Unicode.GetBytes((Get-Content $file -Raw)))
+        "$(Get-TerminatingError { Import-HardeningPolicy "$TestDrive/bare.json" })" | Should -BeLike '*UTF-16*UTF-8*'
+    }
+
     It 'takes files from the pipeline' {
         @(Get-ChildItem $file | Import-HardeningPolicy).Count | Should -Be @(Import-HardeningPolicy $file).Count
     }

@@ -53,6 +53,7 @@ public sealed partial class LabHost
         PasswordAuthentication no
         KbdInteractiveAuthentication no
         UsePAM no
+        AcceptEnv DOCKER_HOST
         UseDNS no
         PrintMotd no
         MaxStartups 200

@@ -92,6 +92,7 @@ public sealed class HardeningPolicyTests
     [InlineData("{ \"version\": 1,\n \"controls\": [ }", 2, "", "this is not JSON")]
     [InlineData("", 1, "", "this is not JSON")]
     [InlineData("[]", 1, "", "an object is expected here")]
+    [InlineData("{\0\"\0", 1, "", "UTF-16 without a byte order mark")]
     public void A_wrong_file_is_refused_with_line_place_and_reason(string text, int line, string path, string reason)
     {
         var error = Assert.Throws<PolicyException>(() => HardeningPolicy.Parse(text, "p.json"));

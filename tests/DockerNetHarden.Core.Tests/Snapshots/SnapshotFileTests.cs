@@ -87,6 +87,13 @@ public sealed class SnapshotFileTests
     }
 
     [Fact]
+    public void Utf16_is_named()
+    {
+        foreach (var encoding in new[] { System.Text.Encoding.Unicode, System.Text.Encoding.BigEndianUnicode })
+            Assert.Contains("UTF-16", Assert.Throws<SnapshotFormatException>(() => SnapshotFile.Read(new([.. encoding.GetPreamble(), .. encoding.GetBytes(Write(Sample))]))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_is_not_there_stays_away()
     {
         var bare = new HostSnapshot { HostName = "h", TakenAt = DateTimeOffset.UnixEpoch, Iptables = new IptablesTool(IptablesBackend.Nft, "v", "iptables", null), Rules = new Dictionary<Family, Ruleset>() };
