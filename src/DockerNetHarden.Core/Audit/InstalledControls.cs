@@ -40,9 +40,17 @@ internal sealed class InstalledControls
         return Exceptions(rules.Exists(rule => rule.Table is "filter") ? rules.Where(rule => rule.Table is "filter") : rules, bridge);
     }
 
-    /// <summary>What the exceptions of a block's own control let past it: those in its chain.</summary>
-    public IEnumerable<PacketSet> Exceptions(FirewallRule block, string bridge) =>
-        Exceptions(For(block.Control, block.Family, bridge).Where(rule => rule.Hook == block.Hook), bridge);
+    /// <summary>
+    /// What the exceptions of a block's own control may let past it: those in its chain, for custom rules those before it. An exception with a condition that a set cannot express counts without
+    /// it: whoever wrote it means that some of these packets pass.
+    /// </summary>
+    public IEnumerable<PacketSet> MayPass(FirewallRule block, string bridge) => Rules
+        .TakeWhile(rule => block.Control is not "Custom" || !rule.Equals(block))
+        .Where(rule => rule.Control == block.Control && rule.Family == block.Family && rule.Hook == block.Hook && rule.Action is RuleAction.Return or RuleAction.Accept)
+        .Where(rule => block.Control is "Custom" || rule.Phase is Phase.Exception)
+        .Select(rule => RulePackets.Widest(rule, bridge))
+        .OfType<AccessQuery>()
+        .Select(PacketSet.Of);
 
     private static IEnumerable<PacketSet> Exceptions(IEnumerable<FirewallRule> rules, string bridge) => rules
         .Where(rule => rule.Phase is Phase.Exception)
@@ -62,21 +70,32 @@ internal static class RulePackets
     /// The packets of a rule that enter by a bridge; null if it has a condition that a question cannot express. A negated out-interface is left to the
     /// caller: it means forwarded packets.
     /// </summary>
-    public static AccessQuery? Of(FirewallRule rule, string bridge)
+    public static AccessQuery? Of(FirewallRule rule, string bridge) =>
+        !IsPlain(rule) || rule.OutInterface?.StartsWith('!') == false || !Plain(rule.Destination) || !Plain(rule.Source) || !Plain(rule.DestinationPort) || !Plain(rule.SourcePort) || !Plain(rule.Protocol)
+            ? null : Question(rule, bridge);
+
+    /// <summary>The packets of a rule and perhaps more: conditions that a question cannot express are left out. Null if none enters by the bridge.</summary>
+    public static AccessQuery? Widest(FirewallRule rule, string bridge)
     {
-        if (!IsPlain(rule) || rule.OutInterface?.StartsWith('!') == false || !Plain(rule.Destination) || !Plain(rule.Source) || !Plain(rule.DestinationPort) || !Plain(rule.SourcePort) || !Plain(rule.Protocol))
-            return null;
-        return new AccessQuery
-        {
-            Family = rule.Family,
-            InInterface = bridge,
-            Sources = rule.Source is { } source ? [Cidr.Parse(source)] : [],
-            Destinations = rule.Destination is { } destination ? [Cidr.Parse(destination)] : [],
-            Protocol = rule.Protocol,
-            SourcePorts = rule.SourcePort is { } from ? PortList.Parse(from, "SourcePort") : null,
-            Ports = rule.DestinationPort is { } to ? PortList.Parse(to, "DestinationPort") : null,
-        };
+        if (rule.InInterface is null)
+            return Question(rule, bridge);
+        var (not, link) = Negatable.Parse(rule.InInterface);
+        var isMeant = link.EndsWith('+') ? bridge.StartsWith(link[..^1], StringComparison.Ordinal) : string.Equals(link, bridge, StringComparison.Ordinal);
+        return isMeant != not ? Question(rule, bridge) : null;
     }
+
+    private static AccessQuery Question(FirewallRule rule, string bridge) => new()
+    {
+        Family = rule.Family,
+        InInterface = bridge,
+        Sources = If(rule.Source) is { } source ? [Cidr.Parse(source)] : [],
+        Destinations = If(rule.Destination) is { } destination ? [Cidr.Parse(destination)] : [],
+        Protocol = If(rule.Protocol),
+        SourcePorts = If(rule.SourcePort) is { } from ? PortList.Parse(from, "SourcePort") : null,
+        Ports = If(rule.DestinationPort) is { } to ? PortList.Parse(to, "DestinationPort") : null,
+    };
+
+    private static string? If(string? text) => Plain(text) ? text : null;
 
     // What a question expresses, or what says nothing about packets. A rule in which any other field is given matches fewer packets than the question names.
     private static readonly HashSet<RuleField> Asked = new(

@@ -65,7 +65,7 @@ public static class RuleEffect
         var answer = ShadowCheck.Through(rule, Answer.Of(network.Audit.Walk.Ask(ContainerPackets.Of(named with { Sources = sources }, network.Audit.Host), network.Bridge), network.Audit.NoContainers), network.Bridge);
         return rule.Action is RuleAction.Accept
             ? answer.Where(part => part.Verdict is not Verdict.Accept)
-            : answer.Where(part => IsOpen(part, rule)).Without(network.Audit.Controls.Exceptions(rule, network.Bridge));
+            : answer.Where(part => IsOpen(part, rule)).Without(network.Audit.Controls.MayPass(rule, network.Bridge));
     }
 
     private static bool IsOpen(AccessPart part, FirewallRule rule) => part.Verdict switch

@@ -30,9 +30,10 @@ internal sealed class ShadowCheck : ICheck
                 .Where(rule => RulePackets.Of(rule, network.Bridge) is not null)
                 .ToList();
             var custom = control is "Custom" ? Unasked(network, family, blocks) : Answer.Nothing;
-            var through = blocks.Select(rule => rule.Hook).Distinct().ToDictionary(hook => hook, hook =>
-                open.Without(network.Audit.Controls.Exceptions(blocks.First(rule => rule.Hook == hook), network.Bridge)).And(custom));
-            var bad = blocks.Select(rule => (Rule: rule, Through: Through(rule, through[rule.Hook], network.Bridge)))
+            // The exceptions of a custom rule are those before it; those of any other control's block are its chain's.
+            var through = blocks.DistinctBy(rule => control is "Custom" ? (object)rule : rule.Hook)
+                .ToDictionary(rule => control is "Custom" ? (object)rule : rule.Hook, rule => open.And(custom).Without(network.Audit.Controls.MayPass(rule, network.Bridge)));
+            var bad = blocks.Select(rule => (Rule: rule, Through: Through(rule, through[control is "Custom" ? rule : rule.Hook], network.Bridge)))
                 .Where(pair => pair.Through.IsOpen)
                 .DistinctBy(pair => pair.Rule.ToString(), StringComparer.Ordinal)
                 .ToList();

@@ -1,3 +1,5 @@
+using DockerNetHarden.Addresses;
+using DockerNetHarden.Analysis;
 using DockerNetHarden.Audit;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Rules;
@@ -40,6 +42,49 @@ public sealed class RuleEffectTests
         var rules = Rules("gcp");
         var host = FixtureHost.Docker20.Applied(rules);
         Assert.All(rules, rule => Holds([rule], host));
+    }
+
+    // What a person excepted on purpose, whoever of the two came first.
+    [Theory]
+    [InlineData("host of a network", "host but 8443")]
+    [InlineData("host", "host of a network but 8443")]
+    [InlineData("host", "host but published")]
+    [InlineData("metadata", "metadata of a network that may")]
+    [InlineData("internal", "internal of a network but 10.0.0.9")]
+    [InlineData("host", "accept 10.0.0.9 in a block")]
+    [InlineData("host", "accept new 10.0.0.9 in a block")]
+    [InlineData("host", "return 443 of another mark before a block")]
+    public void A_users_own_exception_is_never_ineffective(string first, string then)
+    {
+        var network = new NetworkReference("plain", "plain0", [Cidr.Parse("172.18.0.0/16")]);
+        var port = PortSpec.ParseAll(["8443/tcp"]);
+        IReadOnlyList<FirewallRule> exception = then switch
+        {
+            "host but 8443" => new HostAccess { AllowPorts = port }.Rules(),
+            "host of a network but 8443" => new HostAccess { Network = network, AllowPorts = port }.Rules(),
+            "host but published" => new HostAccess { AllowPublishedPorts = true }.Rules(),
+            "metadata of a network that may" => new MetadataAccess { Network = network, Permit = true }.Rules(),
+            "internal of a network but 10.0.0.9" => new InternalAccess { Network = network, AllowAddresses = [Cidr.Parse("10.0.0.9")] }.Rules(),
+            "accept 10.0.0.9 in a block" => [FirewallRule.Parse("-A DOCKER-USER -i plain0 -d 198.51.100.9 -j ACCEPT"), FirewallRule.Parse("-A DOCKER-USER -i plain0 -d 198.51.100.0/24 -j DROP")],
+            "accept new 10.0.0.9 in a block" => [FirewallRule.Parse("-A DOCKER-USER -i plain0 -d 198.51.100.9 -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT"), FirewallRule.Parse("-A DOCKER-USER -d 198.51.100.0/24 -j DROP")],
+            _ => [FirewallRule.Parse("-A DOCKER-USER ! -i docker0 -p tcp --dport 443 -j RETURN").Named("a"), FirewallRule.Parse("-A DOCKER-USER -i plain0 -d 198.51.100.0/24 -j DROP").Named("b")],
+        };
+        foreach (var bare in new[] { FixtureHost.Docker20, FixtureHost.Docker28 })
+        {
+            var host = bare.Applied(Rules(first)).Applied(exception);
+            var findings = HardeningAudit.Of(host).Where(finding => finding.Id == "RULE-INEFFECTIVE");
+            Assert.All(findings, finding => Assert.True(finding.Status == FindingStatus.Pass, string.Join('\n', finding.Evidence)));
+            Holds(exception, host);
+        }
+    }
+
+    [Fact]
+    public void Only_what_stands_before_a_custom_block_is_its_exception()
+    {
+        FirewallRule[] rules = [FirewallRule.Parse("-A DOCKER-USER -d 203.0.113.25/32 -p tcp --dport 443 -j ACCEPT"), Drop, FirewallRule.Parse("-A DOCKER-USER -d 203.0.113.0/24 -j ACCEPT")];
+        var host = FixtureHost.Docker20.Applied(rules);
+        Assert.Equal(FindingStatus.Pass, HardeningAudit.Of(host).Single(finding => finding.Id == "RULE-INEFFECTIVE").Status);
+        Assert.NotEmpty(Problems([Drop], host.Iptables("-I FORWARD -i plain0 -j ACCEPT")));
     }
 
     [Fact]
