@@ -106,6 +106,7 @@ public sealed partial class LabHost
             ["storage-driver"] = "vfs",
             ["live-restore"] = options.LiveRestore,
             ["userland-proxy"] = options.UserlandProxy,
+            ["iptables"] = options.WritesRules,
             ["dns"] = new JsonArray([.. options.Dns.Select(address => JsonValue.Create(address))]),
         };
         if (options.AddressPools.Count > 0)

@@ -33,6 +33,9 @@ public sealed record LabOptions
     /// <summary>Whether dockerd starts a docker-proxy for each published port, Docker's default.</summary>
     public bool UserlandProxy { get; init; } = true;
 
+    /// <summary>Whether dockerd writes rules (<c>iptables</c>); without them nothing leaves the host translated, and nothing keeps networks apart.</summary>
+    public bool WritesRules { get; init; } = true;
+
     /// <summary>The daemon's resolvers: the host's own by default.</summary>
     public IReadOnlyList<string> Dns { get; init; } = [Services.LabAddresses.Host];
 

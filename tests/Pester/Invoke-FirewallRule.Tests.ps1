@@ -85,6 +85,18 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         Get-Reach c0 203.0.113.25 80 | Should -Be 'TimedOut'
     }
 
+    It 'makes the chain and the jump for IPv6 where Docker has none, and removes the jump with the last rule' {
+        $rule = New-FirewallRule '-A DOCKER-USER -d fd00:10::5 -j DROP'
+        { $rule | Invoke-FirewallRule -ErrorAction Stop } | Should -Throw -ErrorId 'ChainMissing,*'
+        $result = $rule | Invoke-FirewallRule -CreateChain
+        $result.Verified | Should -BeTrue
+        $result.Added | Should -Contain 'ip6tables -I FORWARD -m comment --comment DockerNetHarden -j DOCKER-USER'
+        ($rule | Invoke-FirewallRule -CreateChain).Status | Should -Be 'Unchanged'
+        (Remove-FirewallRule -All).Removed | Should -Contain 'ip6tables -I FORWARD -m comment --comment DockerNetHarden -j DOCKER-USER'
+        ip6tables -w 10 -F DOCKER-USER
+        ip6tables -w 10 -X DOCKER-USER
+    }
+
     It 'applies rules, reads them back, and the packets tell' {
         Get-Reach c0 169.254.169.254 80 | Should -Be 'Open'
         Get-Reach c0 169.254.169.254 53 Dns | Should -Be 'Open'
@@ -247,13 +259,13 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         }
     }
 
-    It 'says that DOCKER-USER is missing, and makes it if told to' {
+    It 'says that DOCKER-USER is missing, and makes it and the jump to it if told to' {
         # A separate namespace: a host on which Docker has never been started.
         ip netns add "$env:DNH_LAB-bare"
         try {
             $script = "Import-Module '$(Get-StagedModule)'; `$r = New-FirewallRule -Action Drop -RemoteAddress 10.0.0.5; `$r | Invoke-FirewallRule -ErrorVariable e 2>`$null; `$e.FullyQualifiedErrorId; (`$r | Invoke-FirewallRule -CreateChain 3>`$null) | ForEach-Object { `$_.Status; `$_.Verified }"
             $output = nsenter "--net=/run/netns/$env:DNH_LAB-bare" @(Get-PwshCommand) -NoProfile -NonInteractive -Command $script
-            $output | Should -Be @('ChainMissing,DockerNetHarden.Commands.InvokeFirewallRuleCommand', 'Applied', 'False')
+            $output | Should -Be @('ChainMissing,DockerNetHarden.Commands.InvokeFirewallRuleCommand', 'Applied', 'True')
         }
         finally { ip netns delete "$env:DNH_LAB-bare" }
     }

@@ -32,7 +32,7 @@ internal sealed class PlanCommand() : PolicyCommand("plan", "Show what would cha
 internal sealed class PlanningOptions
 {
     private readonly Option<bool> _prune = new("--prune") { Description = "The policy is all that is ours on the host: rules with other marks are removed." };
-    private readonly Option<bool> _createChain = new("--create-chain") { Description = "Make DOCKER-USER where it is missing, before Docker's first start." };
+    private readonly Option<bool> _createChain = new("--create-chain") { Description = "Make DOCKER-USER and the jump to it where Docker has not made them." };
     private readonly Option<bool> _force = new("--force") { Description = "Write what could lock somebody out, and let --prune remove a whole control." };
 
     public void AddTo(Command command)

@@ -2,6 +2,7 @@ using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Packets;
+using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 using DockerNetHarden.Walking;
@@ -84,7 +85,7 @@ internal sealed class AuditedHost
         WithForward(host, lines => lines.Where(line => !DockerChains.GoesToDockerUser(line)), rules => rules.Where(rule => !DockerChains.GoesToDockerUser(rule)));
 
     private static HostSnapshot WithJumpFirst(HostSnapshot host) =>
-        WithForward(host, lines => lines.OrderByDescending(DockerChains.IsJump), rules => rules.OrderByDescending(DockerChains.GoesToDockerUser));
+        WithForward(host, lines => lines.OrderByDescending(ForwardJump.IsJump), rules => rules.OrderByDescending(DockerChains.GoesToDockerUser));
 
     // In both copies, or they differ and the walk takes nft's own, which is as it was.
     private static HostSnapshot WithForward(HostSnapshot host, Func<IEnumerable<RuleLine>, IEnumerable<RuleLine>> change, Func<IEnumerable<NftRule>, IEnumerable<NftRule>> changeNft) => host with

@@ -113,6 +113,15 @@ internal sealed class AuditedNetwork
     public Answer Neighbours(Family family) => Once("Neighbours", family, () =>
         AskOf(Audit.Walk, Query(family) with { Destinations = [.. Network.Subnets.Where(subnet => subnet.Family == family)] }).Where(part => part.Path is PacketPath.Bridged));
 
+    /// <summary>What happens to packets to containers of other networks, at their own addresses.</summary>
+    public Answer Others(Family family) => Once("Others", family, () =>
+    {
+        var others = Audit.Networks.Where(other => other != this).ToList();
+        var places = others.SelectMany(other => other.Query(family).Sources).ToList();
+        return places.Count == 0 || Query(family).Sources.Count == 0 ? Answer.Nothing
+            : Services(Places(Cidr.Aggregate(places)).Where(part => part is { Path: PacketPath.Forward, NewDestination: null } && others.Exists(other => string.Equals(other.Bridge, part.OutInterface, StringComparison.Ordinal))), family);
+    });
+
     /// <summary>What happens to packets to any places of one family; asked again each time.</summary>
     public Answer Places(IReadOnlyList<Cidr> places) => AskOf(Audit.Walk, Query(places[0].Family) with { Destinations = places });
 

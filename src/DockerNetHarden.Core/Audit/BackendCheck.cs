@@ -50,5 +50,5 @@ internal sealed class BackendCheck : ICheck
             .Where(chain => chain.Hook.Chain is Hook.DockerUser)
             .SelectMany(chain => chain.Lines.Select(line => line.Line)));
 
-    private static bool IsAsked(Ruleset rules) => rules["filter", "FORWARD"].Any(DockerChains.IsJump);
+    private static bool IsAsked(Ruleset rules) => rules["filter", "FORWARD"].Any(ForwardJump.IsJump);
 }

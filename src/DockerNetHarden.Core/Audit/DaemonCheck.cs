@@ -7,7 +7,7 @@ namespace DockerNetHarden.Audit;
 /// <summary>Settings of dockerd. Source: dockerd(8).</summary>
 internal sealed class DaemonCheck : ICheck
 {
-    private static readonly CheckInfo Iptables = new("DAEMON-IPTABLES", "Docker manages iptables", Severity.High, "2.4");
+    private static readonly CheckInfo Iptables = new("DAEMON-IPTABLES", "Docker, or rules in its place, keep networks apart", Severity.High, "2.4");
     private static readonly CheckInfo Ip6tables = new("DAEMON-IP6TABLES", "Docker manages ip6tables where networks have IPv6", Severity.Medium);
     private static readonly CheckInfo Proxy = new("DAEMON-USERLAND-PROXY", "The userland proxy is off, or the host is closed to containers", Severity.Low, "2.16");
     private static readonly CheckInfo Loopback = new("ROUTE-LOCALNET", "Containers cannot reach services that listen on the host's loopback", Severity.Medium);
@@ -16,18 +16,31 @@ internal sealed class DaemonCheck : ICheck
     {
         if (audit.Host.Engine is null)
             yield break;
-        yield return audit.Setting("iptables") == false
-            ? Iptables.Found(audit, FindingStatus.Fail, "\"iptables\": false: Docker does not isolate networks and makes no DOCKER-USER.") with
-            {
-                Remedy = "Remove \"iptables\": false from daemon.json (or --iptables=false) and restart Docker.",
-            }
-            : audit.Host.Unread.TryGetValue("DaemonSettings", out var why) && !audit.HasDockerUser && !audit.IsNftables
-            ? Iptables.Found(audit, FindingStatus.Warning, $"dockerd's settings were not read ({why}), and its chains are not there.")
-            : Iptables.Found(audit, FindingStatus.Pass);
+        yield return InIPv4(audit);
         yield return InIPv6(audit);
         yield return UserlandProxy(audit);
         foreach (var network in audit.Networks.Where(network => network.HasIPv4 && AccessTargets.RoutesLoopback(audit.Host, network.Bridge)))
             yield return RoutesLoopback(network);
+    }
+
+    // Without Docker's rules nothing keeps networks apart but what the host's own rules do, so these are asked. What comes from outside is NAT-UNPROTECTED's.
+    private static HardeningFinding InIPv4(AuditedHost audit)
+    {
+        if (audit.Setting("iptables") != false)
+        {
+            return audit.Host.Unread.TryGetValue("DaemonSettings", out var why) && !audit.HasDockerUser && !audit.IsNftables
+                ? Iptables.Found(audit, FindingStatus.Warning, $"dockerd's settings were not read ({why}), and its chains are not there.")
+                : Iptables.Found(audit, FindingStatus.Pass);
+        }
+        var answers = audit.Networks.Select(network => (Network: network, Answer: network.Others(Addresses.Family.IPv4))).Where(pair => !pair.Answer.IsEmpty).ToList();
+        var all = answers.Aggregate(Answer.Nothing, (one, pair) => one.And(pair.Answer));
+        if (all.Status is FindingStatus.Pass or FindingStatus.NotApplicable)
+            return Iptables.Found(audit, FindingStatus.Pass, "\"iptables\": false, but no network reaches another.");
+        return Iptables.Found(audit, all.Status, ["\"iptables\": false: Docker writes no rules, and nothing else keeps networks apart.", .. Evidence.Of(all)]) with
+        {
+            Rules = [.. answers.Where(pair => pair.Answer.NotClosed.Any()).SelectMany(pair => Remedies.Apart(pair.Network))],
+            Remedy = "Pipe this finding to Invoke-FirewallRule, which keeps these networks apart in mangle FORWARD. If the setting is not on purpose, remove it from daemon.json.",
+        };
     }
 
     // On by default from engine 27. Source: Docker's release notes, 27.0.

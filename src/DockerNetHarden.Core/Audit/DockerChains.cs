@@ -1,16 +1,15 @@
 using System.Text.Json;
 using DockerNetHarden.Iptables;
+using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
+using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Audit;
 
 /// <summary>What is known about Docker's own chains. Source: Docker's "Packet filtering and firewalls".</summary>
 internal static class DockerChains
 {
-    /// <summary>Whether a line is FORWARD's jump to DOCKER-USER for all packets. A jump for some packets is somebody else's, and the other packets never meet the chain.</summary>
-    public static bool IsJump(RuleLine line) => GoesToDockerUser(line) && line.Tokens is ([_, _] or ["-m", "comment", "--comment", _, _, _]);
-
     /// <summary>Whether a line goes to DOCKER-USER, for any packets.</summary>
     public static bool GoesToDockerUser(RuleLine line) => string.Equals(line.Target, Hook.DockerUser, StringComparison.Ordinal);
 
@@ -20,6 +19,10 @@ internal static class DockerChains
             expression.ValueKind == JsonValueKind.Object
             && (expression.TryGetProperty("jump", out var jump) || expression.TryGetProperty("goto", out jump))
             && jump.TryGetProperty("target", out var target) && target.ValueEquals(Hook.DockerUser));
+
+    /// <summary>Whether a rule decided before FORWARD asked DOCKER-USER, so that nothing in DOCKER-USER could.</summary>
+    public static bool IsBeforeJump(HostSnapshot host, AccessPart part) => part.Rule is { Table: "filter" } rule && host.Rules.TryGetValue(rule.Family, out var rules)
+        && rules["filter", "FORWARD"].TakeWhile(line => !ForwardJump.IsJump(line)).SelectMany(line => Accepting(rules, line)).Any(line => line.Chain == rule.Chain && line.Position == rule.Position);
 
     /// <summary>
     /// The rules that end a walk through FORWARD in favour of packets which open a connection: the line itself, or those of the chains to which it goes. What belongs to a connection was

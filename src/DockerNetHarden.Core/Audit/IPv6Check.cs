@@ -47,6 +47,6 @@ internal sealed class IPv6Check : ICheck
             yield return ("Metadata", family => MetadataAccessOf.Unexcepted(network, family), true, answer => answer.Status, answer => Remedies.Metadata(network, answer));
         yield return ("The host", family => HostCheck.Of(network, family), false, answer => answer.Status, _ => Remedies.Host(network));
         yield return ("Internal ranges", family => InternalCheck.Of(network, family), true, answer => answer.Status, _ => Remedies.Internal(network));
-        yield return ("Mail without a limit", family => MailCheck.Of(network, family), true, answer => answer.LimitedStatus, _ => Remedies.Mail(network));
+        yield return ("Mail without a limit", family => MailCheck.Of(network, family), true, answer => answer.LimitedStatus, answer => Remedies.Mail(network, answer));
     }
 }

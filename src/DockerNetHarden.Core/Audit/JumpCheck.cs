@@ -3,6 +3,7 @@ using DockerNetHarden.Analysis;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Matching;
 using DockerNetHarden.Packets;
+using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Walking;
 
@@ -26,12 +27,15 @@ internal sealed class JumpCheck : ICheck
     private static HardeningFinding Check(AuditedHost audit, Ruleset rules)
     {
         var command = rules.Family == Family.IPv4 ? "iptables" : "ip6tables";
-        var before = rules["filter", "FORWARD"].TakeWhile(line => !DockerChains.IsJump(line)).ToList();
+        var before = rules["filter", "FORWARD"].TakeWhile(line => !ForwardJump.IsJump(line)).ToList();
         if (before.Count == rules["filter", "FORWARD"].Count)
         {
+            var isNobodys = ForwardJump.IsNobodys(audit.Host, rules);
             return Info.Found(audit, FindingStatus.Fail, $"No rule of {command} filter FORWARD goes to DOCKER-USER: nothing in it is asked.") with
             {
-                Remedy = $"Restart Docker, which puts its jump first again; or: {command} -I FORWARD -j DOCKER-USER",
+                Rules = isNobodys ? [.. audit.Controls.Rules.Where(rule => rule.Family == rules.Family && rule.Chain is Hook.DockerUser).Select(rule => rule.Mark).Distinct().SelectMany(mark => audit.Controls.ByMark[mark])] : [],
+                Remedy = !isNobodys ? $"Restart Docker, which puts its jump first again; or: {command} -I FORWARD -j DOCKER-USER"
+                    : $"Docker does not write {command} rules here and makes no jump. Pipe this finding to Invoke-FirewallRule, which makes one for the rules of this module; or: {command} -I FORWARD -j DOCKER-USER",
             };
         }
         if (before.Count == 0)

@@ -32,16 +32,22 @@ internal static class OutsideCheck
         if (network.Audit.Host.Addresses.Count == 0)
             return Info.Found(network, FindingStatus.Warning, "The addresses of the host were not read, so its links to the outside are not known.");
         var links = Links(network.Audit).ToList();
-        var answer = links.SelectMany(link => network.Families.Select(family => FromOutside(network, link, family))).Aggregate(Answer.Nothing, (all, one) => all.And(one));
+        var answers = links.SelectMany(link => network.Families.Select(family => (Link: link, Family: family, Answer: FromOutside(network, link, family)))).ToList();
+        var answer = answers.Aggregate(Answer.Nothing, (all, one) => all.And(one.Answer));
         if (answer.IsEmpty)
             return Info.Found(network, FindingStatus.Pass, links.Count == 0 ? "No link of the host leads outside." : "Nothing that comes from outside is routed to it.");
         return Info.Found(network, answer.Status, Evidence.Of(answer)) with
         {
+            // Published ports of routed containers are reached like this, and a rule that tells them from others is Docker's business.
+            Rules = [.. Remedies.Outside(network, answers.Where(way => way.Answer.IsOpen && !IsRouted(network, way.Family)).Select(way => (way.Link, way.Family)))],
             Remedy = answer.IsOpen
-                ? "Drop forwarded packets by default: iptables -P FORWARD DROP (and ip6tables), after rules that accept what else this host forwards; or update Docker: from engine 28 on it drops this itself."
+                ? "Pipe this finding to Invoke-FirewallRule: what comes from outside then reaches published ports only, at the host's addresses. Or drop forwarded packets by default: iptables -P FORWARD DROP "
+                    + "(and ip6tables), after rules that accept what else this host forwards; or update Docker: from engine 28 on it drops this itself."
                 : null,
         };
     }
+
+    private static bool IsRouted(AuditedNetwork network, Family family) => network.Network.Options.GetValueOrDefault(Modes[family == Family.IPv4 ? 0 : 1]) is "routed";
 
     // A link leads outside if it carries a route to more than one neighbour, whatever its kind: the uplink of a container (LXC) or of a namespace is a veth. So does a link with an
     // address of its own, except ports of bridges and the veths of containers that other tools start. Docker's networks do not.

@@ -33,9 +33,33 @@ internal static class Remedies
     public static IReadOnlyList<FirewallRule> Internal(AuditedNetwork network) => Bound(network, () => [.. network.Families.SelectMany(family =>
         family == Family.IPv4 ? new InternalAccess { Network = network.Reference }.Rules() : InternalIPv6(network))]);
 
-    /// <summary>Limits mail.</summary>
-    public static IReadOnlyList<FirewallRule> Mail(AuditedNetwork network) => Bound(network, () => [.. network.Families.SelectMany(family =>
-        family == Family.IPv4 && network.Audit.HasDockerUser ? new SmtpRate { Network = network.Reference }.Rules() : MailElsewhere(network, family))]);
+    /// <summary>Limits mail, in DOCKER-USER if that is asked about it.</summary>
+    public static IReadOnlyList<FirewallRule> Mail(AuditedNetwork network, Answer answer) => Bound(network, () => [.. network.Families.SelectMany(family =>
+        family == Family.IPv4 && network.Audit.HasDockerUser && !answer.NotClosed.Any(part => DockerChains.IsBeforeJump(network.Audit.Host, part)) ? new SmtpRate { Network = network.Reference }.Rules() : MailElsewhere(network, family))]);
+
+    /// <summary>Closes the other networks.</summary>
+    public static IReadOnlyList<FirewallRule> Apart(AuditedNetwork network)
+    {
+        return Bound(network, () =>
+        {
+            var list = new RuleList("Custom", "apart", network.Name);
+            foreach (var other in network.Audit.Networks.Where(other => other != network && InterfaceName.Problem(other.Bridge) is null))
+                list.Block(Forward(network, Family.IPv4) with { OutInterface = other.Bridge }, RuleAction.Drop, log: false);
+            return list.Rules;
+        });
+    }
+
+    /// <summary>Closes a network to what enters by links from outside, but for its published ports.</summary>
+    public static IReadOnlyList<FirewallRule> Outside(AuditedNetwork network, IEnumerable<(string Link, Family Family)> ways)
+    {
+        return Bound(network, () =>
+        {
+            var list = new RuleList("Custom", "outside", network.Name);
+            foreach (var (link, family) in ways)
+                list.Add(Forward(network, family) with { InInterface = link, OutInterface = network.Bridge, ConnectionState = "!DNAT", ConnectionDirection = "ORIGINAL", Action = RuleAction.Drop });
+            return list.Rules;
+        });
+    }
 
     /// <summary>Rules in a form that the host can hold: without DOCKER-USER only those with another half elsewhere, and with the existing rules of the same marks.</summary>
     public static IReadOnlyList<FirewallRule> Fit(AuditedHost audit, IReadOnlyList<FirewallRule> rules)

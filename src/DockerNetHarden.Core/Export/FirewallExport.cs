@@ -37,7 +37,7 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
 {
     // If no host is read, the families are as on every host before Docker's first start; ip6tables' DOCKER-USER depends on the engine.
     private const string Bare = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n";
-    private const string BareWithDockerUser = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:DOCKER-USER - [0:0]\nCOMMIT\n";
+    private const string BareWithDocker = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:DOCKER - [0:0]\n:DOCKER-USER - [0:0]\nCOMMIT\n";
 
     // The limit of Amazon EC2's user data, in bytes before base64. Source: "Instance metadata and user data" of its user guide.
     private const int SmallestUserData = 16 * 1024;
@@ -61,7 +61,7 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
         ArgumentNullException.ThrowIfNull(rules);
         if (host is null && NeedsHost(rules) is { } operand)
             throw new PlanException(PlanFailure.UnresolvedOperand, $"'{operand}' only has a meaning on a host, and no host was read.", "Name one, or bind the rule to a fixed bridge name or prefix instead.");
-        var plan = Plan.From(rules, Basis(format, host), new PlanOptions { CreateChain = true, Force = force });
+        var plan = Plan.From(rules, Basis(format, host), new PlanOptions { Force = force });
         var tables = ExportedTable.AllOf(plan);
         var warnings = new List<string>(plan.Warnings);
         warnings.AddRange(SetsOf(tables).Select(set => $"The set {set} has to be on the host before the export is loaded: ipset create {set} ... ."));
@@ -86,8 +86,8 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
         var dockerUser6 = nft || (host?.Rules.TryGetValue(Family.IPv6, out var rules) == true && rules.HasChain("filter", Hook.DockerUser));
         var bare = new Dictionary<Family, Ruleset>
         {
-            [Family.IPv4] = Ruleset.Parse(Family.IPv4, nft ? BareWithDockerUser : Bare),
-            [Family.IPv6] = Ruleset.Parse(Family.IPv6, dockerUser6 ? BareWithDockerUser : Bare),
+            [Family.IPv4] = Ruleset.Parse(Family.IPv4, BareWithDocker),
+            [Family.IPv6] = Ruleset.Parse(Family.IPv6, dockerUser6 ? BareWithDocker : Bare),
         };
         host ??= new HostSnapshot
         {

@@ -55,7 +55,7 @@ public sealed record RollbackArm
     private static string Lines(IReadOnlyList<Target> targets) => string.Join('\n', targets.GroupBy(static target => (target.Family, target.Table)).Select(static table =>
         string.Create(CultureInfo.InvariantCulture, $"{(table.Key.Family == Family.IPv4 ? 4 : 6)} {table.Key.Table} {string.Join(' ', table.Select(static target => target.Chain))}")));
 
-    // A chain of ours that a restore text declares, makes, flushes or deletes, or whose jump it inserts or deletes.
+    // A chain of ours that a restore text declares, makes, flushes or deletes, or whose jump it inserts or deletes; FORWARD's jump to DOCKER-USER too.
     private static IEnumerable<string> ChainsOf(string restore)
     {
         foreach (var words in restore.Split('\n').Select(static line => line.Split(' ')))
@@ -67,7 +67,7 @@ public sealed record RollbackArm
                 "-I" or "-D" => words[^1],
                 _ => "",
             };
-            if (name.StartsWith("DNH-", StringComparison.Ordinal))
+            if (name.StartsWith("DNH-", StringComparison.Ordinal) || name is "DOCKER-USER")
                 yield return name;
         }
     }

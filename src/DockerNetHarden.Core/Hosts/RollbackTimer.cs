@@ -44,7 +44,7 @@ internal static class RollbackTimer
         # The lines of one table in a save output that concern us, and the names of its chains.
         table_of() {
         case $1 in
-        filter) sed -n '/^\*filter$/,/^COMMIT$/{/DNH-/{p;d;};/^:/p;}' ;;
+        filter) sed -n '/^\*filter$/,/^COMMIT$/{/DNH-/{p;d;};/^:/p;/-A FORWARD -m comment --comment "\{0,1\}DockerNetHarden"\{0,1\} -j DOCKER-USER$/p;}' ;;
         nat) sed -n '/^\*nat$/,/^COMMIT$/{/DNH-/{p;d;};/^:/p;}' ;;
         mangle) sed -n '/^\*mangle$/,/^COMMIT$/{/DNH-/{p;d;};/^:/p;}' ;;
         raw) sed -n '/^\*raw$/,/^COMMIT$/{/DNH-/{p;d;};/^:/p;}' ;;
@@ -61,7 +61,7 @@ internal static class RollbackTimer
         foreign_last() { sed -n '/--comment "\{0,1\}DockerNetHarden:/,$p' | grep -v -e '--comment "\{0,1\}DockerNetHarden:'; }
         # Hook and chain of each jump of ours to one of the chains, in order.
         jumps_of() {
-        printf '%s\n' "$1" | sed -n 's/^\[[0-9]*:[0-9]*\] -A \([^ ]*\) -m comment --comment "\{0,1\}DockerNetHarden"\{0,1\} -j \(DNH-[^ ]*\)$/\1 \2/p' |
+        printf '%s\n' "$1" | sed -n 's/^\[[0-9]*:[0-9]*\] -A \([^ ]*\) -m comment --comment "\{0,1\}DockerNetHarden"\{0,1\} -j \([^ ]*\)$/\1 \2/p' |
         while read -r h c; do case " $chains " in *" $c "*) printf '%s %s\n' "$h" "$c" ;; esac; done
         }
         # Whether a rule that is not our jump leads to a chain.
@@ -75,6 +75,8 @@ internal static class RollbackTimer
         printf '*%s\n' "$table"
         gone=
         for c in $chains; do
+        # Not ours; only FORWARD's jump to it is.
+        if [ "$c" = DOCKER-USER ]; then continue; fi
         if has_chain "$saved" "$c"; then
         printf ':%s - [0:0]\n' "$c"
         lines_of "$live" "$c" | foreign_first

@@ -1,6 +1,7 @@
 using System.Text;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
+using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
@@ -143,8 +144,12 @@ public sealed record SavedRules
             .OrderBy(static chain => chain.Owner.Hook.Chain, StringComparer.Ordinal)
             .ThenBy(static chain => chain.Owner.Control is "Custom" ? 1 : 0)
             .ThenBy(static chain => chain.Name, StringComparer.Ordinal)
-            .Select(static chain => new SavedJump(chain.Owner.Hook.Chain, chain.Name));
-        return new SavedTable(family, table, chains, [.. jumps]);
+            .Select(static chain => new SavedJump(chain.Owner.Hook.Chain, chain.Name))
+            .ToList();
+        // Where Docker does not make it; without anything in DOCKER-USER it leads nowhere.
+        if (lines.Exists(ForwardJump.IsOurs) && jumps.Exists(static jump => jump.IsInDockerUser))
+            jumps.Add(new SavedJump(ForwardJump.Chain, Hook.DockerUser));
+        return new SavedTable(family, table, chains, jumps);
     }
 
     private static IEnumerable<string> SetsOf(string line)
@@ -163,10 +168,9 @@ public sealed record SavedRules
             case "[sets]":
                 sets.Add(line);
                 return true;
-            // Jumps and declarations follow from the rules.
-            case ['[', '4' or '6', ' ', .., ']'] when line.StartsWith(":DNH-", StringComparison.Ordinal) || line.StartsWith("-I ", StringComparison.Ordinal):
+            case ['[', '4' or '6', ' ', .., ']'] when line.StartsWith(":DNH-", StringComparison.Ordinal):
                 return true;
-            case ['[', var family and ('4' or '6'), ' ', .., ']'] when line.StartsWith("-A ", StringComparison.Ordinal):
+            case ['[', var family and ('4' or '6'), ' ', .., ']'] when line.StartsWith("-A ", StringComparison.Ordinal) || line.StartsWith("-I ", StringComparison.Ordinal):
                 var tokens = SaveTokenizer.Split(line);
                 if (tokens.Count < 2)
                     return false;

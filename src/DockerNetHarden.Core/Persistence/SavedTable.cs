@@ -15,6 +15,8 @@ public sealed record SavedJump(string Hook, string Chain)
 {
     /// <summary>The jump without its command: <c>DOCKER-USER -m comment --comment DockerNetHarden -j DNH-METADATA</c>.</summary>
     public string Text => $"{Hook} -m comment --comment {RuleMark.Owner} -j {Chain}";
+
+    internal bool IsInDockerUser => string.Equals(Hook, Rules.Hook.DockerUser, StringComparison.Ordinal);
 }
 
 /// <summary>What is ours in one table of one family.</summary>
@@ -25,5 +27,5 @@ public sealed record SavedJump(string Hook, string Chain)
 public sealed record SavedTable(Family Family, string Table, IReadOnlyList<SavedChain> Chains, IReadOnlyList<SavedJump> Jumps)
 {
     /// <summary>Whether the hook DOCKER-USER is used: a chain of Docker's, which has to exist before a jump can be put into it.</summary>
-    public bool NeedsDockerUser => Jumps.Any(static jump => string.Equals(jump.Hook, Hook.DockerUser, StringComparison.Ordinal));
+    public bool NeedsDockerUser => Jumps.Any(static jump => jump.IsInDockerUser);
 }

@@ -12,8 +12,6 @@ namespace DockerNetHarden.Persistence;
 /// </summary>
 internal static class SysconfigText
 {
-    private const string Forward = "FORWARD";
-
     /// <summary>The file with exactly these rules of ours.</summary>
     /// <param name="family">The file's family.</param>
     /// <param name="text">The file; empty if there is none.</param>
@@ -33,8 +31,8 @@ internal static class SysconfigText
             foreach (var hook in table.Jumps.GroupBy(static jump => jump.Hook, StringComparer.Ordinal))
                 rules = rules.WithRules(table.Table, hook.Key, [.. hook.Select(jump => LineOf(family, table.Table, "-A " + jump.Text)), .. rules[table.Table, hook.Key]]);
             // The service loads the file before Docker starts, when nobody else has made the jump.
-            if (table.NeedsDockerUser && !rules[table.Table, Forward].Any(IsDockersJump))
-                rules = rules.WithRules(table.Table, Forward, [LineOf(family, table.Table, $"-A {Forward} -j {Hook.DockerUser}"), .. rules[table.Table, Forward]]);
+            if (IsWithoutJump(table, rules))
+                rules = rules.WithRules(table.Table, ForwardJump.Chain, [LineOf(family, table.Table, $"-A {ForwardJump.Chain} -j {Hook.DockerUser}"), .. rules[table.Table, ForwardJump.Chain]]);
         }
         return rules.ToString();
     }
@@ -47,7 +45,7 @@ internal static class SysconfigText
         var jumps = rules.AllRules.Where(JumpPlan.IsOurs).Select(static line => (line.Table, line.Text)).Order();
         return string.Equals((there with { Commands = saved.Commands }).ToText(), (saved with { Tables = wanted, SetLines = [] }).ToText(), StringComparison.Ordinal)
             && jumps.SequenceEqual(wanted.SelectMany(static table => table.Jumps.Select(jump => (table.Table, "-A " + jump.Text))).Order())
-            && !wanted.Any(table => table.NeedsDockerUser && !rules[table.Table, Forward].Any(IsDockersJump));
+            && !wanted.Any(table => IsWithoutJump(table, rules));
     }
 
     private static Ruleset WithoutOurs(Ruleset rules)
@@ -65,10 +63,13 @@ internal static class SysconfigText
             }
             // Whatever was made only for our jumps is removed with them.
             if (usedHook && rules[table, Hook.DockerUser].Count == 0)
-                rules = rules.WithRules(table, Forward, [.. rules[table, Forward].Where(static line => !IsDockersJump(line))]).WithoutChain(table, Hook.DockerUser);
+                rules = rules.WithRules(table, ForwardJump.Chain, [.. rules[table, ForwardJump.Chain].Where(static line => !IsDockersJump(line))]).WithoutChain(table, Hook.DockerUser);
         }
         return rules;
     }
+
+    private static bool IsWithoutJump(SavedTable table, Ruleset rules) =>
+        table.NeedsDockerUser && !rules[table.Table, ForwardJump.Chain].Any(static line => IsDockersJump(line) || ForwardJump.IsOurs(line));
 
     private static bool IsDockersJump(RuleLine line) => line.Tokens is ["-j", Hook.DockerUser];
 

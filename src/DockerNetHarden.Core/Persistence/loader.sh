@@ -7,8 +7,8 @@
 #   loader guard   keeps, once a second, until it is stopped
 #   loader check   writes nothing; prints what load would write, and nothing where that is nothing
 #
-# Only chains that begin with DNH-, the jumps to them, and Docker's own jump from FORWARD to DOCKER-USER are written. Where something cannot be written
-# all else is, and the exit code is 1. It needs sh, sed, awk and iptables, and ipset where rules ask sets.
+# Only chains that begin with DNH-, the jumps to them, and FORWARD's jump to DOCKER-USER are written: Docker's own or, where Docker makes none, one with
+# our comment. Where something cannot be written all else is, and the exit code is 1. It needs sh, sed, awk and iptables, and ipset where rules ask sets.
 LC_ALL=C
 PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin
 export LC_ALL PATH
@@ -54,6 +54,7 @@ FNR == NR {
 !here { next }
 /^:/ { declared[substr($1, 2)]; next }
 $0 == "-A FORWARD -j DOCKER-USER" { docker_jumps = 1; next }
+/^-A FORWARD -m comment --comment "?DockerNetHarden"? -j DOCKER-USER$/ { there["FORWARD"] = there["FORWARD"] "DOCKER-USER "; next }
 /^-A [^ ]+ -m comment --comment "?DockerNetHarden"? -j DNH-/ { if ($NF in ours) there[$2] = there[$2] $NF " "; next }
 !/^-A / || !($2 in ours) { next }
 is_ours($0) {
@@ -71,6 +72,11 @@ END {
     }
     if (pass == "sets") exit
     comment = " -m comment --comment DockerNetHarden -j "
+    # Ours goes where Docker has made its own.
+    if (docker_jumps) {
+        if (!("FORWARD" in wanted)) hooks[++hook_count] = "FORWARD"
+        wanted["FORWARD"] = ""
+    }
     for (i = 1; i <= hook_count; i++) {
         hook = hooks[i]
         if (wanted[hook] == there[hook]) continue
@@ -80,7 +86,7 @@ END {
         n = split(wanted[hook], now, " ")
         for (j = n; j >= 1; j--) print "-I " hook comment now[j]
     }
-    if (("DOCKER-USER" in wanted) && !docker_jumps) print "-I FORWARD -j DOCKER-USER"
+    if (("DOCKER-USER" in wanted) && !("FORWARD" in wanted) && there["FORWARD"] == "") print "-I FORWARD -j DOCKER-USER"
 }'
 
 todo() { printf '%s\n' "$now" | awk -v family="$family" -v table="$table" -v mode="$mode" -v pass="$pass" "$compare" "$saved" -; }
@@ -103,7 +109,7 @@ settle() {
         exit 0
     fi
     # Docker takes its jump away for some milliseconds whenever it makes a network.
-    case $mode$text in 'keep-I FORWARD -j DOCKER-USER') sleep 0.2 ;; esac
+    case $mode$text in 'keep-I FORWARD '*' DOCKER-USER') sleep 0.2 ;; esac
     lock
     now=$("$prefix-save") || exit 1
     text=$(todo)
@@ -156,7 +162,7 @@ round() {
 # What the guard compares from second to second; all else is done only where something of it changed.
 print_of() {
     for prefix in $prefix4 $prefix6; do
-        "$prefix-save" | sed -n -e '/^\*/p' -e '/DNH-/p' -e '/^-A FORWARD -j DOCKER-USER$/p'
+        "$prefix-save" | sed -n -e '/^\*/p' -e '/DNH-/p' -e '/^-A FORWARD .*-j DOCKER-USER$/p'
     done 2>&1
 }
 

@@ -10,7 +10,7 @@ namespace DockerNetHarden.Planning;
 /// </summary>
 internal sealed class JumpPlan
 {
-    private JumpPlan(IReadOnlyList<RuleLine> delete, IReadOnlyList<RuleLine> insert, IReadOnlyList<string> warnings) =>
+    internal JumpPlan(IReadOnlyList<RuleLine> delete, IReadOnlyList<RuleLine> insert, IReadOnlyList<string> warnings) =>
         (Delete, Insert, Warnings) = (delete, insert, warnings);
 
     /// <summary>One entry per deletion; a duplicated line is listed twice.</summary>
@@ -44,8 +44,10 @@ internal sealed class JumpPlan
         return new JumpPlan(there, [.. Enumerable.Reverse(order).Select(chain => chain.Jump)], warnings);
     }
 
-    /// <summary>Whether a line is a jump of ours: exactly our comment and our chain, without a condition.</summary>
-    public static bool IsOurs(RuleLine line) =>
+    /// <summary>Whether a line is a jump of ours: exactly our comment and our chain (in FORWARD: DOCKER-USER), without a condition.</summary>
+    public static bool IsOurs(RuleLine line) => ForwardJump.IsOurs(line) || IsToOurs(line);
+
+    private static bool IsToOurs(RuleLine line) =>
         line.Tokens is ["-m", "comment", "--comment", RuleMark.Owner, "-j", var target] && Hook.OwnerOf(line.Table, target)?.Hook.Chain is { } chain && string.Equals(chain, line.Chain, StringComparison.Ordinal);
 
     /// <summary>Whether the kernel never reads past this line: it matches every packet and ends the chain.</summary>

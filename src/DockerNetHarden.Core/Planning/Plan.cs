@@ -180,6 +180,6 @@ public sealed record PlanOptions
     /// <summary>Plan what could lock somebody out.</summary>
     public bool Force { get; init; }
 
-    /// <summary>Make DOCKER-USER where it is missing; Docker keeps a chain that it finds.</summary>
+    /// <summary>Make DOCKER-USER where it is missing, and FORWARD's jump to it unless Docker makes that; Docker keeps a chain that it finds.</summary>
     public bool CreateChain { get; init; }
 }

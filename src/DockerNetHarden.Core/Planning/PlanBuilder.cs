@@ -76,6 +76,8 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
             }
             foreach (var hook in Hook.All.Where(hook => string.Equals(hook.Table, table, StringComparison.Ordinal)))
                 PlanHook(rules, hook, changes);
+            if (table is "filter")
+                changes.Jumps(ForwardJump.Plan(host, rules, changes.Chains.Any(chain => !chain.Hook.IsBuiltIn && chain.Lines.Count > 0), options.CreateChain));
             Finish(rules, table, changes);
         }
     }
@@ -96,10 +98,10 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
         var wanted = changes.Chains.Where(chain => chain.Hook == hook && chain.Lines.Count > 0).ToList();
         if (wanted.Count > 0 && !hook.IsBuiltIn && (!rules.HasChain(hook.Table, hook.Chain) || (IsNftables && !_removing)))
         {
-            // If the engine does not manage IPv6, nothing would ever jump to a DOCKER-USER of ours: it would only look like protection.
-            // The same goes for an engine that writes with nftables.
-            if (!options.CreateChain || rules.Family == Family.IPv6 || IsNftables)
-                throw ChainMissing(rules.Family, hook);
+            // An engine that writes with nftables would never ask the chain: it would only look like protection. Where Docker writes without a DOCKER-USER (ip6tables before engine 27), it puts
+            // rules that accept before any jump of ours whenever a network is made.
+            if (!options.CreateChain || IsNftables || (rules.Family == Family.IPv6 && ForwardJump.IsDockers(host, rules)))
+                throw ChainMissing(rules, hook);
             _newChains.Add(new NewChain(rules.Family, hook.Table, hook.Chain));
         }
         var jumps = JumpPlan.Of(rules, hook, rules.Family, wanted);
@@ -122,15 +124,22 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
 
     private bool IsNftables => host.Engine?.FirewallBackend?.StartsWith("nftables", StringComparison.Ordinal) == true;
 
-    private PlanException ChainMissing(Family family, Hook hook)
+    private PlanException ChainMissing(Ruleset rules, Hook hook)
     {
+        const string Elsewhere = "Use table mangle, chain FORWARD or POSTROUTING, for IPv6";
         var (why, remedy) = IsNftables
             ? (": its Docker writes with the nftables firewall backend, which never asks that chain; rules there would look like protection but have no effect.",
                 "Set \"firewall-backend\": \"iptables\" in its daemon.json.")
-            : family == Family.IPv6
-            ? (" in ip6tables: its engine does not manage IPv6 rules (Docker before 27, or ip6tables off).", "Use table mangle, chain POSTROUTING, for IPv6.")
-            : ($": Docker is not started there, or runs with \"iptables\": false{(host.DockerError is { } error ? $" ({error.Message.TrimEnd('.')})" : "")}.",
-                "Start Docker, or give -CreateChain to make the chain before Docker's first start; Docker keeps it.");
+            : (rules.Family, host.Engine) switch
+            {
+                (Family.IPv6, not null) when ForwardJump.IsDockers(host, rules) =>
+                    (" in ip6tables: its Docker (before 27) has none there, and would put its own rules before a chain that somebody else makes.", Elsewhere + "."),
+                (Family.IPv6, _) => (" in ip6tables: its Docker does not write IPv6 rules (before 27, or ip6tables off).",
+                    Elsewhere + "; or give -CreateChain to Invoke-FirewallRule, which makes the chain and FORWARD's jump to it."),
+                (_, null) => ($": Docker is not started there, or runs with \"iptables\": false{(host.DockerError is { } error ? $" ({error.Message.TrimEnd('.')})" : "")}.",
+                    "Start Docker, or give -CreateChain to make the chain and FORWARD's jump to it before Docker's first start; Docker keeps the chain."),
+                _ => (": its Docker runs with \"iptables\": false, or its chains were removed.", "Give -CreateChain to make the chain and FORWARD's jump to it."),
+            };
         return new PlanException(PlanFailure.ChainMissing, $"{host.HostName} has no chain {hook.Chain}{why}", remedy);
     }
 

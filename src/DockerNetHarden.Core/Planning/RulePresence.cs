@@ -35,12 +35,12 @@ public static class RulePresence
             if (!host.Rules.TryGetValue(place.Key.Family, out var tables))
                 problems.Add($"{host.HostName} has no tables of {place.Key.Family}.");
             else
-                problems.AddRange(Of([.. place], tables, [.. all.Where(chain => chain.Family == place.Key.Family && chain.Hook == place.Key.Hook && chain.Lines.Count > 0)], place.Key.Control));
+                problems.AddRange(Of([.. place], host, tables, [.. all.Where(chain => chain.Family == place.Key.Family && chain.Hook == place.Key.Hook && chain.Lines.Count > 0)], place.Key.Control));
         }
         return problems;
     }
 
-    private static IEnumerable<string> Of(IReadOnlyList<FirewallRule> rules, Ruleset tables, List<OurChain> chains, string control)
+    private static IEnumerable<string> Of(IReadOnlyList<FirewallRule> rules, HostSnapshot host, Ruleset tables, List<OurChain> chains, string control)
     {
         var hook = rules[0].Hook;
         var chain = chains.Find(each => string.Equals(each.Control, control, StringComparison.Ordinal));
@@ -66,8 +66,11 @@ public static class RulePresence
             if (LetsPast(line) is { } link && rules.Any(rule => rule.Action is RuleAction.Drop or RuleAction.Reject && (rule.InInterface is null || string.Equals(rule.InInterface, link, StringComparison.Ordinal))))
                 yield return $"{hook.Table} {hook.Chain} rule {line.Position} ({line.Text}) comes before our jump and lets packets from {link} past it.";
         }
-        if (!hook.IsBuiltIn && !IsReached(tables, hook))
-            yield return $"FORWARD does not jump to {hook.Chain}, or ends before the jump: is Docker running?";
+        if (!hook.IsBuiltIn && !tables[hook.Table, ForwardJump.Chain].TakeWhile(line => !JumpPlan.IsEndOfChain(line)).Any(ForwardJump.IsJump))
+        {
+            yield return $"FORWARD does not jump to {hook.Chain}, or ends before the jump: "
+                + (ForwardJump.IsNobodys(host, tables) ? "Docker does not make it here, and Invoke-FirewallRule does." : "is Docker running?");
+        }
     }
 
     // A line that ends the chain for all packets of one interface: if it comes before our jump, it opens what our rules for that interface close.
@@ -79,7 +82,4 @@ public static class RulePresence
             tokens.RemoveRange(comment - 1, 4);
         return tokens is ["-i", var link, "-j", "ACCEPT" or "RETURN"] ? link : null;
     }
-
-    private static bool IsReached(Ruleset tables, Hook hook) =>
-        tables[hook.Table, "FORWARD"].TakeWhile(line => !JumpPlan.IsEndOfChain(line)).Any(line => line.Tokens is ["-j", var target] && string.Equals(target, hook.Chain, StringComparison.Ordinal));
 }

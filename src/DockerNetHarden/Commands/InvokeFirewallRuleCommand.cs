@@ -23,7 +23,7 @@ public sealed class InvokeFirewallRuleCommand : HostCmdlet
     [Parameter(HelpMessage = "Leave only the given rules: this module's rules with other marks are removed.")]
     public SwitchParameter Prune { get; set; }
 
-    [Parameter(HelpMessage = "Make DOCKER-USER if it is missing, before Docker's first start.")]
+    [Parameter(HelpMessage = "Make DOCKER-USER and the jump to it if Docker has not made them.")]
     public SwitchParameter CreateChain { get; set; }
 
     [Parameter(HelpMessage = "Write rules that could lock somebody out, and do not ask if -Prune removes a whole control.")]

@@ -215,13 +215,17 @@ public sealed class AuditCheckTests
         Assert.Equal(FindingStatus.Pass, HardeningAudit.Of(same).Single(each => each.Id == "CONTAINER-SEVERAL-NETWORKS").Status);
     }
 
-    [Theory]
-    [InlineData("iptables", "DAEMON-IPTABLES", "2.4")]
-    public void Docker_that_does_not_manage_the_filter_is_found(string setting, string id, string cis)
+    [Fact]
+    public void Docker_that_writes_no_rules_is_found_where_nothing_else_keeps_networks_apart_and_the_finding_mends_it()
     {
-        var host = Bare with { DaemonSettings = new Dictionary<string, string> { [setting] = "false" } };
-        var finding = Find(HardeningAudit.Of(host), id, null);
-        Assert.Equal((FindingStatus.Fail, cis), (finding.Status, finding.CisItem));
+        // What Docker wrote before the setting was changed still stands, and still keeps them apart.
+        var kept = Bare with { DaemonSettings = new Dictionary<string, string> { ["iptables"] = "false" } };
+        Assert.Equal((FindingStatus.Pass, "2.4"), (Find(HardeningAudit.Of(kept), "DAEMON-IPTABLES", null).Status, Find(HardeningAudit.Of(kept), "DAEMON-IPTABLES", null).CisItem));
+        var host = kept.Iptables("-F FORWARD", "-A FORWARD -j ACCEPT");
+        var finding = Find(HardeningAudit.Of(host), "DAEMON-IPTABLES", null);
+        Assert.Equal(FindingStatus.Fail, finding.Status);
+        Assert.DoesNotContain("estart", finding.Remedy, StringComparison.Ordinal);
+        Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(host.Applied(finding.Rules)), "DAEMON-IPTABLES", null).Status);
     }
 
     [Fact]
