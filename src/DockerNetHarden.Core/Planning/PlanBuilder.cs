@@ -16,6 +16,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
 
     // Every line of ours is parsed, so do it only once: a host can have thousands.
     private readonly List<OurChain> _existing = [.. host.Rules.Values.SelectMany(OurChain.ReadAll)];
+    private readonly List<OurChain> _after = [];
     private int _unchanged;
     private bool _removing;
 
@@ -38,6 +39,8 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
         }
         if (_removed.Count > 0 && literal.Any(rule => rule.Mark == new RuleMark("Custom")) && _removed.Any(line => RuleMark.TryParse(line.Comment, out var mark, out _) && mark == new RuleMark("Custom")))
             warnings.Add("Rules without a name replace the rules without a name that stood before: give New-FirewallRule a -Name to keep both.");
+        var marks = literal.Select(rule => rule.Mark).ToHashSet();
+        warnings.AddRange(NarrowerFirst.Warnings(_after, marks.Contains));
         return Make([], Vanishing(literal, keeps, named));
     }
 
@@ -73,6 +76,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
                 var empty = new OurChain(rules.Family, hook, control, []);
                 var after = Compose(before ?? empty, [.. literal.Where(rule => rule.Hook == hook && string.Equals(rule.Control, control, StringComparison.Ordinal))], keeps, keepsLine);
                 changes.Add(before, after);
+                _after.Add(after);
             }
             foreach (var hook in Hook.All.Where(hook => string.Equals(hook.Table, table, StringComparison.Ordinal)))
                 PlanHook(rules, hook, changes);

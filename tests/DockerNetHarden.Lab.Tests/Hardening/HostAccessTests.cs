@@ -1,4 +1,6 @@
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Analysis;
+using DockerNetHarden.Audit;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Lab.Probing;
 using DockerNetHarden.Lab.Services;
@@ -143,6 +145,32 @@ public abstract class HostAccessTests(LabFixture fixture)
         // The narrower mark decides first: the network's own block holds, even against an exception for the whole host.
         await hardening.ApplyAsync(new HostAccess { Network = new NetworkReference("apps") });
         await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Host, LabAddresses.HostHttpPort);
+    }
+
+    // The audit's own rules for a network, then an exception for the whole host: the warning's command is what opens the port.
+    [LabFact]
+    public async Task An_exception_behind_a_mended_network_is_warned_about_and_the_command_of_the_warning_opens_it()
+    {
+        await using var hardening = await Hardening.OfAsync(Lab);
+        await Lab.ExpectAsync(Reach.Open, "a1", LabAddresses.Host, LabAddresses.HostHttpPort);
+        var findings = HardeningAudit.Of(await hardening.Host.ReadWholeAsync(CancellationToken.None));
+        await hardening.ApplyAsync([.. findings.Where(finding => finding.Id is "HOST-ACCESS").SelectMany(finding => finding.Rules)]);
+        var open = new HostAccess { AllowPorts = PortSpec.ParseAll(["8080/tcp"]) };
+        Assert.True((await hardening.ApplyAsync(open)).Verified);
+        await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Host, LabAddresses.HostHttpPort);
+        Assert.Contains(hardening.Sink.Warnings, warning => warning.Contains("Block-ContainerHostAccess -Network apps -AllowPort 8080/tcp | Invoke-FirewallRule", StringComparison.Ordinal));
+
+        await hardening.ApplyAsync(open with { Network = new NetworkReference("apps") });
+        await Lab.ExpectAsync(Reach.Open, "a1", LabAddresses.Host, LabAddresses.HostHttpPort);
+        await Lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Host, LabAddresses.HostHttpPort);
+        var ineffective = HardeningAudit.Of(await hardening.Host.ReadWholeAsync(CancellationToken.None)).Where(finding => finding.Id is "RULE-INEFFECTIVE");
+        Assert.All(ineffective, finding => Assert.True(finding.Status == FindingStatus.Pass, string.Join('\n', finding.Evidence)));
+        // The other command: the rules for all networks decide.
+        hardening.Sink.Warnings.Clear();
+        await hardening.RunAsync(snapshot => DockerNetHarden.Planning.Plan.Without(mark => mark is { Control: "HostAccess", Network: "bridge" }, snapshot));
+        await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Host, LabAddresses.HostHttpPort);
+        await hardening.ApplyAsync(open);
+        Assert.Empty(hardening.Sink.Warnings);
     }
 
     [LabFact]
