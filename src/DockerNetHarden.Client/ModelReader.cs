@@ -76,6 +76,10 @@ internal static class ModelReader
             Labels = Texts(model.Labels, place + ", Labels"),
             // Among the containers there are swarm's endpoints: "ep-<id>", "lb-<network>", "ingress-sbox".
             Containers = [.. Items(model.Containers).Where(static pair => IsId(pair.Key)).Select(static pair => pair.Value?.Name).OfType<string>().Where(static text => text.Length > 0).Order(StringComparer.Ordinal)],
+            Endpoints = Items(model.Containers).Where(static pair => IsId(pair.Key) && pair.Value is not null).ToDictionary(
+                static pair => pair.Key,
+                pair => new ContainerAddress(name, Address(pair.Value.IPv4Address, $"{place}, Containers, {pair.Key}, IPv4Address"), Address(pair.Value.IPv6Address, $"{place}, Containers, {pair.Key}, IPv6Address")),
+                StringComparer.Ordinal),
         };
     }
 

@@ -34,8 +34,8 @@ public sealed class TraceQuestions
         return questions;
     }
 
-    /// <summary>Where packets enter, and which sources they have.</summary>
-    private sealed record Origin(DockerNetwork Network, string? Container, IReadOnlyList<Cidr> Sources);
+    /// <summary>Where packets enter, which sources they have, and the overlay networks within which they stay unseen.</summary>
+    private sealed record Origin(DockerNetwork Network, string Bridge, string? Container, IReadOnlyList<Cidr> Sources, IReadOnlyList<DockerNetwork> Overlays);
 
     private IEnumerable<Origin> Places()
     {
@@ -45,7 +45,7 @@ public sealed class TraceQuestions
             return _request.Networks.SelectMany(Network);
         if (_request.Source is { } source)
             return Holding(source);
-        return Bridged(_host.Networks, isAskedFor: false).Select(Whole);
+        return Entered(_host.Networks, isAskedFor: false);
     }
 
     private IEnumerable<Origin> Network(string name)
@@ -53,7 +53,7 @@ public sealed class TraceQuestions
         var found = _host.Networks.Where(network => string.Equals(network.Name, name, StringComparison.Ordinal)).ToList();
         if (found.Count == 0)
             Report(TraceProblemKind.NetworkUnknown, name, $"{_host.HostName} has no Docker network '{name}'; its networks are {List(_host.Networks.Select(network => network.Name))}.");
-        return Bridged(found, isAskedFor: true).Select(Whole);
+        return Entered(found, isAskedFor: true);
     }
 
     private IEnumerable<Origin> Container(string name)
@@ -65,15 +65,38 @@ public sealed class TraceQuestions
             Report(TraceProblemKind.ContainerUnknown, name, $"{_host.HostName} has no container '{name}'; its containers are {List(_host.Containers.Select(each => each.Name))}.");
             return [];
         }
-        var places = container.Addresses
-            .Select(address => (Address: address, Network: _host.Networks.FirstOrDefault(network => network.Holds(address))))
-            .Where(place => place.Network?.Bridge is not null && (place.Address.IPv4 ?? place.Address.IPv6) is not null)
-            .Select(place => new Origin(place.Network!, container.Name, _request.Source is { } source ? [source] : [.. Own(place.Address), LinkLocal]))
+        var networks = container.Addresses
+            .Select(address => (Address: address, Network: _host.Networks.FirstOrDefault(network => network.Holds(address))!))
+            .Where(place => place.Network is not null)
+            .ToList();
+        DockerNetwork[] overlays = [.. networks.Select(place => place.Network).Where(IsOverlay)];
+        var places = networks
+            .Where(place => place.Network.Bridge is not null && (place.Address.IPv4 ?? place.Address.IPv6) is not null)
+            .Select(place => new Origin(place.Network, place.Network.Bridge!, container.Name, _request.Source is { } source ? [source] : [.. Own(place.Address), LinkLocal], overlays))
             .ToList();
         if (places.Count == 0)
-            Report(TraceProblemKind.NoBridge, container.Name, $"The container '{container.Name}' of {_host.HostName} ({container.State}, network {container.NetworkMode}) has no address on a bridge network: no rule is known to decide its packets.");
+            Report(TraceProblemKind.NoBridge, container.Name, $"The container '{container.Name}' of {_host.HostName} ({container.State}, network {container.NetworkMode}) has no address on a bridge network: {Unbridged(container, networks.Select(place => place.Network))}");
         return places;
     }
+
+    private static string Unbridged(DockerContainer container, IEnumerable<DockerNetwork> networks) => container switch
+    {
+        { NetworkMode: "host" } => Reason("host"),
+        { NetworkMode: "none" } => Reason("null"),
+        { State: not ("running" or "paused") } => "it does not run, and sends nothing.",
+        { NetworkMode: var mode } when mode.StartsWith("container:", StringComparison.Ordinal) => "the container whose network it shares is not there.",
+        _ => networks.FirstOrDefault() is { } network ? Reason(network.Driver) : "it is on no network, and sends nothing.",
+    };
+
+    // What is known of packets that enter by no bridge of the host.
+    private static string Reason(string driver) => driver switch
+    {
+        "host" => "its packets are the host's own. They leave by OUTPUT, and no rule for containers meets them.",
+        "null" => "it has no network, and sends nothing.",
+        "macvlan" or "ipvlan" => "its packets leave by a link of the host without passing the host's rules.",
+        "overlay" => $"its packets stay within the overlay network, and leave by {NetworkMembers.OverlayExit} only from an overlay that is not internal. No rule for containers meets packets within it.",
+        _ => "no rule is known to decide its packets.",
+    };
 
     private IEnumerable<Origin> Holding(Cidr source)
     {
@@ -83,38 +106,58 @@ public sealed class TraceQuestions
             var subnets = _host.Networks.Where(network => network.Bridge is not null).SelectMany(network => network.Subnets.Select(subnet => $"{network.Name} {subnet}"));
             Report(TraceProblemKind.SourceUnknown, source.ToShortString(), $"No bridge network of {_host.HostName} has {source.ToShortString()} in its subnet (it has {List(subnets)}). To ask about a spoofed source, name the network too.");
         }
-        return found.Select(Whole);
+        return found.Select(network => Whole(network, network));
     }
 
-    private IEnumerable<DockerNetwork> Bridged(IEnumerable<DockerNetwork> networks, bool isAskedFor)
+    private IEnumerable<Origin> Entered(IEnumerable<DockerNetwork> networks, bool isAskedFor)
     {
         foreach (var network in networks)
         {
             if (network.Bridge is not null)
-                yield return network;
+                yield return Whole(network, network);
+            // What leaves an overlay network enters the host by this bridge, with an address of its subnet.
+            else if (IsOverlay(network) && !network.Internal && _host.Networks.FirstOrDefault(static other => other is { Name: NetworkMembers.OverlayExit, Bridge: not null }) is { } exit)
+                yield return Whole(network, exit);
             // Every engine has these two, so nobody needs to be told.
             else if (isAskedFor || network.Driver is not ("host" or "null"))
-                _problems.Add(new TraceProblem(TraceProblemKind.NoBridge, network.Name, $"The network '{network.Name}' of {_host.HostName} is a {network.Driver} network: its containers' packets do not enter by a bridge, and no rule is known to decide them.", isAskedFor));
+                _problems.Add(new TraceProblem(TraceProblemKind.NoBridge, network.Name, $"The network '{network.Name}' of {_host.HostName} is a {network.Driver} network, and its containers' packets enter by no bridge. Of a container on it is known: {Reason(network.Driver)}", isAskedFor));
         }
     }
 
-    private Origin Whole(DockerNetwork network) => new(network, null, _request.Source is { } source ? [source] : [.. network.Subnets, LinkLocal]);
+    private static bool IsOverlay(DockerNetwork network) => network.Driver is "overlay";
+
+    private Origin Whole(DockerNetwork network, DockerNetwork entry) => new(
+        network, entry.Bridge!, null, _request.Source is { } source ? [source] : [.. entry.Subnets, LinkLocal], ReferenceEquals(network, entry) ? [] : [network]);
 
     private IEnumerable<TraceQuestion> Ask(Origin place)
     {
         foreach (var target in _request.Destinations)
         {
-            var queries = AccessTargets.Of(target, _host, place.Network.Bridge!)
+            var queries = AccessTargets.Of(target, _host, place.Bridge)
                 .Where(query => _request.IsOf(query.Family))
                 .Select(query => query with { Sources = [.. place.Sources.Where(source => source.Family == query.Family)] })
                 .Select(query => place.Sources.Any(source => source.Family == Family.IPv6 && !LinkLocal.Contains(source)) ? query : WithoutRoutedIPv6(query))
                 .Where(query => query.Sources.Count > 0 && query.Destinations.Count > 0);
             foreach (var query in queries)
             {
-                if (Narrow(query) is { } narrow)
-                    yield return new TraceQuestion(place.Network.Name, place.Container, target, narrow, _request.Source is null ? ContainerPackets.Of(narrow, _host) : PacketSet.Of(narrow));
+                if (Narrow(query) is not { } narrow)
+                    continue;
+                var packets = _request.Source is null ? ContainerPackets.Of(narrow, _host) : PacketSet.Of(narrow);
+                var leaving = Leaving(packets, narrow, place);
+                if (leaving.IsEmpty && !packets.IsEmpty)
+                    _problems.Add(new TraceProblem(TraceProblemKind.NoBridge, place.Network.Name, $"From {place.Container ?? place.Network.Name} of {_host.HostName}, {target} is within the overlay network: the packets travel in its tunnel, and no rule for containers meets them.",
+                        IsAskedFor: _request.Networks.Count + _request.Containers.Count > 0));
+                else
+                    yield return new TraceQuestion(place.Network.Name, place.Container, target, narrow, leaving);
             }
         }
+    }
+
+    // Packets to the subnet of an overlay network that a container is on take the tunnel, whatever the host's rules say.
+    private static PacketSet Leaving(PacketSet packets, AccessQuery query, Origin place)
+    {
+        Cidr[] inside = [.. place.Overlays.SelectMany(network => network.Subnets).Where(subnet => subnet.Family == query.Family)];
+        return inside.Length == 0 ? packets : packets.Subtract(PacketSet.Of(new AccessQuery { Family = query.Family, InInterface = query.InInterface, Destinations = inside }));
     }
 
     // Without an IPv6 subnet a container has only its link-local address, whose packets no router forwards (RFC 4291, 2.5.6): they reach only the host itself.

@@ -17,7 +17,9 @@ internal sealed class NetworkOptionCheck : ICheck
     private static readonly CheckInfo Named = new("NETWORK-NAME", "Rules can be bound to the network, and its name is its own", Severity.Low);
 
     public IEnumerable<HardeningFinding> Run(AuditedHost audit) =>
-        audit.Networks.SelectMany(Check).Concat(audit.Host.Networks.Where(network => network.Driver is "macvlan" or "ipvlan").Select(network => NotFiltered(audit, network)));
+        audit.Networks.SelectMany(Check)
+            .Concat(audit.Host.Networks.Where(network => network.Driver is "macvlan" or "ipvlan").Select(network => NotFiltered(audit, network)))
+            .Concat(audit.Host.Networks.Where(network => network.Driver is "overlay").Select(network => Overlay(audit, network)));
 
     private static IEnumerable<HardeningFinding> Check(AuditedNetwork network)
     {
@@ -101,5 +103,15 @@ internal sealed class NetworkOptionCheck : ICheck
             Network = network.Name,
             Remedy = "No rule on this host can close anything to them: filter outside of it, or move the containers to a bridge network.",
         };
+    }
+
+    // Packets within an overlay network are no way out of it. The findings of the bridge that leads out say what its containers reach.
+    private static HardeningFinding Overlay(AuditedHost audit, DockerNetwork network)
+    {
+        const string Exit = NetworkMembers.OverlayExit;
+        var finding = network.Internal ? Outside.Found(audit, FindingStatus.NotApplicable, "It is internal: nothing leaves the overlay network.")
+            : audit.Networks.Any(other => other.Name is Exit) ? Outside.Found(audit, FindingStatus.Pass, $"What leaves the overlay network enters by {Exit}: the findings of {Exit} say what its containers reach. Packets within it travel in its tunnel, and no rule for containers meets them.")
+            : Outside.Found(audit, FindingStatus.Warning, $"The host has no {Exit}, by which packets leave an overlay network, so it is not known where they enter.");
+        return finding with { Network = network.Name };
     }
 }

@@ -31,7 +31,7 @@ internal sealed class SeveralNetworksCheck : ICheck
         foreach (var (what, ask) in Questions)
         {
             var byAnswer = networks.ToLookup(network => StateOf(ask(network)));
-            var (open, closed, uncertain) = (byAnswer[State.Open].ToList(), byAnswer[State.Closed].ToList(), byAnswer[State.Uncertain].ToList());
+            var (open, closed, uncertain) = (byAnswer[State.Open].ToList(), byAnswer[State.Closed].Where(Forbids).ToList(), byAnswer[State.Uncertain].ToList());
             if (open.Count > 0 && closed.Count > 0)
                 differing.Add($"It reaches {what} by {Names(open)}; {Names(closed)} forbids it.");
             if (uncertain.Count > 0 && open.Count + closed.Count > 0)
@@ -46,6 +46,9 @@ internal sealed class SeveralNetworksCheck : ICheck
             Remedy = $"Take it off the network that allows more: docker network disconnect {networks[0].Name} {container.Name}; or close the same on each.",
         };
     }
+
+    // Nothing leaves an internal network, so nobody forbade anything there unless a profile did: it is joined for its containers, and another network for the rest (compose, internal: true).
+    private static bool Forbids(AuditedNetwork network) => !network.Network.Internal || network.Profile is not null;
 
     private static State StateOf(Answer answer) => answer.IsEmpty ? State.NotAsked : answer.Parts.Any(Answer.Passes) ? State.Open : answer.IsClosed ? State.Closed : State.Uncertain;
 

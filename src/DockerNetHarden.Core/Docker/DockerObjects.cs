@@ -66,6 +66,9 @@ public sealed record DockerNetwork
     /// <summary>The names of the containers on it, if the network was inspected.</summary>
     public IReadOnlyList<string> Containers { get; init; } = [];
 
+    // The addresses on it by container id, if the network was inspected.
+    internal IReadOnlyDictionary<string, ContainerAddress> Endpoints { get; init; } = new Dictionary<string, ContainerAddress>(StringComparer.Ordinal);
+
     /// <summary>
     /// The families in which its containers have addresses. From engine 28 on a network may have no IPv4 (<c>--ipv4=false</c>). One whose subnets are not known, such as those
     /// of an external DHCP server, has IPv4.
@@ -126,10 +129,12 @@ public sealed record DockerContainer
     /// <summary>The state: <c>running</c>, <c>exited</c> ...</summary>
     public string State { get; init; } = "";
 
-    /// <summary>The network mode: a network's name, <c>host</c>, <c>none</c>, <c>container:id</c>.</summary>
+    /// <summary>
+    /// The network mode: a network's name, <c>host</c>, <c>none</c>, <c>container:id</c>. A container that shares the network of one in mode host or none has that mode.
+    /// </summary>
     public string NetworkMode { get; init => field = ShownText.Plain(value); } = "";
 
-    /// <summary>Its addresses, one entry per network.</summary>
+    /// <summary>Its addresses, one entry per network; those of the other container if it shares one's network.</summary>
     public IReadOnlyList<ContainerAddress> Addresses { get; init => field = [.. value.Select(static address => address with { Network = ShownText.Plain(address.Network) })]; } = [];
 
     /// <summary>Its published ports.</summary>

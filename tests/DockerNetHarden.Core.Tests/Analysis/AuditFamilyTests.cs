@@ -30,7 +30,7 @@ public sealed class AuditFamilyTests
     [Fact]
     public void Containers_on_networks_of_different_families_are_compared()
     {
-        var host = FixtureHost.Docker28.WithIPv6Only();
+        var host = FixtureHost.Docker28.WithIPv6Only().WithNetwork("inner", network => network.WithProfile("Isolated"));
         var both = new DockerContainer { Id = "2", Name = "both", State = "running", Addresses = [new("plain", null, Cidr.Parse("fd18::3")), new("inner", Cidr.Parse("172.19.0.3"), null)] };
         var finding = HardeningAudit.Of(host with { Containers = [.. host.Containers, both] }).Single(each => each is { Id: "CONTAINER-SEVERAL-NETWORKS", Container: "both" });
         Assert.Contains("It reaches metadata by plain; inner forbids it.", finding.Evidence);

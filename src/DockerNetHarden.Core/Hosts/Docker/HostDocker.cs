@@ -81,7 +81,7 @@ public sealed class HostDocker : IAsyncDisposable
         await NegotiateAsync(stop).ConfigureAwait(false);
         var (networks, containers) = (_api.ListNetworksAsync(stop), _api.ListContainersAsync(stop));
         await Task.WhenAll(networks, containers).ConfigureAwait(false);
-        return WithMembers(await networks.ConfigureAwait(false), await containers.ConfigureAwait(false));
+        return NetworkMembers.Of(await networks.ConfigureAwait(false), NetworkMembers.Shared(await containers.ConfigureAwait(false)));
     }
 
     /// <summary>The network of that name or id; null if there is none.</summary>
@@ -136,7 +136,7 @@ public sealed class HostDocker : IAsyncDisposable
     public async Task<IReadOnlyList<DockerContainer>> ListContainersAsync(CancellationToken stop)
     {
         await NegotiateAsync(stop).ConfigureAwait(false);
-        return await InspectedAsync(await _api.ListContainersAsync(stop).ConfigureAwait(false), stop).ConfigureAwait(false);
+        return await InspectedAsync(await _api.ListContainersAsync(stop).ConfigureAwait(false), null, stop).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -212,8 +212,8 @@ public sealed class HostDocker : IAsyncDisposable
         var engine = await EngineAsync(info).ConfigureAwait(false);
         if (engine.IsRootless)
             throw new DockerException(DockerFailure.Rootless, $"The engine {_where} runs rootless: its containers' packets do not pass the host's tables, so no rule there can decide them.", Endpoint, remedy: "Use an engine that runs as root for untrusted code, or harden inside the rootless namespace.");
-        var listed = await containers.ConfigureAwait(false);
-        return new Overview(engine, WithMembers(await networks.ConfigureAwait(false), listed), listed);
+        var listed = NetworkMembers.Shared(await containers.ConfigureAwait(false));
+        return new Overview(engine, NetworkMembers.Of(await networks.ConfigureAwait(false), listed), listed);
     }
 
     // Locally once, before anything else is asked. Remotely it travels with the first questions, which therefore leave the version out; later ones know it.
@@ -237,13 +237,15 @@ public sealed class HostDocker : IAsyncDisposable
 
     private async Task<(DockerEngine Engine, IReadOnlyList<DockerNetwork> Networks, IReadOnlyList<DockerContainer> Containers)> WithLivingAsync(Overview overview, CancellationToken stop)
     {
-        var containers = await InspectedAsync(overview.Containers, stop).ConfigureAwait(false);
-        return (overview.Engine, WithMembers(overview.Networks, containers), containers);
+        var hasOverlay = overview.Networks.Any(static network => network.Driver is "overlay");
+        var containers = await InspectedAsync(overview.Containers, hasOverlay ? NetworkMembers.OverlayExit : null, stop).ConfigureAwait(false);
+        return (overview.Engine, NetworkMembers.Of(overview.Networks, containers), containers);
     }
 
-    // The list has everything but the container's own DNS servers, its process and its privileges.
-    private async Task<IReadOnlyList<DockerContainer>> InspectedAsync(IReadOnlyList<DockerContainer> containers, CancellationToken stop)
+    // The list has everything but the container's own DNS servers, its process, its privileges and its address on the overlay networks' bridge.
+    private async Task<IReadOnlyList<DockerContainer>> InspectedAsync(IReadOnlyList<DockerContainer> containers, string? bridge, CancellationToken stop)
     {
+        DockerNetwork? exit = null;
         var living = containers.ToLookup(static container => container.State is "running" or "paused" or "restarting");
         var found = new ConcurrentBag<DockerContainer?>();
         if (!SharesPrograms)
@@ -251,14 +253,18 @@ public sealed class HostDocker : IAsyncDisposable
             await Parallel.ForEachAsync(
                 living[true], new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = stop },
                 async (container, cancelled) => found.Add(await FoundAsync(_api.GetContainerAsync(container.Id, cancelled)).ConfigureAwait(false))).ConfigureAwait(false);
+            exit = bridge is null ? null : await FoundAsync(_api.GetNetworkAsync(bridge, stop)).ConfigureAwait(false);
         }
         else if (living[true].Any())
         {
             var asked = living[true].Select(container => FoundAsync(_api.GetContainerAsync(container.Id, stop))).ToList();
+            var askedExit = bridge is null ? null : FoundAsync(_api.GetNetworkAsync(bridge, stop));
             await SendAsync(stop).ConfigureAwait(false);
             found = [.. await Task.WhenAll(asked).ConfigureAwait(false)];
+            exit = askedExit is null ? null : await askedExit.ConfigureAwait(false);
         }
-        return [.. living[false].Concat(found.OfType<DockerContainer>()).OrderBy(static container => container.Name, StringComparer.Ordinal).ThenBy(static container => container.Id, StringComparer.Ordinal)];
+        var all = living[false].Concat(found.OfType<DockerContainer>()).OrderBy(static container => container.Name, StringComparer.Ordinal).ThenBy(static container => container.Id, StringComparer.Ordinal);
+        return NetworkMembers.Shared(NetworkMembers.WithExits([.. all], exit));
     }
 
     // Gone between the list and the inspection: treated as if it had never been in the list.
@@ -274,12 +280,4 @@ public sealed class HostDocker : IAsyncDisposable
             return null;
         }
     }
-
-    // The engine's list of networks leaves the containers out; each container says which networks it is on.
-    private static IReadOnlyList<DockerNetwork> WithMembers(IReadOnlyList<DockerNetwork> networks, IReadOnlyList<DockerContainer> containers) =>
-        [.. networks.Select(network => network with
-        {
-            Containers = [.. containers.Where(container => container.State is "running" or "paused" && container.Addresses.Any(network.Holds))
-                .Select(static container => container.Name).Order(StringComparer.Ordinal)],
-        }).OrderBy(static network => network.Name, StringComparer.Ordinal).ThenBy(static network => network.Id, StringComparer.Ordinal)];
 }

@@ -23,7 +23,8 @@ public static class ProbeChoice
         ArgumentNullException.ThrowIfNull(host);
         return [.. host.Containers.Where(container => container.Pid > 0 && container.State is "running"
             && (question.Container is null || string.Equals(container.Name, question.Container, StringComparison.Ordinal))
-            && container.Addresses is [var only] && string.Equals(only.Network, question.Network, StringComparison.Ordinal))];
+            && container.Addresses.Any(address => string.Equals(address.Network, question.Network, StringComparison.Ordinal)) && Entry(container, host) is not null)
+            .Select(container => container with { Addresses = [Entry(container, host)!] })];
     }
 
     /// <summary>
@@ -50,6 +51,13 @@ public static class ProbeChoice
             where packet is not null
             select new ConnectionProbe(container.Id, container.Pid, packet.Destination, packet.DestinationPort);
         return attempts.FirstOrDefault();
+    }
+
+    // The one way out. Packets to an overlay network's own subnet are in no question, so being on one besides the bridge that leads out of it is no second way.
+    private static ContainerAddress? Entry(DockerContainer container, HostSnapshot host)
+    {
+        var ways = container.Addresses.Where(address => !host.Networks.Any(network => network.Driver is "overlay" && string.Equals(network.Name, address.Network, StringComparison.Ordinal))).ToList();
+        return ways is [var only] ? only : null;
     }
 
     private static Cidr? Address(DockerContainer container, Family family) => family == Family.IPv4 ? container.Addresses[0].IPv4 : container.Addresses[0].IPv6;
