@@ -17,15 +17,15 @@ internal static class PolicyRun
         var engine = await host.Docker.GetEngineAsync(stop).ConfigureAwait(false);
         foreach (var network in policy.Networks)
         {
-            var spec = network.ToSpec(engine);
-            if (await host.Docker.FindNetworkAsync(spec.Name, stop).ConfigureAwait(false) is { } found)
+            if (await host.Docker.FindNetworkAsync(network.Name, stop).ConfigureAwait(false) is { } found)
             {
-                if (spec.DifferencesFrom(found) is { Count: > 0 } differences)
-                    throw new DockerException(DockerFailure.Conflict, $"A network '{spec.Name}' exists with other settings: {string.Join("; ", differences)}. It was not changed.", remedy: $"Change the policy to match it, or remove it first: docker network rm {spec.Name}.");
+                if (network.DifferencesFrom(found) is { Count: > 0 } differences)
+                    throw new DockerException(DockerFailure.Conflict, $"A network '{network.Name}' exists with other settings: {string.Join("; ", differences)}. It was not changed.",
+                        remedy: $"Change the policy to match it, remove it first (docker network rm {network.Name}), or name the controls of its profile ({network.Profile}) with \"network\": \"{network.Name}\" under \"controls\".");
                 continue;
             }
-            await host.Docker.CreateNetworkAsync(spec, stop).ConfigureAwait(false);
-            report.Network(host.Name, spec.Name, "created");
+            await host.Docker.CreateNetworkAsync(network.ToSpec(engine), stop).ConfigureAwait(false);
+            report.Network(host.Name, network.Name, "created");
         }
     }
 

@@ -17,7 +17,10 @@ public sealed partial class LabHost
     public async Task<LabContainer> RunContainerAsync(LabContainerOptions options, CancellationToken stop = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        List<string> arguments = ["run", "--detach", "--name", options.Name, "--hostname", options.Name, "--network", options.Network];
+        List<string> arguments = ["run", "--detach", "--name", options.Name, "--network", options.Network];
+        // A container that shares another's network shares its host name too.
+        if (!options.Network.StartsWith("container:", StringComparison.Ordinal))
+            arguments.AddRange(["--hostname", options.Name]);
         arguments.AddRange(MountedFolders.Where(path => Directory.Exists(OnHost(path))).SelectMany(path => (string[])["--volume", $"{path}:{path}:ro"]));
         arguments.AddRange(options.Publish.SelectMany(port => (string[])["--publish", port]));
         arguments.AddRange(options.Dns.SelectMany(server => (string[])["--dns", server]));

@@ -97,10 +97,10 @@ internal static class LabCollections
         LegacyCollection.Name => Legacy,
         TrixieCollection.Name => Trixie,
         SidCollection.Name => Sid,
-        Engines.RichNftCollection.Name => Nft,
-        Engines.RichLegacyCollection.Name => Legacy,
-        Engines.RichTrixieCollection.Name => Trixie,
-        Engines.RichSidCollection.Name => Sid,
+        Engines.RichNftCollection.Name or Engines.LayoutNftCollection.Name => Nft,
+        Engines.RichLegacyCollection.Name or Engines.LayoutLegacyCollection.Name => Legacy,
+        Engines.RichTrixieCollection.Name or Engines.LayoutTrixieCollection.Name => Trixie,
+        Engines.RichSidCollection.Name or Engines.LayoutSidCollection.Name => Sid,
         _ => null,
     };
 }

@@ -38,6 +38,22 @@ Describe '<Name>' -ForEach $emitters {
         $warned | Should -BeNullOrEmpty
     }
 
+    It 'takes networks from the pipeline, each with the host that it was read from' {
+        $one = @(& $Name @Parameters -Network web)
+        $rules = [pscustomobject]@{ Network = 'web'; HostName = 'h1' }, [pscustomobject]@{ Network = 'web'; HostName = 'h2' }, [pscustomobject]@{ Network = 'web'; HostName = 'h1' } | & $Name @Parameters
+        "$rules" | Should -BeExactly "$one $one"
+        ($rules | Group-Object HostName).Name | Should -Be @('h1', 'h2')
+        $unnamed = [pscustomobject]@{ Network = 'web' } | & $Name @Parameters
+        $unnamed[0].psobject.Properties['HostName'] | Should -BeNullOrEmpty
+    }
+
+    It 'emits nothing for input that names no network' {
+        $rules = 'web', [pscustomobject]@{ Nettwork = 'web' }, [pscustomobject]@{ Network = $null; HostName = 'h1' } | & $Name @Parameters -ErrorVariable failures -ErrorAction SilentlyContinue
+        $rules | Should -BeNullOrEmpty
+        $failures.Count | Should -Be 3
+        @() | & $Name @Parameters | Should -BeNullOrEmpty
+    }
+
     It 'has no -WhatIf: it changes nothing' { (Get-Command $Name).Parameters.Keys | Should -Not -Contain 'WhatIf' }
 
     It 'shows a table of chain, family, protocol, destination, port, action and mark' {

@@ -65,6 +65,14 @@ Describe "Get-DockerNetwork on a Docker host$(Get-LabReason)" -Skip:(-not $env:D
 
     It 'can be read as JSON' { (Get-DockerNetwork apps | ConvertTo-Json | ConvertFrom-Json).Subnet | Should -Match '^172\.' }
 
+    It 'gives a network to the commands that make rules for one, and they go back to its host' {
+        $rules = Get-DockerNetwork apps | Block-ContainerInternalAccess
+        $rules.Network | Select-Object -Unique | Should -Be 'apps'
+        $rules.HostName | Select-Object -Unique | Should -Be 'localhost'
+        ($rules | Invoke-FirewallRule -WhatIf).HostName | Should -Be 'localhost'
+        ($rules | ConvertTo-Json | ConvertFrom-Json | Invoke-FirewallRule -WhatIf).HostName | Should -Be 'localhost'
+    }
+
     It 'chooses by name and wildcard' {
         (Get-DockerNetwork apps).Name | Should -Be 'apps'
         (Get-DockerNetwork 'b*', 'h*').Name | Should -Be @('bridge', 'host')

@@ -40,7 +40,7 @@ Describe "New-HardenedDockerNetwork on a Docker host$(Get-LabReason)" -Skip:(-no
     BeforeAll {
         Add-TestHost
         function Remove-TestNetwork {
-            foreach ($name in 'web', 'a-rather-long-name') { if (docker network ls -q -f "name=^$name`$") { docker network rm $name | Out-Null } }
+            foreach ($name in 'web', 'a-rather-long-name', 'external') { if (docker network ls -q -f "name=^$name`$") { docker network rm $name | Out-Null } }
         }
     }
 
@@ -67,6 +67,35 @@ Describe "New-HardenedDockerNetwork on a Docker host$(Get-LabReason)" -Skip:(-no
         $second = New-HardenedDockerNetwork web -Subnet 10.9.0.0/24 -Gateway 10.9.0.1 -DisableIcc
         $second.Status, $second.Id, $second.Subnet, $second.Gateway | Should -Be @('Exists', $first.Id, '10.9.0.0/24', '10.9.0.1')
         "$($second.Rules)" | Should -BeExactly "$($first.Rules)"
+    }
+
+    It 'adopts the network that the guide of Cortex XSOAR makes, and all who read a profile know it' {
+        docker network create -d bridge -o com.docker.network.bridge.name=docker-external external | Out-Null
+        Start-LabContainer w1 external
+        $adopted = New-HardenedDockerNetwork external ExternalOnly
+        $adopted.Status, $adopted.Bridge | Should -Be @('Adopted', 'docker-external')
+        ($adopted | Invoke-FirewallRule).Verified | Should -BeTrue
+        Get-Reach w1 172.31.5.4 8080 | Should -Be 'Refused'
+        Get-Reach w1 10.0.0.5 80 | Should -Be 'Refused'
+        Get-Reach w1 203.0.113.25 80 | Should -Be 'Open'
+
+        (Get-DockerNetwork external).Profile | Should -Be 'ExternalOnly'
+        (Get-DockerNetworkHardening -Network external -Id INTERNAL-ACCESS).Status | Should -Be 'Pass'
+        Export-HardeningPolicy TestDrive:/policy.json -Force | Out-Null
+        (Get-Content TestDrive:/policy.json | ConvertFrom-Json).networks | ForEach-Object { "$($_.name) $($_.profile) $($_.bridge)" } | Should -Be 'external ExternalOnly docker-external'
+        (Import-HardeningPolicy TestDrive:/policy.json | Invoke-FirewallRule).Status | Should -Be 'Unchanged'
+        (Get-DockerNetwork external | Block-ContainerHostAccess | Invoke-FirewallRule).Status | Should -Be 'Unchanged'
+        (Get-DockerNetwork external | Block-ContainerHostAccess -Action Drop | Invoke-FirewallRule).Verified | Should -BeTrue
+        (Get-DockerNetwork external).Profile | Should -Be 'ExternalOnly'
+        Remove-FirewallRule -Network external | Out-Null
+        (Get-DockerNetwork external).Profile | Should -BeNullOrEmpty
+    }
+
+    It 'names the commands for a network that it cannot adopt' {
+        docker network create -d bridge -o com.docker.network.bridge.name=docker-external external | Out-Null
+        $failure = Get-TerminatingError { New-HardenedDockerNetwork external Isolated }
+        $failure.FullyQualifiedErrorId | Should -BeLike 'NetworkDiffers,*'
+        $failure.ErrorDetails.RecommendedAction | Should -BeLike '*Block-ContainerInternalAccess -Network external | Invoke-FirewallRule*'
     }
 
     It 'lists the differences of a network of that name with other settings, and changes nothing' {

@@ -23,6 +23,7 @@ internal sealed class AuditedHost
     private readonly Lazy<PacketWalk> _withoutDockerUser;
     private readonly Lazy<PacketWalk> _withDockerUserFirst;
     private readonly Lazy<InstalledControls> _controls;
+    private readonly Lazy<IReadOnlyDictionary<string, string>> _adopted;
 
     public AuditedHost(PacketWalk walk)
     {
@@ -30,6 +31,7 @@ internal sealed class AuditedHost
         _withoutDockerUser = new(() => new PacketWalk(WithoutJump(walk.Host)));
         _withDockerUserFirst = new(() => new PacketWalk(WithJumpFirst(walk.Host)));
         _controls = new(() => new InstalledControls(walk.Host));
+        _adopted = new(() => AdoptedProfiles.Of(walk.Host));
         // The rules of a daemon in a user namespace are in tables that were not read, so nothing is known about its networks.
         var bridged = walk.Host.Networks.Where(network => network.Bridge is not null).OrderBy(network => network.Name, StringComparer.Ordinal).ToList();
         var byName = bridged.ToLookup(network => network.Name, StringComparer.Ordinal);
@@ -45,6 +47,9 @@ internal sealed class AuditedHost
 
     /// <summary>Our rules on the host.</summary>
     public InstalledControls Controls => _controls.Value;
+
+    /// <summary>The profiles of networks without the profile's label, by name.</summary>
+    public IReadOnlyDictionary<string, string> Adopted => _adopted.Value;
 
     /// <summary>The host during the milliseconds in which Docker has removed its jump to DOCKER-USER.</summary>
     public PacketWalk WithoutDockerUser => _withoutDockerUser.Value;

@@ -4,6 +4,7 @@ using DockerNetHarden.Controls;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Matching;
 using DockerNetHarden.Packets;
+using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Walking;
 
@@ -76,8 +77,8 @@ internal sealed class AuditedNetwork
     /// </summary>
     public IEnumerable<Family> HostFamilies => Audit.Host.HasIPv6 ? Families.Append(Family.IPv6).Distinct() : Families;
 
-    /// <summary>The profile in its label; null if it has no known profile.</summary>
-    public NetworkProfile? Profile => Enum.TryParse<NetworkProfile>(Network.Profile, out var profile) && Enum.IsDefined(profile) ? profile : null;
+    /// <summary>The profile in its label or in the comments of its rules; null if it has no known profile.</summary>
+    public NetworkProfile? Profile => Enum.TryParse<NetworkProfile>(AdoptedProfiles.ProfileOf(Network, Audit.Adopted), out var profile) && Enum.IsDefined(profile) ? profile : null;
 
     /// <summary>Whether its profile forbids internal ranges.</summary>
     public bool ForbidsInternal => Profile is NetworkProfile.ExternalOnly or NetworkProfile.Isolated;

@@ -37,11 +37,16 @@ public abstract record Control
 /// <param name="Subnets">Its subnets, if known. Null: they are looked up in the same way. Empty: they cannot be known yet, and whatever needs them is left out.</param>
 public sealed record NetworkReference(string Name, string? Bridge = null, IReadOnlyList<Cidr>? Subnets = null)
 {
-    internal string Interface => Bridge ?? "network:" + Name;
+    // Whether the host decides: if the network is there, by its name, and only otherwise by this bridge.
+    internal bool IsPlanned { get; init; }
+
+    private string Operand => IsPlanned ? $"network:{Name}@{Bridge}" : "network:" + Name;
+
+    internal string Interface => IsPlanned ? Operand : Bridge ?? Operand;
 
     // The IPv4 sources of its packets, for places that no longer know the in-interface.
     internal IReadOnlyList<string> Sources(Family family)
     {
-        return Subnets is null ? ["network:" + Name] : [.. Subnets.Where(subnet => subnet.Family == family).Select(subnet => subnet.ToString())];
+        return Subnets is null ? [Operand] : [.. Subnets.Where(subnet => subnet.Family == family).Select(subnet => subnet.ToString())];
     }
 }

@@ -3,7 +3,7 @@ using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Controls;
 
-/// <summary>What a network is for. Kept in the label <c>io.dockernetharden.profile</c>.</summary>
+/// <summary>What a network is for. Kept in the label <c>io.dockernetharden.profile</c>; for a network that was made without it, in the comments of its rules.</summary>
 public enum NetworkProfile
 {
     /// <summary>Metadata and the host are blocked.</summary>
@@ -45,6 +45,10 @@ public static class NetworkProfiles
             .Select(endpoint => endpoint.Address)
             .Distinct()],
     };
+
+    /// <summary>The rules of a profile, with the profile in their comments. Where they are applied, it is left out if the network has the label.</summary>
+    internal static IReadOnlyList<FirewallRule> NotedRules(NetworkProfile profile, NetworkReference network) =>
+        [.. Rules(profile, network).Select(rule => rule.With(spec => spec[RuleFields.Comment] = RuleMark.ProfileNote(profile.ToString())))];
 
     /// <summary>The rules of a profile, bound to a network.</summary>
     public static IReadOnlyList<FirewallRule> Rules(NetworkProfile profile, NetworkReference network) =>

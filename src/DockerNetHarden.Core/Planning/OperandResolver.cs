@@ -11,6 +11,8 @@ namespace DockerNetHarden.Planning;
 /// </summary>
 internal sealed class OperandResolver(HostSnapshot host, ICollection<string> warnings)
 {
+    private readonly Lazy<IReadOnlyDictionary<string, string>> _adopted = new(() => AdoptedProfiles.Of(host));
+
     private static readonly string[] Parts = ["InInterface", "OutInterface", "Source", "Destination"];
 
     /// <summary>A bridge of the host and its subnets.</summary>
@@ -21,8 +23,19 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
         IEnumerable<FirewallRule> rules = rule.DestinationPort is "docker:published" ? Published(rule) : [rule];
         foreach (var operand in Parts.Select(part => OperandOf(rule, part)).OfType<Operand>().Where(operand => operand.IsSymbolic).Distinct())
             rules = [.. rules.SelectMany(each => Replace(each, operand))];
-        return [.. rules];
+        return [.. rules.Select(WithProfile)];
     }
+
+    // The comments of all rules for an adopted network keep its profile, whichever command applies them; the label of any other network does.
+    private FirewallRule WithProfile(FirewallRule rule)
+    {
+        if (rule.Network is not { } name || rule.Control is "Custom" || (rule.Comment is not null && RuleMark.ProfileOf(rule.Comment) is null))
+            return rule;
+        var note = Find(name) is not { Profile: null } ? null : rule.Comment ?? (_adopted.Value.TryGetValue(name, out var profile) ? RuleMark.ProfileNote(profile) : null);
+        return string.Equals(note, rule.Comment, StringComparison.Ordinal) ? rule : rule.With(spec => spec[RuleFields.Comment] = note);
+    }
+
+    private DockerNetwork? Find(string name) => host.Networks.FirstOrDefault(network => string.Equals(network.Name, name, StringComparison.Ordinal));
 
     private IEnumerable<FirewallRule> Replace(FirewallRule rule, Operand operand)
     {
@@ -42,14 +55,18 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
         switch (operand)
         {
             case Operand.Network network:
-                Engine(operand);
                 var found = host.Networks.Where(each => string.Equals(each.Name, network.Name, StringComparison.Ordinal)).ToList();
+                if (network.Bridge is { } planned && found.Count == 0)
+                    return [Planned(network.Name, planned)];
+                Engine(operand);
                 if (found.Count == 0)
                     throw Unresolved(operand, host.Networks.Count == 0 ? "the host has no Docker networks." : $"the host's networks are {ShownText.List(host.Networks.Select(each => each.Name).Order(StringComparer.Ordinal))}.", "Create it first, for example with New-HardenedDockerNetwork.");
                 if (found.Find(each => each.Bridge is null) is { } elsewhere)
                     throw Unresolved(operand, $"its driver is {elsewhere.Driver}: its packets pass no bridge of this host, so no rule here can decide them.", "Get-DockerNetwork lists the host's networks.");
                 if (found.Select(each => InterfaceName.Problem(each.Bridge!)).FirstOrDefault(problem => problem is not null) is { } odd)
                     throw Unresolved(operand, $"no rule can name its bridge: {odd}", "Create the network again with another bridge name.");
+                if (found.Count > 1 && network.Bridge is not null)
+                    throw Unresolved(operand, $"{found.Count} networks are called '{network.Name}' (ids {ShownText.List(found.Select(each => each.Id))}), and it is not clear which one is meant.", "Remove the others by their ids: docker network rm ID.");
                 if (found.Count > 1)
                     Warn($"{found.Count} networks are called '{network.Name}', and the rules are for all of them ({ShownText.List(found.Select(each => each.Bridge!))}). Remove those that are not meant by their ids: docker network rm ID.");
                 return [.. found.OrderBy(each => each.Bridge, StringComparer.Ordinal).Select(each => new Location(each.Bridge!, each.Subnets))];
@@ -62,6 +79,14 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
             default:
                 return NewBridges();
         }
+    }
+
+    // Rules may be there before their network: it is to have this bridge.
+    private Location Planned(string name, string bridge)
+    {
+        Warn($"The network '{name}' is not on {host.HostName}{(host.Engine is null ? ", as far as is known without Docker" : "")}: its rules are for the bridge {bridge}, without those that need its subnet. "
+            + "Make it with that bridge (New-HardenedDockerNetwork does), then apply the rules again.");
+        return new Location(bridge, []);
     }
 
     // A wildcard must not match an interface that is not one of Docker's bridges, for example br-lan with the administrator behind it.

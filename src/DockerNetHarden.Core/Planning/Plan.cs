@@ -100,12 +100,18 @@ public sealed class Plan
         {
             var resolved = resolver.Resolve(rule);
             if (!options.Force)
+            {
                 InputGuard.Check(rule, resolved, actual, desired);
+                BridgeGuard.Check(resolved, actual);
+            }
             literal.AddRange(resolved);
         }
         var marks = desired.Select(rule => rule.Mark).ToHashSet();
         if (!options.Force)
+        {
             MarkGuard.Check(desired, actual);
+            AdoptedProfiles.Check(literal, actual);
+        }
         var builder = new PlanBuilder(actual, options, warnings);
         var plan = builder.Build(literal, mark => !options.Prune && !marks.Contains(mark), mark => marks.Contains(mark));
         return plan.IsEmpty ? builder.MakeEmpty(literal, plan.VanishingControls) : plan;

@@ -88,21 +88,48 @@ public sealed record HardenedNetwork
         return ToSpec(options);
     }
 
-    /// <summary>The rules of its profile for a host that was not read: what only the network knows is looked up when they are applied.</summary>
-    public IReadOnlyList<FirewallRule> Rules() => NetworkProfiles.Rules(Profile, new NetworkReference(Name, Bridge, Subnets.Count == 0 ? null : Subnets));
+    /// <summary>
+    /// How an existing network differs from this one, in readable sentences; empty if it can have the profile. Only what was asked for is compared, and the profile only if the
+    /// network has one: a label cannot be added later, so the comments of its rules keep the profile of one without.
+    /// </summary>
+    public IReadOnlyList<string> DifferencesFrom(DockerNetwork found)
+    {
+        ArgumentNullException.ThrowIfNull(found);
+        return ToSpec(BridgeName, Options, isLabelled: found.Profile is not null).DifferencesFrom(found);
+    }
+
+    /// <summary>What to do instead, in whole sentences, if an existing network cannot have the profile.</summary>
+    public string Alternative => Profile == NetworkProfile.MetadataAccess
+        ? $"Or leave the network as it is, and close the host to it: {Block("Host")}"
+        : $"Or leave the network as it is, and apply what the profile means: {string.Join("; ", Profile == NetworkProfile.Default ? [Block("Metadata"), Block("Host")] : (string[])[Block("Metadata"), Block("Host"), Block("Internal")])}.";
+
+    private string Block(string what) => $"Block-Container{what}Access -Network {Name} | Invoke-FirewallRule";
+
+    /// <summary>
+    /// The rules of its profile for a host that was not read. Where they are applied, the network's bridge and subnets are looked up by its name; if it does not exist there yet,
+    /// they are for <see cref="Bridge"/>.
+    /// </summary>
+    public IReadOnlyList<FirewallRule> Rules() =>
+        NetworkProfiles.NotedRules(Profile, new NetworkReference(Name, Bridge, Subnets.Count == 0 ? null : Subnets) { IsPlanned = true });
 
     /// <summary>The rules of its profile for a host that was read.</summary>
     /// <param name="found">The network as it is; null if it does not exist yet: rules that need a subnet that Docker has yet to choose are then left out.</param>
-    public IReadOnlyList<FirewallRule> RulesOn(DockerNetwork? found) => NetworkProfiles.Rules(Profile, new NetworkReference(Name, found?.Bridge ?? Bridge, found?.Subnets ?? Subnets));
+    public IReadOnlyList<FirewallRule> RulesOn(DockerNetwork? found)
+    {
+        var reference = new NetworkReference(Name, found?.Bridge ?? Bridge, found?.Subnets ?? Subnets);
+        return found is { Profile: null } ? NetworkProfiles.NotedRules(Profile, reference) : NetworkProfiles.Rules(Profile, reference);
+    }
 
     internal static bool HasGatewayModes(string version) =>
         int.TryParse(version.Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var major) && major >= GatewayModeSince;
 
-    private NetworkSpec ToSpec(IReadOnlyDictionary<string, string> options) => new(
-        Name, Bridge, Subnets, Gateways,
+    private NetworkSpec ToSpec(IReadOnlyDictionary<string, string> options) => ToSpec(Bridge, options, isLabelled: true);
+
+    private NetworkSpec ToSpec(string? bridge, IReadOnlyDictionary<string, string> options, bool isLabelled) => new(
+        Name, bridge, Subnets, Gateways,
         isInternal: Profile == NetworkProfile.Isolated,
         enableIPv6: EnableIPv6 ? true : null,
         icc: DisableIcc ? false : null,
-        labels: new Dictionary<string, string>(Labels, StringComparer.Ordinal) { [DockerNetwork.ProfileLabel] = Profile.ToString() },
+        labels: isLabelled ? new Dictionary<string, string>(Labels, StringComparer.Ordinal) { [DockerNetwork.ProfileLabel] = Profile.ToString() } : Labels,
         options: options);
 }

@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
-using DockerNetHarden.Docker;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
@@ -30,21 +29,7 @@ public sealed record HardeningPolicy
 
     /// <summary>All its rules, complete for their marks, for a host that was not read.</summary>
     /// <exception cref="RefusedValueException">A parameter is not possible.</exception>
-    public IReadOnlyList<FirewallRule> Rules() => Rules(network => network.Rules());
-
-    /// <summary>All its rules on a host that was read; the rules of networks that do not exist yet are there as far as they can be known.</summary>
-    /// <exception cref="RefusedValueException">A parameter is not possible.</exception>
-    /// <exception cref="PlanException">Several networks have the name of one in the policy.</exception>
-    public IReadOnlyList<FirewallRule> RulesOn(IReadOnlyList<DockerNetwork> networks) =>
-        Rules(network => network.RulesOn(Find(networks, network.Name)));
-
-    private static DockerNetwork? Find(IReadOnlyList<DockerNetwork> networks, string name)
-    {
-        var found = networks.Where(network => string.Equals(network.Name, name, StringComparison.Ordinal)).ToList();
-        return found.Count < 2 ? found.FirstOrDefault() : throw new PlanException(
-            PlanFailure.UnresolvedOperand, $"{found.Count} networks are called '{name}' (ids {ShownText.List(found.Select(network => network.Id))}), and it is not clear which one the policy means.",
-            "Remove the others by their ids: docker network rm ID.");
-    }
+    public IReadOnlyList<FirewallRule> Rules() => [.. Networks.SelectMany(network => network.Rules()), .. Controls.SelectMany(control => control.Rules()), .. SingleRules];
 
     /// <summary>What has to change on a host to fulfil the policy.</summary>
     /// <param name="host">The host.</param>
@@ -54,7 +39,7 @@ public sealed record HardeningPolicy
     {
         ArgumentNullException.ThrowIfNull(host);
         ArgumentNullException.ThrowIfNull(options);
-        var rules = RulesOn(host.Networks);
+        var rules = Rules();
         return rules.Count == 0 && options is { Prune: true, Force: true } ? Plan.Without(_ => true, host) : Plan.From(rules, host, options);
     }
 
@@ -91,9 +76,6 @@ public sealed record HardeningPolicy
         }
         return Encoding.UTF8.GetString(buffer.WrittenSpan).ReplaceLineEndings("\n") + "\n";
     }
-
-    private IReadOnlyList<FirewallRule> Rules(Func<HardenedNetwork, IReadOnlyList<FirewallRule>> profile) =>
-        [.. Networks.SelectMany(profile), .. Controls.SelectMany(control => control.Rules()), .. SingleRules];
 
     private static void WriteList<T>(Utf8JsonWriter json, string name, IReadOnlyList<T> items, Action<T> write)
     {

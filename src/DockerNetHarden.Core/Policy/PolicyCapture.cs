@@ -19,8 +19,9 @@ public static class PolicyCapture
         ArgumentNullException.ThrowIfNull(host);
         var left = InstalledRule.ReadAll(host).Where(rule => rule is { IsOurs: true, Rule: not null }).Select(rule => rule.Rule!)
             .GroupBy(rule => rule.Mark).ToDictionary(group => group.Key, group => group.ToList());
+        var adopted = AdoptedProfiles.Of(host);
         // The rules of each mark are read before anything is taken for granted: a profile's label alone does not mean that its rules are there.
-        var networks = Labelled(host).Where(pair => pair.Policy is not null && Take(left, pair.Policy.RulesOn(pair.Network), host)).Select(pair => pair.Policy!).ToList();
+        var networks = WithProfile(host, adopted).Where(each => each.Policy is not null && Take(left, each.Policy.Rules(), host)).Select(each => each.Policy!).ToList();
         var controls = new List<Control>();
         foreach (var mark in left.Keys.OrderBy(mark => mark.ToString(), StringComparer.Ordinal).ToList())
         {
@@ -43,18 +44,18 @@ public static class PolicyCapture
         [
             .. InstalledRule.ReadAll(host).Where(rule => rule is { IsOurs: true, Rule: null })
                 .Select(rule => $"The policy does not have '{rule.Text}': the line has a mark of this module, but this version does not write such a rule. To apply the policy with -Prune would remove it."),
-            .. Labelled(host).Where(pair => !policy.Networks.Any(network => string.Equals(network.Name, pair.Network.Name, StringComparison.Ordinal)))
-                .Select(pair => $"The policy does not have the network '{ShownText.Value(pair.Network.Name)}' (profile {pair.Network.Profile}): "
-                    + (pair.Policy is null ? "a policy cannot name it, or another has the same name." : "the rules of its profile are not all there.")),
+            .. WithProfile(host, AdoptedProfiles.Of(host)).Where(each => !policy.Networks.Any(network => string.Equals(network.Name, each.Network.Name, StringComparison.Ordinal)))
+                .Select(each => $"The policy does not have the network '{ShownText.Value(each.Network.Name)}' (profile {each.Profile}): "
+                    + (each.Policy is null ? "a policy cannot name it, or another has the same name." : "the rules of its profile are not all there.")),
         ];
     }
 
-    // Without the policy where its name is not possible or not unique.
-    private static IEnumerable<(DockerNetwork Network, HardenedNetwork? Policy)> Labelled(HostSnapshot host) =>
+    // Without the policy if the network's name or bridge is not possible in one, or its name not unique.
+    private static IEnumerable<(DockerNetwork Network, NetworkProfile Profile, HardenedNetwork? Policy)> WithProfile(HostSnapshot host, IReadOnlyDictionary<string, string> adopted) =>
         from network in host.Networks
-        let policy = Network(network)
+        let policy = Network(network, AdoptedProfiles.ProfileOf(network, adopted))
         where policy is not null
-        select (network, Operand.NetworkNameProblem(network.Name) is null && InterfaceName.Problem(network.Bridge!) is null
+        select (network, policy.Profile, Operand.NetworkNameProblem(network.Name) is null && InterfaceName.Problem(network.Bridge!) is null
             && host.Networks.Count(each => string.Equals(each.Name, network.Name, StringComparison.Ordinal)) == 1 ? policy : null);
 
     // Only if all its rules are there: then its marks are taken.
@@ -80,11 +81,12 @@ public static class PolicyCapture
         }
     }
 
-    private static HardenedNetwork? Network(DockerNetwork network) => !Enum.TryParse<NetworkProfile>(network.Profile, out var profile) || network.Bridge is null ? null : new HardenedNetwork
+    private static HardenedNetwork? Network(DockerNetwork network, string? kept) => !Enum.TryParse<NetworkProfile>(kept, out var profile) || network.Bridge is null ? null : new HardenedNetwork
     {
         Name = network.Name,
         Profile = profile,
-        BridgeName = string.Equals(network.Bridge, HardenedNetwork.BridgeNameFor(network.Name), StringComparison.Ordinal) ? null : network.Bridge,
+        // A name that the engine made of the network's id is another one on each host.
+        BridgeName = network.Bridge.StartsWith("br-" + network.Id[..Math.Min(12, network.Id.Length)], StringComparison.Ordinal) || string.Equals(network.Bridge, HardenedNetwork.BridgeNameFor(network.Name), StringComparison.Ordinal) ? null : network.Bridge,
         Subnets = network.Subnets,
         EnableIPv6 = network.EnableIPv6 && !network.Subnets.Any(subnet => subnet.Family == Family.IPv6),
         DisableIcc = GoFlag.Read(network.Options.GetValueOrDefault(DockerNetwork.IccOption)) == false,

@@ -20,11 +20,14 @@ public abstract partial record Operand
         public override string ToString() => Value;
     }
 
-    /// <summary><c>network:NAME</c>: the bridge of a Docker network as an interface, its subnets as addresses.</summary>
-    public sealed record Network(string Name) : Operand
+    /// <summary>
+    /// <c>network:NAME</c>: the bridge of a Docker network as an interface, its subnets as addresses. <c>network:NAME@BRIDGE</c> names the bridge that the network will have if
+    /// it is not there yet; it then has no subnets.
+    /// </summary>
+    public sealed record Network(string Name, string? Bridge = null) : Operand
     {
         /// <inheritdoc/>
-        public override string ToString() => "network:" + Name;
+        public override string ToString() => Bridge is null ? "network:" + Name : $"network:{Name}@{Bridge}";
     }
 
     /// <summary>One of the symbols that begin with <c>docker:</c>.</summary>
@@ -45,13 +48,16 @@ public abstract partial record Operand
     {
         ArgumentNullException.ThrowIfNull(text);
         if (text.StartsWith("network:", StringComparison.Ordinal))
-            return new Network(CheckNetworkName(text["network:".Length..], part));
+        {
+            var (name, at) = (text["network:".Length..], text.IndexOf('@', StringComparison.Ordinal));
+            return at < 0 ? new Network(CheckNetworkName(name, part)) : new Network(CheckNetworkName(text["network:".Length..at], part), InterfaceName.Check(text[(at + 1)..], part));
+        }
         if (!text.StartsWith("docker:", StringComparison.Ordinal))
             return new Literal(text);
         var index = Array.IndexOf(Symbols, text);
         return index >= 0
             ? new Docker((DockerSymbol)index)
-            : throw new RefusedValueException(part, text, $"the symbols are {string.Join(", ", Symbols)} and network:NAME.");
+            : throw new RefusedValueException(part, text, $"the symbols are {string.Join(", ", Symbols)} network:NAME and network:NAME@BRIDGE.");
     }
 
     /// <summary>Checks a Docker network's name. Source: Docker's own pattern for names.</summary>

@@ -12,6 +12,8 @@ public sealed partial record RuleMark
     /// <summary>The first word of the comment of every line of ours; alone it is the comment of a jump.</summary>
     public const string Owner = "DockerNetHarden";
 
+    private const string ProfilePrefix = "profile=";
+
     /// <summary>The controls, by the names that marks use.</summary>
     public static IReadOnlyList<string> Controls { get; } = ["MetadataAccess", "HostAccess", "InternalAccess", "SmtpRate", "Custom"];
 
@@ -44,6 +46,12 @@ public sealed partial record RuleMark
     /// <summary>The whole comment.</summary>
     /// <param name="note">A person's own words, put after the mark.</param>
     public string ToComment(string? note = null) => $"{Owner}:{this}{(note is null ? "" : " " + note)}";
+
+    /// <summary>The note that keeps a network's profile in the comments of its rules; for networks that were not made with the profile's label, which cannot be added later.</summary>
+    internal static string ProfileNote(string profile) => ProfilePrefix + profile;
+
+    /// <summary>The profile in a note; null if the note is anything else.</summary>
+    internal static string? ProfileOf(string? note) => note?.StartsWith(ProfilePrefix, StringComparison.Ordinal) == true ? note[ProfilePrefix.Length..] : null;
 
     /// <summary>Reads a line's comment; false if the line is not ours.</summary>
     public static bool TryParse(string? comment, out RuleMark? mark, out string? note)

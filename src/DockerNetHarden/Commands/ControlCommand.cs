@@ -11,10 +11,16 @@ public abstract class ControlCommand : PSCmdlet
     internal const string AllNetworksSet = "AllNetworks";
     internal const string NetworkSet = "Network";
 
-    [Parameter(Mandatory = true, ParameterSetName = NetworkSet, HelpMessage = "Only containers of these Docker networks.")]
+    private readonly EmittedRules _rules = new();
+
+    [Parameter(Mandatory = true, ParameterSetName = NetworkSet, ValueFromPipelineByPropertyName = true, HelpMessage = "Only containers of these Docker networks.")]
     [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [ValidateNotNullOrEmpty]
     public string[]? Network { get; set; }
+
+    [Parameter(ParameterSetName = NetworkSet, ValueFromPipelineByPropertyName = true, HelpMessage = "The host of the networks; Invoke-FirewallRule applies the rules there.")]
+    [ValidateNotNullOrEmpty]
+    public string? HostName { get; set; }
 
     [Parameter(ParameterSetName = AllNetworksSet, HelpMessage = "Docker networks whose containers are excepted.")]
     [ArgumentCompleter(typeof(Completer<NetworkNames>))]
@@ -29,9 +35,12 @@ public abstract class ControlCommand : PSCmdlet
     /// <summary>The controls for one network; null means the whole host.</summary>
     private protected abstract IEnumerable<Control> Controls(NetworkReference? network);
 
-    protected sealed override void EndProcessing() => ControlInput.Emit(this, () =>
+    // Called for what bound, or once if nothing is piped: input that did not bind means no rules, and not rules for all networks.
+    protected sealed override void ProcessRecord() => _rules.Add(this, HostName, () =>
         from network in ControlInput.Networks(Network)
         from control in Controls(network)
         from rule in control.Rules()
         select rule);
+
+    protected sealed override void EndProcessing() => _rules.Emit(this);
 }

@@ -10,6 +10,9 @@ public sealed record DockerNetworkInfo
 
     public required string Name { get; init; }
 
+    /// <summary>The name, as the commands that make rules for a network take it from the pipeline.</summary>
+    public string Network => Name;
+
     public required string Id { get; init; }
 
     public required string Driver { get; init; }
@@ -23,7 +26,7 @@ public sealed record DockerNetworkInfo
 
     public required IReadOnlyList<string> Container { get; init; }
 
-    /// <summary>The profile that the network was made with; null if New-HardenedDockerNetwork did not make it.</summary>
+    /// <summary>The profile that New-HardenedDockerNetwork gave to it, in its label or in the comments of its rules; null if it has none.</summary>
     public string? Profile { get; init; }
 
     public required bool Internal { get; init; }
@@ -32,7 +35,7 @@ public sealed record DockerNetworkInfo
 
     public override string ToString() => Name;
 
-    internal static DockerNetworkInfo From(string host, DockerNetwork network) => new()
+    internal static DockerNetworkInfo From(string host, DockerNetwork network, string? profile) => new()
     {
         HostName = host,
         Name = network.Name,
@@ -42,7 +45,7 @@ public sealed record DockerNetworkInfo
         Subnet = Texts(network.Subnets),
         Gateway = Texts(network.Gateways),
         Container = network.Containers,
-        Profile = network.Profile,
+        Profile = profile,
         Internal = network.Internal,
         EnableIPv6 = network.EnableIPv6,
     };

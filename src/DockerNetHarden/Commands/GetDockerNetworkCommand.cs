@@ -1,8 +1,11 @@
 using System.Management.Automation;
 using DockerNetHarden.Completion;
+using DockerNetHarden.Docker;
 using DockerNetHarden.Errors;
 using DockerNetHarden.Hosting;
 using DockerNetHarden.Hosts;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Commands;
 
@@ -39,13 +42,28 @@ public sealed class GetDockerNetworkCommand : HostCmdlet
     {
         // For Docker, web and Web are different names.
         var patterns = _names.Select(name => (Name: name, Pattern: new WildcardPattern(name))).ToList();
-        var networks = await host.Docker.ListNetworksAsync(stop).ConfigureAwait(false);
+        var (networks, adopted) = await ReadAsync(host, queue, stop).ConfigureAwait(false);
         foreach (var network in networks.Where(network => patterns.Count == 0 || patterns.Exists(wanted => wanted.Pattern.IsMatch(network.Name))))
-            queue.Write(DockerNetworkInfo.From(host.Name, network));
+            queue.Write(DockerNetworkInfo.From(host.Name, network, AdoptedProfiles.ProfileOf(network, adopted)));
         foreach (var (name, pattern) in patterns)
         {
             if (!WildcardPattern.ContainsWildcardCharacters(name) && !networks.Any(network => pattern.IsMatch(network.Name)))
                 queue.Failure(host.Name, CommandFailure.NetworkNotFound(host.Name, name, [.. networks.Select(network => network.Name)]));
+        }
+    }
+
+    // A network that was not made with a profile may have one in the comments of its rules. Whoever may only ask Docker is told what Docker knows.
+    private static async Task<(IReadOnlyList<DockerNetwork> Networks, IReadOnlyDictionary<string, string> Adopted)> ReadAsync(DockerHost host, PipelineQueue queue, CancellationToken stop)
+    {
+        try
+        {
+            var snapshot = await host.ReadAsync(stop).ConfigureAwait(false);
+            return snapshot.DockerError is { } error ? throw error : (snapshot.Networks, AdoptedProfiles.Of(snapshot));
+        }
+        catch (HostException error) when (error.Failure is HostFailure.NoPermission or HostFailure.IptablesMissing)
+        {
+            queue.Trace(host.Name, $"The rules were not read, so only profiles in labels are known. {error.Message}");
+            return (await host.Docker.ListNetworksAsync(stop).ConfigureAwait(false), new Dictionary<string, string>(StringComparer.Ordinal));
         }
     }
 }

@@ -15,6 +15,9 @@ public enum NetworkStatus
     /// <summary>It already existed as requested.</summary>
     Exists,
 
+    /// <summary>It already existed, made by somebody else: everything that was asked for is as requested, and the comments of its rules keep its profile.</summary>
+    Adopted,
+
     /// <summary>It would be made: -WhatIf, or the answer was no.</summary>
     Planned,
 }
@@ -25,6 +28,9 @@ public sealed record HardenedDockerNetwork
     public required string HostName { get; init; }
 
     public required string Name { get; init; }
+
+    /// <summary>The name, as the commands that make rules for a network take it from the pipeline.</summary>
+    public string Network => Name;
 
     /// <summary>Docker's id; null while the network is only planned.</summary>
     public string? Id { get; init; }

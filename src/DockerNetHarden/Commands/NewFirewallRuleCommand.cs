@@ -19,6 +19,7 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
 
     private readonly RuleScript _script = new();
     private readonly RuleOrder _read = new();
+    private readonly EmittedRules _rules = new();
 
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = TextSet, HelpMessage = "Rules in iptables' own words: -A DOCKER-USER -d 10.0.0.5 -j DROP.")]
     [Alias("Text")]
@@ -35,7 +36,11 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     [Alias("Target")]
     public RuleAction Action { get; set; }
 
-    [Parameter(ParameterSetName = PropertySet, HelpMessage = "The Docker network whose containers the rule is for: in the mark, and as the in-interface unless another is given.")]
+    [Parameter(ParameterSetName = PropertySet, ValueFromPipelineByPropertyName = true, HelpMessage = "The host of the network; Invoke-FirewallRule applies the rule there.")]
+    [ValidateNotNullOrEmpty]
+    public string? HostName { get; set; }
+
+    [Parameter(ParameterSetName = PropertySet, ValueFromPipelineByPropertyName = true, HelpMessage = "The Docker network whose containers the rule is for: in the mark, and as the in-interface unless another is given.")]
     [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [ValidateNotNullOrEmpty]
     public string? Network { get; set; }
@@ -178,6 +183,11 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     // A text that is not a rule is found before the first rule is emitted.
     protected override void ProcessRecord()
     {
+        if (ParameterSetName is PropertySet)
+        {
+            _rules.Add(this, HostName, FromParameters);
+            return;
+        }
         try
         {
             foreach (var placed in (Rule ?? []).SelectMany(_script.Read))
@@ -189,8 +199,12 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
         }
     }
 
-    protected override void EndProcessing() => ControlInput.Emit(this, () =>
-        ParameterSetName is TextSet ? FromText() : FromParameters());
+    protected override void EndProcessing()
+    {
+        if (ParameterSetName is TextSet)
+            _rules.Add(this, null, FromText);
+        _rules.Emit(this);
+    }
 
     // The order of the whole input counts: a later -I comes before an earlier one.
     private IEnumerable<FirewallRule> FromText()

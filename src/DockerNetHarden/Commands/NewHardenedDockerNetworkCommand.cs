@@ -87,10 +87,10 @@ public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
     private static async Task<HardenedDockerNetwork> MakeAsync(HardenedNetwork network, NetworkSpec spec, DockerHost host, PipelineQueue queue, CancellationToken stop)
     {
         var found = await host.Docker.FindNetworkAsync(spec.Name, stop).ConfigureAwait(false);
-        if (found is not null && spec.DifferencesFrom(found) is { Count: > 0 } differences)
-            throw CommandFailure.NetworkDiffers(spec.Name, differences);
+        if (found is not null && network.DifferencesFrom(found) is { Count: > 0 } differences)
+            throw CommandFailure.NetworkDiffers(spec.Name, differences, found.Bridge is null ? null : network.Alternative);
         var question = Question(host.Name, spec, network.Profile);
-        var status = found is not null ? NetworkStatus.Exists
+        var status = found is not null ? (found.Profile is null ? NetworkStatus.Adopted : NetworkStatus.Exists)
             : await queue.AskAsync(question, question + "?", null, stop).ConfigureAwait(false) ? NetworkStatus.Created
             : NetworkStatus.Planned;
         if (status == NetworkStatus.Created)

@@ -10,23 +10,6 @@ namespace DockerNetHarden.Input;
 /// <summary>What the emitters share: turning parameters into the core's values, and writing all rules or none.</summary>
 internal static class ControlInput
 {
-    /// <summary>Writes the rules of the controls; the first invalid value ends the command before anything is written.</summary>
-    public static void Emit(PSCmdlet cmdlet, Func<IEnumerable<FirewallRule>> rules)
-    {
-        var made = new List<FirewallRule>();
-        try
-        {
-            made.AddRange(rules());
-        }
-        catch (Exception error) when (error is CommandFailure or FormatException or ArgumentException)
-        {
-            cmdlet.ThrowTerminatingError(ErrorRecords.From(error, null));
-        }
-        if (made.Count == 0)
-            cmdlet.ThrowTerminatingError(ErrorRecords.From(CommandFailure.NothingToBlock(), null));
-        cmdlet.WriteObject(made, enumerateCollection: true);
-    }
-
     public static IReadOnlyList<Cidr> Addresses(string[]? texts, string part) => [.. (texts ?? []).Select(text => Address(text, part)).Distinct()];
 
     public static IReadOnlyList<PortSpec> Ports(string[]? texts, string part) => PortSpec.ParseAll(texts ?? [], part);
@@ -60,6 +43,44 @@ internal static class ControlInput
         {
             throw new RefusedValueException(part, text, error.Message, error);
         }
+    }
+}
+
+/// <summary>
+/// The rules of an emitter, all or none: the first invalid value ends the command before anything is written. Objects of the pipeline that did not bind add nothing, and do not turn
+/// rules for one network into rules for all.
+/// </summary>
+internal sealed class EmittedRules
+{
+    private readonly HashSet<(string? Host, FirewallRule Rule)> _seen = [];
+    private readonly List<PSObject> _made = [];
+    private bool _isAsked;
+
+    /// <summary>Adds the rules that one object means, or the command's arguments. If the object was read from a host, the rules go back there.</summary>
+    public void Add(PSCmdlet cmdlet, string? host, Func<IEnumerable<FirewallRule>> rules)
+    {
+        _isAsked = true;
+        try
+        {
+            foreach (var rule in rules().Where(rule => _seen.Add((host, rule))))
+            {
+                var made = new PSObject(rule);
+                if (host is not null)
+                    made.Properties.Add(new PSNoteProperty("HostName", host));
+                _made.Add(made);
+            }
+        }
+        catch (Exception error) when (error is CommandFailure or FormatException or ArgumentException)
+        {
+            cmdlet.ThrowTerminatingError(ErrorRecords.From(error, null));
+        }
+    }
+
+    public void Emit(PSCmdlet cmdlet)
+    {
+        if (_isAsked && _made.Count == 0)
+            cmdlet.ThrowTerminatingError(ErrorRecords.From(CommandFailure.NothingToBlock(), null));
+        cmdlet.WriteObject(_made, enumerateCollection: true);
     }
 }
 

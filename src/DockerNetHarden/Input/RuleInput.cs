@@ -14,8 +14,8 @@ namespace DockerNetHarden.Input;
 /// </summary>
 internal sealed class RuleInput
 {
-    // Remoting adds these to the properties of each object it brings.
-    private static readonly string[] NotOfTheObject = ["PSComputerName", "PSShowComputerName", "PSSourceJobInstanceId", "RunspaceId"];
+    // Remoting adds these to the properties of each object it brings, and the host is a parameter of its own.
+    private static readonly string[] NotOfTheObject = ["HostName", "PSComputerName", "PSShowComputerName", "PSSourceJobInstanceId", "RunspaceId"];
 
     private readonly PSCmdlet _cmdlet;
     private readonly object? _lastError;

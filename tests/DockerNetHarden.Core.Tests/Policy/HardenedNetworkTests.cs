@@ -48,6 +48,27 @@ public sealed class HardenedNetworkTests
         Assert.False(spec.Options.ContainsKey("com.docker.network.bridge.gateway_mode_ipv6"));
     }
 
+    // The guide's own line: docker network create -d bridge -o com.docker.network.bridge.name=docker-external external.
+    [Theory]
+    [InlineData(NetworkProfile.ExternalOnly, null, null, false, null)]
+    [InlineData(NetworkProfile.ExternalOnly, "docker-external", "172.20.0.0/16", false, null)]
+    [InlineData(NetworkProfile.Default, null, null, false, null)]
+    [InlineData(NetworkProfile.ExternalOnly, "dnh-external", null, false, "bridge name: asked for dnh-external, is docker-external")]
+    [InlineData(NetworkProfile.ExternalOnly, null, "10.9.0.0/16", false, "IPv4 subnet: asked for 10.9.0.0/16, is 172.20.0.0/16")]
+    [InlineData(NetworkProfile.ExternalOnly, null, null, true, "inter-container communication: asked for off, is on")]
+    [InlineData(NetworkProfile.Isolated, null, null, false, "internal: asked for on, is off")]
+    public void A_network_that_somebody_else_made_is_adopted_if_it_is_as_asked_for(NetworkProfile profile, string? bridge, string? subnet, bool disableIcc, string? difference)
+    {
+        var found = new DockerNetwork { Name = "external", Id = "e", Driver = "bridge", Bridge = "docker-external", Subnets = [Cidr.Parse("172.20.0.0/16")] };
+        var asked = new HardenedNetwork { Name = "external", Profile = profile, BridgeName = bridge, Subnets = subnet is null ? [] : [Cidr.Parse(subnet)], DisableIcc = disableIcc }.Checked();
+        Assert.Equal(difference, asked.DifferencesFrom(found).SingleOrDefault());
+        // A label of ours that says something else is a difference, though.
+        var labelled = found with { Labels = new Dictionary<string, string> { [DockerNetwork.ProfileLabel] = "MetadataAccess" } };
+        Assert.Contains($"label {DockerNetwork.ProfileLabel}: asked for {profile}, is MetadataAccess", asked.DifferencesFrom(labelled));
+        Assert.Contains("Block-ContainerHostAccess -Network external", asked.Alternative, StringComparison.Ordinal);
+        Assert.Equal(profile is not NetworkProfile.Default, asked.Alternative.Contains("Block-ContainerInternalAccess -Network external", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void What_the_user_sets_is_not_overwritten()
     {

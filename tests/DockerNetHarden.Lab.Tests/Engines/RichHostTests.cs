@@ -5,7 +5,6 @@ using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Probing;
 using DockerNetHarden.Lab.Services;
-using DockerNetHarden.Lab.Tests.Analysis;
 using DockerNetHarden.Lab.Tests.Hardening;
 using DockerNetHarden.Policy;
 
@@ -195,8 +194,11 @@ public abstract class RichHostTests(RichLab fixture)
             LabAddresses.Metadata, LabAddresses.WireServer, LabAddresses.Internal, LabAddresses.Web, LabAddresses.Host, LabAddresses.HostSecond,
             LabAddresses.MetadataV6, LabAddresses.InternalV6, LabAddresses.WebV6, LabAddresses.HostV6, .. gateways, .. containers,
         ];
-        var confirmed = await Lab.TraceEqualsPacketsAsync(host, targets, ["80", "8080", "8081", "8084", "8085"], Leads);
+        var proof = new TraceProof(Lab, host) { Leads = Leads };
+        foreach (var ports in new[] { "80", "8080", "8081", "8084", "8085" })
+            proof.Ask(new TraceRequest().To(targets).With(ports, "tcp"));
         // For most answers one connection is proof; the rest are ports on which nobody listens.
+        var confirmed = await proof.ConfirmAsync();
         Assert.True(confirmed > 60, $"Only {confirmed} answers were confirmed.");
     }
 

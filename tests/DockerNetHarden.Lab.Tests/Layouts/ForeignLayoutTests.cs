@@ -2,7 +2,7 @@ using DockerNetHarden.Analysis;
 using DockerNetHarden.Audit;
 using DockerNetHarden.Lab.Probing;
 using DockerNetHarden.Lab.Services;
-using DockerNetHarden.Lab.Tests.Analysis;
+using DockerNetHarden.Lab.Tests.Engines;
 using DockerNetHarden.Lab.Tests.Hardening;
 using DockerNetHarden.Planning;
 
@@ -103,7 +103,10 @@ public abstract class ForeignLayoutTests(LabFixture fixture)
                 .. host.Networks.SelectMany(network => network.Gateways).Where(gateway => gateway.Family == Addresses.Family.IPv4).Select(gateway => gateway.ToShortString()),
                 .. host.Containers.SelectMany(container => container.Addresses).Select(address => address.IPv4?.ToShortString()).OfType<string>(),
             ];
-            var confirmed = await lab.TraceEqualsPacketsAsync(host, targets, ["80", "8080"]);
+            var proof = new TraceProof(lab, host);
+            foreach (var port in new[] { "80", "8080" })
+                proof.Ask(new TraceRequest().To(targets).With(port, "tcp"));
+            var confirmed = await proof.ConfirmAsync();
             Assert.True(confirmed > 10, $"Only {confirmed} answers were confirmed.");
         }
     }
