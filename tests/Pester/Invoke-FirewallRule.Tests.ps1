@@ -85,20 +85,6 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         Get-Reach c0 203.0.113.25 80 | Should -Be 'TimedOut'
     }
 
-    # The rules that mend a network stand before a later exception for all networks: the warning has the command that opens it, and that can be pasted.
-    It 'says which of our own rules wins, with the command that makes the exception hold' {
-        Get-DockerNetworkHardening -Id HOST-ACCESS | Invoke-FirewallRule | ForEach-Object Verified | Should -BeTrue
-        $result = Block-ContainerHostAccess -AllowPort 8080/tcp | Invoke-FirewallRule -WarningVariable warnings -WarningAction SilentlyContinue
-        $result.Verified | Should -BeTrue
-        Get-Reach a1 172.31.5.4 8080 | Should -Be 'Refused'
-        $command = $warnings | ForEach-Object { if ("$_" -match 'Block-ContainerHostAccess -Network apps .*?Invoke-FirewallRule') { $Matches[0] } }
-        $command | Should -HaveCount 1
-        (& ([scriptblock]::Create($command))).Verified | Should -BeTrue
-        Get-Reach a1 172.31.5.4 8080 | Should -Be 'Open'
-        Get-Reach c0 172.31.5.4 8080 | Should -Be 'Refused'
-        Get-DockerNetworkHardening -Id RULE-INEFFECTIVE | ForEach-Object Status | Should -Be 'Pass'
-    }
-
     It 'makes the chain and the jump for IPv6 where Docker has none, and removes the jump with the last rule' {
         $rule = New-FirewallRule '-A DOCKER-USER -d fd00:10::5 -j DROP'
         { $rule | Invoke-FirewallRule -ErrorAction Stop } | Should -Throw -ErrorId 'ChainMissing,*'

@@ -35,4 +35,18 @@ Describe "The narrower mark$reason" -Skip:($reason -ne '') {
         $texts[0] | Should -Match 'HostAccess:apps'
         $texts[1] | Should -BeExactly $texts[0]
     }
+
+    # The rules that mend a network stand before a later exception for all networks: the warning has the command that opens it, and that can be pasted.
+    It 'says which of our own rules wins, with the command that makes the exception hold' {
+        Get-DockerNetworkHardening -Id HOST-ACCESS | Invoke-FirewallRule | ForEach-Object Verified | Should -BeTrue
+        $result = Block-ContainerHostAccess -AllowPort 8080/tcp | Invoke-FirewallRule -WarningVariable warnings -WarningAction SilentlyContinue
+        $result.Verified | Should -BeTrue
+        Get-Reach a1 172.31.5.4 8080 | Should -Be 'Refused'
+        $command = $warnings | ForEach-Object { if ("$_" -match 'Block-ContainerHostAccess -Network apps .*?Invoke-FirewallRule') { $Matches[0] } }
+        $command | Should -HaveCount 1
+        (& ([scriptblock]::Create($command))).Verified | Should -BeTrue
+        Get-Reach a1 172.31.5.4 8080 | Should -Be 'Open'
+        Get-Reach c0 172.31.5.4 8080 | Should -Be 'Refused'
+        Get-DockerNetworkHardening -Id RULE-INEFFECTIVE | ForEach-Object Status | Should -Be 'Pass'
+    }
 }

@@ -105,8 +105,8 @@ internal static class FixtureHost
         : host;
 
     /// <summary>The host after rules were applied: the plan's transactions, in memory.</summary>
-    public static HostSnapshot Applied(this HostSnapshot host, IReadOnlyList<FirewallRule> rules) =>
-        Planning.Snapshots.After(host, Plan.From(rules, host).Steps.Select(step => (step.Family, step.Restore)));
+    public static HostSnapshot Applied(this HostSnapshot host, IReadOnlyList<FirewallRule> rules, PlanOptions? options = null) =>
+        Planning.Snapshots.After(host, Plan.From(rules, host, options).Steps.Select(step => (step.Family, step.Restore)));
 
     public static Ruleset Rules(string save, Family family = Family.IPv4) => Ruleset.Parse(family, save);
 
