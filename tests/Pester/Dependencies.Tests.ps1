@@ -33,6 +33,7 @@ BeforeAll {
             $body = switch -Wildcard ($request) {
                 '* /version *' { '{"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12"}' }
                 '* /v1.41/networks *' { '[{"Name":"standin","Id":"ce64060f9030","Driver":"bridge","IPAM":{"Config":[{"Subnet":"10.77.2.0/24"}]}}]' }
+                '* /v1.41/info *' { '{"ServerVersion":"20.10.24"}' }
                 default { '[]' }
             }
             $stream.Write([Text.Encoding]::ASCII.GetBytes("HTTP/1.1 200 OK`r`nContent-Length: $($body.Length)`r`nConnection: close`r`n`r`n$body"))
