@@ -15,19 +15,17 @@ namespace DockerNetHarden.Benchmarks;
 /// </summary>
 internal static class Audit
 {
-    private const int Networks = 50;
-
     private static readonly string[] LinkSettings = ["rp_filter", "route_localnet", "accept_local"];
     private static readonly string[] RoutingTables = ["local", "main", "default"];
 
-    public static void Run(int rounds)
+    public static void Run(int rounds, int networks, IReadOnlyList<int> counts)
     {
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Networks} networks, median of {rounds} rounds after one that is not counted; {Environment.ProcessorCount} cores, .NET {Environment.Version}"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{networks} networks, median of {rounds} rounds after one that is not counted; {Environment.ProcessorCount} cores, .NET {Environment.Version}"));
         Console.WriteLine("\n| Full audit | median | lowest | highest | processor time | ratio | allocated | peak of the heap | findings |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|");
         var floor = 0.0;
-        foreach (var count in new[] { 5_000, 50_000 })
+        foreach (var count in counts)
         {
-            var host = Host(count);
+            var host = Host(networks, count);
             var times = new List<double>();
             var processor = new List<double>();
             var (allocated, peak, findings) = (0L, 0L, 0);
@@ -55,12 +53,11 @@ internal static class Audit
 
     private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 
-    /// <summary>A host with that many rules.</summary>
-    public static HostSnapshot Host(int rules)
+    // A host with that many networks and at least that many rules.
+    private static HostSnapshot Host(int networks, int rules)
     {
-        var bare = Bare();
-        var hardened = Apply(bare, Hardening.Rules);
-        var more = rules - hardened.Rules.Values.Sum(each => each.AllRules.Count);
+        var hardened = Apply(Bare(networks), Hardening.Rules);
+        var more = Math.Max(0, rules - hardened.Rules.Values.Sum(each => each.AllRules.Count));
         var four = hardened.Rules[Family.IPv4];
         // An administrator's own lists: most of them keep the world from published ports, some keep containers from the world.
         var lines = Enumerable.Range(0, more).Select(Line).ToList();
@@ -95,9 +92,9 @@ internal static class Audit
         return host with { Rules = tables };
     }
 
-    private static HostSnapshot Bare()
+    private static HostSnapshot Bare(int count)
     {
-        var networks = Enumerable.Range(0, Networks).Select(number => new DockerNetwork
+        var networks = Enumerable.Range(0, count).Select(number => new DockerNetwork
         {
             Name = $"net{number}",
             Id = $"{number:x64}",

@@ -2,14 +2,15 @@ using System.Globalization;
 using DockerNetHarden.Benchmarks;
 using DockerNetHarden.Lab;
 
-// dnh-bench audit [rounds=7]: what a full audit costs, on paper.
-if (args is ["audit", ..])
+// dnh-bench audit [rounds=7] [networks=50] [rules=5000 50000 ...]: what a full audit costs, on paper.
+if (args is ["audit", .. var rest])
 {
-    Audit.Run(args.Length > 1 ? int.Parse(args[1], NumberStyles.None, CultureInfo.InvariantCulture) : 7);
+    var given = rest.Select(Number).ToList();
+    Audit.Run(given.Count > 0 ? given[0] : 7, given.Count > 1 ? given[1] : 50, given.Count > 2 ? given[2..] : [5_000, 50_000]);
     return 0;
 }
 // What hardening costs, compared with the least that could be done: dnh-bench [hosts=16] [parallel=16] [rounds=7]. Needs what the lab needs, root included.
-var numbers = args.Select(text => int.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture)).ToArray();
+var numbers = args.Select(Number).ToArray();
 var (hosts, parallel, rounds) = (numbers.ElementAtOrDefault(0) is > 0 and var h ? h : 16, numbers.ElementAtOrDefault(1) is > 0 and var p ? p : 16, numbers.ElementAtOrDefault(2) is > 0 and var r ? r : 7);
 if (LabSsh.WhyUnavailable() is { } reason)
 {
@@ -43,3 +44,5 @@ await using (fleet.ConfigureAwait(false))
     }
 }
 return 0;
+
+static int Number(string text) => int.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture);

@@ -59,8 +59,6 @@ internal sealed record Uncertainty(Chance Matches, string Why);
 /// <summary>What a rule matches, prepared for thousands of sets.</summary>
 internal sealed class CompiledMatch
 {
-    private readonly Bounds _bounds = Bounds.None;
-
     internal CompiledMatch(PacketSet? now, PacketSet? redirected)
     {
         (Now, WhenRedirected) = (now, redirected);
@@ -68,7 +66,7 @@ internal sealed class CompiledMatch
         if (now?.Root is { } root && (ReferenceEquals(now, redirected) || redirected is { IsEmpty: true }))
         {
             (Low, High) = (root.Low, root.High);
-            _bounds = Bounds.Of(now);
+            Bounds = Bounds.Of(now);
         }
     }
 
@@ -80,6 +78,9 @@ internal sealed class CompiledMatch
 
     /// <summary>The highest.</summary>
     internal UInt128 High { get; } = UInt128.MaxValue;
+
+    /// <summary>Where the packets that it matches come from, and their protocols.</summary>
+    internal Bounds Bounds { get; } = Bounds.None;
 
     /// <summary>The packets as they are when they reach the rule; null for all.</summary>
     internal PacketSet? Now { get; }
@@ -113,7 +114,7 @@ internal sealed class CompiledMatch
         var state = flow.State;
         if (state.Rewriting.Destination is { } destination)
             (low, high) = (destination, destination);
-        if (high < Low || low > High || bounds.Misses(_bounds))
+        if (high < Low || low > High || bounds.Misses(Bounds))
             return null;
         // Before routing, and on the way to the host itself, there is no out-interface: its name is empty there.
         if (Out is not null && (state.OutLink ?? (state.Path is PacketPath.None or PacketPath.Local ? "" : null)) is { } outLink && !Out.Matches(outLink))
@@ -144,9 +145,16 @@ internal sealed record CompiledRule(Place Place, CompiledMatch Match, CompiledAc
 /// <param name="name">Its name in an answer: <c>filter FORWARD</c>.</param>
 internal sealed class CompiledChain(string name)
 {
-    private readonly Dictionary<(string Link, bool IsBehindRouting), RuleIndex> _byLink = [];
+    // Walking a short chain is faster than looking rules up.
+    private const int Worthwhile = 64;
+
+    private readonly Dictionary<(string Link, bool IsBehindRouting), LinkRules> _byLink = [];
     private CompiledRule[] _rules = [];
-    private RuleIndex? _all;
+
+    // Of a long chain: the rules that name no in-interface, the places of those that name just one, by its name, and the places of all others.
+    private RuleIndex? _ofAnyLink;
+    private ILookup<string, int>? _ofOneLink;
+    private List<int> _ofSomeLinks = [];
 
     internal string Name { get; } = name;
 
@@ -158,26 +166,71 @@ internal sealed class CompiledChain(string name)
 
     internal IReadOnlyList<CompiledRule> Rules => _rules;
 
-    /// <summary>The rules that can match packets to destinations between these that entered by this link, before or after routing.</summary>
-    internal ReadOnlySpan<CompiledRule> RulesFor(string inLink, bool isBehindRouting, UInt128 low, UInt128 high)
+    /// <summary>Whether its rules are looked up by destination.</summary>
+    internal bool IsIndexed => _rules.Length >= Worthwhile;
+
+    /// <summary>The rules that can match packets to these destinations that entered by this link, before or after routing.</summary>
+    internal RuleSelection RulesFor(string inLink, bool isBehindRouting, ReadOnlySpan<(UInt128 First, UInt128 Last)> destinations, in Bounds bounds)
     {
-        if (!_byLink.TryGetValue((inLink, isBehindRouting), out var index))
+        if (!_byLink.TryGetValue((inLink, isBehindRouting), out var ofLink))
+            _byLink.Add((inLink, isBehindRouting), ofLink = IsIndexed ? Own(inLink, isBehindRouting) : new LinkRules(All(inLink, isBehindRouting)));
+        if (ofLink.Index is null)
+            return new RuleSelection(ofLink.Rules, null, null);
+        var found = PlaceSet.Rent(_rules.Length);
+        _ofAnyLink!.Find(destinations, bounds, found);
+        ofLink.Index.Find(destinations, bounds, found);
+        return new RuleSelection(_rules, found, isBehindRouting ? inLink : null);
+    }
+
+    private CompiledRule[] All(string inLink, bool isBehindRouting) =>
+        isBehindRouting ? [.. _rules.Select(rule => BehindRouting(rule, inLink)).OfType<CompiledRule>()] : Array.FindAll(_rules, rule => rule.Match.In?.Matches(inLink) != false);
+
+    // What a link needs of its own is as much as the rules that name it, so that many networks with many rules do not cost their product.
+    private LinkRules Own(string inLink, bool isBehindRouting)
+    {
+        if (_ofAnyLink is null)
         {
-            CompiledRule[] rules = isBehindRouting
-                ? [.. _rules.Select(rule => BehindRouting(rule, inLink)).OfType<CompiledRule>()]
-                : Array.FindAll(_rules, rule => rule.Match.In?.Matches(inLink) != false);
-            _byLink.Add((inLink, isBehindRouting), index = !isBehindRouting && rules.Length == _rules.Length ? _all ??= new RuleIndex(_rules) : new RuleIndex(rules));
+            var places = Enumerable.Range(0, _rules.Length).ToLookup(place => _rules[place].Match.In is not { } link ? 0 : link.OnlyName is null ? 1 : 2);
+            _ofAnyLink = new RuleIndex(_rules, [.. places[0]]);
+            _ofSomeLinks = [.. places[1]];
+            _ofOneLink = places[2].ToLookup(place => _rules[place].Match.In!.OnlyName!, StringComparer.Ordinal);
         }
-        return index.Between(low, high);
+        var own = _ofOneLink![inLink].Concat(_ofSomeLinks.Where(place => isBehindRouting ? BehindRouting(_rules[place], inLink) is not null : _rules[place].Match.In!.Matches(inLink)));
+        return new LinkRules([], new RuleIndex(_rules, [.. own]));
     }
 
     // Before kernel 5.7 there is no in-interface here: its name is empty. iptables still lets a chain that POSTROUTING jumps to match on it.
-    private static CompiledRule? BehindRouting(CompiledRule rule, string inLink) => (rule.Match.In?.Matches(inLink), rule.Match.In?.Matches("")) switch
+    internal static CompiledRule? BehindRouting(CompiledRule rule, string inLink) => (rule.Match.In?.Matches(inLink), rule.Match.In?.Matches("")) switch
     {
         (null, _) or (true, true) => rule,
         (false, false) => null,
         _ => rule with { Match = rule.Match.Unsure("kernels before 5.7 know no in-interface in POSTROUTING") },
     };
+
+    // Of a short chain the rules themselves, of a long one the places of those that name the link.
+    private sealed record LinkRules(CompiledRule[] Rules, RuleIndex? Index = null);
+}
+
+/// <summary>The rules of a chain that certain packets can meet, in order; for <c>foreach</c>, once.</summary>
+internal readonly ref struct RuleSelection(CompiledRule[] rules, PlaceSet? found, string? linkBehindRouting)
+{
+    public Enumerator GetEnumerator() => new(rules, found, linkBehindRouting);
+
+    internal ref struct Enumerator(CompiledRule[] rules, PlaceSet? found, string? linkBehindRouting)
+    {
+        private int _at = -1;
+
+        public readonly CompiledRule Current =>
+            found is not null && linkBehindRouting is not null && rules[_at] is { Match.In: not null } rule ? CompiledChain.BehindRouting(rule, linkBehindRouting)! : rules[_at];
+
+        public bool MoveNext()
+        {
+            _at = found?.From(_at + 1) ?? _at + 1;
+            return (uint)_at < (uint)rules.Length;
+        }
+
+        public readonly void Dispose() => found?.Return();
+    }
 }
 
 /// <summary>A chain at a hook.</summary>

@@ -117,6 +117,9 @@ internal sealed class LinkPattern(IReadOnlyList<string> texts, bool negated)
 {
     private (string Link, bool Matches)? _last;
 
+    /// <summary>The only link that can match; null if several can, or all but some.</summary>
+    internal string? OnlyName => !negated && texts is [var text] && text is not [.., '+' or '*'] ? text : null;
+
     internal bool Matches(string link)
     {
         // Thousands of consecutive rules name the same link.

@@ -89,6 +89,14 @@ internal sealed class Spans<T> : ILayer<Spans<T>>
         }
     }
 
+    /// <summary>Writes all spans in order, and returns how many there are.</summary>
+    internal int CopyTo(Span<(UInt128 First, UInt128 Last)> spans)
+    {
+        var before = Left?.CopyTo(spans) ?? 0;
+        spans[before] = (First, Last);
+        return before + 1 + (Right?.CopyTo(spans[(before + 1)..]) ?? 0);
+    }
+
     /// <summary>The same spans with something else below each; a span whose layer becomes null is removed.</summary>
     internal Spans<T>? Select(Func<T, T?> change)
     {

@@ -18,6 +18,9 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
     // Chains that jump to each other in every way could cost 2^n visits; no real rules come near this.
     private const long MostVisits = 2_000_000;
 
+    // So many spans of destinations are looked up one by one.
+    private const int MostPlaces = 16;
+
     // Beyond this many histories their differences are given up, which is sound.
     private const int MostHistories = 64;
 
@@ -68,8 +71,8 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
         var flows = new List<Flow> { entering with { Trail = new Trail(chain.Name, entering.Trail) } };
         chain.IsWalked = true;
         _depth++;
-        var (low, high) = Destinations(entering);
-        foreach (var rule in chain.RulesFor(inLink, _isBehindRouting, low, high))
+        Span<(UInt128 First, UInt128 Last)> places = stackalloc (UInt128, UInt128)[chain.IsIndexed ? MostPlaces : 0];
+        foreach (var rule in chain.RulesFor(inLink, _isBehindRouting, Destinations(entering, places), bounds))
         {
             _visits += flows.Count;
             Step(rule, ref flows, depth, done);
@@ -83,11 +86,19 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
         return done;
     }
 
-    // Walking a chain only removes packets.
-    private static (UInt128 Low, UInt128 High) Destinations(Flow flow) =>
-        flow.State.Rewriting.Destination is { } destination ? (destination, destination)
-        : flow.Packets.Root is { } root ? (root.Low, root.High)
-        : (UInt128.Zero, UInt128.MaxValue);
+    // Walking a chain only removes packets. Beyond a few spans of destinations, what lies between them is looked up too, which is sound.
+    private static Span<(UInt128 First, UInt128 Last)> Destinations(Flow flow, Span<(UInt128 First, UInt128 Last)> places)
+    {
+        if (places.IsEmpty || flow.Packets.Root is not { } root)
+            return [];
+        if (flow.State.Rewriting.Destination is { } destination)
+            places[0] = (destination, destination);
+        else if (root.Count <= places.Length)
+            return places[..root.CopyTo(places)];
+        else
+            places[0] = (root.Low, root.High);
+        return places[..1];
+    }
 
     private void Step(CompiledRule rule, ref List<Flow> flows, int depth, List<(int Level, Flow Flow)> done)
     {

@@ -1,4 +1,5 @@
 using DockerNetHarden.Matching;
+using DockerNetHarden.Packets;
 using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
@@ -118,6 +119,49 @@ public sealed class WalkChainTests
         var rules = Enumerable.Range(0, 200).Select(static i => $"FORWARD -d 203.0.113.{i}/32 -m length --length {i} -j DROP").Append("FORWARD -j DROP").ToArray();
         var parts = WalkHost.Of($"{Head}{string.Join('\n', rules.Select(static rule => $"-A {rule}"))}\nCOMMIT\n").Ask("203.0.113.0/24");
         Assert.All(parts, static part => Assert.Equal(Verdict.Drop, part.Verdict));
+    }
+
+    [Theory]
+    [InlineData(1, "FORWARD")]
+    [InlineData(2, "FORWARD")]
+    [InlineData(3, "FORWARD")]
+    [InlineData(4, "POSTROUTING")]
+    public void A_long_chain_says_what_its_rules_say_in_short_ones(int seed, string hook)
+    {
+        // A long chain's rules are looked up by link, destination and source; those of short ones are walked one by one.
+        const int Length = 40;
+        var dice = new Random(seed);
+        var table = hook is "FORWARD" ? "filter" : "mangle";
+        var rules = Enumerable.Range(0, 400).Select(_ => Rule(dice)).ToList();
+        var head = $"*{table}\n:{hook} ACCEPT [0:0]\n";
+        var parts = Enumerable.Range(0, rules.Count / Length).ToList();
+        var one = WalkHost.Of($"{head}:LONG - [0:0]\n-A {hook} -j LONG\n{string.Concat(rules.Select(static rule => $"-A LONG {rule}\n"))}COMMIT\n");
+        var many = WalkHost.Of($"{head}{string.Concat(parts.Select(static part => $":P{part} - [0:0]\n"))}{string.Concat(parts.Select(part => $"-A {hook} -j P{part}\n"))}"
+            + $"{string.Concat(rules.Select(static (rule, place) => $"-A P{place / Length} {rule}\n"))}COMMIT\n");
+        foreach (var (destination, link, source) in new[] { ("0.0.0.0/0", "docker0", "172.17.0.0/16"), ("0.0.0.0/0", "apps0", "172.18.0.0/16"), ("203.0.113.0/24", "docker0", null), ("172.18.0.0/16", "docker0", "172.17.0.2") })
+        {
+            var (expected, actual) = (ByVerdict(many.Ask(destination, link: link, source: source)), ByVerdict(one.Ask(destination, link: link, source: source)));
+            Assert.Equal(expected.Keys.Order(), actual.Keys.Order());
+            Assert.All(expected, pair => Assert.True(pair.Value.SetEquals(actual[pair.Key]), $"{pair.Key} to {destination} from {link}"));
+        }
+
+        static Dictionary<Verdict, PacketSet> ByVerdict(IEnumerable<AccessPart> parts) =>
+            parts.GroupBy(static part => part.Verdict).ToDictionary(static group => group.Key, static group => group.Select(static part => part.Packets).Aggregate(static (one, other) => one.Union(other)));
+    }
+
+    private static string Rule(Random dice)
+    {
+        string[] links = ["docker0", "apps0", "eth0", "docker+", "ap+"];
+        string Not() => dice.Next(6) == 0 ? "! " : "";
+        string Maybe(int of, Func<string> text) => dice.Next(of) == 0 ? text() : "";
+        return string.Concat(
+            Maybe(2, () => $"{Not()}-s 172.{dice.Next(16, 20)}.{dice.Next(4)}.0/{dice.Next(16, 25)} "),
+            Maybe(2, () => $"{Not()}-d {(dice.Next(2) == 0 ? $"203.0.113.{dice.Next(16) * 16}/28" : $"172.18.{dice.Next(4)}.0/24")} "),
+            Maybe(3, () => $"{Not()}-i {links[dice.Next(links.Length)]} "),
+            Maybe(3, () => $"{Not()}-o {links[dice.Next(links.Length)]} "),
+            Maybe(3, () => $"-p tcp -m tcp --dport {dice.Next(1, 4)} "),
+            Maybe(12, static () => "-m string --algo bm --string x --to 60 "),
+            "-j ", dice.Next(3) == 0 ? "DROP" : dice.Next(2) == 0 ? "REJECT" : "ACCEPT");
     }
 
     [Fact]
