@@ -15,7 +15,7 @@ internal sealed record Answer
     /// <summary>Sources that do not belong to a container: what only they could do does not count.</summary>
     private Func<Family, PacketSet>? Strangers { get; init; }
 
-    public static Answer Of(IEnumerable<AccessPart> parts, Func<Family, PacketSet> strangers) => new Answer { Parts = [.. parts], Strangers = strangers }.Cut(packets => packets);
+    public static Answer Of(IEnumerable<AccessPart> parts, Func<Family, PacketSet> strangers) => new Answer { Parts = [.. parts], Strangers = strangers }.Cut(part => part.Packets);
 
     /// <summary>What is let through. Up to a rate counts too, and so does a block whose match is not known.</summary>
     public IEnumerable<AccessPart> Open => Parts.Where(IsLetThrough);
@@ -53,14 +53,23 @@ internal sealed record Answer
 
     public Answer Where(Func<AccessPart, bool> keep) => this with { Parts = [.. Parts.Where(keep)] };
 
-    public Answer Within(PacketSet packets) => Cut(part => part.Intersect(packets));
+    public Answer Within(PacketSet packets) => Cut(part => part.Packets.Intersect(packets));
 
-    public Answer Without(IEnumerable<PacketSet> packets) => packets.Aggregate(this, (answer, set) => answer.Cut(part => part.Subtract(set)));
+    public Answer Without(IEnumerable<PacketSet> packets) => packets.Aggregate(this, (answer, set) => answer.Cut(part => part.Packets.Subtract(set)));
+
+    /// <summary>Without all that these matches may describe: a condition that is not known counts as met.</summary>
+    public Answer Without(IEnumerable<CompiledMatch> matches) => matches.Aggregate(this, (answer, match) => answer.Cut(part =>
+    {
+        if (match.Out is not null && (part.OutInterface ?? (part.Path is PacketPath.Local ? "" : null)) is { } link && !match.Out.Matches(link))
+            return part.Packets;
+        var named = (part.NewDestination is null ? match.Now : match.WhenRedirected) ?? PacketSet.All(part.Packets.Family);
+        return part.Packets.Subtract(match.Original?.Intersect(named) ?? named);
+    }));
 
     public Answer And(Answer other) => Parts.Count == 0 ? other : this with { Parts = [.. Parts, .. other.Parts] };
 
-    private Answer Cut(Func<PacketSet, PacketSet> cut) =>
-        Parts.Count == 0 ? this : this with { Parts = [.. Parts.Select(part => part with { Packets = cut(part.Packets) }).Where(IsOfContainers)] };
+    private Answer Cut(Func<AccessPart, PacketSet> cut) =>
+        Parts.Count == 0 ? this : this with { Parts = [.. Parts.Select(part => part with { Packets = cut(part) }).Where(IsOfContainers)] };
 
     // What a rule blocks counts whatever its sources. What the kernel refuses because of its source does not prove a block.
     private bool IsOfContainers(AccessPart part) =>

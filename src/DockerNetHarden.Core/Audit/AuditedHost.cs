@@ -30,7 +30,7 @@ internal sealed class AuditedHost
         Walk = walk;
         _withoutDockerUser = new(() => new PacketWalk(WithoutJump(walk.Host)));
         _withDockerUserFirst = new(() => new PacketWalk(WithJumpFirst(walk.Host)));
-        _controls = new(() => new InstalledControls(walk.Host));
+        _controls = new(() => new InstalledControls(walk));
         _adopted = new(() => AdoptedProfiles.Of(walk.Host));
         // The rules of a daemon in a user namespace are in tables that were not read, so nothing is known about its networks.
         var bridged = walk.Host.Networks.Where(network => network.Bridge is not null).OrderBy(network => network.Name, StringComparer.Ordinal).ToList();

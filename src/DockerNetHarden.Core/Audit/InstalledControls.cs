@@ -1,8 +1,9 @@
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Matching;
 using DockerNetHarden.Packets;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
-using DockerNetHarden.Snapshots;
+using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Audit;
 
@@ -10,13 +11,22 @@ namespace DockerNetHarden.Audit;
 internal sealed class InstalledControls
 {
     private readonly ILookup<(string Control, Family Family, string Interface), FirewallRule> _byInterface;
+    private readonly Lazy<ILookup<(string Control, Family Family, string Interface), Block>> _blocks;
+    private readonly Lazy<Dictionary<FirewallRule, int>> _places;
+    private readonly Lazy<ILookup<(string Control, Family Family, Hook Hook), (int Place, CompiledMatch Match)>> _exceptions;
 
-    public InstalledControls(HostSnapshot host)
+    public InstalledControls(PacketWalk walk)
     {
-        Chains = [.. host.Rules.OrderBy(pair => pair.Key).SelectMany(pair => OurChain.ReadAll(pair.Value))];
+        Chains = [.. walk.Host.Rules.OrderBy(pair => pair.Key).SelectMany(pair => OurChain.ReadAll(pair.Value))];
         Rules = [.. Chains.SelectMany(chain => chain.Lines).Where(line => line.Mark is not null).Select(line => line.Rule).OfType<FirewallRule>()];
         ByMark = Rules.ToLookup(rule => rule.Mark);
         _byInterface = Rules.ToLookup(rule => (rule.Control, rule.Family, rule.InInterface ?? ""));
+        // Each rule is read once, not once for each network: a host can have thousands of both.
+        _blocks = new(() => Rules.Where(rule => rule.Action is RuleAction.Drop or RuleAction.Reject && rule.Chain is not "OUTPUT" && RulePackets.IsAskable(rule))
+            .Select(rule => new Block(rule, PacketSet.Of(RulePackets.Of(rule, "any")!))).ToLookup(block => (block.Rule.Control, block.Rule.Family, block.Rule.InInterface ?? "")));
+        _places = new(() => Rules.Distinct().Select((rule, place) => (rule, place)).ToDictionary(pair => pair.rule, pair => pair.place));
+        _exceptions = new(() => Rules.Distinct().Where(rule => rule.Action is RuleAction.Return or RuleAction.Accept && (rule.Control is "Custom" || rule.Phase is Phase.Exception))
+            .ToLookup(rule => (rule.Control, rule.Family, rule.Hook), rule => (_places.Value[rule], walk.MatchOf(rule.Family, rule.Tokens))));
     }
 
     public IReadOnlyList<OurChain> Chains { get; }
@@ -27,8 +37,10 @@ internal sealed class InstalledControls
     public ILookup<RuleMark, FirewallRule> ByMark { get; }
 
     /// <summary>The rules of a control that see packets of a bridge: those for it, and those for every interface.</summary>
-    public IEnumerable<FirewallRule> For(string control, Family family, string bridge) =>
-        _byInterface[(control, family, bridge)].Concat(_byInterface[(control, family, "")]).Concat(NewBridges(control, family, bridge));
+    public IEnumerable<FirewallRule> For(string control, Family family, string bridge) => For(_byInterface, control, family, bridge);
+
+    /// <summary>The blocks among them whose packets a set can hold.</summary>
+    public IEnumerable<Block> Blocks(string control, Family family, string bridge) => For(_blocks.Value, control, family, bridge);
 
     /// <summary>
     /// What a control's own exceptions leave open to a bridge, as sets. Only what they certainly leave open: the exceptions in filter or, if the control has none there (Docker with
@@ -41,16 +53,15 @@ internal sealed class InstalledControls
     }
 
     /// <summary>
-    /// What the exceptions of a block's own control may let past it: those in its chain, for custom rules those before it. An exception with a condition that a set cannot express counts without
-    /// it: whoever wrote it means that some of these packets pass.
+    /// What the exceptions of a block's own control may let past it: those in its chain, for custom rules those before it. Of an exception with a condition that is not known, all that it may
+    /// mean counts: whoever wrote it means that some of these packets pass. An exception for replies alone lets no first packet past.
     /// </summary>
-    public IEnumerable<PacketSet> MayPass(FirewallRule block, string bridge) => Rules
-        .TakeWhile(rule => block.Control is not "Custom" || !rule.Equals(block))
-        .Where(rule => rule.Control == block.Control && rule.Family == block.Family && rule.Hook == block.Hook && rule.Action is RuleAction.Return or RuleAction.Accept)
-        .Where(rule => block.Control is "Custom" || rule.Phase is Phase.Exception)
-        .Select(rule => RulePackets.Widest(rule, bridge))
-        .OfType<AccessQuery>()
-        .Select(PacketSet.Of);
+    public IEnumerable<CompiledMatch> MayPass(FirewallRule block, string bridge)
+    {
+        var exceptions = _exceptions.Value[(block.Control, block.Family, block.Hook)];
+        return (block.Control is "Custom" && _places.Value.TryGetValue(block, out var place) ? exceptions.TakeWhile(each => each.Place < place) : exceptions)
+            .Select(each => each.Match).Where(match => match.In?.Matches(bridge) != false);
+    }
 
     private static IEnumerable<PacketSet> Exceptions(IEnumerable<FirewallRule> rules, string bridge) => rules
         .Where(rule => rule.Phase is Phase.Exception)
@@ -59,9 +70,12 @@ internal sealed class InstalledControls
         .Select(PacketSet.Of);
 
     // Rules for networks made later: br-+ (iptables(8): a name that ends in '+' is the beginning of names).
-    private IEnumerable<FirewallRule> NewBridges(string control, Family family, string bridge) =>
-        bridge.StartsWith("br-", StringComparison.Ordinal) ? _byInterface[(control, family, "br-+")] : [];
+    private static IEnumerable<T> For<T>(ILookup<(string Control, Family Family, string Interface), T> rules, string control, Family family, string bridge) =>
+        rules[(control, family, bridge)].Concat(rules[(control, family, "")]).Concat(bridge.StartsWith("br-", StringComparison.Ordinal) ? rules[(control, family, "br-+")] : []);
 }
+
+/// <summary>A rule of ours that blocks, and the packets that it names.</summary>
+internal sealed record Block(FirewallRule Rule, PacketSet Packets);
 
 /// <summary>The packets that a rule names, as a question.</summary>
 internal static class RulePackets
@@ -70,32 +84,21 @@ internal static class RulePackets
     /// The packets of a rule that enter by a bridge; null if it has a condition that a question cannot express. A negated out-interface is left to the
     /// caller: it means forwarded packets.
     /// </summary>
-    public static AccessQuery? Of(FirewallRule rule, string bridge) =>
-        !IsPlain(rule) || rule.OutInterface?.StartsWith('!') == false || !Plain(rule.Destination) || !Plain(rule.Source) || !Plain(rule.DestinationPort) || !Plain(rule.SourcePort) || !Plain(rule.Protocol)
-            ? null : Question(rule, bridge);
+    public static AccessQuery? Of(FirewallRule rule, string bridge) => IsAskable(rule) ? Question(rule, bridge) : null;
 
-    /// <summary>The packets of a rule and perhaps more: conditions that a question cannot express are left out. Null if none enters by the bridge.</summary>
-    public static AccessQuery? Widest(FirewallRule rule, string bridge)
-    {
-        if (rule.InInterface is null)
-            return Question(rule, bridge);
-        var (not, link) = Negatable.Parse(rule.InInterface);
-        var isMeant = link.EndsWith('+') ? bridge.StartsWith(link[..^1], StringComparison.Ordinal) : string.Equals(link, bridge, StringComparison.Ordinal);
-        return isMeant != not ? Question(rule, bridge) : null;
-    }
+    public static bool IsAskable(FirewallRule rule) => IsPlain(rule) && rule.OutInterface?.StartsWith('!') != false
+        && Plain(rule.Destination) && Plain(rule.Source) && Plain(rule.DestinationPort) && Plain(rule.SourcePort) && Plain(rule.Protocol);
 
     private static AccessQuery Question(FirewallRule rule, string bridge) => new()
     {
         Family = rule.Family,
         InInterface = bridge,
-        Sources = If(rule.Source) is { } source ? [Cidr.Parse(source)] : [],
-        Destinations = If(rule.Destination) is { } destination ? [Cidr.Parse(destination)] : [],
-        Protocol = If(rule.Protocol),
-        SourcePorts = If(rule.SourcePort) is { } from ? PortList.Parse(from, "SourcePort") : null,
-        Ports = If(rule.DestinationPort) is { } to ? PortList.Parse(to, "DestinationPort") : null,
+        Sources = rule.Source is { } source ? [Cidr.Parse(source)] : [],
+        Destinations = rule.Destination is { } destination ? [Cidr.Parse(destination)] : [],
+        Protocol = rule.Protocol,
+        SourcePorts = rule.SourcePort is { } from ? PortList.Parse(from, "SourcePort") : null,
+        Ports = rule.DestinationPort is { } to ? PortList.Parse(to, "DestinationPort") : null,
     };
-
-    private static string? If(string? text) => Plain(text) ? text : null;
 
     // What a question expresses, or what says nothing about packets. A rule in which any other field is given matches fewer packets than the question names.
     private static readonly HashSet<RuleField> Asked = new(

@@ -25,15 +25,13 @@ internal sealed class ShadowCheck : ICheck
         var open = Asked(network, family).Aggregate(Answer.Nothing, (all, answer) => all.And(AuditedNetwork.Services(answer.Where(Answer.Passes), family)));
         foreach (var control in RuleMark.Controls)
         {
-            var blocks = network.Audit.Controls.For(control, family, network.Bridge)
-                .Where(rule => rule.Action is RuleAction.Drop or RuleAction.Reject && rule.Chain is not "OUTPUT")
-                .Where(rule => RulePackets.Of(rule, network.Bridge) is not null)
-                .ToList();
-            var custom = control is "Custom" ? Unasked(network, family, blocks) : Answer.Nothing;
-            // The exceptions of a custom rule are those before it; those of any other control's block are its chain's.
-            var through = blocks.DistinctBy(rule => control is "Custom" ? (object)rule : rule.Hook)
-                .ToDictionary(rule => control is "Custom" ? (object)rule : rule.Hook, rule => open.And(custom).Without(network.Audit.Controls.MayPass(rule, network.Bridge)));
-            var bad = blocks.Select(rule => (Rule: rule, Through: Through(rule, through[control is "Custom" ? rule : rule.Hook], network.Bridge)))
+            var blocks = network.Audit.Controls.Blocks(control, family, network.Bridge).ToList();
+            var all = control is "Custom" ? open.And(Unasked(network, family, blocks)) : open;
+            if (all.IsEmpty)
+                continue;
+            var bad = blocks.Select(block => (block.Rule, Through: Through(block.Rule, block.Packets, all, network.Bridge)))
+                .Where(pair => pair.Through.IsOpen)
+                .Select(pair => pair with { Through = pair.Through.Without(network.Audit.Controls.MayPass(pair.Rule, network.Bridge)) })
                 .Where(pair => pair.Through.IsOpen)
                 .DistinctBy(pair => pair.Rule.ToString(), StringComparer.Ordinal)
                 .ToList();
@@ -49,9 +47,8 @@ internal sealed class ShadowCheck : ICheck
     }
 
     // A rule with an excluded out-interface means forwarded packets; a rule without a destination means packets at its own hook.
-    internal static Answer Through(FirewallRule rule, Answer open, string bridge)
+    internal static Answer Through(FirewallRule rule, PacketSet packets, Answer open, string bridge)
     {
-        var packets = PacketSet.Of(RulePackets.Of(rule, bridge)!);
         var way = rule.OutInterface is not null ? open.Where(part => part.Path == PacketPath.Forward && part.NewDestination is null && !string.Equals(part.OutInterface, bridge, StringComparison.Ordinal))
             : rule.Destination is null ? open.Where(part => part.Path == (rule.Chain is "INPUT" ? PacketPath.Local : PacketPath.Forward))
             : open;
@@ -68,9 +65,9 @@ internal sealed class ShadowCheck : ICheck
     }
 
     // Blocks of places that no other check asks about: one question for all of them.
-    private static Answer Unasked(AuditedNetwork network, Family family, IReadOnlyList<FirewallRule> blocks)
+    private static Answer Unasked(AuditedNetwork network, Family family, IReadOnlyList<Block> blocks)
     {
-        var places = blocks.Select(rule => rule.Destination).OfType<string>().Select(Cidr.Parse).Where(place => !IsAsked(place)).ToList();
+        var places = blocks.Where(block => block.Rule.Destination is not null).SelectMany(block => block.Packets.Destinations).Where(place => !IsAsked(place)).ToList();
         return places.Count == 0 ? Answer.Nothing
             : AuditedNetwork.Services(network.Places(Cidr.Aggregate(places)).Where(Answer.Passes), family);
 

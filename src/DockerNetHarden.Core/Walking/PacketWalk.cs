@@ -61,6 +61,13 @@ public sealed class PacketWalk
             return NamedPackets.Ask(Of(line.Family), line);
     }
 
+    /// <summary>What a rule's own matches describe, however it is reached.</summary>
+    internal CompiledMatch MatchOf(Family family, IReadOnlyList<string> tokens)
+    {
+        lock (_gate)
+            return Of(family).Compile(tokens).Match;
+    }
+
     private FamilyWalk Of(Family family)
     {
         if (!_families.TryGetValue(family, out var walk))

@@ -87,6 +87,49 @@ public sealed class RuleEffectTests
         Assert.NotEmpty(Problems([Drop], host.Iptables("-I FORWARD -i plain0 -j ACCEPT")));
     }
 
+    // An exception lets past only what it can mean: no first packet of a connection meets a rule for replies.
+    [Theory]
+    [InlineData("-A DOCKER-USER -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", true)]
+    [InlineData("-A DOCKER-USER -m state --state ESTABLISHED -j RETURN", true)]
+    [InlineData("-A DOCKER-USER -m conntrack ! --ctstate NEW -j ACCEPT", true)]
+    [InlineData("-A DOCKER-USER -m conntrack --ctdir REPLY -j ACCEPT", true)]
+    [InlineData("-A DOCKER-USER -m conntrack --ctstate DNAT -j ACCEPT", true)]
+    [InlineData("-A DOCKER-USER -p tcp ! --syn -j ACCEPT", true)]
+    [InlineData("-A DOCKER-USER -m addrtype --src-type LOCAL -j ACCEPT", true)]
+    [InlineData("-A DOCKER-USER ! -s 172.16.0.0/12 -j ACCEPT", true)]
+    [InlineData("-A DOCKER-USER -o docker0 -j ACCEPT", true)]
+    [InlineData("-A DOCKER-USER ! -o eth0 -j ACCEPT", true)]
+    [InlineData("-A DOCKER-USER -i docker0 -j ACCEPT", true)]
+    [InlineData("-A DOCKER-USER -o eth0 -j ACCEPT", false)]
+    [InlineData("-A DOCKER-USER -m conntrack --ctstate NEW -j ACCEPT", false)]
+    [InlineData("-A DOCKER-USER -m conntrack ! --ctstate ESTABLISHED -j ACCEPT", false)]
+    [InlineData("-A DOCKER-USER -m conntrack --ctdir ORIGINAL -j ACCEPT", false)]
+    [InlineData("-A DOCKER-USER -m set --match-set friends dst -j ACCEPT", false)]
+    public void An_exception_that_no_first_packet_meets_hides_no_hole(string exception, bool isFound)
+    {
+        var host = FixtureHost.Docker20.Applied([FirewallRule.Parse(exception), Drop]).Iptables("-I FORWARD -i plain0 -j ACCEPT");
+        Assert.Equal(isFound, Problems([Drop], host).Any(problem => problem.Contains("does not decide", StringComparison.Ordinal)));
+        Assert.Equal(isFound ? FindingStatus.Fail : FindingStatus.Pass, HardeningAudit.Of(host).Where(finding => finding.Id == "RULE-INEFFECTIVE").Min(finding => finding.Status));
+    }
+
+    // Each network asks about all of them. What a rule says is read once, and what comes before it is looked at only where something is open.
+    [Fact]
+    public void Thousands_of_custom_rules_are_read_once_and_not_once_for_each_network()
+    {
+        var network = FixtureHost.Docker20.Networks.Single(each => each.Name == "plain");
+        IReadOnlyList<FirewallRule> rules = [.. Enumerable.Range(0, 600).SelectMany(number => new[]
+        {
+            FirewallRule.Parse($"-A DOCKER-USER -i plain0 -d 203.0.{number / 250}.{number % 250} -p tcp --dport 443 -j ACCEPT"),
+            FirewallRule.Parse($"-A DOCKER-USER -d 203.0.{number / 250}.{number % 250} -j DROP"),
+        })];
+        var host = FixtureHost.Docker20.Applied(rules);
+        host = host with { Networks = [.. host.Networks, .. Enumerable.Range(0, 10).Select(number => network with { Name = $"n{number}", Bridge = $"n{number}" })] };
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        var findings = new ShadowCheck().Run(new AuditedHost(new PacketWalk(host))).ToList();
+        Assert.Equal(FindingStatus.Pass, Assert.Single(findings).Status);
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(15), $"{watch.Elapsed}");
+    }
+
     [Fact]
     public void An_accept_of_another_tool_before_Dockers_jump_decides_instead()
     {
