@@ -35,8 +35,8 @@ public static class AdoptedProfiles
     /// <summary>Refuses, without Force, rules that would give a network a second profile: what only the old one forbids would stay, under its name.</summary>
     internal static void Check(IReadOnlyList<FirewallRule> desired, HostSnapshot host)
     {
-        var asked = desired.Where(rule => RuleMark.ProfileOf(rule.Comment) is not null).GroupBy(rule => rule.Network!, StringComparer.Ordinal)
-            .ToDictionary(group => group.Key, group => (Profile: RuleMark.ProfileOf(group.First().Comment)!, Marks: group.Select(rule => rule.Mark).ToHashSet()), StringComparer.Ordinal);
+        var asked = desired.Select(rule => (Rule: rule, Profile: rule.Mark.ProfileIn(rule.Comment))).Where(pair => pair.Profile is not null).GroupBy(pair => pair.Rule.Network!, StringComparer.Ordinal)
+            .ToDictionary(group => group.Key, group => (Profile: group.First().Profile!, Marks: group.Select(pair => pair.Rule.Mark).ToHashSet()), StringComparer.Ordinal);
         if (asked.Count == 0)
             return;
         foreach (var (mark, profile) in Notes(host))
@@ -53,7 +53,7 @@ public static class AdoptedProfiles
         where Hook.OwnerOf(table, chain.Name) is not null
         from line in rules[table, chain.Name]
         from comment in RuleOptions.ValuesOf(line.Tokens, "--comment")
-        let note = RuleMark.TryParse(comment, out var mark, out var words) && mark!.Network is not null && RuleMark.ProfileOf(words) is { } profile ? (mark, profile) : default
+        let note = RuleMark.TryParse(comment, out var mark, out var words) && mark!.ProfileIn(words) is { } profile ? (mark, profile) : default
         where note.mark is not null
         select note;
 }

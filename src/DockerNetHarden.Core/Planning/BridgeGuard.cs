@@ -1,3 +1,4 @@
+using DockerNetHarden.Docker;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
@@ -14,28 +15,49 @@ internal static class BridgeGuard
 
     public static void Check(IReadOnlyList<FirewallRule> resolved, HostSnapshot host)
     {
-        // What is there is not known before Docker runs.
-        if (host.Engine is null || host.Links.Count == 0)
-            return;
+        if (host.Engine is null)
+            CheckReplaced(resolved, host);
         foreach (var rule in resolved)
         {
-            foreach (var name in new[] { rule.InInterface, rule.OutInterface }.OfType<string>().Where(name => !name.StartsWith('!') && !name.EndsWith('+')))
-                CheckLink(rule, name, host);
+            if (Missing(rule, host) is not { } name)
+                continue;
+            throw rule.Network is { } bound && Named(bound, host).FirstOrDefault() is { } network
+                ? new PlanException(PlanFailure.NeedsForce, $"The rule '{rule}' is for the bridge {name}, which {host.HostName} does not have: there the network '{bound}' has {(network.Bridge is { } bridge ? $"the bridge {bridge}" : "no bridge")}.", $"Bind the rule to the network by its name (-Network {bound}, or network:{bound} as the interface), or give -Force.")
+                : new PlanException(PlanFailure.NeedsForce, $"The rule '{rule}' is for {name}, and {host.HostName} has no such bridge: no packet would meet it.", "Create its network first, or bind the rule to a network by its name (network:NAME as the interface). If the bridge comes later, give -Force.");
         }
     }
 
-    private static void CheckLink(FirewallRule rule, string name, HostSnapshot host)
+    /// <summary>The bridge of a rule that the host should have and does not have; null if there is none, or if it is not known.</summary>
+    public static string? Missing(FirewallRule rule, HostSnapshot host)
     {
-        if (host.Links.Contains(name, StringComparer.Ordinal) || host.Networks.Any(network => string.Equals(network.Bridge, name, StringComparison.Ordinal)))
+        // What is there is not known before Docker runs.
+        if (host.Engine is null || host.Links.Count == 0)
+            return null;
+        var links = LinksOf(rule).ToList();
+        var gone = links.Where(name => !host.Links.Contains(name, StringComparer.Ordinal) && !host.Networks.Any(network => string.Equals(network.Bridge, name, StringComparison.Ordinal)));
+        var bound = rule.Network is null ? [] : Named(rule.Network, host).ToList();
+        // A network that is not there is yet to be made. The network's own bridge must be among the links; what else is among them may come and go.
+        return rule.Network is not null && bound.Count == 0 ? null
+            : bound.Count > 0 && !bound.Exists(network => links.Contains(network.Bridge, StringComparer.Ordinal)) ? gone.FirstOrDefault()
+            : gone.FirstOrDefault(name => Array.Exists(BridgeNames, prefix => name.StartsWith(prefix, StringComparison.Ordinal)));
+    }
+
+    // Without Docker nobody knows a network's bridge but the rules that are there.
+    private static void CheckReplaced(IReadOnlyList<FirewallRule> resolved, HostSnapshot host)
+    {
+        var planned = resolved.Where(rule => rule.Network is not null).SelectMany(rule => LinksOf(rule).Take(1).Where(name => !host.Links.Contains(name, StringComparer.Ordinal)).Select(name => (Rule: rule, Name: name))).ToList();
+        if (planned.Count == 0)
             return;
-        if (rule.Network is { } bound)
+        var there = host.Rules.Values.SelectMany(OurChain.ReadAll).SelectMany(chain => chain.Lines).Select(line => line.Rule).OfType<FirewallRule>().Where(rule => rule.Network is not null)
+            .SelectMany(rule => LinksOf(rule).Take(1).Select(name => (Network: rule.Network!, Name: name))).ToLookup(pair => pair.Network, pair => pair.Name, StringComparer.Ordinal);
+        foreach (var (rule, name) in planned)
         {
-            if (host.Networks.FirstOrDefault(network => string.Equals(network.Name, bound, StringComparison.Ordinal)) is { } network)
-                throw new PlanException(PlanFailure.NeedsForce, $"The rule '{rule}' is for the bridge {name}, which {host.HostName} does not have: there the network '{bound}' has {(network.Bridge is { } bridge ? $"the bridge {bridge}" : "no bridge")}.", $"Bind the rule to the network by its name (-Network {bound}, or network:{bound} as the interface), or give -Force.");
-        }
-        else if (BridgeNames.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal)))
-        {
-            throw new PlanException(PlanFailure.NeedsForce, $"The rule '{rule}' is for {name}, and {host.HostName} has no such bridge: no packet would meet it.", "Create its network first, or bind the rule to a network by its name (network:NAME as the interface). If the bridge comes later, give -Force.");
+            if (there[rule.Network!].ToList() is [var other, ..] names && !names.Contains(name, StringComparer.Ordinal))
+                throw new PlanException(PlanFailure.NeedsForce, $"Docker does not answer on {host.HostName}, so the bridge of the network '{rule.Network}' is not known: the rule '{rule}' is for {name}, and the rules of that network which are there are for {other}.", "Apply the rules again when Docker runs, or give -Force.");
         }
     }
+
+    private static IEnumerable<DockerNetwork> Named(string name, HostSnapshot host) => host.Networks.Where(network => string.Equals(network.Name, name, StringComparison.Ordinal));
+
+    private static IEnumerable<string> LinksOf(FirewallRule rule) => new[] { rule.InInterface, rule.OutInterface }.OfType<string>().Where(name => !name.StartsWith('!') && !name.EndsWith('+'));
 }

@@ -26,12 +26,12 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
         return [.. rules.Select(WithProfile)];
     }
 
-    // The comments of all rules for an adopted network keep its profile, whichever command applies them; the label of any other network does.
+    // The comments of all rules for an adopted network keep its profile, whichever command applies them; the label of any other network does. A network that is not known (Docker is down) may have no label.
     private FirewallRule WithProfile(FirewallRule rule)
     {
-        if (rule.Network is not { } name || rule.Control is "Custom" || (rule.Comment is not null && RuleMark.ProfileOf(rule.Comment) is null))
+        if (rule.Network is not { } name || rule.Control is "Custom" || (rule.Comment is not null && rule.Mark.ProfileIn(rule.Comment) is null))
             return rule;
-        var note = Find(name) is not { Profile: null } ? null : rule.Comment ?? (_adopted.Value.TryGetValue(name, out var profile) ? RuleMark.ProfileNote(profile) : null);
+        var note = Find(name) is { Profile: not null } ? null : rule.Comment ?? (_adopted.Value.TryGetValue(name, out var profile) ? RuleMark.ProfileNote(profile) : null);
         return string.Equals(note, rule.Comment, StringComparison.Ordinal) ? rule : rule.With(spec => spec[RuleFields.Comment] = note);
     }
 

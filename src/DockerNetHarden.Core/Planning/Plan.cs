@@ -100,15 +100,13 @@ public sealed class Plan
         {
             var resolved = resolver.Resolve(rule);
             if (!options.Force)
-            {
                 InputGuard.Check(rule, resolved, actual, desired);
-                BridgeGuard.Check(resolved, actual);
-            }
             literal.AddRange(resolved);
         }
         var marks = desired.Select(rule => rule.Mark).ToHashSet();
         if (!options.Force)
         {
+            BridgeGuard.Check(literal, actual);
             MarkGuard.Check(desired, actual);
             AdoptedProfiles.Check(literal, actual);
         }
@@ -131,7 +129,8 @@ public sealed class Plan
         ArgumentNullException.ThrowIfNull(rules);
         ArgumentNullException.ThrowIfNull(actual);
         var resolver = new OperandResolver(actual, []);
-        var texts = rules.SelectMany(resolver.Resolve).Select(rule => rule.ToString()).ToHashSet(StringComparer.Ordinal);
+        // As they were given too: what a rule read from this host resolves to may have changed since.
+        var texts = rules.SelectMany(resolver.Resolve).Concat(rules).Select(rule => rule.ToString()).ToHashSet(StringComparer.Ordinal);
         return new PlanBuilder(actual, new PlanOptions { Force = true }, []).Build([], _ => true, _ => true, line => !texts.Contains(line.Key));
     }
 
@@ -150,7 +149,8 @@ public sealed record PlanStep(Family Family, string Table, string Restore, strin
 {
     /// <summary>The lines of ours in its table; none if there is no such table.</summary>
     internal IReadOnlyList<string> OursIn(IReadOnlyDictionary<Family, Ruleset> rules) =>
-        rules.TryGetValue(Family, out var found) ? [.. found.Lines(Table).Where(static line => line.Contains(Hook.Prefix, StringComparison.Ordinal))] : [];
+        rules.TryGetValue(Family, out var found)
+            ? [.. found.Lines(Table).Where(static line => line.Contains(Hook.Prefix, StringComparison.Ordinal)), .. found[Table, ForwardJump.Chain].Where(ForwardJump.IsOurs).Select(static line => line.Text)] : [];
 }
 
 /// <summary>

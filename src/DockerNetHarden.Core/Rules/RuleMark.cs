@@ -17,6 +17,9 @@ public sealed partial record RuleMark
     /// <summary>The controls, by the names that marks use.</summary>
     public static IReadOnlyList<string> Controls { get; } = ["MetadataAccess", "HostAccess", "InternalAccess", "SmtpRate", "Custom"];
 
+    /// <summary>The profiles of networks, by the names that comments use.</summary>
+    internal static IReadOnlyList<string> Profiles { get; } = ["Default", "MetadataAccess", "ExternalOnly", "Isolated"];
+
     /// <summary>Makes a mark.</summary>
     /// <exception cref="RefusedValueException">A part is not valid in a mark.</exception>
     public RuleMark(string control, string? subject = null, string? network = null)
@@ -50,8 +53,9 @@ public sealed partial record RuleMark
     /// <summary>The note that keeps a network's profile in the comments of its rules; for networks that were not made with the profile's label, which cannot be added later.</summary>
     internal static string ProfileNote(string profile) => ProfilePrefix + profile;
 
-    /// <summary>The profile in a note; null if the note is anything else.</summary>
-    internal static string? ProfileOf(string? note) => note?.StartsWith(ProfilePrefix, StringComparison.Ordinal) == true ? note[ProfilePrefix.Length..] : null;
+    /// <summary>The profile of its network that a note after this mark keeps; null if the note is a person's own words.</summary>
+    internal string? ProfileIn(string? note) =>
+        Network is not null && Control is not "Custom" && note?.StartsWith(ProfilePrefix, StringComparison.Ordinal) == true && Profiles.Contains(note[ProfilePrefix.Length..], StringComparer.Ordinal) ? note[ProfilePrefix.Length..] : null;
 
     /// <summary>Reads a line's comment; false if the line is not ours.</summary>
     public static bool TryParse(string? comment, out RuleMark? mark, out string? note)
