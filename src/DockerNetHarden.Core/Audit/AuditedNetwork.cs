@@ -60,6 +60,9 @@ internal sealed class AuditedNetwork
     /// <summary>Why no rule can be bound to it; null if one can.</summary>
     public string? WhyUnbindable => Operand.NetworkNameProblem(Name) ?? (InterfaceName.Problem(Bridge) is { } problem ? $"no rule can name its bridge '{ShownText.Value(Bridge)}': {problem}" : null);
 
+    /// <summary>Whether a rule can name its bridge: then controls for all networks cover it.</summary>
+    public bool IsBridgeNameable => InterfaceName.Problem(Bridge) is null;
+
     /// <summary>The families in which its containers have addresses: their packets are forwarded, and asked about, only in these.</summary>
     public IReadOnlyList<Family> Families { get; }
 

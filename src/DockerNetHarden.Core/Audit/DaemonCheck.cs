@@ -38,7 +38,7 @@ internal sealed class DaemonCheck : ICheck
             return Iptables.Found(audit, FindingStatus.Pass, "\"iptables\": false, but no network reaches another.");
         return Iptables.Found(audit, all.Status, ["\"iptables\": false: Docker writes no rules, and nothing else keeps networks apart.", .. Evidence.Of(all)]) with
         {
-            Rules = [.. answers.Where(pair => pair.Answer.NotClosed.Any()).SelectMany(pair => Remedies.Apart(pair.Network))],
+            Rules = [.. answers.Where(pair => pair.Answer.NotClosed.Any()).SelectMany(pair => Remedies.Apart(pair.Network, pair.Answer))],
             Remedy = "Pipe this finding to Invoke-FirewallRule, which keeps these networks apart in mangle FORWARD. If the setting is not on purpose, remove it from daemon.json.",
         };
     }
@@ -90,7 +90,7 @@ internal sealed class DaemonCheck : ICheck
         return Loopback.Found(network, answer.Status, [$"route_localnet is on for {network.Bridge}: packets to 127.0.0.0/8 are let in.", .. Evidence.Of(answer)]) with
         {
             Rules = answer.IsOpen ? Remedies.Host(network) : [],
-            Remedy = answer.IsOpen ? $"Pipe this finding to Invoke-FirewallRule, or run: Block-ContainerHostAccess -Network {network.Name} | Invoke-FirewallRule." : null,
+            Remedy = answer.IsOpen ? $"Pipe this finding to Invoke-FirewallRule, or run: Block-ContainerHostAccess -Network {network.Name} | Invoke-FirewallRule" : null,
         };
     }
 }

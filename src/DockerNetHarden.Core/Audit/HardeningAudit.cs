@@ -55,11 +55,11 @@ public static class HardeningAudit
     {
         ArgumentNullException.ThrowIfNull(walk);
         var audit = new AuditedHost(walk);
-        var unbindable = audit.Networks.Where(network => network.WhyUnbindable is not null).Select(network => network.Name).ToHashSet(StringComparer.Ordinal);
+        var unbindable = audit.Networks.Where(network => network.WhyUnbindable is not null).ToLookup(network => network.Name, Elsewhere, StringComparer.Ordinal);
         return [.. Checks.SelectMany(check => check.Run(audit))
             .GroupBy(finding => (finding.Id, finding.Network, finding.Container))
             .Select(Merge)
-            .Select(finding => Shown(finding, finding.Network is { } network && unbindable.Contains(network)))
+            .Select(finding => Shown(finding, finding.Network is { } network ? unbindable[network].FirstOrDefault() : null))
             .OrderBy(finding => Rank(finding.Status))
             .ThenByDescending(finding => finding.Severity)
             .ThenBy(finding => finding.Id, StringComparer.Ordinal)
@@ -67,12 +67,16 @@ public static class HardeningAudit
             .ThenBy(finding => finding.Container, StringComparer.Ordinal)];
     }
 
+    private static string Elsewhere(AuditedNetwork network) => network.IsBridgeNameable
+        ? "No rule can be bound to this network (finding NETWORK-NAME). Apply the control to all networks: the same command without -Network, for example: Block-ContainerHostAccess | Invoke-FirewallRule"
+        : "No rule can name this network's bridge (finding NETWORK-NAME), so no control that names interfaces covers it: create it again with a plain bridge name. Against metadata this holds: Block-ContainerMetadataAccess | Invoke-FirewallRule";
+
     // Names and rules of others are in it. A command in a remedy is never cut in two: it would be another command.
-    private static HardeningFinding Shown(HardeningFinding finding, bool isUnbindable) => finding with
+    private static HardeningFinding Shown(HardeningFinding finding, string? instead) => finding with
     {
         Evidence = [.. finding.Evidence.Take(MostEvidence).Select(ShownText.Message), .. finding.Evidence.Count > MostEvidence ? [FormattableString.Invariant($"and {finding.Evidence.Count - MostEvidence} more.")] : Array.Empty<string>()],
-        Remedy = isUnbindable && finding is { Rules.Count: 0, Remedy: { } remedy } && remedy.Contains("Invoke-FirewallRule", StringComparison.Ordinal)
-            ? "No rule can be bound to this network (finding NETWORK-NAME). Apply the control to all networks: the same command without -Network, for example Block-ContainerHostAccess | Invoke-FirewallRule."
+        Remedy = instead is not null && finding is { Rules.Count: 0, Remedy: { } remedy } && !string.Equals(finding.Id, "NETWORK-NAME", StringComparison.Ordinal) && remedy.Contains("Invoke-FirewallRule", StringComparison.Ordinal)
+            ? instead
             : finding.Remedy is null ? null : string.Join('\n', finding.Remedy.Split('\n').Select(ShownText.Plain)),
     };
 

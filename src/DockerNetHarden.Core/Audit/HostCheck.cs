@@ -68,7 +68,7 @@ internal sealed class HostCheck : ICheck
     private static HardeningFinding Mend(HardeningFinding finding, AuditedNetwork network) => finding.Status is not (FindingStatus.Fail or FindingStatus.Warning) ? finding : finding with
     {
         Rules = Remedies.Host(network),
-        Remedy = $"Pipe this finding to Invoke-FirewallRule, or run: Block-ContainerHostAccess -Network {network.Name} | Invoke-FirewallRule. "
-            + "Ports that its containers need are excepted by -AllowPort, published ones by -AllowPublishedPort.",
+        Remedy = "Pipe this finding to Invoke-FirewallRule, or run the command. Ports that its containers need are excepted by -AllowPort, published ones by -AllowPublishedPort. The command: "
+            + $"Block-ContainerHostAccess -Network {network.Name} | Invoke-FirewallRule",
     };
 }

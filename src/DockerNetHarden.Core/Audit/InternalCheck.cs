@@ -30,7 +30,7 @@ internal sealed class InternalCheck : ICheck
         return finding.Status is not (FindingStatus.Fail or FindingStatus.Warning) ? finding : finding with
         {
             Rules = Remedies.Internal(network),
-            Remedy = $"Pipe this finding to Invoke-FirewallRule, or run: Block-ContainerInternalAccess -Network {network.Name} | Invoke-FirewallRule. What its containers need is excepted by -AllowAddress and -AllowPort.",
+            Remedy = $"Pipe this finding to Invoke-FirewallRule, or run the command. What its containers need is excepted by -AllowAddress and -AllowPort. The command: Block-ContainerInternalAccess -Network {network.Name} | Invoke-FirewallRule",
         };
     }
 }

@@ -33,7 +33,7 @@ internal sealed class JumpCheck : ICheck
             var isNobodys = ForwardJump.IsNobodys(audit.Host, rules);
             return Info.Found(audit, FindingStatus.Fail, $"No rule of {command} filter FORWARD goes to DOCKER-USER: nothing in it is asked.") with
             {
-                Rules = isNobodys ? [.. audit.Controls.Rules.Where(rule => rule.Family == rules.Family && rule.Chain is Hook.DockerUser).Select(rule => rule.Mark).Distinct().SelectMany(mark => audit.Controls.ByMark[mark])] : [],
+                Rules = isNobodys ? [.. audit.Controls.Rules.Where(rule => rule.Family == rules.Family && rule.Chain is Hook.DockerUser).Select(rule => rule.Mark).Distinct().SelectMany(mark => audit.Controls.ByMark[mark]).Where(rule => !Remedies.IsStale(audit, rule))] : [],
                 Remedy = !isNobodys ? $"Restart Docker, which puts its jump first again; or: {command} -I FORWARD -j DOCKER-USER"
                     : $"Docker does not write {command} rules here and makes no jump. Pipe this finding to Invoke-FirewallRule, which makes one for the rules of this module; or: {command} -I FORWARD -j DOCKER-USER",
             };

@@ -26,7 +26,7 @@ internal sealed class MailCheck : ICheck
         return finding.Status is not (FindingStatus.Fail or FindingStatus.Warning) ? finding : finding with
         {
             Rules = Remedies.Mail(network, answer),
-            Remedy = $"Pipe this finding to Invoke-FirewallRule, or run: Set-SmtpRateLimit -Network {network.Name} -PerMinute 5 | Invoke-FirewallRule.",
+            Remedy = $"Pipe this finding to Invoke-FirewallRule, or run: Set-SmtpRateLimit -Network {network.Name} -PerMinute 5 | Invoke-FirewallRule",
         };
     }
 }

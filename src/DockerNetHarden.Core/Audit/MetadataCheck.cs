@@ -40,9 +40,9 @@ internal sealed class MetadataCheck : ICheck
         {
             Evidence = [.. finding.Evidence, .. decoys.Value],
             Rules = Remedies.Metadata(network, answer),
-            Remedy = $"Pipe this finding to Invoke-FirewallRule, or run: Block-ContainerMetadataAccess -Network {network.Name} | Invoke-FirewallRule. "
-                + "What the host itself serves or redirects (ECS tasks, EKS Pod Identity) is closed by Block-ContainerHostAccess. "
-                + "If the network's containers need metadata, give them a network of their own: New-HardenedDockerNetwork -Profile MetadataAccess.",
+            Remedy = "Pipe this finding to Invoke-FirewallRule, or run the command. What the host itself serves or redirects (ECS tasks, EKS Pod Identity) is closed by Block-ContainerHostAccess. "
+                + "If the network's containers need metadata, give them a network of their own (New-HardenedDockerNetwork -Profile MetadataAccess). "
+                + $"The command: Block-ContainerMetadataAccess -Network {network.Name} | Invoke-FirewallRule",
         };
     }
 }

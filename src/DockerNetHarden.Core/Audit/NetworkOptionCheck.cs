@@ -40,14 +40,20 @@ internal sealed class NetworkOptionCheck : ICheck
 
     private static HardeningFinding Name(AuditedNetwork network)
     {
+        var why = network.WhyUnbindable;
         string[] evidence =
         [
-            .. network.WhyUnbindable is { } why ? new[] { $"No rule can be bound to the network {network.Network.Id} ({why.TrimEnd('.')})." } : [],
+            .. why is not null ? new[] { $"No rule can be bound to the network {network.Network.Id} ({why.TrimEnd('.')})." } : [],
             .. network.Namesakes > 1 ? new[] { $"{network.Namesakes} networks are called '{network.Name}'; the bridge of {network.Network.Id} is {network.Bridge}. Rules for the name are for all of them." } : [],
         ];
         return evidence.Length == 0 ? Named.Found(network, FindingStatus.Pass) : Named.Found(network, FindingStatus.Fail, evidence) with
         {
-            Remedy = $"Create it again under a name of its own, of letters and digits, with a plain bridge name, and remove this one: docker network rm {network.Network.Id}. Until then only controls without -Network cover it.",
+            Remedy = (network.IsBridgeNameable, why) switch
+            {
+                (false, _) => "Create it again with a plain bridge name. Until then no rule that names an interface can cover it; those of Block-ContainerMetadataAccess without -Network name none.",
+                (true, not null) => "Create it again under a name of its own, of letters and digits. Until then only controls without -Network cover it.",
+                _ => "Create it again under a name of its own. Until then rules for the name are for all of these networks, and policies and New-HardenedDockerNetwork refuse it.",
+            } + $" To remove this one: docker network rm {network.Network.Id}",
         };
     }
 

@@ -16,7 +16,7 @@ internal sealed class PresenceCheck : ICheck
         if (rules.Count == 0)
             return [Asked.Found(audit, FindingStatus.NotApplicable, "This module has no rules on the host.")];
         var unasked = rules.GroupBy(rule => (rule.Control, rule.Family)).Select(group => NotAsked(audit, [.. group])).OfType<HardeningFinding>().ToList();
-        var stale = rules.Where(rule => Remedies.IsStale(audit, rule)).GroupBy(rule => rule.Mark).Select(group => Gone(audit, group.Key, [.. group])).ToList();
+        var stale = rules.Where(rule => GoneLink(audit, rule) is not null).GroupBy(rule => rule.Mark).Select(group => Gone(audit, group.Key, [.. group])).ToList();
         return
         [
             .. unasked.Count > 0 ? unasked : [Asked.Found(audit, FindingStatus.Pass)],
@@ -39,7 +39,7 @@ internal sealed class PresenceCheck : ICheck
 
     private static HardeningFinding Gone(AuditedHost audit, RuleMark mark, IReadOnlyList<FirewallRule> stale)
     {
-        var lines = stale.Select(rule => $"{rule.InInterface} does not exist: {rule}").ToArray();
+        var lines = stale.Select(rule => $"{GoneLink(audit, rule)} does not exist: {rule}").ToArray();
         var network = audit.Networks.FirstOrDefault(each => string.Equals(each.Name, mark.Network, StringComparison.Ordinal) && each.WhyUnbindable is null);
         if (network is null)
         {
@@ -50,17 +50,33 @@ internal sealed class PresenceCheck : ICheck
                 Remedy = mark.Network is null ? "Remove the rules with Remove-FirewallRule, or apply them again." : $"Make the network, or remove its rules: Remove-FirewallRule -Network {mark.Network}",
             };
         }
+        // What would leave the network by a link that is gone leaves it no more: the network itself did not move.
+        var isWaste = stale.ToLookup(rule => audit.Networks.Any(each => string.Equals(each.Name, mark.Network, StringComparison.Ordinal) && string.Equals(each.Bridge, rule.InInterface, StringComparison.Ordinal)));
+        if (!isWaste[false].Any())
+        {
+            return Link.Found(network, FindingStatus.Warning, lines) with
+            {
+                Remedy = $"Nothing meets these rules. To remove them: {string.Join("; ", stale.Select(rule => rule.OutInterface).Distinct(StringComparer.Ordinal).Select(link => $"Get-FirewallRule -Network {network.Name} | Where-Object OutInterface -eq '{link}' | Remove-FirewallRule"))}",
+            };
+        }
+        var gone = isWaste[false].Select(rule => GoneLink(audit, rule)).OfType<string>().ToHashSet(StringComparer.Ordinal);
         return Link.Found(network, FindingStatus.Fail, lines) with
         {
-            Rules = [.. audit.Controls.ByMark[mark].Select(rule => Moved(rule, stale, network)).DistinctBy(rule => rule.ToString(), StringComparer.Ordinal)],
+            Rules = [.. audit.Controls.ByMark[mark].Except(isWaste[true]).Select(rule => Moved(rule, gone, network)).DistinctBy(rule => rule.ToString(), StringComparer.Ordinal)],
             Remedy = $"The network was created again and its bridge is now {network.Bridge}. Pipe this finding to Invoke-FirewallRule; give the network a fixed bridge name (New-HardenedDockerNetwork does).",
         };
     }
 
+    private static string? GoneLink(AuditedHost audit, FirewallRule rule) =>
+        rule.InInterface is { } link && !link.StartsWith('!') && !link.EndsWith('+')
+        && audit.Host.Links.Count > 0
+        && !audit.Host.Links.Contains(link, StringComparer.Ordinal)
+        && !audit.Host.Networks.Any(network => string.Equals(network.Bridge, link, StringComparison.Ordinal))
+            ? link : BridgeGuard.Missing(rule, audit.Host);
+
     // The same rule on the network's current bridge.
-    private static FirewallRule Moved(FirewallRule rule, IReadOnlyList<FirewallRule> stale, AuditedNetwork network)
+    private static FirewallRule Moved(FirewallRule rule, HashSet<string> gone, AuditedNetwork network)
     {
-        var gone = stale.Select(each => each.InInterface!).ToHashSet(StringComparer.Ordinal);
         var subnets = network.Network.Subnets.Where(subnet => subnet.Family == rule.Family).ToList();
         return rule.With(spec =>
         {

@@ -2,6 +2,7 @@ using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Matching;
+using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Walking;
 
@@ -37,14 +38,14 @@ internal static class Remedies
     public static IReadOnlyList<FirewallRule> Mail(AuditedNetwork network, Answer answer) => Bound(network, () => [.. network.Families.SelectMany(family =>
         family == Family.IPv4 && network.Audit.HasDockerUser && !answer.NotClosed.Any(part => DockerChains.IsBeforeJump(network.Audit.Host, part)) ? new SmtpRate { Network = network.Reference }.Rules() : MailElsewhere(network, family))]);
 
-    /// <summary>Closes the other networks.</summary>
-    public static IReadOnlyList<FirewallRule> Apart(AuditedNetwork network)
+    /// <summary>Closes the other networks that are not closed. Each rule is for the network's own bridge: by its name it would be for its namesakes' too, and they would be cut off from themselves.</summary>
+    public static IReadOnlyList<FirewallRule> Apart(AuditedNetwork network, Answer answer)
     {
         return Bound(network, () =>
         {
             var list = new RuleList("Custom", "apart", network.Name);
-            foreach (var other in network.Audit.Networks.Where(other => other != network && InterfaceName.Problem(other.Bridge) is null))
-                list.Block(Forward(network, Family.IPv4) with { OutInterface = other.Bridge }, RuleAction.Drop, log: false);
+            foreach (var other in answer.NotClosed.Select(part => part.OutInterface).OfType<string>().Where(other => InterfaceName.Problem(other) is null).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
+                list.Block(Forward(network, Family.IPv4) with { InInterface = network.Bridge, OutInterface = other }, RuleAction.Drop, log: false);
             return list.Rules;
         });
     }
@@ -74,12 +75,8 @@ internal static class Remedies
 
     private static IReadOnlyList<FirewallRule> Bound(AuditedNetwork network, Func<IReadOnlyList<FirewallRule>> rules) => network.WhyUnbindable is null ? Fit(network.Audit, rules()) : [];
 
-    /// <summary>Whether a rule is bound to an interface that no longer exists.</summary>
-    public static bool IsStale(AuditedHost audit, FirewallRule rule) =>
-        rule.InInterface is { } link && !link.StartsWith('!') && !link.EndsWith('+')
-        && audit.Host.Links.Count > 0
-        && !audit.Host.Links.Contains(link, StringComparer.Ordinal)
-        && !audit.Host.Networks.Any(network => string.Equals(network.Bridge, link, StringComparison.Ordinal));
+    /// <summary>Whether a rule is for a bridge that no longer exists: a plan with it is refused.</summary>
+    public static bool IsStale(AuditedHost audit, FirewallRule rule) => BridgeGuard.Missing(rule, audit.Host) is not null;
 
     // Engines before 27 have no DOCKER-USER in ip6tables, and some have none at all. Every host has mangle FORWARD; it knows both interfaces, and
     // Docker never touches it.

@@ -3,6 +3,7 @@ using DockerNetHarden.Analysis;
 using DockerNetHarden.Audit;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
@@ -83,6 +84,32 @@ public sealed class AuditRemedyTests
         var after = HardeningAudit.Of(host.Applied(finding.Rules));
         Assert.Equal(FindingStatus.Pass, after.Single(each => each.Id == "RULE-INTERFACE-GONE").Status);
         Assert.Equal(FindingStatus.Pass, after.Single(each => each is { Id: "METADATA-AWS", Network: "plain" }).Status);
+    }
+
+    // What the tools offer must be what the tools take.
+    [Fact]
+    public void A_remedy_with_a_rule_for_a_link_that_is_gone_is_not_refused()
+    {
+        var forceful = new PlanOptions { Force = true };
+        var bare = FixtureHost.Docker20.Iptables("-F FORWARD", "-A FORWARD -j ACCEPT") with { DaemonSettings = new Dictionary<string, string> { ["iptables"] = "false" } };
+        // Docker wrote nothing there, and the tunnel is down.
+        bare = bare with { Rules = bare.Rules.ToDictionary(pair => pair.Key, pair => pair.Value.HasChain("filter", "DOCKER") ? pair.Value.WithoutChain("filter", "DOCKER") : pair.Value) };
+        FirewallRule[] own = [FirewallRule.Parse("-A DOCKER-USER -i plain0 -o wg0 -m comment --comment DockerNetHarden:Custom/vpn:plain -j DROP")];
+        FirewallRule[] apart = [FirewallRule.Parse("-t mangle -A FORWARD -i plain0 -o br-0123456789ab -m comment --comment DockerNetHarden:Custom/apart:plain -j DROP")];
+        FirewallRule[] stale = [FirewallRule.Parse("-A DOCKER-USER -i br-0123456789ab -d 10.0.0.9 -m comment --comment DockerNetHarden:Custom/old -j DROP")];
+        var host = bare.Applied([.. own, .. apart, .. stale], forceful).Iptables("-F FORWARD", "-A FORWARD -j ACCEPT");
+        var findings = HardeningAudit.Of(host);
+        var jump = Assert.Single(findings, finding => finding.Id == "DOCKER-USER-JUMP");
+        Assert.Equal(own, jump.Rules);
+        Assert.DoesNotContain(Plan.From(jump.Rules, host).Removed, line => line.Tokens.Contains("wg0"));
+        var isolation = Assert.Single(findings, finding => finding.Id == "DAEMON-IPTABLES");
+        Assert.NotEmpty(isolation.Rules);
+        var mended = host.Applied(isolation.Rules);
+        Assert.DoesNotContain("br-0123456789ab", mended.Rules[Family.IPv4]["mangle", "DNH-CUSTOM-FWD"].SelectMany(line => line.Tokens));
+        // The rule for the link that is gone is waste; the network is where it was, and no rule turns against itself.
+        var waste = Assert.Single(findings, finding => finding is { Id: "RULE-INTERFACE-GONE", Network: "plain" });
+        Assert.Equal((FindingStatus.Warning, 0), (waste.Status, waste.Rules.Count));
+        Assert.Contains("Where-Object OutInterface -eq 'br-0123456789ab' | Remove-FirewallRule", waste.Remedy, StringComparison.Ordinal);
     }
 
     private static HostSnapshot Host(string name) => name switch

@@ -58,6 +58,11 @@ public sealed class OddNetworkTests
         var findings = HardeningAudit.Of(host);
         Assert.Contains(bridge, string.Join('\n', Find(findings, "NETWORK-NAME", "plain").Evidence), StringComparison.Ordinal);
         Assert.Empty(Find(findings, "HOST-ACCESS", "plain").Rules);
+        // What does not help is not advised, and what is said to help does.
+        Assert.DoesNotContain("only controls without -Network cover it", Find(findings, "NETWORK-NAME", "plain").Remedy, StringComparison.Ordinal);
+        Assert.DoesNotContain("Block-ContainerHostAccess", Find(findings, "HOST-ACCESS", "plain").Remedy, StringComparison.Ordinal);
+        Assert.Contains("Block-ContainerMetadataAccess | Invoke-FirewallRule", Find(findings, "HOST-ACCESS", "plain").Remedy, StringComparison.Ordinal);
+        Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(host.Applied(new MetadataAccess().Rules())), "METADATA-AWS", "plain").Status);
         Assert.NotEmpty(Find(findings, "HOST-ACCESS", "quiet").Rules);
 
         var plan = Plan.From(new HostAccess().Rules(), host);
@@ -85,6 +90,8 @@ public sealed class OddNetworkTests
     {
         var findings = HardeningAudit.Of(Twins);
         Assert.Equal(2, Find(findings, "NETWORK-NAME", "twin").Evidence.Count);
+        Assert.DoesNotContain("without -Network", Find(findings, "NETWORK-NAME", "twin").Remedy, StringComparison.Ordinal);
+        Assert.Contains("rules for the name are for all of these networks", Find(findings, "NETWORK-NAME", "twin").Remedy, StringComparison.Ordinal);
         var host = Twins;
         foreach (var finding in findings.Where(finding => finding.Network == "twin" && finding.Rules.Count > 0))
             host = host.Applied(finding.Rules);
@@ -96,6 +103,20 @@ public sealed class OddNetworkTests
         Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(mended), "HOST-ACCESS", "twin").Status);
         var without = mended with { Rules = mended.Rules.ToDictionary(pair => pair.Key, pair => pair.Value.WithRules("filter", "INPUT", [.. pair.Value["filter", "INPUT"].Where(line => !line.Tokens.Contains("plain0"))])) };
         Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(without), "HOST-ACCESS", "twin").Status);
+    }
+
+    [Fact]
+    public void Twins_are_kept_apart_and_not_cut_off_from_themselves()
+    {
+        var host = (Twins with { DaemonSettings = new Dictionary<string, string> { ["iptables"] = "false" } })
+            .Iptables("-F FORWARD", "-A FORWARD -j ACCEPT", "-I FORWARD -i inner0 -o plain0 -j DROP", "-I FORWARD -i inner0 -o docker0 -j DROP");
+        var rules = Assert.Single(HardeningAudit.Of(host), finding => finding.Id == "DAEMON-IPTABLES").Rules;
+        Assert.Equal(["quiet0"], rules.Where(rule => rule.InInterface == "inner0").Select(rule => rule.OutInterface).Distinct());
+        Assert.DoesNotContain(rules, rule => rule.InInterface == rule.OutInterface || rule.InInterface!.StartsWith("network:", StringComparison.Ordinal));
+        Assert.Contains(rules, rule => rule is { InInterface: "plain0", OutInterface: "quiet0" });
+        var after = host.Applied(rules);
+        Assert.Equal(FindingStatus.Pass, Assert.Single(HardeningAudit.Of(after), finding => finding.Id == "DAEMON-IPTABLES").Status);
+        Assert.DoesNotContain(after.Rules[Family.IPv4]["mangle", "DNH-CUSTOM-FWD"], line => line.Tokens is [_, var one, _, var other, ..] && one == other);
     }
 
     [Fact]
