@@ -61,17 +61,18 @@ internal static class SysconfigText
                 if (Hook.OwnerOf(table, chain.Name) is not null)
                     rules = rules.WithoutChain(table, chain.Name);
             }
-            // Whatever was made only for our jumps is removed with them.
-            if (usedHook && rules[table, Hook.DockerUser].Count == 0)
-                rules = rules.WithRules(table, ForwardJump.Chain, [.. rules[table, ForwardJump.Chain].Where(static line => !IsDockersJump(line))]).WithoutChain(table, Hook.DockerUser);
+            if (!usedHook || rules[table, Hook.DockerUser].Count > 0)
+                continue;
+            // Whatever was made only for our jumps is removed with them: the bare jump is what this class writes. Any other line that goes to the chain needs it.
+            var bare = rules.WithRules(table, ForwardJump.Chain, [.. rules[table, ForwardJump.Chain].Where(static line => line.Tokens is not ["-j", Hook.DockerUser])]);
+            if (!bare.AllRules.Any(line => string.Equals(line.Table, table, StringComparison.Ordinal) && string.Equals(line.Target, Hook.DockerUser, StringComparison.Ordinal)))
+                rules = bare.WithoutChain(table, Hook.DockerUser);
         }
         return rules;
     }
 
     private static bool IsWithoutJump(SavedTable table, Ruleset rules) =>
-        table.NeedsDockerUser && !rules[table.Table, ForwardJump.Chain].Any(static line => IsDockersJump(line) || ForwardJump.IsOurs(line));
-
-    private static bool IsDockersJump(RuleLine line) => line.Tokens is ["-j", Hook.DockerUser];
+        table.NeedsDockerUser && !ForwardJump.Reached(rules).Any();
 
     private static RuleLine LineOf(Family family, string table, string line)
     {

@@ -53,8 +53,18 @@ FNR == NR {
 /^\*/ { here = $0 == "*" table; next }
 !here { next }
 /^:/ { declared[substr($1, 2)]; next }
-$0 == "-A FORWARD -j DOCKER-USER" { docker_jumps = 1; next }
-/^-A FORWARD -m comment --comment "?DockerNetHarden"? -j DOCKER-USER$/ { there["FORWARD"] = there["FORWARD"] "DOCKER-USER "; next }
+# No packet comes to a jump behind the end of FORWARD: ours has to move, and that of anybody else is as if it were not there.
+/^-A FORWARD -m comment --comment "?DockerNetHarden"? -j DOCKER-USER$/ {
+    there["FORWARD"] = there["FORWARD"] "DOCKER-USER "
+    if (ended) hidden["FORWARD"]
+    next
+}
+table == "filter" && /^-A FORWARD / && !ended {
+    line = $0
+    sub(/^-A FORWARD -m comment --comment ("([^"\\]|\\.)*"|[^" ]+) /, "-A FORWARD ", line)
+    if (line ~ /^-A FORWARD -[jg] DOCKER-USER$/) docker_jumps = 1
+    ended = line ~ /^-A FORWARD (-j (ACCEPT|DROP|RETURN|REJECT|QUEUE)( .*)?|-g [^ ]+)$/
+}
 /^-A [^ ]+ -m comment --comment "?DockerNetHarden"? -j DNH-/ { if ($NF in ours) there[$2] = there[$2] $NF " "; next }
 !/^-A / || !($2 in ours) { next }
 is_ours($0) {
@@ -79,7 +89,7 @@ END {
     }
     for (i = 1; i <= hook_count; i++) {
         hook = hooks[i]
-        if (wanted[hook] == there[hook]) continue
+        if (wanted[hook] == there[hook] && !(hook in hidden)) continue
         n = split(there[hook], was, " ")
         for (j = 1; j <= n; j++) print "-D " hook comment was[j]
         # At the head, so the last one first.
@@ -162,7 +172,7 @@ round() {
 # What the guard compares from second to second; all else is done only where something of it changed.
 print_of() {
     for prefix in $prefix4 $prefix6; do
-        "$prefix-save" | sed -n -e '/^\*/p' -e '/DNH-/p' -e '/^-A FORWARD .*-j DOCKER-USER$/p'
+        "$prefix-save" | sed -n -e '/^\*/p' -e '/DNH-/p' -e '/^-A FORWARD /p'
     done 2>&1
 }
 

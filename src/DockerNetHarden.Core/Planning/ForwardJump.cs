@@ -20,6 +20,9 @@ internal static class ForwardJump
     /// <summary>Whether a line is a jump to DOCKER-USER for all packets. A jump for some packets is somebody else's, and the other packets never meet the chain.</summary>
     public static bool IsJump(RuleLine line) => line.Tokens is ["-j" or "-g", Hook.DockerUser] or ["-m", "comment", "--comment", _, "-j" or "-g", Hook.DockerUser];
 
+    /// <summary>The jumps that packets reach: those before the end of the chain. A goto is a jump and an end.</summary>
+    public static IEnumerable<RuleLine> Reached(Ruleset rules) => rules["filter", Chain].TakeWhile(line => IsJump(line) || !JumpPlan.IsEndOfChain(line)).Where(IsJump);
+
     /// <summary>Whether the host's Docker writes rules of this family, and so makes the jump if it knows DOCKER-USER there.</summary>
     public static bool IsDockers(HostSnapshot host, Ruleset rules) => host.Engine is not null && rules.HasChain("filter", "DOCKER");
 
@@ -33,12 +36,11 @@ internal static class ForwardJump
     /// <param name="mayMake">Whether a jump may be made although Docker may still make its own.</param>
     public static JumpPlan Plan(HostSnapshot host, Ruleset rules, bool isUsed, bool mayMake)
     {
-        var lines = rules["filter", Chain];
-        var ours = lines.Where(IsOurs).ToList();
-        if (!isUsed || lines.Any(line => IsJump(line) && !IsOurs(line)))
+        var ours = rules["filter", Chain].Where(IsOurs).ToList();
+        var reached = Reached(rules).ToList();
+        if (!isUsed || reached.Exists(line => !IsOurs(line)))
             return new JumpPlan(ours, [], []);
-        var isReached = lines.TakeWhile(line => !JumpPlan.IsEndOfChain(line)).Any(IsOurs);
-        if (isReached)
+        if (reached.Count > 0)
             return new JumpPlan(ours[1..], [], []);
         return ours.Count > 0 || IsNobodys(host, rules) || (mayMake && !IsDockers(host, rules))
             ? new JumpPlan(ours, [new RuleLine(rules.Family, "filter", Chain, Tokens)], [])

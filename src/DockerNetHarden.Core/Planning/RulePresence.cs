@@ -66,7 +66,7 @@ public static class RulePresence
             if (LetsPast(line) is { } link && rules.Any(rule => rule.Action is RuleAction.Drop or RuleAction.Reject && (rule.InInterface is null || string.Equals(rule.InInterface, link, StringComparison.Ordinal))))
                 yield return $"{hook.Table} {hook.Chain} rule {line.Position} ({line.Text}) comes before our jump and lets packets from {link} past it.";
         }
-        if (!hook.IsBuiltIn && !tables[hook.Table, ForwardJump.Chain].TakeWhile(line => !JumpPlan.IsEndOfChain(line)).Any(ForwardJump.IsJump))
+        if (!hook.IsBuiltIn && !ForwardJump.Reached(tables).Any())
         {
             yield return $"FORWARD does not jump to {hook.Chain}, or ends before the jump: "
                 + (ForwardJump.IsNobodys(host, tables) ? "Docker does not make it here, and Invoke-FirewallRule does." : "is Docker running?");

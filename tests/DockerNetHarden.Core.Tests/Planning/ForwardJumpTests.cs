@@ -57,6 +57,44 @@ public sealed class ForwardJumpTests
         }
     }
 
+    // A jump behind the end of FORWARD is not one: ours stays, and nothing is left to do.
+    [Theory]
+    [InlineData("-A FORWARD -j REJECT --reject-with icmp-host-prohibited\n-A FORWARD -j DOCKER-USER\n", false)]
+    [InlineData("-A FORWARD -g OTHER\n-A FORWARD -m comment --comment x -g DOCKER-USER\n", false)]
+    [InlineData("-A FORWARD -i eth0 -j ACCEPT\n-A FORWARD -j DOCKER-USER\n", true)]
+    [InlineData("-A FORWARD -m comment --comment \"somebody's own\" -j DOCKER-USER\n", true)]
+    [InlineData("-A FORWARD -g DOCKER-USER\n", true)]
+    [InlineData("-A FORWARD -m comment --comment x -g DOCKER-USER\n-A FORWARD -j DROP\n", true)]
+    public void Only_a_jump_that_packets_reach_counts(string others, bool isReached)
+    {
+        var after = Apply(Unmanaged(), Plan.From(Rules, Unmanaged()));
+        foreach (var lines in new[] { Ours + "\n" + others, others })
+        {
+            var host = With(after, after.Rules[Family.IPv4].WithRules("filter", "FORWARD", Unmanaged(":OTHER - [0:0]\n" + lines).Rules[Family.IPv4]["filter", "FORWARD"]));
+            var mended = Apply(host, Plan.From(Rules, host));
+            Assert.Equal(!isReached, Forward(mended).Contains(Ours));
+            Assert.True(Plan.From(Rules, mended) is { IsEmpty: true, Problems.Count: 0 });
+        }
+        // The file of iptables-services means the same.
+        var text = Empty.Replace("COMMIT", ":DOCKER-USER - [0:0]\n:OTHER - [0:0]\n" + others + "COMMIT", StringComparison.Ordinal);
+        var saved = SysconfigText.With(Family.IPv4, text, SavedRules.Of(Apply(Snapshots.Host(), Plan.From(Rules, Snapshots.Host()))));
+        Assert.Equal(!isReached, saved.Split('\n').First(line => line.StartsWith("-A FORWARD", StringComparison.Ordinal)) is "-A FORWARD -j DOCKER-USER" && !others.StartsWith("-A FORWARD -j DOCKER-USER", StringComparison.Ordinal));
+        Assert.Contains("-j DNH-CUSTOM", saved, StringComparison.Ordinal);
+        var without = SysconfigText.With(Family.IPv4, saved, SavedRules.FromLines([], after.Iptables));
+        Assert.Equal(without.Contains(" DOCKER-USER\n", StringComparison.Ordinal), without.Contains(":DOCKER-USER ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void What_was_read_back_shows_whether_the_jump_stands()
+    {
+        var plan = Plan.From(Rules, Unmanaged());
+        var filter = Assert.Single(plan.Steps, step => step.Table == "filter");
+        var after = Apply(Unmanaged(), plan).Rules;
+        Assert.Contains(Ours, filter.OursIn(after));
+        var without = new Dictionary<Family, Ruleset>(after) { [Family.IPv4] = after[Family.IPv4].WithRules("filter", "FORWARD", []) };
+        Assert.NotEqual(filter.OursIn(after), filter.OursIn(without));
+    }
+
     [Fact]
     public void Before_Dockers_first_start_it_needs_the_switch_and_it_goes_when_Docker_has_made_its_own()
     {

@@ -100,6 +100,22 @@ public sealed class ForwardJumpTests
             Load(how);
             Assert.Equal([Jump], Forward());
         }
+        // Behind the end of FORWARD no packet comes to a jump: somebody else's does not count, and ours moves.
+        const string End = "-A FORWARD -j REJECT --reject-with icmp-port-unreachable";
+        foreach (var hidden in new[] { "-A FORWARD -j DOCKER-USER", Jump })
+        {
+            space.Run(tool, "-F", "FORWARD");
+            space.Run([tool, "-w", .. End.Split(' ')]);
+            space.Run([tool, "-w", .. hidden.Split(' ')]);
+            Load("keep");
+            Load("keep");
+            Assert.Equal(hidden == Jump ? [Jump, End] : [Jump, End, hidden], Forward().Select(line => line.Replace("\"", "", StringComparison.Ordinal)));
+        }
+        space.Run(tool, "-F", "FORWARD");
+        space.Run(tool, "-A", "FORWARD", "-m", "comment", "--comment", "somebody's \"own\"", "-g", "DOCKER-USER");
+        Load("keep");
+        Assert.EndsWith("-g DOCKER-USER", Assert.Single(Forward()), StringComparison.Ordinal);
+        space.Run(tool, "-F", "FORWARD");
         space.Run(tool, "-I", "FORWARD", "-j", "DOCKER-USER");
         Load("keep");
         Assert.Equal(["-A FORWARD -j DOCKER-USER"], Forward());
