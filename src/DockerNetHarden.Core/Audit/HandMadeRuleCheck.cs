@@ -16,12 +16,13 @@ internal sealed partial class HandMadeRuleCheck : ICheck
 {
     private static readonly CheckInfo Info = new("HAND-MADE-RULE", "No pasted rule does harm that a control of this module avoids", Severity.Medium);
 
-    // Docker's pools in the guide's words; they include 172.31.0.0/16, the default VPC of AWS.
+    // Docker's pools in the guide's words; they include the default VPC of AWS.
     private static readonly Cidr GuidePool = Cidr.Parse("172.16.0.0/12");
+    private static readonly Cidr AwsDefault = Cidr.Parse("172.31.0.0/16");
     private static readonly string[] MailPorts = SmtpRate.DefaultPorts.Split(',');
 
     /// <summary>A hand-made rule, the harm that it does, and the control that replaces it.</summary>
-    private sealed record Leftover(RuleLine Line, string Harm, string Control, string Command, string? Network = null);
+    private sealed record Leftover(RuleLine Line, FirewallRule Rule, string Harm, string Control, string Command);
 
     public IEnumerable<HardeningFinding> Run(AuditedHost audit)
     {
@@ -32,7 +33,7 @@ internal sealed partial class HandMadeRuleCheck : ICheck
             .OfType<Leftover>().ToList();
         if (found.Count == 0)
             return [Info.Found(audit, FindingStatus.Pass)];
-        var missing = found.Where(each => !audit.Controls.Rules.Any(rule => rule.Control == each.Control && (rule.Network is null || rule.Network == each.Network)))
+        var missing = found.Where(each => !IsCovered(audit, each))
             .Select(each => each.Command).Distinct(StringComparer.Ordinal).ToList();
         return
         [
@@ -40,13 +41,24 @@ internal sealed partial class HandMadeRuleCheck : ICheck
             {
                 Remedy = string.Join('\n',
                 [
-                    missing.Count == 0 ? "The controls that replace these rules stand. Remove the old rules:"
-                        : $"First apply the controls that replace these rules: & {{ {string.Join("; ", missing)} }} | Invoke-FirewallRule. Then remove the old rules:",
+                    .. missing.Count == 0 ? ["The controls that replace these rules stand. Remove the old rules:"]
+                        : new[] { "First apply the controls that replace these rules:", $"& {{ {string.Join("; ", missing)} }} | Invoke-FirewallRule", "Then remove the old rules:" },
                     .. found.Select(each => Removal(audit, each.Line)),
                     "If your distribution saves rules, save them again (for example netfilter-persistent save), or the old ones are back after a reboot.",
                 ]),
             },
         ];
+    }
+
+    // Whether blocks of the control stand for every packet that the old rule is about, on every network from which it can come.
+    private static bool IsCovered(AuditedHost audit, Leftover leftover)
+    {
+        var (old, source) = (leftover.Rule, Source(leftover.Rule));
+        var bridges = old.InInterface is { } link ? [link] : audit.Networks.Where(network => source is null || network.Network.Subnets.Any(source.Value.Overlaps)).Select(network => network.Bridge).ToList();
+        return bridges.Count > 0 && bridges.TrueForAll(bridge => audit.Controls.For(leftover.Control, old.Family, bridge).Any(rule =>
+            rule.Action is RuleAction.Drop or RuleAction.Reject
+            && (rule.Destination is null || (Destination(rule) is { } wide && Destination(old) is { } place && wide.Contains(place)))
+            && (rule.DestinationPort is null || old.DestinationPort?.Split(',').Except(rule.DestinationPort.Split(','), StringComparer.Ordinal).Any() == false)));
     }
 
     private static Leftover? InInput(AuditedHost audit, Ruleset rules, FirewallRule rule, RuleLine line)
@@ -55,11 +67,12 @@ internal sealed partial class HandMadeRuleCheck : ICheck
             return null;
         if (rule.InInterface is null && Source(rule) is { } source && (source == GuidePool || audit.Networks.Any(network => network.Network.Subnets.Any(source.Contains))))
         {
-            return new(line, $"it locks out every client in {source}, not only containers (172.31.0.0/16 is the default VPC of AWS), and does not stop a container that forges its source.",
+            var vpc = source.Contains(AwsDefault) ? $" ({AwsDefault} is the default VPC of AWS)" : "";
+            return new(line, rule, $"it locks out every client in {source}, not only containers{vpc}, and does not stop a container that forges its source.",
                 nameof(HostAccess), "Block-ContainerHostAccess");
         }
         return Bridged(audit, rule) is { } from && !PassesReplies(rules, line)
-            ? new(line, $"it drops replies too: the host no longer reaches containers on {from.Name}, nor ports published on 127.0.0.1. Other networks are not covered.", nameof(HostAccess), "Block-ContainerHostAccess", from.Name)
+            ? new(line, rule, $"it drops replies too: the host no longer reaches containers on {from.Name}, nor ports published on 127.0.0.1. Other networks are not covered.", nameof(HostAccess), "Block-ContainerHostAccess")
             : null;
     }
 
@@ -79,15 +92,15 @@ internal sealed partial class HandMadeRuleCheck : ICheck
         if (MetadataAccessOf.Addresses.Contains(place))
         {
             return rule.Action is RuleAction.Drop or RuleAction.Reject or RuleAction.Accept or RuleAction.Return
-                ? new(line, $"it is about {from.Name} alone: other networks are not covered, and it does not hold while Docker removes its jump to DOCKER-USER.", nameof(MetadataAccess), "Block-ContainerMetadataAccess", from.Name)
+                ? new(line, rule, $"it is about {from.Name} alone: other networks are not covered{(rule.Action is RuleAction.Drop or RuleAction.Reject ? ", and it does not hold while Docker removes its jump to DOCKER-USER" : "")}.", nameof(MetadataAccess), "Block-ContainerMetadataAccess")
                 : null;
         }
         return rule is { Action: RuleAction.Drop or RuleAction.Reject, Protocol: null, ConnectionState: null, ConnectionDirection: null, OutInterface: null }
             && InternalAccess.DefaultRanges.Any(range => range == place) && !PassesReplies(rules, line)
-            ? new(line, $"it drops the replies of containers on {from.Name} to clients in {place}, so that they cannot use a published port.", nameof(InternalAccess), "Block-ContainerInternalAccess" + (from.WhyUnbindable is null ? " -Network " + from.Name : ""), from.Name)
+            ? new(line, rule, $"it drops the replies of containers on {from.Name} to clients in {place}, so that they cannot use a published port.", nameof(InternalAccess), "Block-ContainerInternalAccess" + (from.WhyUnbindable is null ? " -Network " + from.Name : ""))
             : null;
 
-        Leftover Mail(string harm) => new(line, harm, nameof(SmtpRate), "Set-SmtpRateLimit");
+        Leftover Mail(string harm) => new(line, rule, harm, nameof(SmtpRate), "Set-SmtpRateLimit");
     }
 
     // A line with a match that this module does not know is no line of those guides.

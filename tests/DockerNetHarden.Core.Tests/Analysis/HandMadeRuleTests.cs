@@ -1,6 +1,8 @@
+using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Audit;
 using DockerNetHarden.Controls;
+using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Analysis;
@@ -25,12 +27,36 @@ public sealed class HandMadeRuleTests
         var finding = Find(Bare.Iptables("-I " + line));
         Assert.Equal(FindingStatus.Fail, finding.Status);
         Assert.Contains(harm, Assert.Single(finding.Evidence), StringComparison.Ordinal);
-        Assert.Contains(command + " } | Invoke-FirewallRule", finding.Remedy!, StringComparison.Ordinal);
+        Assert.Contains($"& {{ {command} }} | Invoke-FirewallRule", finding.Remedy!.Split('\n'));
+        Assert.Equal(line.Contains("172.16.0.0/12", StringComparison.Ordinal), finding.Evidence[0].Contains("172.31.0.0/16", StringComparison.Ordinal));
+        Assert.Equal(harm is "other networks are not covered" && line.EndsWith("-j DROP", StringComparison.Ordinal), finding.Evidence[0].Contains("does not hold while", StringComparison.Ordinal));
         Assert.Equal("iptables -D " + line, Assert.Single(Commands(finding)));
 
         // Whoever has the controls is not told to apply them first.
         var hardened = Bare.Applied([.. new MetadataAccess().Rules(), .. new HostAccess().Rules(), .. new InternalAccess().Rules(), .. new SmtpRate().Rules()]).Iptables("-A " + line);
         Assert.StartsWith("The controls that replace these rules stand.", Find(hardened).Remedy, StringComparison.Ordinal);
+    }
+
+    // A control of that name stands, but not for what the old rule is about.
+    [Theory]
+    [InlineData("INPUT -i plain0 -j DROP", "HostAccess of another network")]
+    [InlineData("INPUT -i plain0 -j DROP", "HostAccess of one address")]
+    [InlineData("INPUT -s 172.16.0.0/12 -j DROP", "HostAccess of another network")]
+    [InlineData("DOCKER-USER -d 10.0.0.0/8 -i plain0 -j DROP", "InternalAccess of one range")]
+    [InlineData("DOCKER-USER -d 169.254.169.254/32 -i plain0 -j DROP", "MetadataAccess of another address")]
+    [InlineData("DOCKER-USER -p tcp -m tcp --dport 587 -j DROP", "SmtpRate of one port")]
+    public void A_control_that_covers_less_replaces_nothing(string line, string control)
+    {
+        var other = new NetworkReference("quiet", "quiet0", [Cidr.Parse("172.20.0.0/16")]);
+        IReadOnlyList<FirewallRule> rules = control switch
+        {
+            "HostAccess of another network" => new HostAccess { Network = other }.Rules(),
+            "HostAccess of one address" => new HostAccess { HostAddresses = [Cidr.Parse("10.0.0.5")] }.Rules(),
+            "InternalAccess of one range" => new InternalAccess { Ranges = [Cidr.Parse("192.168.0.0/16")] }.Rules(),
+            "MetadataAccess of another address" => new MetadataAccess { Provider = "Alibaba" }.Rules(),
+            _ => new SmtpRate { Ports = "25" }.Rules(),
+        };
+        Assert.StartsWith("First apply the controls", Find(Bare.Applied(rules).Iptables("-I " + line)).Remedy, StringComparison.Ordinal);
     }
 
     [Theory]
