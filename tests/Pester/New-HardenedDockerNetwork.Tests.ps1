@@ -95,7 +95,7 @@ Describe "New-HardenedDockerNetwork on a Docker host$(Get-LabReason)" -Skip:(-no
         docker network create -d bridge -o com.docker.network.bridge.name=docker-external external | Out-Null
         $failure = Get-TerminatingError { New-HardenedDockerNetwork external Isolated }
         $failure.FullyQualifiedErrorId | Should -BeLike 'NetworkDiffers,*'
-        $failure.ErrorDetails.RecommendedAction | Should -BeLike '*Block-ContainerInternalAccess -Network external | Invoke-FirewallRule*'
+        $failure.ErrorDetails.RecommendedAction | Should -BeLike '*Block-ContainerInternalAccess -Network external } | Invoke-FirewallRule*'
     }
 
     It 'lists the differences of a network of that name with other settings, and changes nothing' {

@@ -98,12 +98,15 @@ public sealed record HardenedNetwork
         return ToSpec(BridgeName, Options, isLabelled: found.Profile is not null).DifferencesFrom(found);
     }
 
-    /// <summary>What to do instead, in whole sentences, if an existing network cannot have the profile.</summary>
-    public string Alternative => Profile == NetworkProfile.MetadataAccess
-        ? $"Or leave the network as it is, and close the host to it: {Block("Host")}"
-        : $"Or leave the network as it is, and apply what the profile means: {string.Join("; ", Profile == NetworkProfile.Default ? [Block("Metadata"), Block("Host")] : (string[])[Block("Metadata"), Block("Host"), Block("Internal")])}.";
+    /// <summary>What to do instead, in whole sentences, if an existing network cannot have the profile. A command comes last, so that it can be copied to the end of the line.</summary>
+    public string Alternative => Profile switch
+    {
+        NetworkProfile.MetadataAccess => $"Or leave the network as it is, and close the host to it. To do that: {Block("Host")} | Invoke-FirewallRule",
+        NetworkProfile.Default => $"Or leave the network as it is, and apply what the profile means. To do that: & {{ {Block("Metadata")}; {Block("Host")} }} | Invoke-FirewallRule",
+        _ => $"Or leave the network as it is, and apply what the profile means. To do that: & {{ {Block("Metadata")}; {Block("Host")}; {Block("Internal")} }} | Invoke-FirewallRule",
+    };
 
-    private string Block(string what) => $"Block-Container{what}Access -Network {Name} | Invoke-FirewallRule";
+    private string Block(string what) => $"Block-Container{what}Access -Network {Name}";
 
     /// <summary>
     /// The rules of its profile for a host that was not read. Where they are applied, the network's bridge and subnets are looked up by its name; if it does not exist there yet,

@@ -57,7 +57,7 @@ public abstract partial record Operand
         var index = Array.IndexOf(Symbols, text);
         return index >= 0
             ? new Docker((DockerSymbol)index)
-            : throw new RefusedValueException(part, text, $"the symbols are {string.Join(", ", Symbols)} network:NAME and network:NAME@BRIDGE.");
+            : throw new RefusedValueException(part, text, $"the symbols are {string.Join(", ", Symbols)}, network:NAME and network:NAME@BRIDGE.");
     }
 
     /// <summary>Checks a Docker network's name. Source: Docker's own pattern for names.</summary>

@@ -66,6 +66,7 @@ public sealed class HardenedNetworkTests
         var labelled = found with { Labels = new Dictionary<string, string> { [DockerNetwork.ProfileLabel] = "MetadataAccess" } };
         Assert.Contains($"label {DockerNetwork.ProfileLabel}: asked for {profile}, is MetadataAccess", asked.DifferencesFrom(labelled));
         Assert.Contains("Block-ContainerHostAccess -Network external", asked.Alternative, StringComparison.Ordinal);
+        Assert.EndsWith("| Invoke-FirewallRule", asked.Alternative, StringComparison.Ordinal);
         Assert.Equal(profile is not NetworkProfile.Default, asked.Alternative.Contains("Block-ContainerInternalAccess -Network external", StringComparison.Ordinal));
     }
 
