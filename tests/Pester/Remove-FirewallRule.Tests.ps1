@@ -51,6 +51,22 @@ Describe "Remove-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         (Get-FirewallRule MetadataAccess).Subject | Select-Object -Unique | Should -Be 'azure'
     }
 
+    It 'removes the last rules of a network that is gone: they alone named it' {
+        New-FirewallRule -Action Drop -RemoteAddress 10.0.0.5 -Network gone -InterfaceAlias br-gone | Invoke-FirewallRule | Out-Null
+        $result = Remove-FirewallRule -Network gone -ErrorAction Stop
+        $result.Status, $result.Verified | Should -Be @('Applied', $true)
+        Get-FirewallRule Custom | Should -BeNullOrEmpty
+    }
+
+    It 'removes our rule although somebody else has the same words' {
+        iptables -A DOCKER-USER -d 10.0.0.6/32 -j DROP
+        try {
+            '-A DOCKER-USER -d 10.0.0.6 -j DROP' | Invoke-FirewallRule | Out-Null
+            ('-A DOCKER-USER -d 10.0.0.6 -j DROP' | Remove-FirewallRule -ErrorAction Stop).Status | Should -Be 'Applied'
+        }
+        finally { iptables -D DOCKER-USER -d 10.0.0.6/32 -j DROP }
+    }
+
     It 'does nothing if nothing comes down the pipeline' {
         $own = Get-TableText
         Get-FirewallRule -Network host | Remove-FirewallRule | Should -BeNullOrEmpty

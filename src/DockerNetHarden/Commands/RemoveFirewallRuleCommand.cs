@@ -86,24 +86,28 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
     {
         var saved = (await host.Saver.SavedLinesAsync(stop).ConfigureAwait(false)).ToHashSet(StringComparer.Ordinal);
         var comesBack = false;
-        IReadOnlyList<Exception> missing = [];
+        IReadOnlyList<Exception>? missing = null;
         queue.Write(await host.ApplyAsync(Planned, queue, stop).ConfigureAwait(false));
-        foreach (var one in missing)
+        foreach (var one in missing!)
             queue.Failure(host.Name, one);
         if (comesBack)
             queue.Warning(host.Name, "These rules are also saved there and were only removed from the tables: the guard, if it runs, and the next start put them back. Remove-FirewallRule -Saved removes what is saved, Save-FirewallRule replaces it with what is applied.");
 
         Plan Planned(HostSnapshot before)
         {
-            missing = MarkFilter.Missing(host.Name, Network, Known(before), before.DockerError);
+            // Only at first: after the write the same plan is made once more, and what was removed is no longer known.
+            var isFirst = missing is null;
+            missing ??= MarkFilter.Missing(host.Name, Network, Known(before), before.DockerError);
             // With no network left to choose by, "Unchanged" would be no answer.
-            if (missing.Count > 0 && !Network!.Intersect(Known(before), StringComparer.Ordinal).Any())
+            if (isFirst && missing.Count > 0 && !Network!.Intersect(Known(before), StringComparer.Ordinal).Any())
             {
                 foreach (var more in missing.Skip(1))
                     queue.Failure(host.Name, more);
                 throw missing[0];
             }
-            var plan = ParameterSetName is RuleSet ? WithoutRules(_input!.Of(target), before) : Plan.Without(IsChosen, before);
+            var plan = ParameterSetName is RuleSet ? Plan.WithoutRules(_input!.Of(target), before) : Plan.Without(IsChosen, before);
+            if (isFirst && plan.IsEmpty && ParameterSetName is RuleSet)
+                RefuseForeign(_input!.Of(target), before);
             comesBack |= plan.Removed.Any(line => saved.Contains(Plan.CommandLine(line)));
             return plan;
         }
@@ -124,17 +128,12 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
     private bool IsChosen(RuleMark mark) => ParameterSetName is AllSet ? All : MarkFilter.Holds(_controls, mark.Control) && MarkFilter.Holds(Network, mark.Network);
 
     // A text without a mark means our Custom rule with these words. If only somebody else's line has them, say so instead of doing nothing.
-    private static Plan WithoutRules(IReadOnlyList<FirewallRule> rules, HostSnapshot host)
+    private static void RefuseForeign(IReadOnlyList<FirewallRule> rules, HostSnapshot host)
     {
-        var plan = Plan.WithoutRules(rules, host);
-        if (plan.IsEmpty)
-        {
-            var wanted = rules.Select(rule => rule.ToString().Replace(" -m comment --comment \"DockerNetHarden:Custom\"", "", StringComparison.Ordinal)).ToHashSet(StringComparer.Ordinal);
-            var foreign = host.Rules.Values.SelectMany(tables => tables.AllRules)
-                .FirstOrDefault(line => wanted.Contains($"{(line.Family == Family.IPv6 ? "-6 " : "")}{(line.Table is "filter" ? "" : $"-t {line.Table} ")}{line.Text}"));
-            if (foreign is not null)
-                throw CommandFailure.NotOurs(Plan.CommandLine(foreign));
-        }
-        return plan;
+        var wanted = rules.Select(rule => rule.ToString().Replace(" -m comment --comment \"DockerNetHarden:Custom\"", "", StringComparison.Ordinal)).ToHashSet(StringComparer.Ordinal);
+        var foreign = host.Rules.Values.SelectMany(tables => tables.AllRules)
+            .FirstOrDefault(line => wanted.Contains($"{(line.Family == Family.IPv6 ? "-6 " : "")}{(line.Table is "filter" ? "" : $"-t {line.Table} ")}{line.Text}"));
+        if (foreign is not null)
+            throw CommandFailure.NotOurs(Plan.CommandLine(foreign));
     }
 }
