@@ -156,6 +156,9 @@ public sealed record InstalledRule
         if (values.TryGetValue(nameof(Rule), out var kept) && kept is null or "")
             throw new RefusedValueException(nameof(Text), text, "the line is not one that this module writes.");
         var rule = FirewallRule.Parse(text);
+        // Without a mark the line would come back as a Custom rule of ours, beside the one it was.
+        if (!IsMarkedIn(RuleParser.Tokens(text, text), rule.Hook.ChainOf(rule.Control)))
+            throw new RefusedValueException(nameof(Text), text, "it is somebody else's line: it has no mark of this module, or is in no chain of it.");
         if (kept is not null && !rule.Equals(kept is IReadOnlyDictionary<string, object?> bag ? FirewallRule.FromProperties(bag) : FirewallRule.Parse(kept.ToString()!)))
             throw Contradiction(nameof(Rule), kept is string ? kept : null, text);
         foreach (var field in RuleFields.All)
@@ -165,6 +168,12 @@ public sealed record InstalledRule
                 throw Contradiction(field.Name, given, text);
         }
         return rule;
+    }
+
+    private static bool IsMarkedIn(IReadOnlyList<string> tokens, string chain)
+    {
+        string? After(string option) => tokens.SkipWhile(token => !string.Equals(token, option, StringComparison.Ordinal)).Skip(1).FirstOrDefault();
+        return string.Equals(After("-A"), chain, StringComparison.Ordinal) && RuleMark.TryParse(After("--comment"), out _, out _);
     }
 
     private static RefusedValueException Contradiction(string property, object? value, string text) =>

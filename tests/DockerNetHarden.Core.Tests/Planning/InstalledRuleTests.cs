@@ -76,6 +76,17 @@ public sealed class InstalledRuleTests
     }
 
     [Theory]
+    [InlineData("iptables -A DOCKER-USER -j RETURN")]
+    [InlineData("iptables -A INPUT -s 10.0.0.0/8 -j DROP")]
+    [InlineData("iptables -A DNH-CUSTOM -d 10.0.0.5/32 -j DROP")]
+    [InlineData("iptables -A DOCKER-USER -d 10.0.0.5/32 -m comment --comment DockerNetHarden:Custom/typed -j DROP")]
+    public void The_text_of_somebody_elses_line_is_refused(string text)
+    {
+        var error = Assert.Throws<RefusedValueException>(() => InstalledRule.FromProperties(new Dictionary<string, object?>(StringComparer.Ordinal) { ["HostName"] = "web1", ["Text"] = text }));
+        Assert.Contains("somebody else's line", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("-A DNH-METADATA -d 10.0.0.5/32 -j DROP", "MetadataAccess", "Custom")]
     [InlineData("-A DNH-CUSTOM -d 10.0.0.5/32 -m comment --comment DockerNetHarden:SmtpRate -j DROP", "Custom", "SmtpRate")]
     public void A_chain_of_ours_takes_only_the_rules_of_its_control(string text, string owner, string control)
