@@ -89,6 +89,16 @@ Describe "A policy on a Docker host$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         { Export-HardeningPolicy $captured -ErrorAction Stop } | Should -Throw -ErrorId 'AlreadyExists,*'
     }
 
+    It 'writes the file before it warns of what the policy lacks' {
+        '-A DOCKER-USER -d 10.0.0.5 -j DROP' | Invoke-FirewallRule | Out-Null
+        iptables -I DNH-CUSTOM -p tcp -m length --length 1:9 -m comment --comment DockerNetHarden:Custom -j DROP
+        foreach ($number in 1..5) {
+            $file = Join-Path $TestDrive "lacks$number.json"
+            try { Export-HardeningPolicy $file -WarningAction Stop | Out-Null } catch { "$_" | Should -BeLike '*The policy does not have*' }
+            $file | Should -Exist
+        }
+    }
+
     It 'writes nothing under -WhatIf' {
         $file = Join-Path $TestDrive 'never.json'
         Export-HardeningPolicy $file -WhatIf

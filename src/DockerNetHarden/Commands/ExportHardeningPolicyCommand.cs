@@ -20,10 +20,8 @@ public sealed class ExportHardeningPolicyCommand : HostFileCmdlet
         if (snapshot.DockerError is { } error)
             throw error;
         var policy = PolicyCapture.Of(snapshot);
-        foreach (var missing in PolicyCapture.LeftOut(snapshot, policy))
-            queue.Warning(host.Name, missing);
         if (policy.SingleRules.Count > 0)
             queue.Trace(host.Name, $"{policy.SingleRules.Count} rules belong to no control; they are written one by one.");
-        return (path => WholeFile.WriteAsync(path, Encoding.UTF8.GetBytes(policy.ToString()), Force, stop), snapshot.Warnings);
+        return (path => WholeFile.WriteAsync(path, Encoding.UTF8.GetBytes(policy.ToString()), Force, stop), [.. snapshot.Warnings, .. PolicyCapture.LeftOut(snapshot, policy)]);
     }
 }
