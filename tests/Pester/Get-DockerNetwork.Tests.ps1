@@ -73,6 +73,55 @@ Describe "Get-DockerNetwork on a Docker host$(Get-LabReason)" -Skip:(-not $env:D
         ($rules | ConvertTo-Json | ConvertFrom-Json | Invoke-FirewallRule -WhatIf).HostName | Should -Be 'localhost'
     }
 
+    It 'needs Docker alone: the rules cannot be read' {
+        $folder = (New-Item -ItemType Directory TestDrive:/broken).FullName
+        foreach ($name in 'iptables-save', 'iptables-nft-save', 'iptables-legacy-save') { Set-Content "$folder/$name" '#!/bin/sh', 'echo "*filter"; echo "-A nonsense"; exit 1' }
+        chmod 755 "$folder/iptables-save" "$folder/iptables-nft-save" "$folder/iptables-legacy-save"
+        $path = $env:PATH
+        $env:PATH = "${folder}:$path"
+        try {
+            { Get-FirewallRule -ErrorAction Stop } | Should -Throw -ErrorId 'UnreadableRules,*'
+            (Get-DockerNetwork -ErrorAction Stop).Name | Should -Be @('apps', 'bridge', 'host', 'none')
+        }
+        finally { $env:PATH = $path }
+    }
+
+    It 'needs Docker alone: the engine runs rootless' {
+        $listener = [Net.HttpListener]::new()
+        $port = Get-Random -Minimum 20000 -Maximum 30000
+        $listener.Prefixes.Add("http://+:$port/")
+        $listener.Start()
+        $server = [powershell]::Create().AddScript({
+                param($listener)
+                while ($listener.IsListening) {
+                    $context = $listener.GetContext()
+                    $body = switch -Regex ($context.Request.RawUrl) {
+                        '/version' { '{"Version":"28.0.4","ApiVersion":"1.48","MinAPIVersion":"1.24"}' }
+                        '/info' { '{"ID":"x","ServerVersion":"28.0.4","SecurityOptions":["name=rootless"]}' }
+                        '/networks' { '[{"Name":"web","Id":"1","Driver":"bridge","Options":{},"IPAM":{"Config":[]}}]' }
+                        default { '[]' }
+                    }
+                    $bytes = [Text.Encoding]::UTF8.GetBytes($body)
+                    $context.Response.Headers['Api-Version'] = '1.48'
+                    $context.Response.ContentType = 'application/json'
+                    $context.Response.OutputStream.Write($bytes)
+                    $context.Response.Close()
+                }
+            }).AddArgument($listener)
+        $null = $server.BeginInvoke()
+        $docker = $env:DOCKER_HOST
+        $env:DOCKER_HOST = "tcp://127.0.0.1:$port"
+        try {
+            (Get-DockerNetwork -ErrorAction Stop).Name | Should -Be 'web'
+            { New-FirewallRule -Action Drop -RemoteAddress 10.0.0.5 | Invoke-FirewallRule -ErrorAction Stop } | Should -Throw -ErrorId 'DockerRootless,*'
+        }
+        finally {
+            $env:DOCKER_HOST = $docker
+            $listener.Stop()
+            $server.Dispose()
+        }
+    }
+
     It 'chooses by name and wildcard' {
         (Get-DockerNetwork apps).Name | Should -Be 'apps'
         (Get-DockerNetwork 'b*', 'h*').Name | Should -Be @('bridge', 'host')

@@ -60,9 +60,10 @@ public sealed class GetDockerNetworkCommand : HostCmdlet
             var snapshot = await host.ReadAsync(stop).ConfigureAwait(false);
             return snapshot.DockerError is { } error ? throw error : (snapshot.Networks, AdoptedProfiles.Of(snapshot));
         }
-        catch (HostException error) when (error.Failure is HostFailure.NoPermission or HostFailure.IptablesMissing)
+        // The tables of a host with a rootless engine are not those of its networks.
+        catch (Exception error) when (error is HostException { Failure: HostFailure.NoPermission or HostFailure.IptablesMissing or HostFailure.UnreadableRules } or DockerException { Failure: DockerFailure.Rootless })
         {
-            queue.Trace(host.Name, $"The rules were not read, so only profiles in labels are known. {error.Message}");
+            queue.Trace(host.Name, $"Only profiles in labels are known, because rules of the networks were not read. {error.Message}");
             return (await host.Docker.ListNetworksAsync(stop).ConfigureAwait(false), new Dictionary<string, string>(StringComparer.Ordinal));
         }
     }

@@ -58,7 +58,7 @@ public sealed class HostDocker : IAsyncDisposable
     /// <param name="stop">Ends the requests.</param>
     /// <returns>What the engine says.</returns>
     public async Task<(DockerEngine Engine, IReadOnlyList<DockerNetwork> Networks, IReadOnlyList<DockerContainer> Containers)> ReadAsync(CancellationToken stop) =>
-        await WithLivingAsync(await ReadOverviewAsync(stop).ConfigureAwait(false), stop).ConfigureAwait(false);
+        await WithLivingAsync(Rootful(await ReadOverviewAsync(stop).ConfigureAwait(false)), stop).ConfigureAwait(false);
 
     /// <summary>The engine.</summary>
     /// <param name="stop">Ends the requests.</param>
@@ -77,7 +77,7 @@ public sealed class HostDocker : IAsyncDisposable
     public async Task<IReadOnlyList<DockerNetwork>> ListNetworksAsync(CancellationToken stop)
     {
         if (SharesPrograms)
-            return (await KnownAsync(stop).ConfigureAwait(false)).Networks;
+            return (_read ??= await ReadOverviewAsync(stop).ConfigureAwait(false)).Networks;
         await NegotiateAsync(stop).ConfigureAwait(false);
         var (networks, containers) = (_api.ListNetworksAsync(stop), _api.ListContainersAsync(stop));
         await Task.WhenAll(networks, containers).ConfigureAwait(false);
@@ -177,7 +177,7 @@ public sealed class HostDocker : IAsyncDisposable
     internal async Task<(DockerEngine Engine, IReadOnlyList<DockerNetwork> Networks, IReadOnlyList<DockerContainer> Containers)> ReadAsync(ShellReply overview, CancellationToken stop)
     {
         _shell!.Answer(overview);
-        return await WithLivingAsync(await _asked!.ConfigureAwait(false), stop).ConfigureAwait(false);
+        return await WithLivingAsync(Rootful(await _asked!.ConfigureAwait(false)), stop).ConfigureAwait(false);
     }
 
     /// <summary>The stream of events for objects of these types from now on. The engine keeps it open, so only its beginning is timed.</summary>
@@ -192,7 +192,11 @@ public sealed class HostDocker : IAsyncDisposable
     private static IEngineApi NewApi(HttpMessageHandler transport, string endpoint, TimeSpan? timeout) =>
         (IEngineApi)Activator.CreateInstance(Type.GetType("DockerNetHarden.Client.EngineClient, DockerNetHarden.Client", throwOnError: true)!, transport, endpoint, timeout)!;
 
-    private async Task<Overview> KnownAsync(CancellationToken stop) => _read ??= await ReadOverviewAsync(stop).ConfigureAwait(false);
+    private async Task<Overview> KnownAsync(CancellationToken stop) => Rootful(_read ??= await ReadOverviewAsync(stop).ConfigureAwait(false));
+
+    // Its networks can be listed, but nothing can be hardened.
+    private Overview Rootful(Overview read) => !read.Engine.IsRootless ? read : throw new DockerException(
+        DockerFailure.Rootless, $"The engine {_where} runs rootless: its containers' packets do not pass the host's tables, so no rule there can decide them.", Endpoint, remedy: "Use an engine that runs as root for untrusted code, or harden inside the rootless namespace.");
 
     private async Task<Overview> ReadOverviewAsync(CancellationToken stop)
     {
@@ -210,8 +214,6 @@ public sealed class HostDocker : IAsyncDisposable
         var (info, networks, containers) = (_api.GetInfoAsync(stop), _api.ListNetworksAsync(stop), _api.ListContainersAsync(stop));
         await Task.WhenAll(negotiated, info, networks, containers).ConfigureAwait(false);
         var engine = await EngineAsync(info).ConfigureAwait(false);
-        if (engine.IsRootless)
-            throw new DockerException(DockerFailure.Rootless, $"The engine {_where} runs rootless: its containers' packets do not pass the host's tables, so no rule there can decide them.", Endpoint, remedy: "Use an engine that runs as root for untrusted code, or harden inside the rootless namespace.");
         var listed = NetworkMembers.Shared(await containers.ConfigureAwait(false));
         return new Overview(engine, NetworkMembers.Of(await networks.ConfigureAwait(false), listed), listed);
     }
