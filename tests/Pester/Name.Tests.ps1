@@ -36,7 +36,7 @@ Describe 'An id that no check has' {
     It 'is an error before any host is touched: <_>' -ForEach 'Get-DockerNetworkHardening -Id METADATA-AWSS', 'Get-DockerNetworkHardening -Exclude METADATA-AWSS', 'Test-DockerNetworkHardening -Exclude METADATA-*, METADATA-AWSS' {
         $failure = Get-TerminatingError ([scriptblock]::Create($_))
         $failure.FullyQualifiedErrorId | Should -BeLike 'UnknownCheck,*'
-        "$failure" | Should -BeLike "*no check 'METADATA-AWSS'. Did you mean 'METADATA-AWS'?*No host was touched."
+        "$failure" | Should -BeLike "*no check 'METADATA-AWSS'. Did you mean 'METADATA-AWS'? The checks: '*', '*' and * more. No host was touched."
     }
 }
 
@@ -50,7 +50,7 @@ Describe "Names on a Docker host$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         $output = & ([scriptblock]::Create("$_ -ErrorAction Continue")) 2>&1
         $failed = @($output | Where-Object { $_ -is [System.Management.Automation.ErrorRecord] })
         $failed.FullyQualifiedErrorId | Should -BeLike 'NetworkNotFound,*'
-        "$failed" | Should -BeLike "*'appz'*apps*"
+        "$failed" | Should -BeLike ($_ -like 'Trace*' ? "*'appz'; its networks are apps,*" : "*'appz'. Did you mean 'apps'? The networks there: 'apps', 'bridge', 'host', 'none'.*")
         $output | Where-Object { $_.PSObject.Properties['Status'] -and $_.Status -eq 'Unchanged' } | Should -BeNullOrEmpty
     }
 

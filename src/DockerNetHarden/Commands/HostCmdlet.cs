@@ -1,6 +1,6 @@
 using System.Collections;
-using System.Management.Automation.Runspaces;
 using System.Management.Automation;
+using System.Management.Automation.Runspaces;
 using DockerNetHarden.Completion;
 using DockerNetHarden.Errors;
 using DockerNetHarden.Hosting;

@@ -66,11 +66,11 @@ internal sealed class CommandFailure : Exception
 
     public static CommandFailure NetworkNotFound(string host, string name, IReadOnlyCollection<string> known) => new(
         ErrorIds.NetworkNotFound, ErrorCategory.ObjectNotFound,
-        $"{host} has no Docker network '{name}'. {KnownNames.Instead(name, known, "network")}", "Get-DockerNetwork lists the networks; New-HardenedDockerNetwork makes one.", name);
+        $"{host} has no Docker network '{name}'. {KnownNames.Instead(name, known, "The networks there")}", "Get-DockerNetwork lists the networks; New-HardenedDockerNetwork makes one.", name);
 
     public static CommandFailure UnknownCheck(string id, IReadOnlyCollection<string> known) => new(
         ErrorIds.UnknownCheck, ErrorCategory.ObjectNotFound,
-        $"There is no check '{id}'. {KnownNames.Instead(id, known, "check")} No host was touched.", "Correct the id, or use a pattern such as METADATA-*; docs/analysis.md lists the checks.", id);
+        $"There is no check '{id}'. {KnownNames.Instead(id, known, "The checks")} No host was touched.", "Correct the id, or use a pattern such as METADATA-*; docs/analysis.md lists the checks.", id);
 
     public static CommandFailure CannotAsk(string query, Exception inner) => new(
         ErrorIds.CannotAsk, ErrorCategory.InvalidOperation,

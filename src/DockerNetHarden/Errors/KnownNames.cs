@@ -1,20 +1,21 @@
+using DockerNetHarden.Addresses;
+
 namespace DockerNetHarden.Errors;
 
 /// <summary>Says of a name that is not known which it may have been meant to be, and which there are.</summary>
 internal static class KnownNames
 {
-    // A host can have thousands.
-    private const int Shown = 20;
-
     /// <summary>One or two sentences about a name that is not among the known ones.</summary>
-    public static string Instead(string name, IReadOnlyCollection<string> known, string what)
+    /// <param name="name">The name.</param>
+    /// <param name="known">The names that there are.</param>
+    /// <param name="all">What the known ones are together, for example "The checks".</param>
+    public static string Instead(string name, IReadOnlyCollection<string> known, string all)
     {
         if (known.Count == 0)
-            return $"There is no {what}.";
+            return "There is none.";
         var near = known.Select(each => (Name: each, Distance: Distance(name.ToUpperInvariant(), each.ToUpperInvariant()))).MinBy(static each => each.Distance);
-        var meant = near.Distance <= Math.Max(2, name.Length / 4) ? $"Did you mean '{near.Name}'? " : "";
-        var more = known.Count > Shown ? $" and {known.Count - Shown} more" : "";
-        return $"{meant}There {(known.Count == 1 ? "is" : "are")} {string.Join(", ", known.Order(StringComparer.Ordinal).Take(Shown))}{more}.";
+        var meant = near.Distance <= Math.Max(2, name.Length / 4) ? $"Did you mean '{ShownText.Value(near.Name)}'? " : "";
+        return $"{meant}{all}: {ShownText.List(known.Order(StringComparer.Ordinal).Select(static each => $"'{each}'"))}.";
     }
 
     // How many letters differ (Levenshtein), row by row.
