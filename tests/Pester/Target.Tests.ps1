@@ -238,6 +238,56 @@ Describe "Hosts and rules from files$noSsh" -Skip:($noSsh -ne '') {
         }
     }
 
+    It 'sends what names a host there, in whatever shape it comes: <Shape>, <How>' -ForEach $(
+        foreach ($shape in 'rows', 'hashtables', 'hashtables from JSON', 'rules', 'rules from JSON', 'objects with rules', 'rules inside an object') {
+            foreach ($how in 'piped', 'as an argument') { @{ Shape = $shape; How = $how } }
+        }) {
+        $text = 'iptables -A DNH-CUSTOM -d 10.0.0.5/32 -m comment --comment "DockerNetHarden:Custom" -j DROP'
+        $rules = foreach ($name in '127.0.0.1:1', '127.0.0.1:2') { New-FirewallRule -Action Drop -RemoteAddress 10.0.0.5 -HostName $name }
+        $rows = foreach ($name in '127.0.0.1:1', '127.0.0.1:2') { [pscustomobject]@{ HostName = $name; Text = $text } }
+        $items = switch ($Shape) {
+            'rows' { $rows }
+            'hashtables' { foreach ($row in $rows) { @{ hostname = $row.HostName; Text = $text; UserName = '' } } }
+            'hashtables from JSON' { $rows | ConvertTo-Json | ConvertFrom-Json -AsHashtable }
+            'rules' { $rules }
+            'rules from JSON' { $rules | ConvertTo-Json | ConvertFrom-Json -AsHashtable }
+            'objects with rules' { foreach ($row in $rows) { @{ HostName = $row.HostName; Rules = @($text) } } }
+            'rules inside an object' { @{ Rules = $rules } }
+        }
+        foreach ($name in 'Invoke-FirewallRule', 'Test-FirewallRule', 'Remove-FirewallRule') {
+            $failed = @()
+            $output = if ($How -eq 'piped') { $items | & $name -ErrorAction SilentlyContinue -ErrorVariable failed } else { & $name $items -ErrorAction SilentlyContinue -ErrorVariable failed }
+            $output | Should -Be ($name -eq 'Test-FirewallRule' ? $false : $null)
+            $failed.FullyQualifiedErrorId | Should -BeLike 'HostUnreachable,*'
+            $failed.TargetObject | Sort-Object | Should -Be @('127.0.0.1:1', '127.0.0.1:2')
+        }
+        # The argument takes precedence.
+        $null = if ($How -eq 'piped') { $items | Invoke-FirewallRule -HostName '127.0.0.1:3' -ErrorAction SilentlyContinue -ErrorVariable failed } else { Invoke-FirewallRule $items -HostName '127.0.0.1:3' -ErrorAction SilentlyContinue -ErrorVariable failed }
+        $failed.TargetObject | Should -Be '127.0.0.1:3'
+    }
+
+    It 'refuses an element whose host has a column of another name, whatever else binds: <Column>, <Shape>' -ForEach $(
+        foreach ($column in 'Host', 'ComputerName') { foreach ($shape in 'row', 'hashtable', 'nested') { @{ Column = $column; Shape = $shape } } }) {
+        $item = [ordered]@{ $Column = 'web1.invalid'; Text = 'iptables -A DNH-CUSTOM -d 10.0.0.5/32 -m comment --comment "DockerNetHarden:Custom" -j DROP' }
+        if ($Shape -eq 'row') { $item = [pscustomobject]$item }
+        if ($Shape -eq 'nested') { $item = [pscustomobject]@{ Rules = @($item) } }
+        foreach ($name in 'Invoke-FirewallRule', 'Test-FirewallRule', 'Remove-FirewallRule') {
+            foreach ($call in { $item | & $name -ErrorAction Stop }, { & $name $item -ErrorAction Stop }) {
+                $failure = Get-TerminatingError $call
+                $failure.FullyQualifiedErrorId | Should -BeLike 'MissingColumn,*'
+                "$failure" | Should -BeLike "*no column HostName, although it has $Column*"
+            }
+        }
+    }
+
+    It 'takes the host of a row from these columns, too, where it makes rules or networks: <_>' -ForEach 'Host', 'ComputerName' {
+        $row = [pscustomobject]@{ $_ = '127.0.0.1:1'; Network = 'apps'; Name = 'apps' }
+        foreach ($emit in { $row | Block-ContainerMetadataAccess }, { $row | Block-ContainerHostAccess }, { $row | Block-ContainerInternalAccess }, { $row | Set-SmtpRateLimit }, { $row | New-FirewallRule -Action Drop }) {
+            (& $emit).HostName | Select-Object -Unique | Should -Be '127.0.0.1:1'
+        }
+        "$(Get-TerminatingError { $row | New-HardenedDockerNetwork -ErrorAction Stop })" | Should -BeLike "*127.0.0.1*port 1*"
+    }
+
     It 'takes rows with the right columns' {
         'HostName,UserName', 'one.invalid,me' | ConvertFrom-Csv | Get-FirewallRule -ErrorAction SilentlyContinue -ErrorVariable failed
         $failed.FullyQualifiedErrorId | Should -BeLike 'HostNotResolved,*'

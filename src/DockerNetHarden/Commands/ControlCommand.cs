@@ -19,6 +19,8 @@ public abstract class ControlCommand : PSCmdlet
     public string[]? Network { get; set; }
 
     [Parameter(ParameterSetName = NetworkSet, ValueFromPipelineByPropertyName = true, HelpMessage = "The host of the networks; Invoke-FirewallRule applies the rules there.")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
+    [Alias("Host", "ComputerName")]
     [ValidateNotNullOrEmpty]
     public string? HostName { get; set; }
 

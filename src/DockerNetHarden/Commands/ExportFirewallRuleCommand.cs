@@ -18,7 +18,7 @@ public sealed class ExportFirewallRuleCommand : AnalysisCmdlet
     private const string FileSet = "File";
 
     private readonly ConcurrentDictionary<HostTarget, FirewallExport> _exports = new();
-    private readonly List<HostTarget> _targets = [];
+    private IReadOnlyList<HostTarget> _targets = [];
     private RuleInput? _input;
     private string? _path;
 
@@ -45,23 +45,22 @@ public sealed class ExportFirewallRuleCommand : AnalysisCmdlet
         _input = new RuleInput(this);
     }
 
-    protected override void ProcessRecord()
-    {
-        base.ProcessRecord();
-        _input!.Add(InputObject, CurrentTargets);
-        _targets.AddRange(CurrentTargets.Except(_targets));
-    }
+    protected override void ProcessRecord() => _input!.Add(InputObject, TargetsOf);
 
     protected override void EndProcessing()
     {
         _input!.Complete();
+        _targets = _input.Hosts;
         var operand = _targets.Select(target => FirewallExport.NeedsHost(_input.Of(target))).FirstOrDefault(static operand => operand is not null);
         try
         {
             if (Path is not null)
                 _path = _targets.Count == 1 ? SnapshotPaths.Unresolved(this, Path) : throw CommandFailure.InvalidPath(Path, $"{_targets.Count} hosts cannot share one file.");
             if (operand is null)
-                _targets.ForEach(target => _exports[target] = FirewallExport.Of(As, _input.Of(target), force: Force));
+            {
+                foreach (var target in _targets)
+                    _exports[target] = FirewallExport.Of(As, _input.Of(target), force: Force);
+            }
         }
         catch (Exception error) when (error is not PipelineStoppedException)
         {
@@ -71,7 +70,7 @@ public sealed class ExportFirewallRuleCommand : AnalysisCmdlet
         {
             WriteVerbose($"'{operand}' only has a meaning on a host: {string.Join(", ", _targets)} will be read.");
             WorkOnHosts();
-            if (_targets.Exists(target => target.IsLocal && !_exports.ContainsKey(target)))
+            if (_targets.Any(target => target.IsLocal && !_exports.ContainsKey(target)))
                 WriteError(ErrorRecords.From(CommandFailure.ExportNeedsHost(operand), null));
         }
         foreach (var target in _targets)

@@ -108,17 +108,10 @@ public abstract class HostCmdlet : CancellableCmdlet
             Refuse(CommandFailure.InvalidHostName(HostName is [{ } host, ..] ? host : "", $"{Port} is not a port: use 1 to 65535."));
     }
 
-    protected override void ProcessRecord()
-    {
-        try
-        {
-            CurrentTargets = ReadTargets();
-        }
-        catch (CommandFailure failure)
-        {
-            Refuse(failure);
-        }
-    }
+    protected override void ProcessRecord() => CurrentTargets = TargetsOf(null);
+
+    /// <summary>The hosts of an element of the input: those that were named for the command or came with the pipeline's object, otherwise those that the element names itself.</summary>
+    private protected IReadOnlyList<HostTarget> TargetsOf(object? element) => Checked(() => ReadTargets(element));
 
     // Ends the command: an object left out would be a host that nobody hardened.
     private protected void Refuse(Exception failure) => ThrowTerminatingError(ErrorRecords.From(failure, null));
@@ -216,22 +209,28 @@ public abstract class HostCmdlet : CancellableCmdlet
         }
     }
 
-    private IReadOnlyList<HostTarget> ReadTargets()
+    private IReadOnlyList<HostTarget> ReadTargets(object? element)
     {
         if (ReadOtherTargets(Targets) is { } others)
             return others;
+        var isNamed = HostName is not null || IsHostArgument(nameof(HostName));
+        var inElement = isNamed ? null : NamedHost.Of(element);
         if (IsGiven(nameof(Session)))
         {
             // Objects that were read from several sessions go back to their own.
-            if (HostName is not [{ Length: > 0 } name])
+            if ((inElement?.HostNames ?? HostName) is not [{ Length: > 0 } name])
                 return Targets.Add(Session ?? []);
             var own = (Session ?? []).Where(session => session is not null && string.Equals(HostTarget.Over(session).Name, name, StringComparison.OrdinalIgnoreCase)).ToList();
             return own.Count > 0 ? Targets.Add(own) : throw CommandFailure.NoSessionFor(name);
         }
+        if (inElement is not null)
+            return Targets.Add(inElement.HostNames, UserName ?? inElement.UserName, Port is null or 0 ? inElement.Port : Port);
+        if (!isNamed && NamedHost.Instead(element) is { } column)
+            throw CommandFailure.MissingColumn(column);
         if (IsGiven(nameof(HostName)))
         {
             // PowerShell silently takes back what the object before brought. An object that names no host names null here.
-            if (HostName is null && !IsHostArgument(nameof(HostName)) && Targets.All.Count > 0)
+            if (!isNamed && Targets.All.Count > 0)
                 return Targets.AddUnnamed();
             // An empty cell of a CSV file arrives as 0.
             return Targets.Add(HostName ?? [], UserName, Port is 0 ? null : Port);

@@ -37,6 +37,8 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     public RuleAction Action { get; set; }
 
     [Parameter(ParameterSetName = PropertySet, ValueFromPipelineByPropertyName = true, HelpMessage = "The host of the network; Invoke-FirewallRule applies the rule there.")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
+    [Alias("Host", "ComputerName")]
     [ValidateNotNullOrEmpty]
     public string? HostName { get; set; }
 

@@ -21,6 +21,15 @@ public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
     private object?[] _bound = [];
     private HardenedNetwork? _network;
 
+    // A table's column of hosts may have another name, and its other columns bind all the same.
+    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "Hosts to reach by ssh, as host, user@host or user@host:port; localhost is this machine.")]
+    [Alias("Host", "ComputerName")]
+    [ArgumentCompleter(typeof(Completer<NoWords>))]
+    [AllowNull]
+    [AllowEmptyCollection]
+    [AllowEmptyString]
+    public override string?[]? HostName { get; set; }
+
     [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true, HelpMessage = "The network's name.")]
     [ArgumentCompleter(typeof(Completer<NetworkNames>))]
     [ValidateNotNullOrEmpty]

@@ -58,9 +58,10 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
 
     protected override void ProcessRecord()
     {
-        base.ProcessRecord();
         if (ParameterSetName is RuleSet)
-            _input!.Add(InputObject, CurrentTargets);
+            _input!.Add(InputObject, TargetsOf);
+        else
+            base.ProcessRecord();
     }
 
     protected override void EndProcessing()

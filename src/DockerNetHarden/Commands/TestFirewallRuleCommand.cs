@@ -26,11 +26,7 @@ public sealed class TestFirewallRuleCommand : AnalysisCmdlet
         _input = new RuleInput(this);
     }
 
-    protected override void ProcessRecord()
-    {
-        base.ProcessRecord();
-        _input!.Add(InputObject, CurrentTargets);
-    }
+    protected override void ProcessRecord() => _input!.Add(InputObject, TargetsOf);
 
     protected override void EndProcessing()
     {

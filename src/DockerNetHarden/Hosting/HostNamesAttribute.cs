@@ -8,14 +8,12 @@ namespace DockerNetHarden.Hosting;
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class HostNamesAttribute(params string[] others) : ArgumentTransformationAttribute
 {
-    private static readonly string[] Alike = ["Host", "ComputerName"];
-
     public override object? Transform(EngineIntrinsics engineIntrinsics, object? inputData)
     {
         if (inputData is not PSObject { BaseObject: not string } item)
             return inputData;
         // PowerShell takes a failed cast as "not this way", and binds the property instead. A row with another name for its host's column would go to this machine.
-        if (item.Properties["HostName"] is not null || (Array.Exists(others, Has) && !Array.Exists(Alike, Has)))
+        if (item.Properties["HostName"] is not null || (Array.Exists(others, Has) && !NamedHost.Alike.Any(Has)))
             throw new ArgumentTransformationMetadataException("The object is not a host's name.", new PSInvalidCastException());
         return CommandFailure.MissingColumn(item) is { } missing ? throw new ArgumentTransformationMetadataException($"{missing.Message} {missing.Remedy}") : inputData;
 

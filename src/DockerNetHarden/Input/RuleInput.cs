@@ -21,6 +21,7 @@ internal sealed class RuleInput
     private readonly object? _lastError;
     private readonly RuleScript _script = new();
     private readonly Dictionary<HostTarget, RuleOrder> _rules = [];
+    private readonly List<HostTarget> _hosts = [];
     private IReadOnlyDictionary<HostTarget, IReadOnlyList<FirewallRule>> _complete = new Dictionary<HostTarget, IReadOnlyList<FirewallRule>>();
     private readonly HashSet<HostTarget> _withRemedies = [];
     private int _position;
@@ -35,11 +36,14 @@ internal sealed class RuleInput
     /// <summary>Whether anything came at all.</summary>
     public bool IsEmpty => _position == 0;
 
+    /// <summary>The hosts of what came, in their order.</summary>
+    public IReadOnlyList<HostTarget> Hosts => _hosts;
+
     /// <summary>The rules of a host, after <see cref="Complete"/>; empty if only findings without rules came.</summary>
     public IReadOnlyList<FirewallRule> Of(HostTarget host) => _complete[host];
 
-    /// <summary>Adds an input object, for the hosts that came with it.</summary>
-    public void Add(PSObject?[]? elements, IReadOnlyList<HostTarget> hosts)
+    /// <summary>Adds input objects, each for its own hosts.</summary>
+    public void Add(PSObject?[]? elements, Func<object?, IReadOnlyList<HostTarget>> hostsOf)
     {
         try
         {
@@ -48,15 +52,18 @@ internal sealed class RuleInput
             {
                 _position++;
                 var rules = Convert(element, nested: false).ToList();
-                var isFinding = IsFinding(element);
-                foreach (var host in hosts)
+                IReadOnlyList<HostTarget>? hosts = NamedHost.SaysWhere(element) || rules.Count == 0 ? hostsOf(element) : null;
+                foreach (var host in rules.Count == 0 ? hosts! : [])
                 {
-                    if (!_rules.TryGetValue(host, out var own))
-                        _rules.Add(host, own = new RuleOrder());
-                    foreach (var rule in rules)
-                        Checked(() => own.Add(rule), element);
-                    if (isFinding)
+                    RulesOf(host);
+                    if (IsFinding(element))
                         _withRemedies.Add(host);
+                }
+                foreach (var (from, rule) in rules)
+                {
+                    // Inside an object that names no host, a rule may name its own.
+                    foreach (var host in hosts is null && NamedHost.SaysWhere(from) ? hostsOf(from) : hosts ?? hostsOf(element))
+                        Checked(() => RulesOf(host).Add(rule), element);
                 }
             }
         }
@@ -95,13 +102,24 @@ internal sealed class RuleInput
             _cmdlet.ThrowTerminatingError(ErrorRecords.From(missing, null));
     }
 
+    private RuleOrder RulesOf(HostTarget host)
+    {
+        if (!_rules.TryGetValue(host, out var rules))
+        {
+            _rules.Add(host, rules = new RuleOrder());
+            _hosts.Add(host);
+        }
+        return rules;
+    }
+
     private object? NewError() => LastError() is { } last && !ReferenceEquals(last, _lastError) ? last : null;
 
     // $Error has the newest first, even handled ones: a command that fails and goes on may have left out a rule.
     private object? LastError() =>
         Unwrap(_cmdlet.SessionState.PSVariable.GetValue("global:Error")) is IList { Count: > 0 } errors ? Unwrap(errors[0]) : null;
 
-    private IEnumerable<PlacedRule> Convert(object? element, bool nested)
+    // Each rule with the element that it came in: an object with rules holds several.
+    private IEnumerable<(object? From, PlacedRule Rule)> Convert(object? element, bool nested)
     {
         var value = Unwrap(element);
         switch (value)
@@ -109,13 +127,13 @@ internal sealed class RuleInput
             case null:
                 throw Refuse("it is null: the command that should have made it returned nothing.", null);
             case FirewallRule rule:
-                return [new(rule)];
+                return [(element, new(rule))];
             case InstalledRule { Rule: { } rule }:
-                return [new(rule)];
+                return [(element, new(rule))];
             case InstalledRule other:
                 throw other.IsOurs ? Refuse($"the line '{other.Text}' is not one that this module writes.", value) : CommandFailure.NotOurs(other.Text);
             case string text:
-                return Checked(() => _script.Read(text), value);
+                return Checked(() => _script.Read(text), value).Select(rule => (element, rule));
             case ErrorRecord error:
                 throw Refuse($"it is an error ({error}).", value);
         }
@@ -132,10 +150,10 @@ internal sealed class RuleInput
         {
             return bag.TryGetValue(nameof(InstalledRule.IsOurs), out var ours) && string.Equals($"{ours}", bool.FalseString, StringComparison.OrdinalIgnoreCase)
                 ? throw CommandFailure.NotOurs($"{bag[nameof(InstalledRule.Text)]}")
-                : [new(Checked(() => InstalledRule.FromProperties(bag), value))];
+                : [(element, new(Checked(() => InstalledRule.FromProperties(bag), value)))];
         }
         return value is IDictionary or PSCustomObject
-            ? [new(Checked(() => FirewallRule.FromProperties(bag), value))]
+            ? [(element, new(Checked(() => FirewallRule.FromProperties(bag), value)))]
             : throw Refuse($"it is {Name(value)} ({value}).", value);
     }
 
@@ -149,7 +167,10 @@ internal sealed class RuleInput
         if (value is IDictionary dictionary)
         {
             foreach (DictionaryEntry entry in dictionary)
-                bag[entry.Key.ToString() ?? ""] = Value(entry.Value);
+            {
+                if (entry.Key.ToString() is { } name && !NotOfTheObject.Contains(name, StringComparer.OrdinalIgnoreCase))
+                    bag[name] = Value(entry.Value);
+            }
         }
         else if (value is PSCustomObject)
         {
