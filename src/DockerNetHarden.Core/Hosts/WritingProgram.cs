@@ -67,7 +67,7 @@ internal static class WritingProgram
             // From here on the program finishes what it began: neither a lost connection (HUP, PIPE) nor a Ctrl-C, which the terminal
             // sends to the whole process group (INT, QUIT), may stop it between two tables. iptables-restore inherits this. It is never
             // reset: a signal could still come before the last frame. The shell ends with its input anyway.
-            .Do("trap '' HUP INT QUIT PIPE TERM; dnh_go=1 dnh_failed=0 dnh_killed=0 dnh_done=0 dnh_lock=0 dnh_armed=0 dnh_stuck=0")
+            .Do("trap '' HUP INT QUIT PIPE TERM; dnh_go=1 dnh_failed=0 dnh_killed=0 dnh_wrote=0 dnh_done=0 dnh_lock=0 dnh_armed=0 dnh_stuck=0")
             .Do(OpenLock)
             .Section("premise-lock", Lock, when: """[ "$dnh_lock" = 1 ]""", then: """[ "$dnh_rc" = 0 ] || dnh_go=0""", subshell: false);
         foreach (var family in request.Premises.GroupBy(static premise => premise.Family))
@@ -106,13 +106,22 @@ internal static class WritingProgram
                 data: [PrefixOf(request, request.Steps[i].Family)], input: request.Steps[i].Restore, when: Go,
                 then: """if [ "$dnh_rc" = 0 ]; then dnh_done=$((dnh_done + 1)); else dnh_go=0 dnh_failed=1; [ "$dnh_rc" -le 128 ] || dnh_killed=$((dnh_done + 1)); fi""");
         }
-        // One that was killed may have written its table. If it has not, taking it back is refused or changes nothing.
+        // One that was killed may have written its table, or not. If its table is as it was, there is nothing to take back: the inverse of a step that deletes a jump would insert a second one.
         for (var i = request.Steps.Count - 1; i >= 0; i--)
         {
+            var step = request.Steps[i];
+            program.Section(
+                Named("wrote", i + 1), Premise,
+                data:
+                [
+                    PrefixOf(request, step.Family), step.Table, request.Premises.FirstOrDefault(premise => premise.Family == step.Family && string.Equals(premise.Table, step.Table, StringComparison.Ordinal))?.Lines ?? "",
+                    (i + 1).ToString(CultureInfo.InvariantCulture),
+                ],
+                when: """[ "$dnh_killed" = "$4" ]""", then: """[ "$dnh_rc" = 0 ] || dnh_wrote=1""");
             program.Section(
                 Named("undo", i + 1), """$S "$1-restore" --noflush --counters --wait 10""",
-                data: [PrefixOf(request, request.Steps[i].Family), (i + 1).ToString(CultureInfo.InvariantCulture)], input: request.Steps[i].Inverse,
-                when: """[ "$dnh_failed" = 1 ] && { [ "$dnh_done" -ge "$2" ] || [ "$dnh_killed" = "$2" ]; }""", then: """[ "$dnh_rc" = 0 ] || dnh_stuck=1""");
+                data: [PrefixOf(request, step.Family), (i + 1).ToString(CultureInfo.InvariantCulture)], input: step.Inverse,
+                when: """[ "$dnh_failed" = 1 ] && { [ "$dnh_done" -ge "$2" ] || [ "$dnh_killed$dnh_wrote" = "${2}1" ]; }""", then: """[ "$dnh_rc" = 0 ] || dnh_stuck=1""");
         }
         if (request.Rollback is { } armed)
             program.Section("disarm", RollbackProgram.Disarm, data: [armed.Id], when: """[ "$dnh_armed$dnh_failed$dnh_stuck" = 110 ]""");

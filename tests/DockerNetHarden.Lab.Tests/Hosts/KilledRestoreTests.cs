@@ -43,17 +43,7 @@ public sealed class KilledRestoreTests
         using var space = HostNamespace.Make();
         var tool = "iptables-" + backend;
         space.Restore(tool, Docker);
-        var folder = Directory.CreateTempSubdirectory("dnh-killed-").FullName;
-        // Both names: the host's iptables may be either.
-        foreach (var name in new[] { "iptables-restore", tool + "-restore" })
-        {
-            var real = name == tool + "-restore" || File.ResolveLinkTarget("/usr/sbin/iptables", returnFinalTarget: true)!.Name.Contains(backend, StringComparison.Ordinal) ? "/usr/sbin/" + name : null;
-            if (real is null)
-                continue;
-            await File.WriteAllTextAsync(Path.Combine(folder, name), "#!/bin/sh\n" + Wrapper.Replace("TABLE", table, StringComparison.Ordinal).Replace("LATER", later, StringComparison.Ordinal)
-                .Replace("FIRST", first, StringComparison.Ordinal).Replace("REAL", real, StringComparison.Ordinal) + "\n");
-            space.Run("chmod", "755", Path.Combine(folder, name));
-        }
+        var folder = await WrapAsync(space, tool, backend, table, first, later);
         static IReadOnlyList<FirewallRule> Own(int last) => [FirewallRule.Parse($"-A DOCKER-USER -d 10.9.9.{last} -j DROP"), FirewallRule.Parse($"-t mangle -A POSTROUTING -d 10.9.9.{last} -j DROP")];
         // On a host without rules of ours, and on one that has some.
         foreach (var more in new[] { false, true })
@@ -66,7 +56,7 @@ public sealed class KilledRestoreTests
                     File.Delete(fired);
             }
             var before = Ours(space, tool);
-            await using var shell = new ProcessShell(space.Name, "ip", ["netns", "exec", space.Name, "env", $"PATH={folder}:/usr/sbin:/usr/bin:/sbin:/bin", "/bin/sh"]);
+            await using var shell = Through(space, folder);
             try
             {
                 var result = await ApplyAsync(shell, [.. new MetadataAccess().Rules(), .. more ? Own(2) : []]);
@@ -91,6 +81,51 @@ public sealed class KilledRestoreTests
         }
         Directory.Delete(folder, recursive: true);
     }
+
+    // The inverse of a removal inserts jumps: it must not run if the removal was not committed.
+    [SkippableTheory]
+    [InlineData("nft", "filter", "before")]
+    [InlineData("nft", "filter", "after")]
+    [InlineData("nft", "mangle", "before")]
+    [InlineData("nft", "mangle", "after")]
+    [InlineData("legacy", "filter", "before")]
+    [InlineData("legacy", "filter", "after")]
+    [InlineData("legacy", "mangle", "before")]
+    [InlineData("legacy", "mangle", "after")]
+    public async Task A_removal_that_is_killed_leaves_every_rule_and_each_jump_once(string backend, string table, string first)
+    {
+        using var space = HostNamespace.Make();
+        var tool = "iptables-" + backend;
+        space.Restore(tool, Docker);
+        await using var plain = space.Open();
+        await ApplyAsync(plain, [.. new MetadataAccess().Rules(), FirewallRule.Parse("-t mangle -A POSTROUTING -d 10.9.9.1 -j DROP")]);
+        var before = Ours(space, tool);
+        var folder = await WrapAsync(space, tool, backend, table, first, "never");
+        await using var shell = Through(space, folder);
+        var error = await Assert.ThrowsAsync<HostException>(() => new DockerHost(shell).ApplyAsync(static snapshot => Plan.Without(static _ => true, snapshot), new CollectingSink(), CancellationToken.None));
+        Assert.Contains("the host is as it was", error.Message, StringComparison.Ordinal);
+        Assert.Equal(before, Ours(space, tool));
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private static async Task<string> WrapAsync(HostNamespace space, string tool, string backend, string table, string first, string later)
+    {
+        var folder = Directory.CreateTempSubdirectory("dnh-killed-").FullName;
+        // Both names: the host's iptables may be either.
+        foreach (var name in new[] { "iptables-restore", tool + "-restore" })
+        {
+            var real = name == tool + "-restore" || File.ResolveLinkTarget("/usr/sbin/iptables", returnFinalTarget: true)!.Name.Contains(backend, StringComparison.Ordinal) ? "/usr/sbin/" + name : null;
+            if (real is null)
+                continue;
+            await File.WriteAllTextAsync(Path.Combine(folder, name), "#!/bin/sh\n" + Wrapper.Replace("TABLE", table, StringComparison.Ordinal).Replace("LATER", later, StringComparison.Ordinal)
+                .Replace("FIRST", first, StringComparison.Ordinal).Replace("REAL", real, StringComparison.Ordinal) + "\n");
+            space.Run("chmod", "755", Path.Combine(folder, name));
+        }
+        return folder;
+    }
+
+    private static ProcessShell Through(HostNamespace space, string folder) =>
+        new(space.Name, "ip", ["netns", "exec", space.Name, "env", $"PATH={folder}:/usr/sbin:/usr/bin:/sbin:/bin", "/bin/sh"]);
 
     private static Task<InvocationResult> ApplyAsync(IShell shell, IReadOnlyList<FirewallRule> rules) => new DockerHost(shell).ApplyAsync(
         snapshot => Plan.From([.. rules.Where(static rule => rule.Family != Family.IPv6)], snapshot, new PlanOptions { Force = true }), new CollectingSink(), CancellationToken.None);
