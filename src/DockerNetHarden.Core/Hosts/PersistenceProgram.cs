@@ -60,16 +60,23 @@ internal static class PersistenceProgram
         for d in /etc/docker-net-harden /etc/systemd/system/docker.service.wants; do rmdir "$d" 2>/dev/null || :; done
         """;
 
-    // Only if systemd started the host: otherwise there are only files to change.
+    // Only if systemd started the host: otherwise there are only files to change. Exit code 5 of systemctl: no such unit is loaded.
     private const string StopGuard = """
         [ -d /run/systemd/system ] || exit 0
-        systemctl stop docker-net-harden-guard.service docker-net-harden.service
+        systemctl stop docker-net-harden-guard.service || [ "$?" = 5 ]
+        """;
+
+    private const string StartGuard = """
+        [ -d /run/systemd/system ] || exit 0
+        systemctl --no-block start docker-net-harden-guard.service
         """;
 
     private const string Reload = """
         [ -d /run/systemd/system ] || exit 0
+        code=0
+        [ "$1" = start ] || systemctl stop docker-net-harden.service || [ "$?" = 5 ] || code=1
         systemctl daemon-reload || exit 1
-        [ "$1" = start ] || exit 0
+        [ "$1" = start ] || exit "$code"
         # The saved rules are already applied: starting the unit only makes it count as started.
         systemctl --no-block start docker-net-harden.service && systemctl --no-block restart docker-net-harden-guard.service
         """;
@@ -107,12 +114,14 @@ internal static class PersistenceProgram
         for (var i = 0; i < plan.Write.Count; i++)
             program.Section(Named("put", i), AsRoot, data: [Put, plan.Write[i].Path, plan.Write[i].Mode], input: plan.Write[i].Text, when: Go, then: StopAtFailure);
         string[] changes = [.. plan.Unlink.Concat(plan.Delete).Select(static path => "r" + path), .. plan.Write.Select(static file => "w" + file.Path), .. plan.Link.Select(static path => "l" + path)];
+        var losesUnits = plan.Delete.Any(PersistencePaths.IsUnit);
+        // While its file is there: what cannot be stopped can then be removed again.
+        if (losesUnits)
+            program.Section("stop", AsRoot, data: [StopGuard], when: Go, then: $"dnh_stopped=1; {StopAtFailure}");
         program.Section("tidy", AsRoot, data: [Tidy, .. changes], when: """[ "$dnh_go" = 0 ]""");
         program.Section("swap", AsRoot, data: [Swap, .. changes], when: Go, then: StopAtFailure);
-        var losesUnits = plan.Delete.Any(PersistencePaths.IsUnit);
-        // systemd knows a unit whose file is gone until it reads the files again.
         if (losesUnits)
-            program.Section("stop", AsRoot, data: [StopGuard], when: Go, then: StopAtFailure);
+            program.Section("start", AsRoot, data: [StartGuard], when: """[ "$dnh_go${dnh_stopped:-0}" = 01 ]""");
         if (losesUnits || plan.Files.Any(PersistencePaths.IsUnit))
             program.Section("reload", AsRoot, data: [Reload, plan.Files.Any(PersistencePaths.IsUnit) ? "start" : "stop"], when: Go, then: StopAtFailure);
         return program.ShowFiles().Build(timeout, changes: true);

@@ -67,7 +67,7 @@ public sealed class RuleSaver(IShell shell)
         if (!await confirm(plan, stop).ConfigureAwait(false))
             return Result(plan, before, PersistenceStatus.Planned, count);
         var written = await shell.RunAsync(PersistenceProgram.Write(plan, Patience), stop).ConfigureAwait(false);
-        Check(written);
+        Check(written, done);
         var after = PersistenceProgram.ReadFiles(shell.HostName, written);
         if (!Make(planner, after).IsEmpty)
             throw new HostException(HostFailure.NotVerified, shell.HostName, $"{shell.HostName}: what was read back is not what was saved.", $"Find out what else writes {string.Join(", ", plan.Files)}, and save again.");
@@ -86,7 +86,7 @@ public sealed class RuleSaver(IShell shell)
         }
     }
 
-    private void Check(ShellReply reply)
+    private void Check(ShellReply reply, PersistenceStatus done)
     {
         if (reply.Sections.FirstOrDefault(static section => section.ExitCode != 0 && !section.Name.StartsWith("saved-", StringComparison.Ordinal)) is not { } failed)
             return;
@@ -98,8 +98,11 @@ public sealed class RuleSaver(IShell shell)
                 $"{shell.HostName}: a change there waits to be confirmed (rollback {FarText.Line(failed.Text)}) and may be taken back. Nothing was written.", "Confirm it with Confirm-FirewallChange or wait, then save.", failed.ExitCode, failed.Errors),
             _ when ShellErrors.IsNoRight(failed.Errors) => new HostException(
                 HostFailure.NoPermission, shell.HostName, $"{shell.HostName}: saving writes below /etc, which needs root ({reason}).", "Log in as root, or as a user who may run /bin/sh by sudo without a password.", failed.ExitCode, failed.Errors),
-            { Name: "reload" or "stop" } => new HostException(
-                HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: the files are as they should be, but systemctl failed ({reason}).", "Look at 'systemctl status docker-net-harden-guard' there, and save again.", failed.ExitCode, failed.Errors),
+            { Name: "stop" } => new HostException(
+                HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: the guard cannot be stopped ({reason}). Nothing was changed.", "Look at 'systemctl status docker-net-harden-guard' there, and run the command again.", failed.ExitCode, failed.Errors),
+            { Name: "reload" } => new HostException(
+                HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: the files are as they should be, but systemctl failed ({reason}).",
+                done == PersistenceStatus.Removed ? "Run 'systemctl daemon-reload' and 'systemctl stop docker-net-harden' there." : "Look at 'systemctl status docker-net-harden-guard' there, and save again.", failed.ExitCode, failed.Errors),
             _ => new HostException(
                 HostFailure.SaveFailed, shell.HostName,
                 $"{shell.HostName}: the files could not be changed ({reason}){(failed.ExitCode == PersistenceProgram.NotPutBack ? ", and not all of them could be put back" : "; all of them are as they were")}.",

@@ -25,7 +25,9 @@ internal sealed class PrivateFiles : IDisposable
         }
     }
 
-    internal ProcessShell Open() => new("saved-host", _own.Shell[0], [.. _own.Shell.Skip(1), "/bin/sh"]);
+    /// <summary>Opens a conversation with the sh there.</summary>
+    /// <param name="through">What starts the sh; nothing starts it directly.</param>
+    internal ProcessShell Open(params string[] through) => new("saved-host", _own.Shell[0], [.. _own.Shell.Skip(1), .. through, "/bin/sh"]);
 
     internal string Run(params string[] command) => RunFor(command) switch
     {

@@ -91,6 +91,38 @@ public sealed class SavingTests
         Assert.Equal("", files.Shell(Look.Replace("find", "find 2>/dev/null", StringComparison.Ordinal)));
     }
 
+    // A systemctl that only writes down what it is asked, and fails as it is told.
+    [SkippableTheory]
+    [InlineData("", "", "stop docker-net-harden-guard.service,stop docker-net-harden.service,daemon-reload")]
+    [InlineData("stop*", "5", "stop docker-net-harden-guard.service,stop docker-net-harden.service,daemon-reload")]
+    [InlineData("*guard*", "1", "stop docker-net-harden-guard.service,--no-block start docker-net-harden-guard.service", "Nothing was changed")]
+    [InlineData("stop docker-net-harden.service", "1", "stop docker-net-harden-guard.service,stop docker-net-harden.service,daemon-reload", "systemctl daemon-reload")]
+    [InlineData("swap", "1", "stop docker-net-harden-guard.service,--no-block start docker-net-harden-guard.service", "all of them are as they were")]
+    public async Task What_runs_is_stopped_before_its_files_go(string failing, string code, string asked, string? failure = null)
+    {
+        using var space = HostNamespace.Make();
+        using var files = PrivateFiles.Of(space.Name);
+        await using (var plain = files.Open())
+        {
+            space.Restore("iptables-nft", Docker);
+            await ApplyAsync(plain, Rules);
+            await SaveAsync(new RuleSaver(plain), PersistenceMethod.Systemd);
+        }
+        files.Shell($"""
+            mkdir -p /run/systemd/system /etc/first
+            printf '%s\n' '#!/bin/sh' 'echo "$*" >>/etc/first/asked' 'case "$*" in {(failing.Length == 0 ? "never" : failing.Replace(" ", "?", StringComparison.Ordinal))}) exit {(code.Length == 0 ? "0" : code)} ;; esac' >/etc/first/systemctl
+            chmod 755 /etc/first/systemctl
+            """);
+        if (failing is "swap")
+            files.Shell("mount --bind /etc/docker-net-harden /etc/docker-net-harden && mount -o remount,ro,bind /etc/docker-net-harden");
+        await using var shell = files.Open("env", "PATH=/etc/first:/usr/sbin:/usr/bin:/sbin:/bin");
+        var error = await Record.ExceptionAsync(() => new RuleSaver(shell).RemoveAsync((_, _) => Task.FromResult(true), CancellationToken.None));
+        Assert.Equal(asked.Split(','), files.Run("cat", "/etc/first/asked").TrimEnd('\n').Split('\n'));
+        Assert.Equal(failure is null, error is null);
+        Assert.Contains(failure ?? "", error?.Message ?? "", StringComparison.Ordinal);
+        Assert.Equal(failing is "*guard*" or "swap", files.RunFor("ls", "/etc/systemd/system/docker-net-harden-guard.service").Code == 0);
+    }
+
     [SkippableTheory]
     [InlineData(false)]
     [InlineData(true)]
