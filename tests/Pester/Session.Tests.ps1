@@ -108,6 +108,43 @@ Describe "Hosts in sessions$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         }
     }
 
+    It 'are given up if they answer with anything but texts and numbers' {
+        $session = New-FarSession far6
+        # [Diagnostics.Process] means System.Diagnostics.Process only while nothing else has that name.
+        Invoke-Command $session {
+            Add-Type 'namespace Diagnostics { public sealed class Process : System.IDisposable {
+                private System.Diagnostics.Process real;
+                public static Process Start(System.Diagnostics.ProcessStartInfo start) { return new Process { real = System.Diagnostics.Process.Start(start) }; }
+                public System.IO.StreamWriter StandardInput { get { return real.StandardInput; } }
+                public System.IO.StreamReader StandardOutput { get { return real.StandardOutput; } }
+                public System.IO.StreamReader StandardError { get { return real.StandardError; } }
+                public bool HasExited { get { return real.HasExited; } }
+                public object ExitCode { get { return new object[] { new byte[1000000] }; } }
+                public bool WaitForExit(int milliseconds) { return real.WaitForExit(milliseconds); }
+                public void Kill(bool all) { real.Kill(all); }
+                public void Dispose() { real.Dispose(); }
+            } }'
+        }
+        Get-FirewallRule -Session $session -ErrorAction SilentlyContinue -ErrorVariable failures | Should -BeNullOrEmpty
+        $failures.FullyQualifiedErrorId | Should -BeLike 'HostBadReply,*'
+        "$($failures[0])" | Should -BeLike '*neither text nor a number*Whether the work there was done is unknown*'
+    }
+
+    It 'say of a change that took too long that it may have been made: <_>' -ForEach 'CommandTimeout', 'IdleTimeout' {
+        $session = New-FarSession far7
+        $rule | Invoke-FirewallRule -Session $session -CreateChain -Force -WarningAction Ignore | Out-Null
+        $folder = New-Item -ItemType Directory -Force TestDrive:/slow
+        foreach ($name in 'iptables-restore', 'iptables-nft-restore', 'iptables-legacy-restore') {
+            Set-Content "$folder/$name" '#!/bin/sh', 'cat >/dev/null; sleep 8; exit 1'
+            chmod +x "$folder/$name"
+        }
+        Invoke-Command $session { param($folder) $env:PATH = "${folder}:$env:PATH" } -ArgumentList "$folder"
+        $more = @{ $_ = '00:00:03' }
+        New-FirewallRule -Action Drop -RemoteAddress 10.0.0.9 | Invoke-FirewallRule -Session $session -Force @more -WarningAction Ignore -ErrorAction SilentlyContinue -ErrorVariable failures | Should -BeNullOrEmpty
+        $failures.FullyQualifiedErrorId | Should -BeLike 'HostTimeout,*'
+        "$($failures[0]) $($failures[0].ErrorDetails.RecommendedAction)" | Should -BeLike "*Whether the work there was done is unknown*-$_*"
+    }
+
     It 'are given up if the sh there does not read a large program, which ends there: <_>' -ForEach 'Ctrl-C', 'CommandTimeout', 'IdleTimeout' {
         # A far end with a sh of its own: a mount that only it sees.
         $folder = (New-Item -ItemType Directory "TestDrive:/deaf-$_").FullName

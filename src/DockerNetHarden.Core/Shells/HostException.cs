@@ -120,6 +120,18 @@ public sealed class HostException(HostFailure failure, string host, string cause
     public string? Output { get => _output; init => _output = value is null ? null : FarText.Lines(value); }
 }
 
+/// <summary>What to do after a conversation that did not end as it should; the module's own conversation, in a PowerShell session, says the same.</summary>
+public static class HostRemedies
+{
+    /// <summary>What to do if it is unknown whether a host was changed.</summary>
+    public const string LookAgain = "Whether the work there was done is unknown: look at the host with Get-FirewallRule, then apply again.";
+
+    /// <summary>What to do about a program that took too long.</summary>
+    /// <param name="parameter">The parameter that allows more time.</param>
+    /// <param name="hasBegun">Whether it is a change that the host had received: it may have been made.</param>
+    public static string MoreTime(string parameter, bool hasBegun) => $"{(hasBegun ? LookAgain + " " : "")}Allow more time with {parameter}, or check on the host what it waits for.";
+}
+
 /// <summary>What programs on a host say if the user lacks a right.</summary>
 internal static class ShellErrors
 {

@@ -13,8 +13,7 @@ internal sealed class ShellConversation
     // known for it).
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
 
-    internal const string LookAgain = "Whether the work there was done is unknown: look at the host with Get-FirewallRule, then apply again.";
-    internal const string WhoPrints = "Look at what the host's sh, or a wrapper of it, prints: the form and the size of a reply are fixed (docs/architecture.md, Processes and values). " + LookAgain;
+    internal const string WhoPrints = "Look at what the host's sh, or a wrapper of it, prints: the form and the size of a reply are fixed (docs/architecture.md, Processes and values). " + HostRemedies.LookAgain;
 
     private readonly string host;
     private readonly string executable;
@@ -115,7 +114,8 @@ internal sealed class ShellConversation
         if (!script.Changes)
             stop.ThrowIfCancellationRequested();
         var what = sent ? "the program did not end" : "the host did not read all of the program";
-        throw deadline.IsCancellationRequested ? TooLong(what, most, "-CommandTimeout") : TooLong(sent ? "no byte came from the host" : what, timeouts.Idle!.Value, "-IdleTimeout");
+        var hasBegun = sent && script.Changes;
+        throw deadline.IsCancellationRequested ? TooLong(what, most, "-CommandTimeout", hasBegun) : TooLong(sent ? "no byte came from the host" : what, timeouts.Idle!.Value, "-IdleTimeout", hasBegun);
     }
 
     /// <summary>Closes the input, which ends a shell; then does the same as <see cref="KillAsync"/>.</summary>
@@ -232,7 +232,7 @@ internal sealed class ShellConversation
         var killed = exitCode is > 128 and <= 128 + 64;
         var how = string.Create(CultureInfo.InvariantCulture, $"'{executable}' {(exitCode is null ? "ended" : killed ? $"was killed by signal {exitCode - 128}" : $"ended with exit code {exitCode}")}");
         return hasAnswered || killed
-            ? (HostFailure.ConnectionLost, $"{how} before the program did", LookAgain)
+            ? (HostFailure.ConnectionLost, $"{how} before the program did", HostRemedies.LookAgain)
             : (HostFailure.NoPosixShell, $"what answered is not a POSIX sh: {how} and no frame of the program came back", "The host needs a /bin/sh that reads its standard input.");
     }
 
@@ -244,9 +244,9 @@ internal sealed class ShellConversation
         return Failure(failure, what, remedy);
     }
 
-    private HostException TooLong(string what, TimeSpan most, string parameter) => Failure(
+    private HostException TooLong(string what, TimeSpan most, string parameter, bool hasBegun) => Failure(
         HostFailure.Timeout, string.Create(CultureInfo.InvariantCulture, $"{what} within {most.TotalSeconds:0.###} seconds, and the conversation was ended"),
-        $"Allow more time with {parameter}, or check on the host what it waits for.");
+        HostRemedies.MoreTime(parameter, hasBegun));
 
     private HostException Failure(HostFailure failure, string reason, string remedy)
     {

@@ -22,6 +22,7 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
     private const string Silent = "silent";
     private const string Unread = "unread";
     private const string Long = "long";
+    private static readonly string TooMuch = string.Create(CultureInfo.InvariantCulture, $"it is longer than {ProcessShell.DefaultReplyLimit} bytes");
 
     // Runs there. Waits in short steps, because a stopped pipeline only notices between statements; what it started ends with it, a change that has begun after some time. Whether the
     // program is silent or does not end to print can only be seen there: its output travels after it has ended.
@@ -99,9 +100,9 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
             var most = timeouts.Command ?? script.Timeout;
             var lines = await InvokeAsync(Run, script, most, stop).ConfigureAwait(false);
             if (lines is [Sent, Silent] or [Unread])
-                throw TooLong(lines is [Unread] ? "the sh there did not read all of the program" : "no byte came from the program", timeouts.Idle ?? most, "-IdleTimeout");
+                throw TooLong(lines is [Unread] ? "the sh there did not read all of the program" : "no byte came from the program", timeouts.Idle ?? most, "-IdleTimeout", script.Changes && lines is not [Unread]);
             if (lines is [.., Long])
-                throw NotUsable($"it is longer than {ProcessShell.DefaultReplyLimit} bytes");
+                throw NotUsable(TooMuch);
             return Read(script, new Queue<string>(lines));
         }
         finally
@@ -150,7 +151,7 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
         shell.AddScript(code);
         if (script is not null)
             shell.AddArgument(Convert.ToBase64String(new UTF8Encoding(false).GetBytes(script.Text))).AddArgument(timeouts.Idle?.TotalSeconds ?? 0).AddArgument((long)ProcessShell.DefaultReplyLimit).AddArgument(script.Changes);
-        var answer = new Answer(deadline);
+        var answer = new Answer(deadline, shell.Streams);
         Task running;
         try
         {
@@ -176,13 +177,13 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
         {
             BeginStop(shell);
             _ = await Task.WhenAny(running, Task.Delay(Grace, CancellationToken.None)).ConfigureAwait(false);
-            if (answer.IsTooMuch)
-                throw NotUsable($"it is longer than {ProcessShell.DefaultReplyLimit} bytes");
+            if (answer.Fault is { } fault)
+                throw NotUsable(fault);
             if (script is not { Changes: true } || !answer.HasBegun)
                 stop.ThrowIfCancellationRequested();
             throw script is null
                 ? new HostException(HostFailure.Timeout, name, string.Create(CultureInfo.InvariantCulture, $"Host '{name}': the far end of its session did not answer within {timeout.TotalSeconds:0.###} seconds."), "Open a new session.")
-                : TooLong(answer.HasBegun ? "the program did not end" : "the sh there did not read all of the program", timeout, "-CommandTimeout");
+                : TooLong(answer.HasBegun ? "the program did not end" : "the sh there did not read all of the program", timeout, "-CommandTimeout", script.Changes && answer.HasBegun);
         }
         catch (PSRemotingTransportException error)
         {
@@ -207,12 +208,12 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
     }
 
     private HostException Lost(string reason, Exception inner) =>
-        new(HostFailure.ConnectionLost, name, $"Host '{name}': {reason}.", "Whether the work there was done is unknown: look at the host with Get-FirewallRule, then apply again.", inner: inner);
+        new(HostFailure.ConnectionLost, name, $"Host '{name}': {reason}.", HostRemedies.LookAgain, inner: inner);
 
-    private HostException TooLong(string what, TimeSpan most, string parameter) => new(
-        HostFailure.Timeout, name, string.Create(CultureInfo.InvariantCulture, $"Host '{name}': {what} within {most.TotalSeconds:0.###} seconds, and it was stopped."), $"Allow more time with {parameter}, or check on the host what it waits for.");
+    private HostException TooLong(string what, TimeSpan most, string parameter, bool hasBegun) => new(
+        HostFailure.Timeout, name, string.Create(CultureInfo.InvariantCulture, $"Host '{name}': {what} within {most.TotalSeconds:0.###} seconds, and it was stopped."), HostRemedies.MoreTime(parameter, hasBegun));
 
-    private HostException NotUsable(string reason) => new(HostFailure.BadReply, name, $"Host '{name}': its reply cannot be the program's: {reason}.", "Look at what the sh there prints, and open a new session.");
+    private HostException NotUsable(string reason) => new(HostFailure.BadReply, name, $"Host '{name}': its reply cannot be the program's: {reason}.", "Look at what the sh there prints, and open a new session. " + HostRemedies.LookAgain);
 
     private ShellReply Read(ShellScript script, Queue<string> lines)
     {
@@ -238,25 +239,60 @@ internal sealed class PSSessionShell(string name, PSSession session, TimeSpan pa
         return all.ToArray();
     }
 
-    /// <summary>What the far end sends, as it comes. Its own limit on the program's output is not trusted: both streams as base64 fit into three times that.</summary>
+    /// <summary>
+    /// What the far end sends, as it comes. Its own limit on the program's output is not trusted: both streams as base64 fit into three times that. The program sends texts and whole numbers, so anything
+    /// else is too much, and so is more on the other streams than an error or two.
+    /// </summary>
     private sealed class Answer
     {
+        private const int MostAside = 100;
+
+        private readonly CancellationTokenSource _deadline;
         private long _received;
 
-        public Answer(CancellationTokenSource deadline) => Lines.DataAdding += (_, added) =>
+        public Answer(CancellationTokenSource deadline, PSDataStreams streams)
         {
-            HasBegun = true;
-            // The bytes of an object that is not text count as those of its text.
-            IsTooMuch = (_received += Text(added.ItemAdded as PSObject).Length + 16) > 3L * ProcessShell.DefaultReplyLimit;
-            if (IsTooMuch)
-                deadline.Cancel();
-        };
+            _deadline = deadline;
+            Lines.DataAdding += (_, added) =>
+            {
+                HasBegun = true;
+                var isText = (added.ItemAdded as PSObject)?.BaseObject is string or int;
+                _received += isText ? Text(added.ItemAdded as PSObject).Length + 16 : 0;
+                if (!isText || _received > 3L * ProcessShell.DefaultReplyLimit)
+                    End(isText ? TooMuch : "it is neither text nor a number");
+            };
+            Bound(streams.Error);
+            Bound(streams.Warning);
+            Bound(streams.Verbose);
+            Bound(streams.Debug);
+            Bound(streams.Information);
+            Bound(streams.Progress);
+        }
 
         public PSDataCollection<PSObject> Lines { get; } = [];
 
         public bool HasBegun { get; private set; }
 
-        public bool IsTooMuch { get; private set; }
+        /// <summary>Why it cannot be the program's answer; null if nothing speaks against it.</summary>
+        public string? Fault { get; private set; }
+
+        // Nobody reads them here.
+        private void Bound<T>(PSDataCollection<T> stream)
+        {
+            var count = 0;
+            stream.DataAdded += (_, _) =>
+            {
+                stream.Clear();
+                if (++count > MostAside)
+                    End("too many errors, warnings or the like came with it");
+            };
+        }
+
+        private void End(string fault)
+        {
+            Fault ??= fault;
+            _deadline.Cancel();
+        }
 
         public static string Text(PSObject? line) => Convert.ToString(line?.BaseObject, CultureInfo.InvariantCulture) ?? "";
     }

@@ -99,15 +99,19 @@ public sealed class ProcessShellTests
     }
 
     [Theory]
-    [InlineData("-CommandTimeout", "i=0; while [ $i -lt 300 ]; do echo x; sleep 0.1; i=$((i + 1)); done")]
-    [InlineData("-IdleTimeout", "echo begun; sleep 30")]
-    public async Task What_takes_too_long_is_ended_and_the_parameter_that_allows_more_is_named(string parameter, string code)
+    [InlineData("-CommandTimeout", "i=0; while [ $i -lt 300 ]; do echo x; sleep 0.1; i=$((i + 1)); done", false)]
+    [InlineData("-CommandTimeout", "i=0; while [ $i -lt 300 ]; do echo x; sleep 0.1; i=$((i + 1)); done", true)]
+    [InlineData("-IdleTimeout", "echo begun; sleep 30", false)]
+    [InlineData("-IdleTimeout", "echo begun; sleep 30", true)]
+    public async Task What_takes_too_long_is_ended_and_the_parameter_that_allows_more_is_named(string parameter, string code, bool changes)
     {
         var watch = Stopwatch.StartNew();
         var time = TimeSpan.FromSeconds(1.5);
         await using var shell = new ProcessShell("tested", "/bin/sh", []) { Timeouts = parameter is "-IdleTimeout" ? new ShellTimeouts { Idle = time } : new ShellTimeouts { Command = time, Idle = time } };
-        var error = await FailsAsync(shell, new ShellProgram().Section("only", """eval "$1" """, data: [code]).Build(TimeSpan.FromSeconds(60)));
+        var error = await FailsAsync(shell, new ShellProgram().Section("only", """eval "$1" """, data: [code]).Build(TimeSpan.FromSeconds(60), changes));
         Assert.Equal(HostFailure.Timeout, error.Failure);
+        // Nobody knows whether a change that was sent was made.
+        Assert.Equal(changes, error.Remedy.Contains("Whether the work there was done is unknown", StringComparison.Ordinal));
         Assert.Contains("within 1.5 seconds", error.Message, StringComparison.Ordinal);
         Assert.Contains(parameter, error.Message, StringComparison.Ordinal);
         Assert.InRange(watch.Elapsed, TimeSpan.FromSeconds(1.4), TimeSpan.FromSeconds(8));
