@@ -52,7 +52,8 @@ internal sealed class RuleInput
             {
                 _position++;
                 var rules = Convert(element, nested: false).ToList();
-                IReadOnlyList<HostTarget>? hosts = NamedHost.SaysWhere(element) || rules.Count == 0 ? hostsOf(element) : null;
+                var isPlaced = NamedHost.SaysWhere(element);
+                var hosts = isPlaced || rules.Count == 0 ? hostsOf(element) : null;
                 foreach (var host in rules.Count == 0 ? hosts! : [])
                 {
                     RulesOf(host);
@@ -62,7 +63,7 @@ internal sealed class RuleInput
                 foreach (var (from, rule) in rules)
                 {
                     // Inside an object that names no host, a rule may name its own.
-                    foreach (var host in hosts is null && NamedHost.SaysWhere(from) ? hostsOf(from) : hosts ?? hostsOf(element))
+                    foreach (var host in !isPlaced && !ReferenceEquals(from, element) && NamedHost.SaysWhere(from) ? hostsOf(from) : hosts ??= hostsOf(element))
                         Checked(() => RulesOf(host).Add(rule), element);
                 }
             }
