@@ -59,7 +59,7 @@ internal sealed class CommandFailure : Exception
     public static CommandFailure NetworkDiffers(string name, IReadOnlyList<string> differences, string? alternative) => new(
         ErrorIds.NetworkDiffers, ErrorCategory.ResourceExists,
         $"A network '{name}' exists with other settings: {string.Join("; ", differences)}. It was not changed.",
-        $"Ask for the settings it has, use another name, or remove it first: docker network rm {name}.{(alternative is null ? "" : " " + alternative)}", name);
+        $"Ask for the settings it has, use another name, or remove it first (docker network rm {name}).{(alternative is null ? "" : " " + alternative)}", name);
 
     public static CommandFailure InvalidNetwork(string reason, object? target, Exception inner) => new(
         ErrorIds.InvalidNetwork, ErrorCategory.InvalidArgument, $"The network cannot be made: {reason}", "Correct the parameter. Docker was not asked.", target, inner);
