@@ -87,7 +87,7 @@ public abstract class AccessTests(LabFixture fixture)
             await Lab.RemoveNetworkAsync("made");
         }
 
-        await host.ApplyAsync(read => Plan.Without(_ => true, read), sink, CancellationToken.None);
+        Assert.True(await host.ApplyAsync(read => Plan.Without(_ => true, read), sink, CancellationToken.None) is { Status: InvocationStatus.Applied, Verified: true });
         await Lab.ExpectAsync(Reach.Open, "a1", LabAddresses.Metadata, 80);
     }
 
