@@ -103,7 +103,7 @@ internal sealed partial class HandMadeRuleCheck : ICheck
         Leftover Mail(string harm) => new(line, rule, harm, nameof(SmtpRate), "Set-SmtpRateLimit");
     }
 
-    // A line with a match that this module does not know is no line of those guides.
+    // A line with a match that this module does not know cannot come from those guides.
     private static FirewallRule? Read(RuleLine line)
     {
         try

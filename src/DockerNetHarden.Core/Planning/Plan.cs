@@ -147,7 +147,7 @@ public sealed class Plan
 /// <param name="Inverse">The text that takes the step back.</param>
 public sealed record PlanStep(Family Family, string Table, string Restore, string Inverse)
 {
-    /// <summary>The lines of ours in its table; none if there is no such table.</summary>
+    /// <summary>Our lines in its table; empty if there is no such table.</summary>
     internal IReadOnlyList<string> OursIn(IReadOnlyDictionary<Family, Ruleset> rules) =>
         rules.TryGetValue(Family, out var found)
             ? [.. found.Lines(Table).Where(static line => line.Contains(Hook.Prefix, StringComparison.Ordinal)), .. found[Table, ForwardJump.Chain].Where(ForwardJump.IsOurs).Select(static line => line.Text)] : [];

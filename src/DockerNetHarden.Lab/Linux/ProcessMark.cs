@@ -64,7 +64,7 @@ public sealed record ProcessMark(int Pid, long StartTicks)
     public static ProcessMark? Inside(ProcessMark init, int pid)
     {
         // The first process's root shows the namespace's own /proc. A start time is the same in every view, so both together identify one process.
-        if (Stat(string.Create(CultureInfo.InvariantCulture, $"/proc/{init.Pid}/root/proc/{pid}")) is not { } inside)
+        if (Stat(Path.Combine("/proc", init.Pid.ToString(CultureInfo.InvariantCulture), "root", "proc", pid.ToString(CultureInfo.InvariantCulture))) is not { } inside)
             return null;
         foreach (var (outer, stat) in All())
         {

@@ -191,7 +191,7 @@ internal sealed class HttpReplyReader(ReadOnlyMemory<byte> bytes, int headerByte
         return true;
     }
 
-    // A stream that was cut is no fault of what is in it, and whoever cut it may say why.
+    // A cut stream does not mean that its content was wrong. Whoever cut it may know why.
     private static DockerException Bad(string why, bool isCut = false) => new(
         DockerFailure.BadReply, $"What answered does not speak HTTP/1.1 as Docker does: {why}. Check that it is Docker's socket, and that nothing in front of it prints or filters.", inner: isCut ? new EndOfStreamException(why) : null);
 }

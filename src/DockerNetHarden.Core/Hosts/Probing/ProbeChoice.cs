@@ -53,7 +53,7 @@ public static class ProbeChoice
         return attempts.FirstOrDefault();
     }
 
-    // The one way out. Packets to an overlay network's own subnet are in no question, so being on one besides the bridge that leads out of it is no second way.
+    // The one way out. No packet to an overlay network's own subnet is asked about here, so a container on an overlay network and its bridge still has one way out.
     private static ContainerAddress? Entry(DockerContainer container, HostSnapshot host)
     {
         var ways = container.Addresses.Where(address => !host.Networks.Any(network => network.Driver is "overlay" && string.Equals(network.Name, address.Network, StringComparison.Ordinal))).ToList();
