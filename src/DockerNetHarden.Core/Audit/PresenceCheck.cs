@@ -68,10 +68,7 @@ internal sealed class PresenceCheck : ICheck
     }
 
     private static string? GoneLink(AuditedHost audit, FirewallRule rule) =>
-        rule.InInterface is { } link && !link.StartsWith('!') && !link.EndsWith('+')
-        && audit.Host.Links.Count > 0
-        && !audit.Host.Links.Contains(link, StringComparer.Ordinal)
-        && !audit.Host.Networks.Any(network => string.Equals(network.Bridge, link, StringComparison.Ordinal))
+        rule.InInterface is { } link && !link.StartsWith('!') && !link.EndsWith('+') && BridgeGuard.IsGone(link, audit.Host)
             ? link : BridgeGuard.Missing(rule, audit.Host);
 
     // The same rule on the network's current bridge.

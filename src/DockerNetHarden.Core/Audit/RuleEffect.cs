@@ -43,17 +43,13 @@ public static class RuleEffect
     private static bool ComesInBy(FirewallRule rule, string bridge) => rule.InInterface switch
     {
         null => true,
-        var name when Negatable.Parse(name) is { Not: true } other => !InterfaceMatches(other.Value, bridge),
-        var name => InterfaceMatches(name, bridge),
+        var name when Negatable.Parse(name) is { Not: true } other => !InterfaceName.Matches(other.Value, bridge),
+        var name => InterfaceName.Matches(name, bridge),
     };
 
     // A rule for a source and every interface means the network with that source: elsewhere the source is forged, and the rule's own exceptions do not cover it.
     private static bool IsOf(FirewallRule rule, AuditedNetwork network) =>
         rule.InInterface is not null || rule.Source is not { } source || !Cidr.TryParse(source, out var prefix) || network.Network.Subnets.Any(prefix.Overlaps);
-
-    // iptables(8): a name that ends in '+' is the beginning of names.
-    private static bool InterfaceMatches(string pattern, string link) =>
-        pattern.EndsWith('+') ? link.StartsWith(pattern[..^1], StringComparison.Ordinal) : string.Equals(pattern, link, StringComparison.Ordinal);
 
     private static Answer Undecided(FirewallRule rule, AuditedNetwork network)
     {

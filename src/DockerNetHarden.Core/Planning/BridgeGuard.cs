@@ -31,16 +31,20 @@ internal static class BridgeGuard
     public static string? Missing(FirewallRule rule, HostSnapshot host)
     {
         // What is there is not known before Docker runs.
-        if (host.Engine is null || host.Links.Count == 0)
+        if (host.Engine is null)
             return null;
         var links = LinksOf(rule).ToList();
-        var gone = links.Where(name => !host.Links.Contains(name, StringComparer.Ordinal) && !host.Networks.Any(network => string.Equals(network.Bridge, name, StringComparison.Ordinal)));
+        var gone = links.Where(name => IsGone(name, host));
         var bound = rule.Network is null ? [] : Named(rule.Network, host).ToList();
         // A network that is not there is yet to be made. The network's own bridge must be among the links; what else is among them may come and go.
         return rule.Network is not null && bound.Count == 0 ? null
             : bound.Count > 0 && !bound.Exists(network => links.Contains(network.Bridge, StringComparer.Ordinal)) ? gone.FirstOrDefault()
             : gone.FirstOrDefault(name => Array.Exists(BridgeNames, prefix => name.StartsWith(prefix, StringComparison.Ordinal)));
     }
+
+    /// <summary>Whether an interface is neither there nor the bridge of a network. False if the links of the host were not read.</summary>
+    public static bool IsGone(string name, HostSnapshot host) =>
+        host.Links.Count > 0 && !host.Links.Contains(name, StringComparer.Ordinal) && !host.Networks.Any(network => string.Equals(network.Bridge, name, StringComparison.Ordinal));
 
     // Without Docker nobody knows a network's bridge but the rules that are there.
     private static void CheckReplaced(IReadOnlyList<FirewallRule> resolved, HostSnapshot host)

@@ -74,7 +74,7 @@ internal static class InputGuard
 
     private static bool Matches(FirewallRule rule, SessionConnection session) =>
         rule.Family == session.Client.Family
-        && session.Link is { } link && rule.InInterface is { } name && (name.EndsWith('+') ? link.StartsWith(name[..^1], StringComparison.Ordinal) : string.Equals(link, name, StringComparison.Ordinal))
+        && session.Link is { } link && rule.InInterface is { } name && InterfaceName.Matches(name, link)
         && (rule.Protocol is null or "tcp")
         && (rule.Source is null || Holds(rule.Source, source => Cidr.Parse(source).Contains(session.Client)))
         && (rule.DestinationPort is null || Holds(rule.DestinationPort, ports => PortList.Parse(ports, "DestinationPort").Contains(session.ServerPort)));

@@ -60,13 +60,10 @@ internal static class NarrowerFirst
         && (rule.DestinationPort is null || (Ports(rule) is { } allowed && Ports(other)?.All(range => allowed.Any(each => each.First <= range.First && range.Last <= each.Last)) == true));
 
     private static bool Meets(FirewallRule rule, FirewallRule other) =>
-        (rule.InInterface is null || other.InInterface is null || Matches(other.InInterface, rule.InInterface))
+        (rule.InInterface is null || other.InInterface is null || InterfaceName.Matches(other.InInterface, rule.InInterface))
         && (rule.Protocol is null || other.Protocol is null || rule.Protocol == other.Protocol)
         && Overlap(rule.Destination, other.Destination) && Overlap(rule.Source, other.Source)
         && (Ports(rule) is not { } blocked || Ports(other)?.Any(range => blocked.Any(each => each.First <= range.Last && range.First <= each.Last)) != false);
-
-    private static bool Matches(string pattern, string link) =>
-        pattern.EndsWith('+') ? link.StartsWith(pattern[..^1], StringComparison.Ordinal) : string.Equals(pattern, link, StringComparison.Ordinal);
 
     private static bool Overlap(string? one, string? other) => Prefix(one) is not { } first || Prefix(other) is not { } second || first.Overlaps(second);
 

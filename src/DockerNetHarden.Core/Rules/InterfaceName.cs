@@ -43,4 +43,8 @@ public static class InterfaceName
             return allowWildcard ? "a '+' stands for any rest and only at the end of the name." : "a '+' is iptables' wildcard and cannot be part of this name.";
         return null;
     }
+
+    /// <summary>Whether a rule's interface without a negation means this one. A <c>+</c> at the end of the rule's stands for any rest. Source: iptables(8).</summary>
+    internal static bool Matches(string pattern, string link) =>
+        pattern.EndsWith('+') ? link.StartsWith(pattern[..^1], StringComparison.Ordinal) : string.Equals(pattern, link, StringComparison.Ordinal);
 }

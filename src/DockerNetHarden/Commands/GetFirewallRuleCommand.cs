@@ -45,8 +45,7 @@ public sealed class GetFirewallRuleCommand : HostCmdlet
         foreach (var warning in snapshot.Warnings)
             queue.Warning(host.Name, warning);
         var rules = InstalledRule.ReadAll(snapshot);
-        // Rules can outlive their network.
-        string[] known = [.. snapshot.Networks.Select(network => network.Name).Concat(rules.Select(rule => rule.Network).OfType<string>()).Distinct(StringComparer.Ordinal)];
+        var known = MarkFilter.Known(snapshot.Networks.Select(network => network.Name), rules.Select(rule => rule.Network));
         foreach (var missing in MarkFilter.Missing(host.Name, Network, known, snapshot.DockerError))
             queue.Failure(host.Name, missing);
         foreach (var rule in rules)

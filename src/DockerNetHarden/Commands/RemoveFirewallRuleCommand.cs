@@ -96,15 +96,19 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
 
         Plan Planned(HostSnapshot before)
         {
-            // Only at first: after the write the same plan is made once more, and what was removed is no longer known.
+            // The plan is made again after the write. Networks whose rules were just removed are no longer known then, so only the first plan looks for them.
             var isFirst = missing is null;
-            missing ??= MarkFilter.Missing(host.Name, Network, Known(before), before.DockerError);
-            // With no network left to choose by, "Unchanged" would be no answer.
-            if (isFirst && missing.Count > 0 && !Network!.Intersect(Known(before), StringComparer.Ordinal).Any())
+            if (isFirst)
             {
-                foreach (var more in missing.Skip(1))
-                    queue.Failure(host.Name, more);
-                throw missing[0];
+                string[] known = Network is null ? [] : MarkFilter.Known(before.Networks.Select(network => network.Name), InstalledRule.ReadAll(before).Select(rule => rule.Network));
+                missing = MarkFilter.Missing(host.Name, Network, known, before.DockerError);
+                // With no network left to choose by, "Unchanged" would be no answer.
+                if (missing.Count > 0 && !Network!.Intersect(known, StringComparer.Ordinal).Any())
+                {
+                    foreach (var more in missing.Skip(1))
+                        queue.Failure(host.Name, more);
+                    throw missing[0];
+                }
             }
             var plan = ParameterSetName is RuleSet ? Plan.WithoutRules(_input!.Of(target), before) : Plan.Without(IsChosen, before);
             if (isFirst && plan.IsEmpty && ParameterSetName is RuleSet)
@@ -113,10 +117,6 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
             return plan;
         }
     }
-
-    // Rules can outlive their network.
-    private static string[] Known(HostSnapshot host) =>
-        [.. host.Networks.Select(network => network.Name).Concat(InstalledRule.ReadAll(host).Select(rule => rule.Network).OfType<string>()).Distinct(StringComparer.Ordinal)];
 
     // -Saved:$false chooses nothing.
     private async Task RemoveSavedAsync(DockerHost host, PipelineQueue queue, CancellationToken stop)

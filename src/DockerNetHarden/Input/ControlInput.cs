@@ -91,6 +91,10 @@ internal static class MarkFilter
     public static string[]? CheckControls(string[]? controls) => controls?.Select(control =>
         RuleMark.Controls.FirstOrDefault(known => string.Equals(known, control, StringComparison.OrdinalIgnoreCase)) ?? new RuleMark(control).Control).ToArray();
 
+    /// <summary>The networks to choose by: Docker's, and those of the rules, which can outlive their network.</summary>
+    public static string[] Known(IEnumerable<string> networks, IEnumerable<string?> ofRules) =>
+        [.. networks.Concat(ofRules.OfType<string>()).Distinct(StringComparer.Ordinal)];
+
     /// <summary>An error for each network that is not known: it would silently choose nothing. If Docker did not answer, that is the error.</summary>
     public static IReadOnlyList<Exception> Missing(string host, string[]? networks, IReadOnlyCollection<string> known, Exception? unread) =>
         [.. (networks ?? []).Except(known, StringComparer.Ordinal).Select(name => unread ?? CommandFailure.NetworkNotFound(host, name, known)).Distinct()];
