@@ -27,6 +27,13 @@ internal readonly record struct Bounds(UInt128 FirstSource, UInt128 LastSource, 
         return new Bounds(firstSource, lastSource, first, last);
     }
 
+    /// <summary>The bounds of what is within either.</summary>
+    internal Bounds And(in Bounds other) => new(
+        UInt128.Min(FirstSource, other.FirstSource), UInt128.Max(LastSource, other.LastSource), UInt128.Min(FirstProtocol, other.FirstProtocol), UInt128.Max(LastProtocol, other.LastProtocol));
+
+    /// <summary>Whether some source is certainly outside them.</summary>
+    internal static bool NamesSources(in Bounds bounds) => bounds.FirstSource > UInt128.Zero || bounds.LastSource < Layers.LastAddress(Addresses.Family.IPv4);
+
     internal bool Misses(in Bounds other) =>
         LastSource < other.FirstSource || FirstSource > other.LastSource || LastProtocol < other.FirstProtocol || FirstProtocol > other.LastProtocol;
 }

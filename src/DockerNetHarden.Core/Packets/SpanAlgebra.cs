@@ -3,7 +3,10 @@ namespace DockerNetHarden.Packets;
 /// <summary>Intersection, difference and union of two dimensions.</summary>
 internal static class SpanAlgebra
 {
-    // Split along the smaller of the two, so that a rule with one span costs one path.
+    // So many spans are taken away or added one by one: each copies one path, and none splits the tree.
+    private const int Few = 4;
+
+    // Each span of the smaller one finds its place in the larger one, which is not split: a rule with one span costs one path.
     internal static Spans<T>? Intersect<T>(Spans<T>? large, Spans<T>? small)
         where T : class, ILayer<T>
     {
@@ -12,9 +15,7 @@ internal static class SpanAlgebra
         if (ReferenceEquals(large, small))
             return large;
         var middle = Each(Between(large, small.First, small.Last), small.Inner, subtract: false);
-        var left = small.Left is null ? null : Intersect(Before(large, small.First), small.Left);
-        var right = small.Right is null ? null : Intersect(After(large, small.Last), small.Right);
-        return Spans<T>.Glue(Spans<T>.Glue(left, middle), right);
+        return Spans<T>.Glue(Spans<T>.Glue(Intersect(large, small.Left), middle), Intersect(large, small.Right));
     }
 
     internal static Spans<T>? Subtract<T>(Spans<T>? from, Spans<T>? taken)
@@ -24,7 +25,14 @@ internal static class SpanAlgebra
             return from;
         if (ReferenceEquals(from, taken))
             return null;
-        return taken is { Left: null, Right: null } ? Without(from, taken) : SubtractAll(from, taken);
+        if (taken is { Left: null, Right: null })
+            return Without(from, taken);
+        if (taken.Count > Few)
+            return SubtractAll(from, taken);
+        var rest = from;
+        foreach (var span in taken.InOrder())
+            rest = rest is null ? null : Without(rest, span is { Left: null, Right: null } ? span : Spans<T>.Of(span.First, span.Last, span.Inner));
+        return rest;
     }
 
     // The usual case, a rule that names one span within another: copy one path, and split no tree.
@@ -64,10 +72,45 @@ internal static class SpanAlgebra
             return large ?? small;
         if (ReferenceEquals(large, small))
             return large;
+        if (small.Count <= Few)
+        {
+            var all = large;
+            foreach (var span in small.InOrder())
+                all = HasRoom(all, span) ? Insert(all, span) : Overlaid(all, Spans<T>.Of(span.First, span.Last, span.Inner));
+            return all;
+        }
+        return Overlaid(large, small);
+    }
+
+    private static Spans<T> Overlaid<T>(Spans<T> large, Spans<T> small)
+        where T : class, ILayer<T>
+    {
         var left = Union(Before(large, small.First), small.Left);
         var right = Union(After(large, small.Last), small.Right);
-        return Spans<T>.Glue(Spans<T>.Glue(left, Overlay(Between(large, small.First, small.Last), small)), right);
+        return Spans<T>.Glue(Spans<T>.Glue(left, Overlay(Between(large, small.First, small.Last), small)), right)!;
     }
+
+    // Whether a span neither meets another nor touches one that it would become one with.
+    private static bool HasRoom<T>(Spans<T> tree, Spans<T> span)
+        where T : class, ILayer<T>
+    {
+        Spans<T>? below = null, above = null;
+        for (var node = tree; node is not null;)
+        {
+            if (span.Last < node.First)
+                (above, node) = (node, node.Left);
+            else if (span.First > node.Last)
+                (below, node) = (node, node.Right);
+            else
+                return false;
+        }
+        return !(below is not null && span.First - below.Last == 1 && below.Inner.IsSame(span.Inner)) && !(above is not null && above.First - span.Last == 1 && span.Inner.IsSame(above.Inner));
+    }
+
+    private static Spans<T> Insert<T>(Spans<T>? tree, Spans<T> span)
+        where T : class, ILayer<T> => tree is null ? Spans<T>.Of(span.First, span.Last, span.Inner)
+        : span.Last < tree.First ? Spans<T>.Join(Insert(tree.Left, span), tree, tree.Right)
+        : Spans<T>.Join(tree.Left, tree, Insert(tree.Right, span));
 
     // Within the span of `added`: what is there becomes the union of both, and the gaps are filled with what is added.
     private static Spans<T>? Overlay<T>(Spans<T>? there, Spans<T> added)
@@ -114,7 +157,7 @@ internal static class SpanAlgebra
             return Spans<T>.Glue(left, right);
         return ReferenceEquals(inner, tree.Inner) && ReferenceEquals(left, tree.Left) && ReferenceEquals(right, tree.Right)
             ? tree
-            : Spans<T>.Glue(Spans<T>.Glue(left, Spans<T>.Of(tree.First, tree.Last, inner)), right);
+            : Spans<T>.Glue(left, tree.First, tree.Last, inner, right);
     }
 
     private static Spans<T>? Before<T>(Spans<T>? tree, UInt128 end)

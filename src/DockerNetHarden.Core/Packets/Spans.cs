@@ -124,9 +124,23 @@ internal sealed class Spans<T> : ILayer<Spans<T>>
         const int Worthwhile = 8;
         if (ReferenceEquals(this, other))
             return true;
-        return Count == other.Count && Count <= Worthwhile
-            && InOrder().Zip(other.InOrder()).All(static pair =>
-                pair.First.First == pair.Second.First && pair.First.Last == pair.Second.Last && pair.First.Inner.IsSame(pair.Second.Inner));
+        if (Count != other.Count || Count > Worthwhile)
+            return false;
+        for (var place = 0; place < Count; place++)
+        {
+            var (mine, theirs) = (At(place), other.At(place));
+            if (mine.First != theirs.First || mine.Last != theirs.Last || !mine.Inner.IsSame(theirs.Inner))
+                return false;
+        }
+        return true;
+    }
+
+    private Spans<T> At(int place)
+    {
+        var node = this;
+        for (var before = Left?.Count ?? 0; place != before; before = node.Left?.Count ?? 0)
+            (node, place) = place < before ? (node.Left!, place) : (node.Right!, place - before - 1);
+        return node;
     }
 
     private static Spans<T>? Build(List<(UInt128 First, UInt128 Last)> spans, int start, int end, T inner)
@@ -187,6 +201,14 @@ internal sealed class Spans<T> : ILayer<Spans<T>>
 
     internal static Spans<T> Join(Spans<T>? left, Spans<T> root, Spans<T>? right) =>
         ReferenceEquals(left, root.Left) && ReferenceEquals(right, root.Right) ? root : Join(left, root.First, root.Last, root.Inner, right);
+
+    // The span is between left and right. Most touch no other that they could become one with.
+    internal static Spans<T> Glue(Spans<T>? left, UInt128 first, UInt128 last, T inner, Spans<T>? right)
+    {
+        var isApart = (left is null || Rightmost(left) is var below && (first - below.Last != 1 || !below.Inner.IsSame(inner)))
+            && (right is null || Leftmost(right) is var above && (above.First - last != 1 || !inner.IsSame(above.Inner)));
+        return isApart ? Join(left, first, last, inner, right) : Glue(Glue(left, Of(first, last, inner)), right)!;
+    }
 
     // All of left is below all of right. Adjacent spans with the same layer below become one.
     internal static Spans<T>? Glue(Spans<T>? left, Spans<T>? right)

@@ -33,6 +33,16 @@ public sealed class PacketSetPropertyTests
             Ports = hasPorts && protocol is "tcp" or "udp" ? PortList.Parse($"{first}:{first + more}", "Ports") : null,
         });
 
+    private static readonly Gen<(int[] One, int[] Other)> s_many =
+        from one in Gen.ArrayOf(Gen.Choose(0, 255), 40)
+        from other in Gen.ArrayOf(Gen.Choose(0, 255), 12)
+        from few in Gen.Choose(1, 12)
+        select (one, other[..few]);
+
+    // Single addresses, and here and there two at once.
+    private static PacketSet All(int[] places) => places.Select(static place => PacketSet.Of(new AccessQuery { Family = Family.IPv4, InInterface = "a", Destinations = [Cidr.Parse($"10.0.0.{place}").Truncate(place % 3 == 0 ? 31 : 32)], Protocol = place % 5 == 0 ? "tcp" : null }))
+        .Aggregate(PacketSet.None(Family.IPv4), static (all, one) => all.Union(one));
+
     private static readonly Gen<PacketSet> s_set =
         from one in s_box
         from two in s_box
@@ -55,6 +65,21 @@ public sealed class PacketSetPropertyTests
                 && one.Subtract(other).Contains(packet) == (inOne && !inOther)
                 && one.Union(other).Contains(packet) == (inOne || inOther);
         });
+
+    [Fact]
+    public void Operations_on_sets_of_many_spans_agree_with_logic() => Prop.ForAll(
+        s_many.ToArbitrary(),
+        sets =>
+        {
+            var (one, other) = (All(sets.One), All(sets.Other));
+            var (both, only, either) = (one.Intersect(other), one.Subtract(other), one.Union(other));
+            return Enumerable.Range(0, 256).All(place =>
+            {
+                var packet = new Packet(Family.IPv4, Cidr.Parse("10.9.9.9"), Cidr.Parse($"10.0.0.{place}"), 6, 7, 80);
+                var (inOne, inOther) = (one.Contains(packet), other.Contains(packet));
+                return both.Contains(packet) == (inOne && inOther) && only.Contains(packet) == (inOne && !inOther) && either.Contains(packet) == (inOne || inOther);
+            });
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(Runs).WithReplay(1_789_337, 17).WithQuietOnSuccess(true));
 
     [Fact]
     public void What_is_taken_apart_can_be_put_together_again() => Check(
