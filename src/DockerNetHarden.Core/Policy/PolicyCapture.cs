@@ -17,15 +17,15 @@ public static class PolicyCapture
     public static HardeningPolicy Of(HostSnapshot host)
     {
         ArgumentNullException.ThrowIfNull(host);
-        var left = InstalledRule.ReadAll(host).Where(rule => rule is { IsOurs: true, Rule: not null }).Select(rule => rule.Rule!)
-            .GroupBy(rule => rule.Mark).ToDictionary(group => group.Key, group => group.ToList());
+        var installed = new InstalledMarks(host);
+        var left = installed.Rules.GroupBy(rule => rule.Mark).ToDictionary(group => group.Key, group => group.ToList());
         var adopted = AdoptedProfiles.Of(host);
         // The rules of each mark are read before anything is taken for granted: a profile's label alone does not mean that its rules are there.
-        var networks = WithProfile(host, adopted).Where(each => each.Policy is not null && Take(left, each.Policy.Rules(), host)).Select(each => each.Policy!).ToList();
+        var networks = WithProfile(host, adopted).Where(each => each.Policy is not null && Take(left, each.Policy.Rules(), installed)).Select(each => each.Policy!).ToList();
         var controls = new List<Control>();
         foreach (var mark in left.Keys.OrderBy(mark => mark.ToString(), StringComparer.Ordinal).ToList())
         {
-            if (left.TryGetValue(mark, out var rules) && ControlGuess.Of(mark, rules, host).FirstOrDefault(control => IsExactly(control.Rules(), host)) is { } found && Take(left, found.Rules(), host))
+            if (left.TryGetValue(mark, out var rules) && ControlGuess.Of(mark, rules, host).FirstOrDefault(control => installed.AreExactly(control.Rules())) is { } found && Take(left, found.Rules(), installed))
                 controls.Add(found);
         }
         return new HardeningPolicy
@@ -40,45 +40,37 @@ public static class PolicyCapture
     public static IReadOnlyList<string> LeftOut(HostSnapshot host, HardeningPolicy policy)
     {
         ArgumentNullException.ThrowIfNull(policy);
+        var named = policy.Networks.Select(network => network.Name).ToHashSet(StringComparer.Ordinal);
         return
         [
             .. InstalledRule.ReadAll(host).Where(rule => rule is { IsOurs: true, Rule: null })
                 .Select(rule => $"The policy does not have '{rule.Text}': the line has a mark of this module, but this version does not write such a rule. To apply the policy with -Prune would remove it."),
-            .. WithProfile(host, AdoptedProfiles.Of(host)).Where(each => !policy.Networks.Any(network => string.Equals(network.Name, each.Network.Name, StringComparison.Ordinal)))
+            .. WithProfile(host, AdoptedProfiles.Of(host)).Where(each => !named.Contains(each.Network.Name))
                 .Select(each => $"The policy does not have the network '{ShownText.Value(each.Network.Name)}' (profile {each.Profile}): "
                     + (each.Policy is null ? "a policy cannot name it, or another has the same name." : "the rules of its profile are not all there.")),
         ];
     }
 
     // Without the policy if the network's name or bridge is not possible in one, or its name not unique.
-    private static IEnumerable<(DockerNetwork Network, NetworkProfile Profile, HardenedNetwork? Policy)> WithProfile(HostSnapshot host, IReadOnlyDictionary<string, string> adopted) =>
-        from network in host.Networks
-        let policy = Network(network, AdoptedProfiles.ProfileOf(network, adopted))
-        where policy is not null
-        select (network, policy.Profile, Operand.NetworkNameProblem(network.Name) is null && InterfaceName.Problem(network.Bridge!) is null
-            && host.Networks.Count(each => string.Equals(each.Name, network.Name, StringComparison.Ordinal)) == 1 ? policy : null);
+    private static IEnumerable<(DockerNetwork Network, NetworkProfile Profile, HardenedNetwork? Policy)> WithProfile(HostSnapshot host, IReadOnlyDictionary<string, string> adopted)
+    {
+        var namesakes = host.Networks.ToLookup(network => network.Name, StringComparer.Ordinal);
+        return
+            from network in host.Networks
+            let policy = Network(network, AdoptedProfiles.ProfileOf(network, adopted))
+            where policy is not null
+            select (network, policy.Profile, Operand.NetworkNameProblem(network.Name) is null && InterfaceName.Problem(network.Bridge!) is null
+                && namesakes[network.Name].Count() == 1 ? policy : null);
+    }
 
     // Only if all its rules are there: then its marks are taken.
-    private static bool Take(Dictionary<RuleMark, List<FirewallRule>> left, IReadOnlyList<FirewallRule> rules, HostSnapshot host)
+    private static bool Take(Dictionary<RuleMark, List<FirewallRule>> left, IReadOnlyList<FirewallRule> rules, InstalledMarks installed)
     {
         var marks = rules.Select(rule => rule.Mark).Distinct().ToList();
-        if (marks.Count == 0 || !marks.TrueForAll(left.ContainsKey) || !IsExactly(rules, host))
+        if (marks.Count == 0 || !marks.TrueForAll(left.ContainsKey) || !installed.AreExactly(rules))
             return false;
         marks.ForEach(mark => left.Remove(mark));
         return true;
-    }
-
-    private static bool IsExactly(IReadOnlyList<FirewallRule> rules, HostSnapshot host)
-    {
-        try
-        {
-            return rules.Count > 0 && Plan.From(rules, host, new PlanOptions { Force = true }).IsEmpty;
-        }
-        // This host cannot resolve an operand, so this is not what it has.
-        catch (PlanException)
-        {
-            return false;
-        }
     }
 
     private static HardenedNetwork? Network(DockerNetwork network, string? kept) => !Enum.TryParse<NetworkProfile>(kept, out var profile) || network.Bridge is null ? null : new HardenedNetwork
