@@ -11,6 +11,7 @@ namespace DockerNetHarden.Matching;
 internal sealed class AddressTypes
 {
     private readonly Family _family;
+    private readonly Dictionary<(string Type, bool IsSource, bool Negated), PacketSet> _packets = [];
 
     internal AddressTypes(HostSnapshot host, Family family)
     {
@@ -34,17 +35,29 @@ internal sealed class AddressTypes
 
     internal IReadOnlyList<(UInt128 First, UInt128 Last)> Multicast { get; }
 
-    /// <summary>The addresses of a type; null if it is not modelled.</summary>
-    internal PacketSet? Named(string type, Func<IReadOnlyList<(UInt128 First, UInt128 Last)>, PacketSet> packets) => type switch
+    /// <summary>The packets from or to addresses of a type, or all others; null if the type is not modelled. Made once: a host can have thousands of rules about its own addresses, and hundreds of these.</summary>
+    internal PacketSet? Named(string type, bool isSource, bool negated = false)
     {
-        "LOCAL" => packets(Local),
-        "MULTICAST" => packets(Multicast),
-        "BROADCAST" when IsKnown && _family == Family.IPv4 => packets(Broadcast),
-        "UNICAST" when IsKnown && _family == Family.IPv4 =>
-            PacketSet.All(_family).Subtract(packets(Local)).Subtract(packets(Broadcast)).Subtract(packets(Multicast)),
-        "UNICAST" when _family == Family.IPv6 => PacketSet.All(_family).Subtract(packets(Multicast)).Subtract(packets([Span("::")])),
-        _ => null,
-    };
+        if (!_packets.TryGetValue((type, isSource, negated), out var packets) && (negated ? Named(type, isSource) is { } named ? PacketSet.All(_family).Subtract(named) : null : Make(type, isSource)) is { } made)
+            _packets.Add((type, isSource, negated), packets = made);
+        return packets;
+    }
+
+    private PacketSet? Make(string type, bool isSource)
+    {
+        return type switch
+        {
+            "LOCAL" => Packets(Local),
+            "MULTICAST" => Packets(Multicast),
+            "BROADCAST" when IsKnown && _family == Family.IPv4 => Packets(Broadcast),
+            "UNICAST" when IsKnown && _family == Family.IPv4 =>
+                PacketSet.All(_family).Subtract(Packets(Local)).Subtract(Packets(Broadcast)).Subtract(Packets(Multicast)),
+            "UNICAST" when _family == Family.IPv6 => PacketSet.All(_family).Subtract(Packets(Multicast)).Subtract(Packets([Span("::")])),
+            _ => null,
+        };
+
+        PacketSet Packets(IReadOnlyList<(UInt128 First, UInt128 Last)> spans) => PacketSet.From(_family, Layers.AnyProtocol, isSource ? spans : null, isSource ? null : spans);
+    }
 
     private static IReadOnlyList<(UInt128 First, UInt128 Last)> Of(List<HostRoute> table, string type)
     {

@@ -63,11 +63,12 @@ internal sealed class CompiledMatch
     {
         (Now, WhenRedirected) = (now, redirected);
         // Both together: whichever applies, the destination lies within these bounds.
-        if (now?.Root is { } root && (ReferenceEquals(now, redirected) || redirected is { IsEmpty: true }))
-        {
-            (Low, High) = (root.Low, root.High);
-            Bounds = Bounds.Of(now);
-        }
+        if (now?.Root is not { } root)
+            return;
+        if (ReferenceEquals(now, redirected) || redirected is { IsEmpty: true })
+            (Low, High, Bounds) = (root.Low, root.High, Bounds.Of(now));
+        else if (redirected?.Root is { } other)
+            (Low, High, Bounds) = (UInt128.Min(root.Low, other.Low), UInt128.Max(root.High, other.High), Bounds.Of(now).And(Bounds.Of(redirected)));
     }
 
     private CompiledMatch(CompiledMatch match, Uncertainty uncertainty)
@@ -116,14 +117,15 @@ internal sealed class CompiledMatch
             (low, high) = (destination, destination);
         if (high < Low || low > High || bounds.Misses(Bounds))
             return null;
-        // Before routing, and on the way to the host itself, there is no out-interface: its name is empty there.
-        if (Out is not null && (state.OutLink ?? (state.Path is PacketPath.None or PacketPath.Local ? "" : null)) is { } outLink && !Out.Matches(outLink))
+        if (Out is not null && state.OutLinks is null && state.LeavesBy is { } outLink && !Out.Matches(outLink))
             return null;
         if (Mark is { } wanted && state.Mark is { } mark && (mark & wanted.Mask) == wanted.Value == wanted.Negated)
             return null;
         var now = state.Rewriting.IsRedirected ? WhenRedirected : Now;
         var packets = flow.Packets;
-        if (now is not null)
+        if (Out is not null && state.OutLinks is { } links && links.By(Out) is var leaving && !ReferenceEquals(leaving, links.All))
+            packets = packets.Intersect(leaving);
+        if (now is not null && !packets.IsEmpty)
             packets = packets.Intersect(state.Rewriting == default ? now : now.Before(state.Rewriting));
         if (Original is not null && !packets.IsEmpty)
             packets = packets.Intersect(Original);
@@ -140,98 +142,6 @@ internal sealed class CompiledMatch
 
 /// <summary>A rule, ready to be walked.</summary>
 internal sealed record CompiledRule(Place Place, CompiledMatch Match, CompiledAction Action);
-
-/// <summary>A chain, ready to be walked.</summary>
-/// <param name="name">Its name in an answer: <c>filter FORWARD</c>.</param>
-internal sealed class CompiledChain(string name)
-{
-    // Walking a short chain is faster than looking rules up.
-    private const int Worthwhile = 64;
-
-    private readonly Dictionary<(string Link, bool IsBehindRouting), LinkRules> _byLink = [];
-    private CompiledRule[] _rules = [];
-
-    // Of a long chain: the rules that name no in-interface, the places of those that name just one, by its name, and the places of all others.
-    private RuleIndex? _ofAnyLink;
-    private ILookup<string, int>? _ofOneLink;
-    private List<int> _ofSomeLinks = [];
-
-    internal string Name { get; } = name;
-
-    /// <summary>Whether the walk is inside it: a jump to it is then a loop.</summary>
-    internal bool IsWalked { get; set; }
-
-    internal void Fill(IEnumerable<CompiledRule> rules) =>
-        _rules = [.. rules.Where(static rule => rule.Action.Kind != ActionKind.Continue && !rule.Match.IsNever)];
-
-    internal IReadOnlyList<CompiledRule> Rules => _rules;
-
-    /// <summary>Whether its rules are looked up by destination.</summary>
-    internal bool IsIndexed => _rules.Length >= Worthwhile;
-
-    /// <summary>The rules that can match packets to these destinations that entered by this link, before or after routing.</summary>
-    internal RuleSelection RulesFor(string inLink, bool isBehindRouting, ReadOnlySpan<(UInt128 First, UInt128 Last)> destinations, in Bounds bounds)
-    {
-        if (!_byLink.TryGetValue((inLink, isBehindRouting), out var ofLink))
-            _byLink.Add((inLink, isBehindRouting), ofLink = IsIndexed ? Own(inLink, isBehindRouting) : new LinkRules(All(inLink, isBehindRouting)));
-        if (ofLink.Index is null)
-            return new RuleSelection(ofLink.Rules, null, null);
-        var found = PlaceSet.Rent(_rules.Length);
-        _ofAnyLink!.Find(destinations, bounds, found);
-        ofLink.Index.Find(destinations, bounds, found);
-        return new RuleSelection(_rules, found, isBehindRouting ? inLink : null);
-    }
-
-    private CompiledRule[] All(string inLink, bool isBehindRouting) =>
-        isBehindRouting ? [.. _rules.Select(rule => BehindRouting(rule, inLink)).OfType<CompiledRule>()] : Array.FindAll(_rules, rule => rule.Match.In?.Matches(inLink) != false);
-
-    // What a link needs of its own is as much as the rules that name it, so that many networks with many rules do not cost their product.
-    private LinkRules Own(string inLink, bool isBehindRouting)
-    {
-        if (_ofAnyLink is null)
-        {
-            var places = Enumerable.Range(0, _rules.Length).ToLookup(place => _rules[place].Match.In is not { } link ? 0 : link.OnlyName is null ? 1 : 2);
-            _ofAnyLink = new RuleIndex(_rules, [.. places[0]]);
-            _ofSomeLinks = [.. places[1]];
-            _ofOneLink = places[2].ToLookup(place => _rules[place].Match.In!.OnlyName!, StringComparer.Ordinal);
-        }
-        var own = _ofOneLink![inLink].Concat(_ofSomeLinks.Where(place => isBehindRouting ? BehindRouting(_rules[place], inLink) is not null : _rules[place].Match.In!.Matches(inLink)));
-        return new LinkRules([], new RuleIndex(_rules, [.. own]));
-    }
-
-    // Before kernel 5.7 there is no in-interface here: its name is empty. iptables still lets a chain that POSTROUTING jumps to match on it.
-    internal static CompiledRule? BehindRouting(CompiledRule rule, string inLink) => (rule.Match.In?.Matches(inLink), rule.Match.In?.Matches("")) switch
-    {
-        (null, _) or (true, true) => rule,
-        (false, false) => null,
-        _ => rule with { Match = rule.Match.Unsure("kernels before 5.7 know no in-interface in POSTROUTING") },
-    };
-
-    // Of a short chain the rules themselves, of a long one the places of those that name the link.
-    private sealed record LinkRules(CompiledRule[] Rules, RuleIndex? Index = null);
-}
-
-/// <summary>The rules of a chain that certain packets can meet, in order; for <c>foreach</c>, once.</summary>
-internal readonly ref struct RuleSelection(CompiledRule[] rules, PlaceSet? found, string? linkBehindRouting)
-{
-    public Enumerator GetEnumerator() => new(rules, found, linkBehindRouting);
-
-    internal ref struct Enumerator(CompiledRule[] rules, PlaceSet? found, string? linkBehindRouting)
-    {
-        private int _at = -1;
-
-        public readonly CompiledRule Current =>
-            found is not null && linkBehindRouting is not null && rules[_at] is { Match.In: not null } rule ? CompiledChain.BehindRouting(rule, linkBehindRouting)! : rules[_at];
-
-        public bool MoveNext()
-        {
-            _at = found?.From(_at + 1) ?? _at + 1;
-            return (uint)_at < (uint)rules.Length;
-        }
-
-        public readonly void Dispose() => found?.Return();
-    }
-}
 
 /// <summary>A chain at a hook.</summary>
 /// <param name="Chain">The chain.</param>

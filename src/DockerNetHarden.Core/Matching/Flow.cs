@@ -160,6 +160,12 @@ internal sealed record FlowState
 
     internal string? OutLink { get; init; }
 
+    /// <summary>The links of packets that leave by several; each packet leaves by one of them. Null if they leave by <see cref="OutLink"/>, or do not.</summary>
+    internal OutLinks? OutLinks { get; init; }
+
+    /// <summary>What <c>-o</c> sees: before routing, and on the way to the host itself, there is no out-interface, and its name is empty; null if it is not known.</summary>
+    internal string? LeavesBy => OutLink ?? (Path is PacketPath.None or PacketPath.Local ? "" : null);
+
     /// <summary>The container to which docker-proxy carries the packets; null if it does not.</summary>
     internal string? Proxied { get; init; }
 }

@@ -118,10 +118,20 @@ internal sealed class LinkPattern(IReadOnlyList<string> texts, bool negated)
     private (string Link, bool Matches)? _last;
 
     /// <summary>The only link that can match; null if several can, or all but some.</summary>
-    internal string? OnlyName => !negated && texts is [var text] && text is not [.., '+' or '*'] ? text : null;
+    internal string? OnlyName { get; } = !negated && texts is [var text] && text is not [.., '+' or '*'] ? text : null;
+
+    /// <summary>The only link that cannot match; null if there are several or none.</summary>
+    internal string? AllBut { get; } = negated && texts is [var text] && text is not [.., '+' or '*'] ? text : null;
+
+    /// <summary>Whether it matches where there is no link: its name is empty there.</summary>
+    internal bool MatchesNone { get; } = texts.Any(static text => Matches(text, "")) != negated;
 
     internal bool Matches(string link)
     {
+        if (OnlyName is not null)
+            return string.Equals(OnlyName, link, StringComparison.Ordinal);
+        if (AllBut is not null)
+            return !string.Equals(AllBut, link, StringComparison.Ordinal);
         // Thousands of consecutive rules name the same link.
         if (_last is { } last && ReferenceEquals(last.Link, link))
             return last.Matches;

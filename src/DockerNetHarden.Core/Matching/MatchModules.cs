@@ -105,21 +105,26 @@ internal static class MatchModules
             match.NotModelled("addresses of one link alone (--limit-iface-in, --limit-iface-out) are not modelled");
             return true;
         }
+        if (types is [var one])
+        {
+            if (context.AddressTypes.Named(one, isSource, reader.IsNegated) is { } packets)
+                match.Only(packets, negated: false);
+            else
+                match.NotModelled($"the address type {text} is not modelled");
+            return true;
+        }
         PacketSet? all = PacketSet.None(match.Family);
         // For several types IPv6 requires that some hold together (net/netfilter/xt_addrtype.c); a single type means what it says.
-        if (match.Family == Family.IPv6 && types.Length > 1)
+        if (match.Family == Family.IPv6)
             all = null;
         foreach (var type in types)
-            all = all is not null && context.AddressTypes.Named(type, spans => OfAddresses(match.Family, spans, isSource)) is { } named ? all.Union(named) : null;
+            all = all is not null && context.AddressTypes.Named(type, isSource) is { } named ? all.Union(named) : null;
         if (all is not null)
             match.Only(all, reader.IsNegated);
         else
             match.NotModelled($"the address type {text} is not modelled");
         return true;
     }
-
-    private static PacketSet OfAddresses(Family family, IReadOnlyList<(UInt128 First, UInt128 Last)> spans, bool isSource) =>
-        isSource ? PacketSet.From(family, Layers.AnyProtocol, spans, null) : PacketSet.From(family, Layers.AnyProtocol, null, spans);
 
     internal static bool Range(ref RuleTokens reader, MatchBuilder match)
     {

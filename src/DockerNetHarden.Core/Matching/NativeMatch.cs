@@ -204,16 +204,12 @@ internal sealed class NativeMatch(MatchBuilder match, RuleContext context, bool 
         foreach (var type in types)
         {
             // For all other IPv6 types the kernel looks at routes.
-            if ((context.Family == Family.IPv6 && type != "local") || context.AddressTypes.Named(type.ToUpperInvariant(), Packets) is not { } named)
+            if ((context.Family == Family.IPv6 && type != "local") || context.AddressTypes.Named(type.ToUpperInvariant(), address == "saddr") is not { } named)
                 return false;
             all = all.Union(named);
         }
         match.Only(all, negated);
         return true;
-
-        PacketSet Packets(IReadOnlyList<(UInt128 First, UInt128 Last)> spans) => address == "saddr"
-            ? PacketSet.From(context.Family, Layers.AnyProtocol, spans, null)
-            : PacketSet.From(context.Family, Layers.AnyProtocol, null, spans);
     }
 
     private bool Masked(JsonElement masked, JsonElement right, bool negated)

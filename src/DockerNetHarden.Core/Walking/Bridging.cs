@@ -9,6 +9,12 @@ namespace DockerNetHarden.Walking;
 internal sealed class Bridging(HostSnapshot host, Family family, AddressTypes types)
 {
     private readonly Dictionary<string, PacketSet> _known = new(StringComparer.Ordinal);
+    private readonly ILookup<string?, Cidr> _subnets = host.Networks.SelectMany(static network => network.Subnets, static (network, subnet) => (network.Bridge, Subnet: subnet))
+        .ToLookup(static pair => pair.Bridge, static pair => pair.Subnet, StringComparer.Ordinal);
+    private readonly HashSet<string?> _bridges = host.Networks.Select(static network => network.Bridge).Concat(host.LinkDetails.Where(static link => link.Kind == "bridge").Select(static link => link.Name)).ToHashSet(StringComparer.Ordinal);
+
+    // What no neighbour has as its address; the same for each of what may be hundreds of bridges.
+    private PacketSet? _elsewhere;
 
     /// <summary>Whether bridged packets pass iptables; null if it was not read.</summary>
     internal bool? IsSeen
@@ -29,7 +35,7 @@ internal sealed class Bridging(HostSnapshot host, Family family, AddressTypes ty
     /// </summary>
     internal bool LosesResets(string inLink) => IsSeen != false && IsBridge(inLink);
 
-    private bool IsBridge(string link) => host.Networks.Any(network => network.Bridge == link) || host.LinkDetails.Any(each => each.Name == link && each.Kind == "bridge");
+    private bool IsBridge(string link) => _bridges.Contains(link);
 
     /// <summary>The packets that a container on this link sends straight to a neighbour.</summary>
     internal PacketSet Stay(string inLink)
@@ -41,16 +47,15 @@ internal sealed class Bridging(HostSnapshot host, Family family, AddressTypes ty
 
     private PacketSet Make(string inLink)
     {
-        var subnets = host.Networks.Where(network => network.Bridge == inLink).SelectMany(static network => network.Subnets).Where(subnet => subnet.Family == family).ToList();
+        var subnets = _subnets[inLink].Where(subnet => subnet.Family == family).ToList();
         if (!IsBridge(inLink))
             return PacketSet.None(family);
         if (subnets.Count == 0)
             subnets.AddRange(host.Routes.Where(route => route.Family == family && route is { Type: "unicast", Destination.Length: > 0, Table: "main", Links: [var link] } && link == inLink).Select(static route => route.Destination));
         if (family == Family.IPv6)
             subnets.Add(Cidr.Parse("fe80::/10"));
-        return To([.. subnets.Select(static subnet => (subnet.Bits, subnet.Last))])
-            .Subtract(To(types.Local)).Subtract(To(types.Broadcast)).Subtract(To(types.Multicast))
-            .Subtract(To([.. host.Addresses.Where(address => address.Address.Family == family).Select(static address => (address.Address.Bits, address.Address.Last))]));
+        _elsewhere ??= To([.. types.Local, .. types.Broadcast, .. types.Multicast, .. host.Addresses.Where(address => address.Address.Family == family).Select(static address => (address.Address.Bits, address.Address.Last))]);
+        return To([.. subnets.Select(static subnet => (subnet.Bits, subnet.Last))]).Subtract(_elsewhere);
     }
 
     private PacketSet To(IReadOnlyList<(UInt128 First, UInt128 Last)> spans) => PacketSet.From(family, Layers.AnyProtocol, null, spans);

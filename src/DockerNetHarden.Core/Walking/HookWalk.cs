@@ -21,14 +21,14 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
     // So many spans of destinations are looked up one by one.
     private const int MostPlaces = 16;
 
-    // Beyond this many histories their differences are given up, which is sound.
-    private const int MostHistories = 64;
-
     private UInt128 _low;
     private UInt128 _high;
     private long _visits;
     private int _depth;
     private bool _isBehindRouting;
+
+    /// <summary>Whether something was given up because it was too much to be told apart: fewer packets at a time may tell more.</summary>
+    internal bool GaveUp { get; private set; }
 
     /// <summary>The flows that continue after the chain; the outcome collects those that end in it.</summary>
     internal List<Flow> Run(BaseChain hook, IReadOnlyList<Flow> flows)
@@ -49,7 +49,7 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
                     ApplyPolicy(hook, back, on);
             }
         }
-        return Merge(on);
+        return Merged(on);
     }
 
     private void ApplyPolicy(BaseChain hook, Flow flow, List<Flow> on)
@@ -72,7 +72,7 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
         chain.IsWalked = true;
         _depth++;
         Span<(UInt128 First, UInt128 Last)> places = stackalloc (UInt128, UInt128)[chain.IsIndexed ? MostPlaces : 0];
-        foreach (var rule in chain.RulesFor(inLink, _isBehindRouting, Destinations(entering, places), bounds))
+        foreach (var rule in chain.RulesFor(inLink, entering.State, _isBehindRouting, Destinations(entering, places), bounds))
         {
             _visits += flows.Count;
             Step(rule, ref flows, depth, done);
@@ -121,7 +121,7 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
                 next.Add(flow with { Packets = rest });
         }
         if (next is not null)
-            flows = Merge(next);
+            flows = Merged(next);
     }
 
     private void Act(CompiledRule rule, Flow flow, int depth, List<Flow> next, List<(int Level, Flow Flow)> done)
@@ -229,8 +229,16 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
         jump.Target is null ? jump.Why ?? "the chain it jumps to does not exist"
         : jump.Target.IsWalked ? $"it jumps back to {jump.Target.Name}: a loop"
         : _depth >= DeepestJump ? "chains jump to one another too deeply to be followed"
-        : _visits > MostVisits ? "chains jump to one another in too many ways to be followed"
+        : GivesUp(_visits > MostVisits) ? "chains jump to one another in too many ways to be followed"
         : null;
+
+    private bool GivesUp(bool isTooMuch)
+    {
+        GaveUp |= isTooMuch;
+        return isTooMuch;
+    }
+
+    private List<Flow> Merged(List<Flow> flows) => flows.Count < 2 ? flows : Flows.Merge(flows, GivesUp(flows.Count > Flows.MostHistories));
 
     private static Flow Doubted(CompiledRule rule, Flow flow, int level, Uncertainty doubt, bool leftUnmatched = false)
     {
@@ -249,31 +257,4 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
 
     private static void Resume(Flow flow, int level, List<(int Level, Flow Flow)> done) =>
         done.Add((level, flow.In(Doubt.At(level, flow.State.Doubts))));
-
-    // Flows with the same state become one: packets that jumped into a chain and came back join those that did not.
-    private static List<Flow> Merge(List<Flow> flows)
-    {
-        if (flows.Count < 2)
-            return flows;
-        var merged = new List<Flow>(flows.Count);
-        var places = new Dictionary<FlowState, int>();
-        foreach (var flow in flows)
-        {
-            var state = flows.Count > MostHistories ? WithoutHistory(flow.State) : flow.State;
-            if (places.TryAdd(state, merged.Count))
-                merged.Add(flow with { State = state });
-            else
-            {
-                var there = merged[places[state]];
-                merged[places[state]] = there with { Packets = there.Packets.Union(flow.Packets), Trail = Trail.Longer(there.Trail, flow.Trail) };
-            }
-        }
-        return merged;
-    }
-
-    private static FlowState WithoutHistory(FlowState state) => state.Pending is null
-        ? state
-        : state with { Pending = state.Pending with { Cause = s_many, Block = null, When = Chance.NotKnown } };
-
-    private static readonly Cause s_many = new(null, "more rules on the way than can be told apart are not modelled");
 }

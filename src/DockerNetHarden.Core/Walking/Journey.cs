@@ -11,21 +11,27 @@ internal sealed class Journey
 {
     private readonly FamilyWalk _host;
     private readonly string _inLink;
-    private readonly Outcome _outcome = new();
+    private readonly Outcome _outcome;
     private readonly Bounds _bounds;
     private readonly PacketSet _packets;
     private readonly HookWalk _walk;
 
-    private Journey(FamilyWalk host, PacketSet packets, string inLink)
+    private readonly bool _isTogether;
+
+    private Journey(FamilyWalk host, PacketSet packets, string inLink, bool isTogether, Outcome outcome)
     {
-        (_host, _packets, _inLink, _bounds) = (host, packets, inLink, Bounds.Of(packets));
+        (_host, _packets, _inLink, _bounds, _isTogether, _outcome) = (host, packets, inLink, Bounds.Of(packets), isTogether, outcome);
         _walk = Walker(_outcome);
     }
 
     /// <summary>What happens to packets that enter by a link.</summary>
-    internal static IReadOnlyList<AccessPart> Of(FamilyWalk host, PacketSet packets, string inLink)
+    /// <param name="host">The host.</param>
+    /// <param name="packets">The packets.</param>
+    /// <param name="inLink">The link.</param>
+    /// <param name="isTogether">Whether packets that leave by different links are walked together: sooner, but the chains of a part may then be those of others.</param>
+    internal static IReadOnlyList<AccessPart> Of(FamilyWalk host, PacketSet packets, string inLink, bool isTogether = false)
     {
-        var journey = new Journey(host, packets, inLink);
+        var journey = new Journey(host, packets, inLink, isTogether, new Outcome());
         journey.Go();
         return journey._outcome.Parts(inLink);
     }
@@ -83,12 +89,45 @@ internal sealed class Journey
     {
         foreach (var flow in flows.SelectMany(WithDoubtfulSources))
         {
-            foreach (var (packets, way) in _host.Router.From(_inLink, flow.State.Mark))
+            var routing = new Routing(_host.Router, flow, _inLink);
+            // By another address or port, packets leave by few links.
+            if (_isTogether && !flow.State.Rewriting.IsRedirected && routing.Possible.Count(static way => way.Outcome.Kind == RouteKind.Forward) > 1)
+                RouteTogether(flow, routing);
+            else
+                RouteApart(flow, routing.Ways);
+        }
+    }
+
+    private void RouteApart(Flow flow, IEnumerable<(PacketSet Packets, RouteOutcome Outcome)> ways)
+    {
+        foreach (var (packets, way) in ways)
+            Deliver(flow with { Packets = packets }, way);
+    }
+
+    // Packets that leave by different links are walked once. If that becomes too much to be told apart, each link has its turn.
+    private void RouteTogether(Flow flow, Routing routing)
+    {
+        RouteApart(flow, routing.AtOnce);
+        var links = routing.Links(_host.Mechanisms);
+        var leaving = routing.Leaving(links);
+        var inner = new Journey(_host, _packets, _inLink, isTogether: true, new Outcome(links));
+        if (!leaving.IsEmpty)
+            inner.Deliver(flow with { Packets = leaving, State = flow.State with { OutLinks = links } }, new RouteOutcome(RouteKind.Forward));
+        if (inner._walk.GaveUp)
+        {
+            RouteApart(flow, routing.ByRoute);
+            return;
+        }
+        var shares = inner._outcome.Shares;
+        foreach (var way in routing.Possible)
+        {
+            if (way.Outcome is { Kind: RouteKind.Forward, Link: { } link } && links.Contains(link))
             {
-                var routed = flow.Packets.Intersect(packets.Before(flow.State.Rewriting with { Tracking = null }));
-                if (!routed.IsEmpty)
-                    Deliver(flow with { Packets = routed }, way);
+                foreach (var share in shares[link])
+                    _outcome.Add(share);
             }
+            else if (routing.Of(way) is { IsEmpty: false } packets)
+                Deliver(flow with { Packets = packets }, way.Outcome);
         }
     }
 

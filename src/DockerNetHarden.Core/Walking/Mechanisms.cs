@@ -10,28 +10,41 @@ namespace DockerNetHarden.Walking;
 internal sealed class Mechanisms(HostSnapshot host, Family family, NativeRuleset? native)
 {
     private readonly PacketSet _virtualServers = VirtualServers(host, family);
+    private readonly Dictionary<string, string?> _entering = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string?> _leaving = new(StringComparer.Ordinal);
+    private readonly ILookup<string, HostLink> _named = host.LinkDetails.ToLookup(static link => link.Name, StringComparer.Ordinal);
+    private readonly ILookup<string?, HostLink> _ports = host.LinkDetails.ToLookup(static link => link.Master, StringComparer.Ordinal);
 
     /// <summary>Why nothing is known about packets that enter by a link; null if nothing prevents it.</summary>
     internal string? Entering(string link)
     {
-        if (host.Unread.ContainsKey("LinkDetails") || host.Unread.ContainsKey("TcFilters"))
-            return $"whether a program or a tc filter on {link} decides about the packets was not read";
-        var details = host.LinkDetails.FirstOrDefault(each => each.Name == link);
-        if (details?.Master is { } master && host.LinkDetails.Any(each => each.Name == master && each.Kind == "vrf"))
-            return $"{link} belongs to the VRF {master}, whose routing is not modelled";
-        // A program at a port of a bridge sees the packets before the bridge does.
-        foreach (var each in host.LinkDetails.Where(each => each.Name == link || each.Master == link))
-        {
-            if (each.HasXdp || each.HasTcFilter)
-                return $"{(each.HasXdp ? "an XDP program" : "a tc filter")} on {each.Name} may drop or redirect the packets";
-        }
-        return native?.BelowIp(link);
+        if (!_entering.TryGetValue(link, out var why))
+            _entering.Add(link, why = WhyNotEntering(link));
+        return why;
     }
 
     /// <summary>Why packets sent out by a link may not arrive; null if nothing prevents it.</summary>
-    internal string? Leaving(string? link) => link is null ? null
-        : host.LinkDetails.Any(each => each.Name == link && each.HasTcFilter) ? $"a tc filter on {link} may drop or redirect the packets"
-        : native?.BelowIp(link);
+    internal string? Leaving(string? link)
+    {
+        if (link is null)
+            return null;
+        // Asked for each way that packets take, and a host can have hundreds of links.
+        if (!_leaving.TryGetValue(link, out var why))
+            _leaving.Add(link, why = _named[link].Any(static each => each.HasTcFilter) ? $"a tc filter on {link} may drop or redirect the packets" : native?.BelowIp(link));
+        return why;
+    }
+
+    private string? WhyNotEntering(string link)
+    {
+        if (host.Unread.ContainsKey("LinkDetails") || host.Unread.ContainsKey("TcFilters"))
+            return $"whether a program or a tc filter on {link} decides about the packets was not read";
+        if (_named[link].FirstOrDefault()?.Master is { } master && _named[master].Any(static each => each.Kind == "vrf"))
+            return $"{link} belongs to the VRF {master}, whose routing is not modelled";
+        // A program at a port of a bridge sees the packets before the bridge does.
+        if (_named[link].Concat(_ports[link]).FirstOrDefault(static each => each.HasXdp || each.HasTcFilter) is { } programmed)
+            return $"{(programmed.HasXdp ? "an XDP program" : "a tc filter")} on {programmed.Name} may drop or redirect the packets";
+        return native?.BelowIp(link);
+    }
 
     /// <summary>The packets to the host that a virtual server would forward elsewhere.</summary>
     internal PacketSet ToVirtualServers => _virtualServers;

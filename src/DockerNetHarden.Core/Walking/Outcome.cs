@@ -4,11 +4,13 @@ using DockerNetHarden.Packets;
 namespace DockerNetHarden.Walking;
 
 /// <summary>Collects what happens to packets and turns it into the parts of an answer.</summary>
-internal sealed class Outcome
+/// <param name="links">If packets that leave by several links are walked together: these links.</param>
+internal sealed class Outcome(OutLinks? links = null)
 {
     private readonly Dictionary<PartKey, (PacketSet Packets, Trail? Trail)> _parts = [];
-    private readonly List<(Place Place, Flow Flow)> _acceptedByRules = [];
-    private readonly List<(Place Place, Flow Flow)> _acceptedByPolicies = [];
+    // By the way that they take: packets for hundreds of networks take as many.
+    private readonly Dictionary<(PacketPath, string?), (List<(Place Place, PacketSet Packets, Trail? Trail)> ByRules, List<(Place Place, PacketSet Packets, Trail? Trail)> ByPolicies)> _accepted = [];
+    private readonly List<Share> _shares = [];
     private BaseChain? _hook;
 
     /// <summary>The parts, in the order in which they were found.</summary>
@@ -21,14 +23,14 @@ internal sealed class Outcome
     internal void Accepted(Place place, Flow flow)
     {
         if (_hook is { Decides: true })
-            _acceptedByRules.Add((place, flow));
+            AcceptedBy(flow.State).ByRules.Add((place, flow.Packets, flow.Trail));
     }
 
     /// <summary>A policy lets packets out of the hook.</summary>
     internal void Accepted(BaseChain hook, Place place, Flow flow)
     {
         if (hook.Decides)
-            _acceptedByPolicies.Add((place, flow));
+            AcceptedBy(flow.State).ByPolicies.Add((place, flow.Packets, flow.Trail));
     }
 
     /// <summary>Packets end here for certain, if not before.</summary>
@@ -57,14 +59,13 @@ internal sealed class Outcome
             return;
         }
         var rest = flow.Packets;
-        foreach (var (place, accepted) in _acceptedByRules.Concat(_acceptedByPolicies))
+        var (byRules, byPolicies) = AcceptedBy(flow.State);
+        foreach (var (place, accepted, trail) in byRules.Concat(byPolicies))
         {
-            if (accepted.State.Path != flow.State.Path || !string.Equals(accepted.State.OutLink, flow.State.OutLink, StringComparison.Ordinal))
-                continue;
-            var decided = rest.Intersect(accepted.Packets);
+            var decided = rest.Intersect(accepted);
             if (decided.IsEmpty)
                 continue;
-            Add(flow with { Packets = decided, Trail = Trail.Longer(flow.Trail, accepted.Trail) }, Verdict.Accept, place, Reasons.Accepted(place, remark));
+            Add(flow with { Packets = decided, Trail = Trail.Longer(flow.Trail, trail) }, Verdict.Accept, place, Reasons.Accepted(place, remark));
             rest = rest.Subtract(decided);
             if (rest.IsEmpty)
                 return;
@@ -76,15 +77,33 @@ internal sealed class Outcome
     internal void Decided(Flow flow, Verdict verdict, string why) =>
         Add(flow, flow.State.Pending?.Ends.HasFlag(MayBe.Anything) == true ? Verdict.Unknown : verdict, null, why);
 
+    /// <summary>What happened to packets that leave by several links, by their link, each in the order in which it would have been found alone.</summary>
+    internal ILookup<string, Share> Shares => _shares.ToLookup(static share => share.Key.OutLink!, StringComparer.Ordinal);
+
+    /// <summary>Something happens to packets as it did to others, together with which they were walked.</summary>
+    internal void Add(Share share) => Add(share.Key, share.Packets, share.Trail);
+
+    private (List<(Place Place, PacketSet Packets, Trail? Trail)> ByRules, List<(Place Place, PacketSet Packets, Trail? Trail)> ByPolicies) AcceptedBy(FlowState state)
+    {
+        if (!_accepted.TryGetValue((state.Path, state.OutLink), out var there))
+            _accepted.Add((state.Path, state.OutLink), there = ([], []));
+        return there;
+    }
+
     private void Add(Flow flow, Verdict verdict, Place? place, string reason, Pending? unknown = null)
     {
         var state = flow.State;
         var key = new PartKey(flow.Packets.Family, verdict, place, reason, state.Path, state.OutLink, state.Rewriting.Destination, state.Proxied,
             unknown is null ? null : Otherwise(unknown), unknown?.IsLimited == true);
-        _parts[key] = _parts.TryGetValue(key, out var there)
-            ? (there.Packets.Union(flow.Packets), Trail.Longer(there.Trail, flow.Trail))
-            : (flow.Packets, flow.Trail);
+        if (links is null)
+            Add(key, flow.Packets, flow.Trail);
+        else
+            _shares.AddRange(links.Split(flow.Packets).Select(share => new Share(key with { OutLink = share.Link }, share.Packets, flow.Trail)));
     }
+
+    private void Add(PartKey key, PacketSet packets, Trail? trail) => _parts[key] = _parts.TryGetValue(key, out var there)
+        ? (there.Packets.Union(packets), Trail.Longer(there.Trail, trail))
+        : (packets, trail);
 
     private static Verdict Otherwise(Pending unknown) => unknown.Otherwise switch
     {
@@ -93,8 +112,14 @@ internal sealed class Outcome
         _ => unknown.Ends.HasFlag(MayBe.Dropped) ? Verdict.Drop : Verdict.Reject,
     };
 
-    private sealed record PartKey(Addresses.Family Family, Verdict Verdict, Place? Place, string Reason, PacketPath Path, string? OutLink, UInt128? Destination, string? Proxied, Verdict? Otherwise, bool IsLimited)
+    /// <summary>Packets that meet the same end, and leave by one link of several.</summary>
+    internal sealed record Share(PartKey Key, PacketSet Packets, Trail? Trail);
+
+    internal sealed record PartKey(Addresses.Family Family, Verdict Verdict, Place? Place, string Reason, PacketPath Path, string? OutLink, UInt128? Destination, string? Proxied, Verdict? Otherwise, bool IsLimited)
     {
+        // The rest tells few parts apart, and a reason is long.
+        public override int GetHashCode() => HashCode.Combine(Verdict, Place, Path, OutLink, Destination);
+
         internal AccessPart ToPart(PacketSet packets, Trail? trail, string inLink) => new()
         {
             Packets = packets,

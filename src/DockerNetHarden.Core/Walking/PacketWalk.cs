@@ -48,6 +48,19 @@ public sealed class PacketWalk
     }
 
     /// <summary>
+    /// The same as <see cref="Ask(AccessQuery)"/>, sooner on a host with many networks: packets that leave by different links are walked together, so that <see cref="AccessPart.Chains"/> may name
+    /// chains of other parts.
+    /// </summary>
+    internal IReadOnlyList<AccessPart> AskWithoutChains(AccessQuery query)
+    {
+        var packets = PacketSet.Of(query);
+        if (packets.IsEmpty)
+            return [];
+        lock (_gate)
+            return Journey.Of(Of(packets.Family), packets, query.InInterface, isTogether: true);
+    }
+
+    /// <summary>
     /// What happens to the packets that an installed rule names: those that its own matches describe, by every link that it does not exclude, on the way that leads to
     /// its chain, from the start of that way. Conntrack states are those of <c>--ctstate</c>; a rule that names none is asked about packets that open
     /// a connection. Established connections are assumed not to be redirected.

@@ -1,3 +1,4 @@
+using System.Globalization;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Packets;
 using DockerNetHarden.Snapshots;
@@ -30,27 +31,41 @@ internal sealed class Router(HostSnapshot host, Family family)
 
     private static readonly string[] s_usualTables = ["local", "main", "default"];
 
-    private readonly Dictionary<(string Link, uint? Mark), IReadOnlyList<(PacketSet Packets, RouteOutcome Outcome)>> _known = [];
+    private readonly Dictionary<string, RouteWays> _before = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, RouteWays> _after = new(StringComparer.Ordinal);
+    private readonly ILookup<string, string?> _masters = host.LinkDetails.ToLookup(static link => link.Name, static link => link.Master, StringComparer.Ordinal);
+    private PacketSet? _local;
+    private PacketSet? _linkLocal;
 
-    /// <summary>All packets, split by where they go.</summary>
-    internal IReadOnlyList<(PacketSet Packets, RouteOutcome Outcome)> From(string inLink, uint? mark)
+    /// <summary>The ways of packets that enter by a link: those for which the kernel does not look at routes, and those by the routes, which count for all other packets.</summary>
+    internal (RouteWays Before, RouteWays After) Ways(string inLink, uint? mark)
     {
-        if (!_known.TryGetValue((inLink, mark), out var ways))
-            _known.Add((inLink, mark), ways = Make(inLink, mark));
+        if (!_before.TryGetValue(inLink, out var before))
+            _before.Add(inLink, before = Made(rest => BeforeRoutes(inLink, rest)));
+        return (before, After(inLink, mark));
+    }
+
+    // What the routes decide is the same for all links that no routing rule names: hundreds of networks share it.
+    private RouteWays After(string inLink, uint? mark)
+    {
+        var rules = Unread() is null ? Rules(inLink) : [];
+        var key = string.Create(CultureInfo.InvariantCulture, $"{mark} {string.Concat(rules.Select(rule => rule.InLink is null ? "-" : rule.InLink == inLink ? "=" : "!"))} {rules.Count}");
+        if (!_after.TryGetValue(key, out var ways))
+            _after.Add(key, ways = Made(rest => Routes(inLink, mark, rules, rest)));
         return ways;
     }
 
-    private List<(PacketSet Packets, RouteOutcome Outcome)> Make(string inLink, uint? mark)
+    private void Routes(string inLink, uint? mark, IReadOnlyList<RoutingRule> rules, Remaining rest)
     {
-        var ways = new Dictionary<RouteOutcome, PacketSet>();
-        var rest = new Remaining(PacketSet.All(family), ways);
-        BeforeRoutes(inLink, rest);
+        // The host's own addresses are known even without routes.
+        if (family == Family.IPv4)
+            rest.Take(LocalAddresses(), new RouteOutcome(RouteKind.Local));
         if (Unread() is { } unread)
         {
             rest.Take(PacketSet.All(family), new RouteOutcome(RouteKind.Unknown, null, unread));
-            return [.. ways.Select(static way => (way.Value, way.Key))];
+            return;
         }
-        foreach (var rule in Rules(inLink))
+        foreach (var rule in rules)
         {
             if (PolicyRule.Of(rule, inLink, mark) is not { } applied)
                 continue;
@@ -60,7 +75,13 @@ internal sealed class Router(HostSnapshot host, Family family)
                 rest.Take(applied.Packets, new RouteOutcome(RouteKind.Unknown, null, $"the routing rule '{rule.Text.Trim()}' is not modelled"));
         }
         rest.Take(PacketSet.All(family), new RouteOutcome(RouteKind.Reject, null, "there is no route to it"));
-        return [.. ways.Select(static way => (way.Value, way.Key))];
+    }
+
+    private RouteWays Made(Action<Remaining> take)
+    {
+        var ways = new Dictionary<RouteOutcome, PacketSet>();
+        take(new Remaining(PacketSet.All(family), ways));
+        return new RouteWays(family, ways);
     }
 
     private string? Unread() =>
@@ -78,7 +99,7 @@ internal sealed class Router(HostSnapshot host, Family family)
             rest.Take(To("::"), new RouteOutcome(RouteKind.Drop, null, "the unspecified address is not a destination"));
             rest.Take(To("::1"), new RouteOutcome(RouteKind.Drop, null, "the loopback address is not reached from outside"));
             // A link-local address is looked up only on the packet's link.
-            rest.Take(To("fe80::/10").Subtract(LocalAddresses()), new RouteOutcome(RouteKind.Forward, inLink));
+            rest.Take(_linkLocal ??= To("fe80::/10").Subtract(LocalAddresses()), new RouteOutcome(RouteKind.Forward, inLink));
             return;
         }
         // All hosts are in the all-hosts group.
@@ -92,11 +113,9 @@ internal sealed class Router(HostSnapshot host, Family family)
             rest.Take(To("127.0.0.0/8"), new RouteOutcome(RouteKind.Drop, null, $"route_localnet is off on {inLink}: loopback addresses are not reached from there"));
         else if (isOpen is null)
             rest.Take(To("127.0.0.0/8"), new RouteOutcome(RouteKind.Unknown, null, $"route_localnet of {inLink} was not read"));
-        // The host's own addresses are known even without routes.
-        rest.Take(LocalAddresses(), new RouteOutcome(RouteKind.Local));
     }
 
-    private PacketSet LocalAddresses() => PacketSet.From(
+    private PacketSet LocalAddresses() => _local ??= PacketSet.From(
         family, Layers.AnyProtocol, null,
         host.Addresses.Where(address => address.Address.Family == family).Select(static address => (address.Address.Bits, address.Address.Last)));
 
@@ -106,18 +125,18 @@ internal sealed class Router(HostSnapshot host, Family family)
         return values.Contains("1") ? true : values.Any(static value => value is not null) ? false : null;
     }
 
-    private IEnumerable<RoutingRule> Rules(string inLink)
+    private List<RoutingRule> Rules(string inLink)
     {
         var rules = host.RoutingRules.Where(rule => rule.Family == family).OrderBy(static rule => rule.Priority).ToList();
         if (rules.Count == 0)
             rules = [.. s_usualTables.Select((table, i) => new RoutingRule(family, i, null, null, null, table, true, $"from all lookup {table}"))];
-        return rules.Where(rule => !IsOfVrf(rule, inLink));
+        return rules.FindAll(rule => !IsOfVrf(rule, inLink));
     }
 
     // The rule for VRFs does not concern links outside a VRF.
     private bool IsOfVrf(RoutingRule rule, string inLink) =>
         rule.Text.Contains("l3mdev", StringComparison.Ordinal)
-        && host.LinkDetails.FirstOrDefault(link => link.Name == inLink)?.Master is null or { Length: 0 };
+        && _masters[inLink].FirstOrDefault() is null or { Length: 0 };
 
     private void LookUp(string table, PolicyRule rule, Remaining rest)
     {
