@@ -69,9 +69,10 @@ internal sealed record Answer
     public Answer And(Answer other) => Parts.Count == 0 ? other : this with { Parts = [.. Parts, .. other.Parts] };
 
     private Answer Cut(Func<AccessPart, PacketSet> cut) =>
-        Parts.Count == 0 ? this : this with { Parts = [.. Parts.Select(part => part with { Packets = cut(part) }).Where(IsOfContainers)] };
+        Parts.Count == 0 ? this : this with { Parts = [.. Parts.Select(part => (Part: part, Packets: cut(part))).Where(pair => !pair.Packets.IsEmpty)
+            .Select(pair => ReferenceEquals(pair.Packets, pair.Part.Packets) ? pair.Part : pair.Part with { Packets = pair.Packets }).Where(IsOfContainers)] };
 
     // What a rule blocks counts whatever its sources. What the kernel refuses because of its source does not prove a block.
     private bool IsOfContainers(AccessPart part) =>
-        !part.Packets.IsEmpty && ((IsBlocked(part) && part.Table is not null) || Strangers is null || !part.Packets.Subtract(Strangers(part.Packets.Family)).IsEmpty);
+        (IsBlocked(part) && part.Table is not null) || Strangers is null || !part.Packets.Subtract(Strangers(part.Packets.Family)).IsEmpty;
 }

@@ -24,6 +24,9 @@ internal sealed class AuditedHost
     private readonly Lazy<PacketWalk> _withDockerUserFirst;
     private readonly Lazy<InstalledControls> _controls;
     private readonly Lazy<IReadOnlyDictionary<string, string>> _adopted;
+    private readonly Lazy<KnownBridges> _bridges;
+    private readonly Lazy<IReadOnlyList<string>> _decoys;
+    private readonly Lazy<HashSet<string?>> _networkBridges;
 
     public AuditedHost(PacketWalk walk)
     {
@@ -32,6 +35,9 @@ internal sealed class AuditedHost
         _withDockerUserFirst = new(() => new PacketWalk(WithJumpFirst(walk.Host)));
         _controls = new(() => new InstalledControls(walk));
         _adopted = new(() => AdoptedProfiles.Of(walk.Host));
+        _decoys = new(() => Decoys.Of(walk.Host, MetadataAccessOf.Addresses));
+        _bridges = new(() => new KnownBridges(walk.Host));
+        _networkBridges = new(() => walk.Host.Networks.Select(network => network.Bridge).ToHashSet(StringComparer.Ordinal));
         // The rules of a daemon in a user namespace are in tables that were not read, so nothing is known about its networks.
         var bridged = walk.Host.Networks.Where(network => network.Bridge is not null).OrderBy(network => network.Name, StringComparer.Ordinal).ToList();
         var byName = bridged.ToLookup(network => network.Name, StringComparer.Ordinal);
@@ -50,6 +56,18 @@ internal sealed class AuditedHost
 
     /// <summary>The profiles of networks without the profile's label, by name.</summary>
     public IReadOnlyDictionary<string, string> Adopted => _adopted.Value;
+
+    /// <summary>Whether a block of ours does not decide what it names, on any of the networks that were looked at.</summary>
+    public bool HasIneffectiveRules { get; set; }
+
+    /// <summary>Rules that look like blocks of metadata.</summary>
+    public IReadOnlyList<string> MetadataDecoys => _decoys.Value;
+
+    /// <summary>Which bridges the host has.</summary>
+    public KnownBridges Bridges => _bridges.Value;
+
+    /// <summary>Whether a link is the bridge of one of Docker's networks.</summary>
+    public bool IsBridgeOfNetwork(string? link) => _networkBridges.Value.Contains(link);
 
     /// <summary>The host during the milliseconds in which Docker has removed its jump to DOCKER-USER.</summary>
     public PacketWalk WithoutDockerUser => _withoutDockerUser.Value;

@@ -32,6 +32,8 @@ internal sealed class AuditedNetwork
     private static readonly PacketSet Loopback = PacketSet.Of(new AccessQuery { Family = Family.IPv4, InInterface = AnyLink, Destinations = [Cidr.Parse("127.0.0.0/8")] });
 
     private readonly Dictionary<(string Question, Family Family), Answer> _answers = [];
+    private readonly Dictionary<string, IReadOnlyList<FirewallRule>> _remedies = new(StringComparer.Ordinal);
+    private bool? _reachesProxy;
 
     public AuditedNetwork(AuditedHost audit, DockerNetwork network, int namesakes)
     {
@@ -122,8 +124,9 @@ internal sealed class AuditedNetwork
     {
         var others = Audit.Networks.Where(other => other != this).ToList();
         var places = others.SelectMany(other => other.Query(family).Sources).ToList();
+        var bridges = others.Select(other => other.Bridge).ToHashSet(StringComparer.Ordinal);
         return places.Count == 0 || Query(family).Sources.Count == 0 ? Answer.Nothing
-            : Services(Places(Cidr.Aggregate(places)).Where(part => part is { Path: PacketPath.Forward, NewDestination: null } && others.Exists(other => string.Equals(other.Bridge, part.OutInterface, StringComparison.Ordinal))), family);
+            : Services(Places(Cidr.Aggregate(places)).Where(part => part is { Path: PacketPath.Forward, NewDestination: null } && part.OutInterface is { } link && bridges.Contains(link)), family);
     });
 
     /// <summary>What happens to packets to any places of one family; asked again each time.</summary>
@@ -172,7 +175,7 @@ internal sealed class AuditedNetwork
 
     // No source would mean every source, but a network without addresses in a family has nothing to ask about.
     private Answer AskOf(PacketWalk walk, AccessQuery? query) => query is null || (query.Sources.Count == 0 && !Families.Contains(query.Family)) ? Answer.Nothing
-        : Answer.Of(Pieces(query).SelectMany(piece => walk.Ask(piece)), Audit.NoContainers);
+        : Answer.Of(Pieces(query).SelectMany(piece => walk.AskWithoutChains(piece)), Audit.NoContainers);
 
     // Long lists of destinations cut a wide question into as many pieces, and each rule is compared with each piece: sixteen questions, each a sixteenth of the whole,
     // are answered sooner than one. If there are few rules, one question is enough.
@@ -190,12 +193,32 @@ internal sealed class AuditedNetwork
     private static IEnumerable<Cidr> Sixteenths(Cidr place) => Enumerable.Range(0, 16)
         .Select(number => Cidr.From(place.Family, place.Bits | ((UInt128)(uint)number << (Cidr.Width(place.Family) - place.Length - 4)), place.Length + 4));
 
+    /// <summary>Whether containers on it reach published ports through docker-proxy.</summary>
+    public bool ReachesProxy => _reachesProxy ??= HostFamilies.Any(family => HostCheck.Of(this, family).Where(part => part.Proxied is not null).IsOpen);
+
+    /// <summary>Forgets the answers: together those of hundreds of networks take more memory than all rules. What is asked afterwards is asked again.</summary>
+    public void Forget()
+    {
+        if (Audit.Setting("userland-proxy") != false)
+            _ = ReachesProxy;
+        _answers.Clear();
+        _remedies.Clear();
+    }
+
     /// <summary>An answer that several checks cut from another; cut only once.</summary>
     public Answer Once(string question, Family family, Func<Answer> ask)
     {
         if (!_answers.TryGetValue((question, family), out var answer))
             _answers[(question, family)] = answer = ask();
         return answer;
+    }
+
+    /// <summary>Rules that mend what several checks find; made only once.</summary>
+    public IReadOnlyList<FirewallRule> Once(string remedy, Func<IReadOnlyList<FirewallRule>> make)
+    {
+        if (!_remedies.TryGetValue(remedy, out var rules))
+            _remedies[remedy] = rules = make();
+        return rules;
     }
 }
 

@@ -12,7 +12,7 @@ internal sealed class BackendCheck : ICheck
     private static readonly CheckInfo Nftables = new("BACKEND-NFTABLES", "Rules for containers are not in a chain that Docker's nftables never ask", Severity.High);
     private static readonly CheckInfo Other = new("BACKEND-INACTIVE", "No rules for containers are in the iptables that Docker does not use", Severity.Medium);
 
-    public IEnumerable<HardeningFinding> Run(AuditedHost audit)
+    public IEnumerable<HardeningFinding> Of(AuditedHost audit)
     {
         yield return NotAsked(audit);
         yield return Inactive(audit);

@@ -14,9 +14,8 @@ internal sealed class BackstopCheck : ICheck
 {
     private static readonly CheckInfo Info = new("DOCKER-USER-BACKSTOP", "Blocks hold while Docker's jump to DOCKER-USER is away", Severity.Medium);
 
-    public IEnumerable<HardeningFinding> Run(AuditedHost audit) => Enum.GetValues<Family>().Any(family => IsAsked(audit, family))
-        ? audit.Networks.Select(Check)
-        : audit.Networks.Select(network => Info.Found(network, FindingStatus.NotApplicable, "Nothing here is decided in DOCKER-USER."));
+    public IEnumerable<HardeningFinding> Of(AuditedNetwork network) =>
+        [Enum.GetValues<Family>().Any(family => IsAsked(network.Audit, family)) ? Check(network) : Info.Found(network, FindingStatus.NotApplicable, "Nothing here is decided in DOCKER-USER.")];
 
     // From engine 27 on each family has a DOCKER-USER.
     private static bool IsAsked(AuditedHost audit, Family family) =>
@@ -47,7 +46,7 @@ internal sealed class BackstopCheck : ICheck
     // What is closed with the jump and open, or not certain, without it.
     private static Answer Opened(AuditedNetwork network, Family family, Answer with, Answer without, string control, IEnumerable<PacketSet> kept)
     {
-        var open = AuditedNetwork.Services(without, family).Where(part => part.Verdict is Verdict.Unknown || (part.Path is PacketPath.Forward && Answer.IsLetThrough(part)));
+        var open = AuditedNetwork.Services(without.Where(part => part.Verdict is Verdict.Unknown || (part.Path is PacketPath.Forward && Answer.IsLetThrough(part))), family);
         if (open.IsEmpty || !with.Closed.Any())
             return Answer.Nothing;
         var closed = with.Closed.Select(part => part.Packets).Aggregate((one, other) => one.Union(other));

@@ -12,7 +12,7 @@ internal sealed class ContainerCheck : ICheck
     private static readonly CheckInfo NetRaw = new("CONTAINER-NET-RAW", "No container may forge packets", Severity.Info, "5.4");
     private static readonly CheckInfo DefaultBridge = new("CONTAINER-DOCKER0", "No container is on the default bridge", Severity.Low, "5.30");
 
-    public IEnumerable<HardeningFinding> Run(AuditedHost audit)
+    public IEnumerable<HardeningFinding> Of(AuditedHost audit)
     {
         if (audit.Host.Engine is null)
             return [];

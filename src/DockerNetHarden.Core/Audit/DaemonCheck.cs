@@ -12,7 +12,7 @@ internal sealed class DaemonCheck : ICheck
     private static readonly CheckInfo Proxy = new("DAEMON-USERLAND-PROXY", "The userland proxy is off, or the host is closed to containers", Severity.Low, "2.16");
     private static readonly CheckInfo Loopback = new("ROUTE-LOCALNET", "Containers cannot reach services that listen on the host's loopback", Severity.Medium);
 
-    public IEnumerable<HardeningFinding> Run(AuditedHost audit)
+    public IEnumerable<HardeningFinding> Of(AuditedHost audit)
     {
         if (audit.Host.Engine is null)
             yield break;
@@ -74,7 +74,7 @@ internal sealed class DaemonCheck : ICheck
     {
         if (audit.Setting("userland-proxy") == false)
             return Proxy.Found(audit, FindingStatus.Pass, "It is off.");
-        var open = audit.Networks.Where(network => network.HostFamilies.Any(family => HostCheck.Of(network, family).Where(part => part.Proxied is not null).IsOpen)).ToList();
+        var open = audit.Networks.Where(network => network.ReachesProxy).ToList();
         return open.Count == 0 ? Proxy.Found(audit, FindingStatus.Pass, "It is on, and no published port that it serves is open to a container.")
             : Proxy.Found(audit, FindingStatus.Fail, [.. open.Select(network => $"Containers on {network.Name} reach published ports through it.")]) with
             {

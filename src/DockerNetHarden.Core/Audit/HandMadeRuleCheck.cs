@@ -24,7 +24,7 @@ internal sealed partial class HandMadeRuleCheck : ICheck
     /// <summary>A hand-made rule, the harm that it does, and the control that replaces it.</summary>
     private sealed record Leftover(RuleLine Line, FirewallRule Rule, string Harm, string Control, string Command);
 
-    public IEnumerable<HardeningFinding> Run(AuditedHost audit)
+    public IEnumerable<HardeningFinding> Of(AuditedHost audit)
     {
         var found = audit.Host.Rules.OrderBy(pair => pair.Key)
             .SelectMany(pair => pair.Value["filter", "INPUT"].Select(line => (Line: line, Of: (Func<AuditedHost, Ruleset, FirewallRule, RuleLine, Leftover?>)InInput))

@@ -56,7 +56,7 @@ public static class HardeningAudit
         ArgumentNullException.ThrowIfNull(walk);
         var audit = new AuditedHost(walk);
         var unbindable = audit.Networks.Where(network => network.WhyUnbindable is not null).ToLookup(network => network.Name, Elsewhere, StringComparer.Ordinal);
-        return [.. Checks.SelectMany(check => check.Run(audit))
+        return [.. audit.Networks.SelectMany(OfNetwork).Concat(Checks.SelectMany(check => check.Of(audit)))
             .GroupBy(finding => (finding.Id, finding.Network, finding.Container))
             .Select(Merge)
             .Select(finding => Shown(finding, finding.Network is { } network ? unbindable[network].FirstOrDefault() : null))
@@ -65,6 +65,14 @@ public static class HardeningAudit
             .ThenBy(finding => finding.Id, StringComparer.Ordinal)
             .ThenBy(finding => finding.Network, StringComparer.Ordinal)
             .ThenBy(finding => finding.Container, StringComparer.Ordinal)];
+    }
+
+    // The answers about a network are as many as the networks to which its packets can go.
+    private static List<HardeningFinding> OfNetwork(AuditedNetwork network)
+    {
+        List<HardeningFinding> findings = [.. Checks.SelectMany(check => check.Of(network))];
+        network.Forget();
+        return findings;
     }
 
     private static string Elsewhere(AuditedNetwork network) => network.IsBridgeNameable

@@ -12,19 +12,17 @@ internal sealed class HostCheck : ICheck
     private static readonly CheckInfo Gateway = new("GATEWAY-ACCESS", "Services on the network's gateway address cannot be reached", Severity.High);
     private static readonly CheckInfo Proxy = new("INTERNAL-VIA-PROXY", "Where internal ranges are closed, the host's proxy does not lead there", Severity.High);
 
-    public IEnumerable<HardeningFinding> Run(AuditedHost audit)
-    {
-        if (audit.Host.Addresses.Count == 0 && audit.Networks.Count > 0)
-            return [Host.Found(audit, FindingStatus.Error, "The addresses of the host were not read, so it is not known what reaches them.")];
-        return audit.Networks.SelectMany(Check);
-    }
+    public IEnumerable<HardeningFinding> Of(AuditedNetwork network) => network.Audit.Host.Addresses.Count > 0 ? Check(network) : [];
+
+    public IEnumerable<HardeningFinding> Of(AuditedHost audit) => audit.Host.Addresses.Count == 0 && audit.Networks.Count > 0
+        ? [Host.Found(audit, FindingStatus.Error, "The addresses of the host were not read, so it is not known what reaches them.")] : [];
 
     /// <summary>What happens to packets to services on the host, without the exceptions: its DNS for containers, and what HostAccess leaves open.</summary>
-    public static Answer Of(AuditedNetwork network, Family family)
+    public static Answer Of(AuditedNetwork network, Family family) => network.Once(nameof(HostCheck), family, () =>
     {
         var answer = AuditedNetwork.Services(network.Host(family).Where(part => part.Path is PacketPath.Local or PacketPath.None), family).Without(network.Dns(family));
         return answer.IsOpen ? answer.Without(network.Audit.Controls.Exceptions("HostAccess", family, network.Bridge)) : answer;
-    }
+    });
 
     private static IEnumerable<HardeningFinding> Check(AuditedNetwork network)
     {

@@ -5,7 +5,11 @@ namespace DockerNetHarden.Audit;
 /// <summary>A family of checks. It reports on everything that it looks at: what holds is a finding too, with the status Pass.</summary>
 internal interface ICheck
 {
-    IEnumerable<HardeningFinding> Run(AuditedHost audit);
+    /// <summary>What it finds about one network. All checks look at a network before the next one has its turn, because its answers are then forgotten.</summary>
+    IEnumerable<HardeningFinding> Of(AuditedNetwork network) => [];
+
+    /// <summary>What it finds about the host, after all networks.</summary>
+    IEnumerable<HardeningFinding> Of(AuditedHost audit) => [];
 }
 
 /// <summary>What is fixed about a check: its stable id, its words and how bad a failure is.</summary>

@@ -9,7 +9,7 @@ internal sealed class IPv6Check : ICheck
 {
     private static readonly CheckInfo Info = new("IPV6-OPEN", "What is closed in IPv4 is closed in IPv6", Severity.High);
 
-    public IEnumerable<HardeningFinding> Run(AuditedHost audit) => audit.Networks.Select(Check);
+    public IEnumerable<HardeningFinding> Of(AuditedNetwork network) => [Check(network)];
 
     private static HardeningFinding Check(AuditedNetwork network)
     {

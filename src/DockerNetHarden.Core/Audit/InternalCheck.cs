@@ -8,14 +8,14 @@ internal sealed class InternalCheck : ICheck
 {
     private static readonly CheckInfo Info = new("INTERNAL-ACCESS", "Internal ranges cannot be reached", Severity.High);
 
-    public IEnumerable<HardeningFinding> Run(AuditedHost audit) => audit.Networks.Select(Check);
+    public IEnumerable<HardeningFinding> Of(AuditedNetwork network) => [Check(network)];
 
     /// <summary>What happens to packets to internal ranges, without DNS to the containers' resolvers and what InternalAccess leaves open.</summary>
-    public static Answer Of(AuditedNetwork network, Family family)
+    public static Answer Of(AuditedNetwork network, Family family) => network.Once(nameof(InternalCheck), family, () =>
     {
         var answer = AuditedNetwork.Services(network.Internal(family), family).Without(network.Dns(family));
         return answer.IsOpen ? answer.Without(network.Audit.Controls.Exceptions("InternalAccess", family, network.Bridge)) : answer;
-    }
+    });
 
     private static HardeningFinding Check(AuditedNetwork network)
     {

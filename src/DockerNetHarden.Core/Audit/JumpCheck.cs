@@ -17,7 +17,7 @@ internal sealed class JumpCheck : ICheck
 {
     private static readonly CheckInfo Info = new("DOCKER-USER-JUMP", "FORWARD asks DOCKER-USER first", Severity.High);
 
-    public IEnumerable<HardeningFinding> Run(AuditedHost audit)
+    public IEnumerable<HardeningFinding> Of(AuditedHost audit)
     {
         if (audit.IsNftables || !audit.HasDockerUser)
             return [Info.Found(audit, FindingStatus.NotApplicable, audit.IsNftables ? "Docker writes with nftables and has no DOCKER-USER." : "There is no chain DOCKER-USER.")];

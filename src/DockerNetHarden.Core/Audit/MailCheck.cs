@@ -8,14 +8,14 @@ internal sealed class MailCheck : ICheck
 {
     private static readonly CheckInfo Info = new("MAIL-RATE", "New mail connections (ports 25, 465, 587) are limited", Severity.Medium);
 
-    public IEnumerable<HardeningFinding> Run(AuditedHost audit) => audit.Networks.Select(Check);
+    public IEnumerable<HardeningFinding> Of(AuditedNetwork network) => [Check(network)];
 
     /// <summary>What happens to new connections to mail servers outside, without what SmtpRate leaves open.</summary>
-    public static Answer Of(AuditedNetwork network, Family family)
+    public static Answer Of(AuditedNetwork network, Family family) => network.Once(nameof(MailCheck), family, () =>
     {
         var answer = network.Mail(family);
         return answer.IsOpen ? answer.Without(network.Audit.Controls.Exceptions("SmtpRate", family, network.Bridge)) : answer;
-    }
+    });
 
     private static HardeningFinding Check(AuditedNetwork network)
     {

@@ -3,7 +3,6 @@ using DockerNetHarden.Analysis;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Matching;
 using DockerNetHarden.Packets;
-using DockerNetHarden.Snapshots;
 using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Audit;
@@ -11,15 +10,11 @@ namespace DockerNetHarden.Audit;
 /// <summary>Whether a cloud's metadata service can be reached, for each cloud and network.</summary>
 internal sealed class MetadataCheck : ICheck
 {
-    public IEnumerable<HardeningFinding> Run(AuditedHost audit)
-    {
-        var decoys = new Lazy<IReadOnlyList<string>>(() => Decoys.Of(audit.Host, MetadataAccessOf.Addresses));
-        return audit.Networks.SelectMany(network => MetadataEndpoints.Providers.Select(provider => Check(network, provider, decoys)));
-    }
+    public IEnumerable<HardeningFinding> Of(AuditedNetwork network) => MetadataEndpoints.Providers.Select(provider => Check(network, provider));
 
     public static string IdOf(MetadataProvider provider) => $"METADATA-{provider.Id.ToUpperInvariant()}";
 
-    private static HardeningFinding Check(AuditedNetwork network, MetadataProvider provider, Lazy<IReadOnlyList<string>> decoys)
+    private static HardeningFinding Check(AuditedNetwork network, MetadataProvider provider)
     {
         var info = new CheckInfo(IdOf(provider), $"Metadata of {provider.Name} cannot be reached", Severity.Critical);
         if (network.AllowsMetadata)
@@ -38,7 +33,7 @@ internal sealed class MetadataCheck : ICheck
             return finding;
         return finding with
         {
-            Evidence = [.. finding.Evidence, .. decoys.Value],
+            Evidence = [.. finding.Evidence, .. network.Audit.MetadataDecoys],
             Rules = Remedies.Metadata(network, answer),
             Remedy = "Pipe this finding to Invoke-FirewallRule, or run the command. What the host itself serves or redirects (ECS tasks, EKS Pod Identity) is closed by Block-ContainerHostAccess. "
                 + "If the network's containers need metadata, give them a network of their own (New-HardenedDockerNetwork -Profile MetadataAccess). "
@@ -92,13 +87,12 @@ internal static class MetadataAccessOf
     {
         var (packets, kept) = Sets[(endpoint.Address, string.Join(',', endpoint.Ports), endpoint.Path)];
         var cut = answer.Within(packets).Without(kept);
-        return endpoint.Path == EndpointPath.Forward ? cut : cut.Where(part => !IsSentAway(network.Audit.Host, part));
+        return endpoint.Path == EndpointPath.Forward ? cut : cut.Where(part => !IsSentAway(network.Audit, part));
     }
 
     // What the host serves or redirects itself is not outside. It may be in a container, behind DNAT or at a network's own address.
-    private static bool IsSentAway(HostSnapshot host, AccessPart part) =>
-        !Answer.IsBlocked(part) && part is { Path: PacketPath.Forward, NewDestination: null }
-        && !host.Networks.Any(other => string.Equals(other.Bridge, part.OutInterface, StringComparison.Ordinal));
+    private static bool IsSentAway(AuditedHost audit, AccessPart part) =>
+        !Answer.IsBlocked(part) && part is { Path: PacketPath.Forward, NewDestination: null } && !audit.IsBridgeOfNetwork(part.OutInterface);
 
     private static Answer All(AuditedNetwork network, Family family, IReadOnlyList<MetadataEndpoint> endpoints, Answer answer) =>
         endpoints.Where(endpoint => endpoint.Address.Family == family).Aggregate(Answer.Nothing, (all, endpoint) => all.And(Of(network, endpoint, answer)));

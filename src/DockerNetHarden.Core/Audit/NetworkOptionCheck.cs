@@ -16,9 +16,10 @@ internal sealed class NetworkOptionCheck : ICheck
 
     private static readonly CheckInfo Named = new("NETWORK-NAME", "Rules can be bound to the network, and its name is its own", Severity.Low);
 
-    public IEnumerable<HardeningFinding> Run(AuditedHost audit) =>
-        audit.Networks.SelectMany(Check)
-            .Concat(audit.Host.Networks.Where(network => network.Driver is "macvlan" or "ipvlan").Select(network => NotFiltered(audit, network)))
+    public IEnumerable<HardeningFinding> Of(AuditedNetwork network) => Check(network);
+
+    public IEnumerable<HardeningFinding> Of(AuditedHost audit) =>
+        audit.Host.Networks.Where(network => network.Driver is "macvlan" or "ipvlan").Select(network => NotFiltered(audit, network))
             .Concat(audit.Host.Networks.Where(network => network.Driver is "overlay").Select(network => Overlay(audit, network)));
 
     private static IEnumerable<HardeningFinding> Check(AuditedNetwork network)

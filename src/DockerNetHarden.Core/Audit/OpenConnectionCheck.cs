@@ -23,7 +23,7 @@ internal sealed class OpenConnectionCheck : ICheck
 
     private static readonly CheckInfo Info = new("OPEN-CONNECTION", "No connection lives on to what is closed", Severity.Medium);
 
-    public IEnumerable<HardeningFinding> Run(AuditedHost audit)
+    public IEnumerable<HardeningFinding> Of(AuditedHost audit)
     {
         if (audit.Host.Connections is not { } connections)
             return [Info.Found(audit, FindingStatus.Warning, $"The connections that conntrack knows were not read{(audit.Host.Unread.TryGetValue("Connections", out var why) ? ": " + why : ".")}")];

@@ -10,7 +10,7 @@ internal sealed class PresenceCheck : ICheck
     private static readonly CheckInfo Asked = new("RULE-NOT-ASKED", "The rules of this module are where packets meet them", Severity.High);
     private static readonly CheckInfo Link = new("RULE-INTERFACE-GONE", "The interfaces that rules name exist", Severity.Medium);
 
-    public IEnumerable<HardeningFinding> Run(AuditedHost audit)
+    public IEnumerable<HardeningFinding> Of(AuditedHost audit)
     {
         var rules = audit.Controls.Rules;
         if (rules.Count == 0)
@@ -68,8 +68,8 @@ internal sealed class PresenceCheck : ICheck
     }
 
     private static string? GoneLink(AuditedHost audit, FirewallRule rule) =>
-        rule.InInterface is { } link && !link.StartsWith('!') && !link.EndsWith('+') && BridgeGuard.IsGone(link, audit.Host)
-            ? link : BridgeGuard.Missing(rule, audit.Host);
+        rule.InInterface is { } link && !link.StartsWith('!') && !link.EndsWith('+') && audit.Bridges.IsGone(link)
+            ? link : audit.Bridges.Missing(rule);
 
     // The same rule on the network's current bridge.
     private static FirewallRule Moved(FirewallRule rule, HashSet<string> gone, AuditedNetwork network)

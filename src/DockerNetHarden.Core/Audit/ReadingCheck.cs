@@ -11,7 +11,7 @@ internal sealed class ReadingCheck : ICheck
     private static readonly CheckInfo Tables = new("TABLES-READ", "The rules of both families can be read", Severity.High);
     private static readonly CheckInfo Part = new("PART-READ", "Everything that decides a packet's way can be read", Severity.Medium);
 
-    public IEnumerable<HardeningFinding> Run(AuditedHost audit)
+    public IEnumerable<HardeningFinding> Of(AuditedHost audit)
     {
         var host = audit.Host;
         yield return host.DockerError is { } error ? Docker.Found(audit, FindingStatus.Error, error.Message)

@@ -2,9 +2,7 @@ using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Matching;
-using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
-using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Audit;
 
@@ -18,17 +16,20 @@ internal static class Remedies
     public static IReadOnlyList<FirewallRule> Metadata(AuditedNetwork network, Answer answer)
     {
         var open = answer.NotClosed.ToList();
-        return Bound(network, () =>
+        var (isForwarded, isLocal) = (open.Exists(part => part is { Packets.Family: Family.IPv4, Path: not PacketPath.Local }), open.Exists(part => part.Path == PacketPath.Local));
+        var redirected = open.Where(part => part is { Path: PacketPath.Forward, NewDestination: not null }).SelectMany(part => part.Packets.Destinations).Distinct().ToList();
+        // Most clouds are mended by the same rules.
+        return network.Once($"{nameof(Metadata)} {isForwarded} {isLocal} {string.Join(' ', redirected)}", () => Bound(network, () =>
         [
-            .. open.Exists(part => part is { Packets.Family: Family.IPv4, Path: not PacketPath.Local }) ? new MetadataAccess { Network = network.Reference }.Rules() : [],
+            .. isForwarded ? new MetadataAccess { Network = network.Reference }.Rules() : [],
             .. network.HasIPv6 ? MetadataIPv6(network) : [],
-            .. open.Exists(part => part.Path == PacketPath.Local) ? new HostAccess { Network = network.Reference }.Rules() : [],
-            .. Redirected(network, open),
-        ]);
+            .. isLocal ? new HostAccess { Network = network.Reference }.Rules() : [],
+            .. Redirected(network, redirected),
+        ]));
     }
 
     /// <summary>Closes the host.</summary>
-    public static IReadOnlyList<FirewallRule> Host(AuditedNetwork network) => Bound(network, () => new HostAccess { Network = network.Reference }.Rules());
+    public static IReadOnlyList<FirewallRule> Host(AuditedNetwork network) => network.Once(nameof(Host), () => Bound(network, () => new HostAccess { Network = network.Reference }.Rules()));
 
     /// <summary>Closes internal ranges.</summary>
     public static IReadOnlyList<FirewallRule> Internal(AuditedNetwork network) => Bound(network, () => [.. network.Families.SelectMany(family =>
@@ -76,7 +77,7 @@ internal static class Remedies
     private static IReadOnlyList<FirewallRule> Bound(AuditedNetwork network, Func<IReadOnlyList<FirewallRule>> rules) => network.WhyUnbindable is null ? Fit(network.Audit, rules()) : [];
 
     /// <summary>Whether a rule is for a bridge that no longer exists: a plan with it is refused.</summary>
-    public static bool IsStale(AuditedHost audit, FirewallRule rule) => BridgeGuard.Missing(rule, audit.Host) is not null;
+    public static bool IsStale(AuditedHost audit, FirewallRule rule) => audit.Bridges.Missing(rule) is not null;
 
     // Engines before 27 have no DOCKER-USER in ip6tables, and some have none at all. Every host has mangle FORWARD; it knows both interfaces, and
     // Docker never touches it.
@@ -93,11 +94,10 @@ internal static class Remedies
     }
 
     // DNAT to a container: in mangle FORWARD only conntrack still knows the original destination.
-    private static IReadOnlyList<FirewallRule> Redirected(AuditedNetwork network, IEnumerable<AccessPart> open)
+    private static IReadOnlyList<FirewallRule> Redirected(AuditedNetwork network, IEnumerable<Cidr> addresses)
     {
         var list = new RuleList("Custom", "metadata-redirected", network.Name);
-        var addresses = open.Where(part => part is { Path: PacketPath.Forward, NewDestination: not null }).SelectMany(part => part.Packets.Destinations);
-        foreach (var address in addresses.Distinct())
+        foreach (var address in addresses)
             list.Add(Forward(network, address.Family) with { OriginalDestination = address.ToString(), ConnectionDirection = "ORIGINAL", Action = RuleAction.Drop });
         return list.Rules;
     }

@@ -8,7 +8,7 @@ internal sealed class SavedCheck : ICheck
 {
     private static readonly CheckInfo Info = new("RULES-SAVED", "The applied rules survive the next start", Severity.Medium);
 
-    public IEnumerable<HardeningFinding> Run(AuditedHost audit)
+    public IEnumerable<HardeningFinding> Of(AuditedHost audit)
     {
         yield return SavedComparison.Of(audit.Host) switch
         {

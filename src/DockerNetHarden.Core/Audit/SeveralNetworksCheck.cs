@@ -15,7 +15,7 @@ internal sealed class SeveralNetworksCheck : ICheck
         ("internal ranges", network => InternalCheck.Of(network, network.FirstFamily)),
     ];
 
-    public IEnumerable<HardeningFinding> Run(AuditedHost audit)
+    public IEnumerable<HardeningFinding> Of(AuditedHost audit)
     {
         var byName = audit.Networks.ToLookup(network => network.Name, StringComparer.Ordinal);
         var several = audit.Host.Containers.Where(ContainerState.Runs)

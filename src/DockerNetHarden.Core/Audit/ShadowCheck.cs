@@ -11,13 +11,17 @@ internal sealed class ShadowCheck : ICheck
 {
     private static readonly CheckInfo Info = new("RULE-INEFFECTIVE", "The blocks of this module decide the packets that they name", Severity.High);
 
-    public IEnumerable<HardeningFinding> Run(AuditedHost audit)
+    public IEnumerable<HardeningFinding> Of(AuditedNetwork network)
     {
-        if (audit.Controls.Rules.Count == 0)
-            return [Info.Found(audit, FindingStatus.NotApplicable, "This module has no rules on the host.")];
-        var found = audit.Networks.SelectMany(network => network.HostFamilies.SelectMany(family => Check(network, family))).ToList();
-        return found.Count > 0 ? found : [Info.Found(audit, FindingStatus.Pass)];
+        IReadOnlyList<HardeningFinding> found = network.Audit.Controls.Rules.Count == 0 ? [] : [.. network.HostFamilies.SelectMany(family => Check(network, family))];
+        network.Audit.HasIneffectiveRules |= found.Count > 0;
+        return found;
     }
+
+    public IEnumerable<HardeningFinding> Of(AuditedHost audit) =>
+        audit.Controls.Rules.Count == 0 ? [Info.Found(audit, FindingStatus.NotApplicable, "This module has no rules on the host.")]
+        : audit.HasIneffectiveRules ? []
+        : [Info.Found(audit, FindingStatus.Pass)];
 
     private static IEnumerable<HardeningFinding> Check(AuditedNetwork network, Family family)
     {
@@ -29,7 +33,10 @@ internal sealed class ShadowCheck : ICheck
             var all = control is "Custom" ? open.And(Unasked(network, family, blocks)) : open;
             if (all.IsEmpty)
                 continue;
-            var bad = blocks.Select(block => (block.Rule, Through: Through(block.Rule, block.Packets, all, network.Bridge)))
+            // Blocks of a control take one of few ways, and there may be thousands.
+            var ways = new Dictionary<(bool IsForwarded, bool IsAnywhere, bool IsInput), (Answer Open, PacketSet Packets)>();
+            var bad = blocks.Where(block => !Way(block.Rule).Packets.Intersect(block.Packets).IsEmpty)
+                .Select(block => (block.Rule, Through: Way(block.Rule).Open.Within(block.Packets)))
                 .Where(pair => pair.Through.IsOpen)
                 .Select(pair => pair with { Through = pair.Through.Without(network.Audit.Controls.MayPass(pair.Rule, network.Bridge)) })
                 .Where(pair => pair.Through.IsOpen)
@@ -43,17 +50,27 @@ internal sealed class ShadowCheck : ICheck
                         + "packets to the host itself, or redirected to it, are decided in INPUT (Block-ContainerHostAccess).",
                 };
             }
+
+            (Answer Open, PacketSet Packets) Way(FirewallRule rule)
+            {
+                var key = (rule.OutInterface is not null, rule.Destination is null, rule.Chain is "INPUT");
+                if (!ways.TryGetValue(key, out var way))
+                {
+                    var through = WayOf(rule, all, network.Bridge);
+                    ways.Add(key, way = (through, through.Parts.Aggregate(PacketSet.None(family), (together, part) => together.Union(part.Packets))));
+                }
+                return way;
+            }
         }
     }
 
     // A rule with an excluded out-interface means forwarded packets; a rule without a destination means packets at its own hook.
-    internal static Answer Through(FirewallRule rule, PacketSet packets, Answer open, string bridge)
-    {
-        var way = rule.OutInterface is not null ? open.Where(part => part.Path == PacketPath.Forward && part.NewDestination is null && !string.Equals(part.OutInterface, bridge, StringComparison.Ordinal))
+    internal static Answer Through(FirewallRule rule, PacketSet packets, Answer open, string bridge) => WayOf(rule, open, bridge).Within(packets);
+
+    private static Answer WayOf(FirewallRule rule, Answer open, string bridge) =>
+        rule.OutInterface is not null ? open.Where(part => part.Path == PacketPath.Forward && part.NewDestination is null && !string.Equals(part.OutInterface, bridge, StringComparison.Ordinal))
             : rule.Destination is null ? open.Where(part => part.Path == (rule.Chain is "INPUT" ? PacketPath.Local : PacketPath.Forward))
             : open;
-        return way.Within(packets);
-    }
 
     private static IEnumerable<Answer> Asked(AuditedNetwork network, Family family)
     {

@@ -1,4 +1,3 @@
-using DockerNetHarden.Docker;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
@@ -10,41 +9,20 @@ namespace DockerNetHarden.Planning;
 /// </summary>
 internal static class BridgeGuard
 {
-    // The names that Docker and this module give to bridges, and the one of the Cortex XSOAR guide. Others (wg0, ppp0) come and go by themselves.
-    private static readonly string[] BridgeNames = ["br-", "docker", "dnh-", "dnh_"];
-
     public static void Check(IReadOnlyList<FirewallRule> resolved, HostSnapshot host)
     {
         if (host.Engine is null)
             CheckReplaced(resolved, host);
+        var bridges = new KnownBridges(host);
         foreach (var rule in resolved)
         {
-            if (Missing(rule, host) is not { } name)
+            if (bridges.Missing(rule) is not { } name)
                 continue;
-            throw rule.Network is { } bound && Named(bound, host).FirstOrDefault() is { } network
+            throw rule.Network is { } bound && bridges.Named(bound).FirstOrDefault() is { } network
                 ? new PlanException(PlanFailure.NeedsForce, $"The rule '{rule}' is for the bridge {name}, which {host.HostName} does not have: there the network '{bound}' has {(network.Bridge is { } bridge ? $"the bridge {bridge}" : "no bridge")}.", $"Bind the rule to the network by its name (-Network {bound}, or network:{bound} as the interface), or give -Force.")
                 : new PlanException(PlanFailure.NeedsForce, $"The rule '{rule}' is for {name}, and {host.HostName} has no such bridge: no packet would meet it.", "Create its network first, or bind the rule to a network by its name (network:NAME as the interface). If the bridge comes later, give -Force.");
         }
     }
-
-    /// <summary>The bridge of a rule that the host should have and does not have; null if there is none, or if it is not known.</summary>
-    public static string? Missing(FirewallRule rule, HostSnapshot host)
-    {
-        // What is there is not known before Docker runs.
-        if (host.Engine is null)
-            return null;
-        var links = LinksOf(rule).ToList();
-        var gone = links.Where(name => IsGone(name, host));
-        var bound = rule.Network is null ? [] : Named(rule.Network, host).ToList();
-        // A network that is not there is yet to be made. The network's own bridge must be among the links; what else is among them may come and go.
-        return rule.Network is not null && bound.Count == 0 ? null
-            : bound.Count > 0 && !bound.Exists(network => links.Contains(network.Bridge, StringComparer.Ordinal)) ? gone.FirstOrDefault()
-            : gone.FirstOrDefault(name => Array.Exists(BridgeNames, prefix => name.StartsWith(prefix, StringComparison.Ordinal)));
-    }
-
-    /// <summary>Whether an interface is neither there nor the bridge of a network. False if the links of the host were not read.</summary>
-    public static bool IsGone(string name, HostSnapshot host) =>
-        host.Links.Count > 0 && !host.Links.Contains(name, StringComparer.Ordinal) && !host.Networks.Any(network => string.Equals(network.Bridge, name, StringComparison.Ordinal));
 
     // Without Docker nobody knows a network's bridge but the rules that are there.
     private static void CheckReplaced(IReadOnlyList<FirewallRule> resolved, HostSnapshot host)
@@ -61,7 +39,5 @@ internal static class BridgeGuard
         }
     }
 
-    private static IEnumerable<DockerNetwork> Named(string name, HostSnapshot host) => host.Networks.Where(network => string.Equals(network.Name, name, StringComparison.Ordinal));
-
-    private static IEnumerable<string> LinksOf(FirewallRule rule) => new[] { rule.InInterface, rule.OutInterface }.OfType<string>().Where(name => !name.StartsWith('!') && !name.EndsWith('+'));
+    internal static IEnumerable<string> LinksOf(FirewallRule rule) => new[] { rule.InInterface, rule.OutInterface }.OfType<string>().Where(name => !name.StartsWith('!') && !name.EndsWith('+'));
 }
