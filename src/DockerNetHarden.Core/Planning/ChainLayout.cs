@@ -115,7 +115,7 @@ internal sealed class ChainLayout
 
     private void Dispatch(string part, string side, IReadOnlyList<(Cidr Place, Func<string, LaidLine> Line)> gates)
     {
-        foreach (var (place, of) in PrefixTree.Split(gates))
+        foreach (var (place, of) in PrefixTree.Split(gates, part == _chain.Name))
         {
             if (of is [var (_, line)])
             {

@@ -23,30 +23,34 @@ internal static class ChainReader
         private readonly Dictionary<string, List<OurLine>> _lines = parts.ToDictionary(part => part, part => rules[hook.Table, part].Select(line => OurLine.Read(line, hook)).ToList(), StringComparer.Ordinal);
         private readonly List<(string From, string To, Cidr? Destination)> _gates = [];
         private readonly Dictionary<string, IReadOnlyList<Cidr>?> _destinations = new(StringComparer.Ordinal);
-        private readonly List<string> _reached = [];
+        private readonly HashSet<string> _reached = new(StringComparer.Ordinal);
+        private readonly List<(OurLine Line, string Part)> _inOrder = [];
 
         public OurChain Chain()
         {
             if (_lines.ContainsKey(_name))
                 Reach(_name);
-            var lines = _reached.SelectMany(part => _lines[part].Where(line => part == _name ? !IsScaffold(line) : line.Rule is not null).Select(line => Meant(line, part)));
-            return new OurChain(rules.Family, hook, control, [.. lines])
+            return new OurChain(rules.Family, hook, control, [.. _inOrder.Select(each => Meant(each.Line, each.Part))])
             {
                 Strays = [.. _lines.Where(part => part.Key != _name).SelectMany(part => part.Value).Where(line => line.Rule is null && !IsScaffold(line))],
                 Laid = [.. _lines.Select(part => new LaidChain(part.Key, [.. part.Value.Select(Laid)]))],
             };
         }
 
+        // The lines of a part come where the first gate to it is.
         private void Reach(string part)
         {
             _reached.Add(part);
             foreach (var line in _lines[part])
             {
-                if (ChainLayout.GateOf(line.Line) is not var (to, destination) || !_lines.ContainsKey(to))
-                    continue;
-                _gates.Add((part, to, destination));
-                if (!_reached.Contains(to, StringComparer.Ordinal))
-                    Reach(to);
+                if (ChainLayout.GateOf(line.Line) is var (to, destination) && _lines.ContainsKey(to))
+                {
+                    _gates.Add((part, to, destination));
+                    if (!_reached.Contains(to))
+                        Reach(to);
+                }
+                else if (part == _name ? !IsScaffold(line) : line.Rule is not null)
+                    _inOrder.Add((line, part));
             }
         }
 

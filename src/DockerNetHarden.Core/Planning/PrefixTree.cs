@@ -5,16 +5,17 @@ namespace DockerNetHarden.Planning;
 /// <summary>Splits many prefixes by what they have in common, so that a packet to an address far from all of them meets only the first lines.</summary>
 internal static class PrefixTree
 {
-    // Three lines are not worth a chain.
-    private const int Few = 3;
+    // At the top every packet asks; behind the first fork only few do, and a chain more costs as much as some lines.
+    private const int FewAtTheTop = 3;
+    private const int Few = 8;
 
     // Beyond this many, more branches at each fork make the way shorter.
     private const int Many = 16;
 
     /// <summary>The forks: a prefix that contains a group, and the group; or a prefix alone. All prefixes stand apart from one another.</summary>
-    public static IReadOnlyList<(Cidr Place, IReadOnlyList<(Cidr Place, T Value)> Of)> Split<T>(IReadOnlyList<(Cidr Place, T Value)> sorted)
+    public static IReadOnlyList<(Cidr Place, IReadOnlyList<(Cidr Place, T Value)> Of)> Split<T>(IReadOnlyList<(Cidr Place, T Value)> sorted, bool isTop)
     {
-        if (sorted.Count <= Few)
+        if (sorted.Count <= (isTop ? FewAtTheTop : Few))
             return [.. sorted.Select(one => (one.Place, (IReadOnlyList<(Cidr, T)>)[one]))];
         var length = Common(sorted[0].Place, sorted[^1].Place) + (sorted.Count > Many ? 4 : 2);
         return [.. Groups(sorted, length)];

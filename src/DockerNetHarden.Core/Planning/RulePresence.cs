@@ -62,9 +62,10 @@ public static class RulePresence
             if (part.Lines.TakeWhile(line => line.Line.Position < first).FirstOrDefault(line => !chain.Lines.Any(ours => ours.Rule is not null && ours.Line.Chain == part.Name && ours.Line.Position == line.Line.Position) && !ChainLayout.IsReplyExit(line.Line) && ChainLayout.GateOf(line.Line) is null && JumpPlan.IsEndOfChain(line.Line)) is { } end)
                 yield return $"{part.Name} ends before them, at '{end.Line.Text}'.";
         }
-        foreach (var verdict in rules.Where(rule => rule.Connections is not null).Select(rule => VerdictChain.Of(rule.Action)).Distinct())
+        foreach (var verdict in VerdictChain.In(hook.Table))
         {
-            if (!tables[hook.Table, verdict.Name].SequenceEqual(verdict.Lines(tables.Family, hook.Table)))
+            // Rules of the older form need no such chain.
+            if (chain.Laid.Any(part => part.Lines.Any(line => string.Equals(line.Line.Target, verdict.Name, StringComparison.Ordinal))) && !tables[hook.Table, verdict.Name].SequenceEqual(verdict.Lines(tables.Family, hook.Table)))
                 yield return $"{verdict.Name}, which decides for them, does not hold its rules.";
         }
 
