@@ -11,7 +11,10 @@ namespace DockerNetHarden.Planning;
 /// <param name="Key">What is compared: the canonical text, or the tokens if there is none.</param>
 internal sealed record OurLine(RuleLine Line, RuleMark? Mark, FirewallRule? Rule, string Key)
 {
-    public static OurLine Read(RuleLine line, Hook hook)
+    /// <summary>What a line means. It follows from the line alone, and hosts have the same lines, now and at the next reading: it is found out once.</summary>
+    public static OurLine Read(RuleLine line, Hook hook) => LineMeanings.Known.Of(line, hook, Parse) with { Line = line };
+
+    private static OurLine Parse(RuleLine line, Hook hook)
     {
         var rule = RuleParser.TryReadLine(line.Family, line.Table, hook.Chain, line.Tokens);
         // A second comment makes another line of ours, not somebody else's.
