@@ -66,7 +66,7 @@ internal static class Sections
             new PageTable("prompt.calls.Trace-ContainerAccess", "Trace-ContainerAccess") { HasFloor = true }, new PageTable("prompt.calls.Get-DockerNetworkHardening", "Get-DockerNetworkHardening") { HasFloor = true },
             new PageTable("prompt.calls.Invoke-FirewallRule", "Invoke-FirewallRule") { HasFloor = true }),
         new("sweep", "Computing, over two decades and more", """
-            Plan, audit, trace and policy export of an invented host, in the process of the benchmark. Over networks, the host has all four controls. Over rules, it has ten networks: audit and trace see the four controls and so many rules of an administrator; plan and policy export work on so many rules of a user's own. A series ends after a size that takes five seconds. Allocated is what one call allocates in all; the peak is
+            Plan, audit, trace and policy export of an invented host, in the process of the benchmark. Over networks, the host has all four controls. Over rules, it has ten networks: audit and trace see the four controls and so many rules of an administrator; plan and policy export work on so many rules of a user's own. Beyond 200, a series ends after a size that takes five seconds. Allocated is what one call allocates in all; the peak is
             what the whole process had in memory at one time, the host itself included.
             """,
             new PageTable("sweep.computing.networks", "Over networks") { Sizes = "networks", Plot = "computing-networks", Title = "Computing, over networks", Axis = "ms" },

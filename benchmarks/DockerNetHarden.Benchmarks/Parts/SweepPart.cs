@@ -13,6 +13,9 @@ internal sealed class SweepPart : IPart
 {
     private static readonly TimeSpan Enough = TimeSpan.FromSeconds(5);
 
+    // Two decades are measured however long they take; what lies beyond ends when it takes long.
+    private const int Asked = 200;
+
     public string Name => "sweep";
 
     public string? WhyUnavailable() => OperatingSystem.IsLinux() ? null : "needs Linux";
@@ -74,7 +77,7 @@ internal sealed class SweepPart : IPart
         ProcessMemory.ForgetPeak(Environment.ProcessId);
     }
 
-    // A size that took long is the last: the next would take several times as long.
+    // A large size that took long is the last: the next would take several times as long.
     private bool Measure(Run run, string over, string what, int count, Func<object> action)
     {
         if (stopped.Contains(what))
@@ -93,7 +96,7 @@ internal sealed class SweepPart : IPart
                 continue;
             times.Add(took.TotalMilliseconds);
             allocated.Add((GC.GetTotalAllocatedBytes(precise: true) - before) / (double)(1 << 20));
-            if (took < Enough)
+            if (took < Enough || count < Asked)
                 continue;
             stopped.Add(what);
             Run.Say($"{what} of {count} {over} took {took.TotalSeconds:0.0} s: larger ones are left out");
