@@ -236,6 +236,7 @@ run_tests() {
         run_xunit DockerNetHarden.Core.Tests
         run_xunit DockerNetHarden.Tests
         run_xunit DockerNetHarden.Cli.Tests
+        run_xunit DockerNetHarden.Benchmarks.Tests
         run_xunit DockerNetHarden.Lab.Tests
         report_engines
         set_dotnet_root
