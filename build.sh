@@ -233,11 +233,7 @@ run_tests() {
     mkdir -p "$results"
     # Without a build there is nothing to test: this counts as a failure like any other.
     if (build DockerNetHarden.sln && ready); then
-        run_xunit DockerNetHarden.Core.Tests
-        run_xunit DockerNetHarden.Tests
-        run_xunit DockerNetHarden.Cli.Tests
-        run_xunit DockerNetHarden.Benchmarks.Tests
-        run_xunit DockerNetHarden.Lab.Tests
+        for project in Core.Tests Tests Cli.Tests Benchmarks.Tests Lab.Tests; do run_xunit "DockerNetHarden.$project"; done
         report_engines
         set_dotnet_root
         pwsh=$(find_pwsh)

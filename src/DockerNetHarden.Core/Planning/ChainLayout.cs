@@ -5,7 +5,7 @@ using DockerNetHarden.Rules;
 namespace DockerNetHarden.Planning;
 
 /// <summary>
-/// How the lines of a control's chain stand in the kernel, so that a packet which the control is not about passes few of them, whatever the number of networks (docs/decisions/0011). What all blocks
+/// How the lines of a control's chain stand in the kernel, so that a packet which the control is not about passes few of them, whatever the number of networks (docs/decisions/0012). What all blocks
 /// demand is asked first: the destination, then the port, the in-interface, the source. A gate (<c>-g</c>) sends the packets that meet it to a part of the chain, which holds the lines in their order; a
 /// RETURN there leaves the control, as in the chain itself. Chains with lines of somebody else, and custom rules, stand as they are.
 /// </summary>
