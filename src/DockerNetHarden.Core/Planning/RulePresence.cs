@@ -58,8 +58,9 @@ public static class RulePresence
             var order = lines.Where(line => line.Line.Chain == part.Name && wanted.Contains(line.Key)).ToList();
             if (!order.SequenceEqual(OurChain.Sorted(order)))
                 yield return $"The rules in {part.Name} are in the wrong order.";
-            var first = order.Count == 0 ? -1 : order[0].Line.Position;
-            if (part.Lines.TakeWhile(line => line.Line.Position < first).FirstOrDefault(line => !chain.Lines.Any(ours => ours.Rule is not null && ours.Line.Chain == part.Name && ours.Line.Position == line.Line.Position) && !ChainLayout.IsReplyExit(line.Line) && ChainLayout.GateOf(line.Line) is null && JumpPlan.IsEndOfChain(line.Line)) is { } end)
+            var ours = chain.Lines.Where(line => line.Rule is not null && line.Line.Chain == part.Name).Select(line => line.Line.Position).ToHashSet();
+            var last = part.Lines.LastOrDefault(line => ours.Contains(line.Line.Position) || ChainLayout.GateOf(line.Line) is not null)?.Line.Position ?? 0;
+            if (part.Lines.FirstOrDefault(line => line.Line.Position < last && !ours.Contains(line.Line.Position) && !ChainLayout.IsReplyExit(line.Line) && ChainLayout.GateOf(line.Line) is null && JumpPlan.IsEndOfChain(line.Line)) is { } end)
                 yield return $"{part.Name} ends before them, at '{end.Line.Text}'.";
         }
         foreach (var verdict in VerdictChain.In(hook.Table))
