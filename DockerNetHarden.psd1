@@ -1,5 +1,6 @@
 @{
     RootModule             = 'DockerNetHarden.dll'
+    NestedModules          = @('DockerNetHarden.Start.dll')
     ModuleVersion          = '0.1.0'
     GUID                   = '6f6f2a3e-5f0c-4d0e-9b53-2f6c6a0f7d11'
     Author                 = 'The DockerNetHarden authors'

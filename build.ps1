@@ -25,6 +25,13 @@ function Invoke-Shell([string] $Name) {
     }
     elseif ($Name -eq 'build') {
         & dotnet build (Join-Path $PSScriptRoot DockerNetHarden.sln) -c Release -v q
+        if (-not $LASTEXITCODE) {
+            & dotnet publish (Join-Path $PSScriptRoot src/DockerNetHarden.Ready) -c Release -v q
+            if ($LASTEXITCODE) {
+                Write-Warning 'The staged module has no native code: its first call in a session is slower.'
+                $global:LASTEXITCODE = 0
+            }
+        }
     }
     else {
         throw "The task '$Name' needs sh and Linux's network namespaces. Run ./build.sh $Name on Linux; WSL will do."

@@ -206,6 +206,8 @@ end_compiler() {
     $patience dotnet "$compiler" "-pipename:$pipe" -shutdown </dev/null >/dev/null 2>&1 || :
 }
 
+# Native code for this platform: docs/decisions/0011. Its compiler is a package of its own; the module is complete without it.
+ready() { dotnet publish src/DockerNetHarden.Ready -c "$configuration" -v q </dev/null || loud "THE MODULE HAS NO NATIVE CODE: its first command is slower"; }
 # Builds the given projects or solutions; the module's own project stages it.
 build() {
     need_dotnet
@@ -230,11 +232,8 @@ run_tests() {
     rm -rf "$results"
     mkdir -p "$results"
     # Without a build there is nothing to test: this counts as a failure like any other.
-    if (build DockerNetHarden.sln); then
-        run_xunit DockerNetHarden.Core.Tests
-        run_xunit DockerNetHarden.Tests
-        run_xunit DockerNetHarden.Cli.Tests
-        run_xunit DockerNetHarden.Lab.Tests
+    if (build DockerNetHarden.sln && ready); then
+        for project in Core.Tests Tests Cli.Tests Benchmarks.Tests Lab.Tests; do run_xunit "DockerNetHarden.$project"; done
         report_engines
         set_dotnet_root
         pwsh=$(find_pwsh)
@@ -288,7 +287,7 @@ clean() {
 }
 
 case "${1:-build}" in
-    build) build DockerNetHarden.sln ;;
+    build) build DockerNetHarden.sln && ready ;;
     test) run_tests ;;
     demo) demo ;;
     engines) prepare_engines ;;

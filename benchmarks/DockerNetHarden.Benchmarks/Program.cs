@@ -1,48 +1,49 @@
-using System.Globalization;
+using System.Diagnostics;
 using DockerNetHarden.Benchmarks;
 using DockerNetHarden.Lab;
 
-// dnh-bench audit [rounds=7] [networks=50] [rules=5000 50000 ...]: what a full audit costs, on paper.
-if (args is ["audit", .. var rest])
+if (args is ["traffic", .. var traffic])
+    return TrafficProgram.Run(traffic);
+
+IPart[] parts = [new ThroughputPart(), new RulesPart(), new ApplyPart(), new FleetPart(), new PromptPart(), new SweepPart(), new PeersPart()];
+BenchOptions options;
+try
 {
-    var given = rest.Select(Number).ToList();
-    Audit.Run(given.Count > 0 ? given[0] : 7, given.Count > 1 ? given[1] : 50, given.Count > 2 ? given[2..] : [5_000, 50_000]);
-    return 0;
+    options = BenchOptions.Parse(args, [.. parts.Select(static part => part.Name)]);
 }
-// What hardening costs, compared with the least that could be done: dnh-bench [hosts=16] [parallel=16] [rounds=7]. Needs what the lab needs, root included.
-var numbers = args.Select(Number).ToArray();
-var (hosts, parallel, rounds) = (numbers.ElementAtOrDefault(0) is > 0 and var h ? h : 16, numbers.ElementAtOrDefault(1) is > 0 and var p ? p : 16, numbers.ElementAtOrDefault(2) is > 0 and var r ? r : 7);
-if (LabSsh.WhyUnavailable() is { } reason)
+catch (ArgumentException error)
 {
-    await Console.Error.WriteLineAsync("dnh-bench: " + reason).ConfigureAwait(false);
+    await Console.Error.WriteLineAsync(error.Message).ConfigureAwait(false);
     return 1;
 }
-var fleet = await LabFleet.RaiseAsync(hosts).ConfigureAwait(false);
-await using (fleet.ConfigureAwait(false))
+// A quick run must not take the place of the results that are published.
+var folder = options.Folder ?? Path.Combine(PwshSession.Root(), options.Quick ? "out" : "docs", "benchmarks");
+var failed = false;
+foreach (var part in parts.Where(part => options.Parts.Contains(part.Name, StringComparer.Ordinal)))
 {
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{hosts} hosts, {parallel} at once, median of {rounds} rounds after one that is not counted; {Environment.ProcessorCount} cores"));
-    var client = await PwshSession.StartAsync([], ("PATH", fleet.Client.Programs + ":" + Environment.GetEnvironmentVariable("PATH"))).ConfigureAwait(false);
-    await using (client.ConfigureAwait(false))
+    if (part.WhyUnavailable() is { } reason)
     {
-        var remote = new Remote(fleet, client, parallel);
-        await Table.RunAsync("Over SSH", rounds, () => ProcessorTime.Now(fleet, client), hosts,
-            new Measured("ssh host true", remote.TrueAsync),
-            new Measured("Invoke-FirewallRule, first time", remote.HardenAsync) { Before = remote.CleanAsync },
-            new Measured("Invoke-FirewallRule, unchanged", remote.HardenAsync)).ConfigureAwait(false);
+        Run.Say($"*** The part '{part.Name}' is NOT MEASURED: it {reason}. ***");
+        failed = true;
+        continue;
     }
-
-    var first = fleet.Hosts[0];
-    var there = await PwshSession.StartAsync(first.Shell, ("DOCKER_HOST", first.DockerHost)).ConfigureAwait(false);
-    await using (there.ConfigureAwait(false))
+    Run.Say($"== {part.Name}");
+    var (run, date, clock) = (new Run(options.Rounds, options.Quick), DateTimeOffset.UtcNow, Stopwatch.StartNew());
+    try
     {
-        var local = new Local(first, there);
-        await Table.RunAsync("On the host itself", rounds, () => ProcessorTime.Now(fleet, there), 1,
-            new Measured("iptables-save of both families", local.SaveAsync),
-            new Measured("iptables-restore of the same rules", local.RestoreAsync) { Before = local.CleanAsync },
-            new Measured("Invoke-FirewallRule, first time", local.HardenAsync) { Before = local.CleanAsync },
-            new Measured("Invoke-FirewallRule, unchanged", local.HardenAsync)).ConfigureAwait(false);
+        await part.RunAsync(run).ConfigureAwait(false);
     }
+    catch (Exception error) when (error is LabException or IOException or System.Net.Sockets.SocketException or System.ComponentModel.Win32Exception or NotSupportedException or FormatException)
+    {
+        // The earlier results of the part stay; the other parts go on.
+        Run.Say($"*** The part '{part.Name}' FAILED after {clock.Elapsed.TotalSeconds:0} s: {error.Message} ***");
+        failed = true;
+        continue;
+    }
+    // Written after each part: a later one that fails does not take the others with it.
+    ResultsFile.Read(folder).With(new PartRun(part.Name, date, await MachineFacts.CommitAsync().ConfigureAwait(false), options.Quick, options.Rounds, Math.Round(clock.Elapsed.TotalSeconds), await MachineFacts.ReadAsync().ConfigureAwait(false), run.Measurements)).Write(folder);
+    Run.Say($"== {part.Name} took {clock.Elapsed.TotalSeconds:0} s");
 }
-return 0;
-
-static int Number(string text) => int.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture);
+if (options.Page)
+    Run.Say($"Wrote {string.Join(", ", PageFiles.Write(folder))}");
+return failed ? 1 : 0;

@@ -7,13 +7,14 @@ namespace DockerNetHarden;
 
 /// <summary>
 /// Where Docker.DotNet and its dependencies live in a PowerShell session: a load context of their own, filled from the folder Dependencies. Other modules' versions of the same
-/// assemblies never meet them, whichever came first. Core and the cmdlets stay in the session's own context, where scripts find their types by name.
+/// assemblies never meet them, whichever came first. Core and the cmdlets stay in the session's own context, where scripts find their types by name. The folder is the one beside Core, which may be one
+/// with native code.
 /// </summary>
 internal sealed class ClientLoadContext : AssemblyLoadContext
 {
     private const string Client = "DockerNetHarden.Client";
 
-    private static readonly string Folder = Path.Combine(Path.GetDirectoryName(typeof(ClientLoadContext).Assembly.Location)!, "Dependencies");
+    private static readonly string Folder = Path.Combine(Path.GetDirectoryName(typeof(Addresses.Family).Assembly.Location)!, "Dependencies");
     private static readonly Lazy<ClientLoadContext> Only = new(static () => new ClientLoadContext());
 
     private ClientLoadContext()

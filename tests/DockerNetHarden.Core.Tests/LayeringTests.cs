@@ -25,7 +25,7 @@ public sealed partial class LayeringTests
         ["Export"] = ["Addresses", "Iptables", "Rules", "Snapshots", "Planning", "Persistence", "Nftables"],
         ["Policy"] = ["Addresses", "Docker", "Rules", "Controls", "Snapshots", "Planning"],
         ["Packets"] = ["Addresses"],
-        ["Matching"] = ["Addresses", "Iptables", "Snapshots", "Packets"],
+        ["Matching"] = ["Addresses", "Iptables", "Rules", "Snapshots", "Packets"],
         ["Walking"] = ["Addresses", "Iptables", "Snapshots", "Packets", "Matching"],
         ["Analysis"] = ["Addresses", "Iptables", "Docker", "Rules", "Controls", "Snapshots", "Packets", "Matching", "Walking"],
         ["Audit"] = ["Addresses", "Iptables", "Docker", "Rules", "Controls", "Snapshots", "Planning", "Persistence", "Packets", "Matching", "Walking", "Analysis"],

@@ -87,17 +87,34 @@ public sealed class ModuleFileTests
     public void What_is_staged_is_the_module_and_nothing_else()
     {
         Skip.IfNot(Directory.Exists(Staged), $"{Staged} does not exist; `dotnet build -c Release` stages the module.");
-        var expected = new[] { "DockerNetHarden.Core.dll", "DockerNetHarden.Format.ps1xml", "DockerNetHarden.dll", "DockerNetHarden.psd1", "LICENSE", "THIRD-PARTY-NOTICES.md" };
+        var expected = new[] { "DockerNetHarden.Core.dll", "DockerNetHarden.Format.ps1xml", "DockerNetHarden.Start.dll", "DockerNetHarden.dll", "DockerNetHarden.psd1", "LICENSE", "THIRD-PARTY-NOTICES.md" };
         Assert.Equal(expected, Directory.EnumerateFiles(Staged).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal));
-        Assert.Equal(["Dependencies", "en-US"], Directory.EnumerateDirectories(Staged).Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal));
-        Assert.Equal(
+        string[] dependencies =
             [
                 "Docker.DotNet.Handler.Abstractions.dll", "Docker.DotNet.LegacyHttp.dll", "Docker.DotNet.NPipe.dll", "Docker.DotNet.NativeHttp.dll", "Docker.DotNet.Unix.dll", "Docker.DotNet.dll",
                 "DockerNetHarden.Client.dll", "Microsoft.Extensions.DependencyInjection.Abstractions.dll", "Microsoft.Extensions.Logging.Abstractions.dll", "Microsoft.Net.Http.Client.dll",
                 "System.IO.Pipelines.dll",
-            ],
-            Directory.EnumerateFileSystemEntries(Path.Combine(Staged, "Dependencies")).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal));
+            ];
+        Assert.Equal(dependencies, NamesIn(Path.Combine(Staged, "Dependencies")));
+        // Native code for a platform is the same assemblies once more.
+        var platforms = Directory.EnumerateDirectories(Staged).Where(static folder => Path.GetFileName(folder) is not ("Dependencies" or "en-US")).ToList();
+        Assert.All(platforms, static folder => Assert.Matches("^(linux|win|osx)-(x64|arm64)$", Path.GetFileName(folder)));
+        Assert.All(platforms, static folder => Assert.Equal(["Dependencies", "DockerNetHarden.Core.dll"], NamesIn(folder)));
+        Assert.All(platforms, folder => Assert.Equal(dependencies, NamesIn(Path.Combine(folder, "Dependencies"))));
+        // Of the same build, or what is tested is not what runs.
+        Assert.All(platforms, static folder => Assert.Equal(BuildOf(Path.Combine(Staged, "DockerNetHarden.Core.dll")), BuildOf(Path.Combine(folder, "DockerNetHarden.Core.dll"))));
+        Assert.All(platforms, static folder => Assert.Equal(BuildOf(Path.Combine(Staged, "Dependencies", "Docker.DotNet.dll")), BuildOf(Path.Combine(folder, "Dependencies", "Docker.DotNet.dll"))));
         Assert.Equal(File.ReadAllText(Path.Combine(ModuleFacts.Root, "DockerNetHarden.psd1")), File.ReadAllText(Path.Combine(Staged, "DockerNetHarden.psd1")));
+    }
+
+    private static IEnumerable<string> NamesIn(string folder) => Directory.EnumerateFileSystemEntries(folder).Select(static file => Path.GetFileName(file)).Order(StringComparer.Ordinal);
+
+    private static Guid BuildOf(string file)
+    {
+        using var stream = File.OpenRead(file);
+        using var image = new System.Reflection.PortableExecutable.PEReader(stream);
+        var metadata = System.Reflection.Metadata.PEReaderExtensions.GetMetadataReader(image);
+        return metadata.GetGuid(metadata.GetModuleDefinition().Mvid);
     }
 
     [SkippableFact]

@@ -38,7 +38,7 @@ Describe 'Block-ContainerHostAccess' {
 
     It 'closes only the addresses that are named, of their family' {
         $blocks = Block-ContainerHostAccess -HostAddress 172.31.5.4, 192.168.7.4 | Where-Object Action -NE Return
-        $blocks.Destination | Select-Object -Unique | Should -Be @('172.31.5.4/32', '192.168.7.4/32')
+        $blocks.Destination | Select-Object -Unique | Should -Be '172.31.5.4/32,192.168.7.4/32'
         $blocks.Family | Select-Object -Unique | Should -Be 'IPv4'
     }
 

@@ -6,11 +6,11 @@ BeforeAll {
 Describe 'Block-ContainerInternalAccess' {
     It 'blocks private, shared and link-local ranges if none is named' {
         (Block-ContainerInternalAccess | Where-Object Action -NE Return).Destination | Select-Object -Unique |
-            Should -Be @('10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '169.254.0.0/16')
+            Should -Be '10.0.0.0/8,100.64.0.0/10,169.254.0.0/16,172.16.0.0/12,192.168.0.0/16'
     }
 
     It 'blocks the ranges that are named' {
-        (Block-ContainerInternalAccess -Range 10.1.0.0/16, 10.2.0.0/16 | Where-Object Action -NE Return).Destination | Select-Object -Unique | Should -Be @('10.1.0.0/16', '10.2.0.0/16')
+        (Block-ContainerInternalAccess -Range 10.1.0.0/16, 10.2.0.0/16 | Where-Object Action -NE Return).Destination | Select-Object -Unique | Should -Be '10.1.0.0/16,10.2.0.0/16'
     }
 
     It 'never matches what leaves by the bridge it came from' {

@@ -5,7 +5,7 @@ BeforeAll {
 
 Describe 'Block-ContainerMetadataAccess' {
     It 'blocks the endpoints of every cloud if none is named' {
-        $destinations = (Block-ContainerMetadataAccess).Destination
+        $destinations = (Block-ContainerMetadataAccess | Where-Object Action -NE Return).Destination -split ','
         foreach ($address in '169.254.169.254/32', '168.63.129.16/32', '100.100.100.200/32', '169.254.42.42/32') { $destinations | Should -Contain $address }
     }
 

@@ -71,7 +71,7 @@ AfterAll {
 
 Describe 'The packages that the module brings' {
     It 'are not loaded by its import, nor by rules' {
-        Invoke-Session $import, '$null = Block-ContainerMetadataAccess' | Should -Be @('DockerNetHarden Default', 'DockerNetHarden.Core Default')
+        Invoke-Session $import, '$null = Block-ContainerMetadataAccess' | Should -Be @('DockerNetHarden Default', 'DockerNetHarden.Core Default', 'DockerNetHarden.Start Default')
     }
 
     It 'are loaded in a context of their own when Docker is asked' {
@@ -79,7 +79,7 @@ Describe 'The packages that the module brings' {
         $said[0] | Should -BeExactly 'standin'
         $said | Should -Contain 'DockerNetHarden.Core Default'
         $said | Should -Contain 'Docker.DotNet DockerNetHarden.Client'
-        $said | Where-Object { $_ -notmatch '^(standin$|DockerNetHarden(\.Core)? )' } | Should -Match ' DockerNetHarden\.Client$'
+        $said | Where-Object { $_ -notmatch '^(standin$|DockerNetHarden(\.Core|\.Start)? )' } | Should -Match ' DockerNetHarden\.Client$'
     }
 
     It 'meet no other version of theirs: <Order>' -ForEach @(

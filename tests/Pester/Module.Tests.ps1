@@ -19,7 +19,32 @@ Describe 'The module' {
     }
 
     It 'has no assembly of anybody else beside its own' {
-        Get-ChildItem (Split-Path (Get-StagedModule)) -Filter *.dll | ForEach-Object Name | Sort-Object | Should -Be @('DockerNetHarden.Core.dll', 'DockerNetHarden.dll')
+        Get-ChildItem (Split-Path (Get-StagedModule)) -Filter *.dll | ForEach-Object Name | Sort-Object | Should -Be @('DockerNetHarden.Core.dll', 'DockerNetHarden.dll', 'DockerNetHarden.Start.dll')
+    }
+
+    It 'runs the native code that was staged for this platform, and without it is the same' {
+        $native = Join-Path (Split-Path (Get-StagedModule)) 'linux-x64'
+        if (-not (Test-Path $native) -or [Runtime.InteropServices.RuntimeInformation]::RuntimeIdentifier -notmatch '^linux-x64|-x64$') {
+            Set-ItResult -Skipped -Because 'no native code is staged for this platform'
+        }
+        $copy = Join-Path $TestDrive DockerNetHarden
+        Copy-Item (Split-Path (Get-StagedModule)) $copy -Recurse
+        # As on a platform for which there is none, and as where the native code is for another one.
+        Copy-Item $copy (Join-Path $TestDrive Plain) -Recurse
+        Remove-Item (Join-Path $TestDrive Plain/linux-x64) -Recurse
+        Copy-Item $copy (Join-Path $TestDrive Broken) -Recurse
+        Set-Content (Join-Path $TestDrive Broken/linux-x64/DockerNetHarden.Core.dll) 'not an assembly'
+        $found = foreach ($name in 'DockerNetHarden', 'Plain', 'Broken') {
+            Invoke-Pwsh "Import-Module '$TestDrive/$name/DockerNetHarden.psd1'; [DockerNetHarden.Rules.FirewallRule].Assembly.Location; @(Block-ContainerMetadataAccess).Count; (Get-Module DockerNetHarden).ModuleBase; (Get-Help Invoke-FirewallRule).Synopsis.Length"
+        }
+        $found[0] | Should -BeExactly "$TestDrive/DockerNetHarden/linux-x64/DockerNetHarden.Core.dll"
+        $found[4] | Should -BeExactly "$TestDrive/Plain/DockerNetHarden.Core.dll"
+        $found[8] | Should -BeExactly "$TestDrive/Broken/DockerNetHarden.Core.dll"
+        foreach ($i in 1, 3) {
+            $found[4 + $i] | Should -BeExactly $found[$i]
+            $found[8 + $i] | Should -BeExactly $found[$i]
+        }
+        $found[2], $found[6], $found[10] | Should -BeExactly "$TestDrive/DockerNetHarden", "$TestDrive/Plain", "$TestDrive/Broken"
     }
 
     It 'works in parallel runspaces' {

@@ -44,13 +44,12 @@ Describe "Test-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env:D
         @{ What = 'FORWARD ends before Docker''s jump'; Break = { iptables -I FORWARD -j ACCEPT }; Mend = { iptables -D FORWARD -j ACCEPT } }
         @{ What = 'our chain ends before the rules'; Break = { iptables -I DNH-METADATA -j ACCEPT }; Mend = { iptables -D DNH-METADATA 1 } }
         @{ What = 'a block has one condition more'; Mend = {}; Break = {
-                $block = '-d', '169.254.169.254/32', '-p', 'tcp', '-m', 'conntrack', '--ctdir', 'ORIGINAL'
-                $rest = '-m', 'comment', '--comment', 'DockerNetHarden:MetadataAccess/gcp', '-j', 'REJECT', '--reject-with', 'tcp-reset'
-                iptables -D DNH-METADATA @block @rest
-                iptables -A DNH-METADATA @block -m conntrack --ctdir REPLY @rest
+                $block = '-m', 'comment', '--comment', 'DockerNetHarden:MetadataAccess/gcp', '-j', 'DNH-REJECT'
+                iptables -D DNH-METADATA.1 @block
+                iptables -A DNH-METADATA.1 -m conntrack --ctdir REPLY @block
             }
         }
-        @{ What = 'a block comes before its exception'; Break = { iptables -I DNH-METADATA -d 169.254.169.254/32 -p tcp -m conntrack --ctdir ORIGINAL -m comment --comment 'DockerNetHarden:MetadataAccess/gcp' -j REJECT --reject-with tcp-reset }; Mend = {} }
+        @{ What = 'a block comes before its exception'; Break = { iptables -I DNH-METADATA.1 -m comment --comment 'DockerNetHarden:MetadataAccess/gcp' -j DNH-REJECT }; Mend = {} }
     ) {
         & $Break
         try { $rules | Test-FirewallRule | Should -BeFalse }

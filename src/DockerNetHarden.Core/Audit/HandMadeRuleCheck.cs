@@ -57,7 +57,7 @@ internal sealed partial class HandMadeRuleCheck : ICheck
         var bridges = old.InInterface is { } link ? [link] : audit.Networks.Where(network => source is null || network.Network.Subnets.Any(source.Value.Overlaps)).Select(network => network.Bridge).ToList();
         return bridges.Count > 0 && bridges.TrueForAll(bridge => audit.Controls.For(leftover.Control, old.Family, bridge).Any(rule =>
             rule.Action is RuleAction.Drop or RuleAction.Reject
-            && (rule.Destination is null || (Destination(rule) is { } wide && Destination(old) is { } place && wide.Contains(place)))
+            && (rule.Destination is null || (Destination(old) is { } place && AddressLists.Destinations(rule).Any(wide => wide.Contains(place))))
             && (rule.DestinationPort is null || old.DestinationPort?.Split(',').Except(rule.DestinationPort.Split(','), StringComparer.Ordinal).Any() == false)));
     }
 

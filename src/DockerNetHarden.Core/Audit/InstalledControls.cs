@@ -94,7 +94,7 @@ internal static class RulePackets
         Family = rule.Family,
         InInterface = bridge,
         Sources = rule.Source is { } source ? [Cidr.Parse(source)] : [],
-        Destinations = rule.Destination is { } destination ? [Cidr.Parse(destination)] : [],
+        Destinations = rule.Destination is { } destination ? [.. AddressLists.Split(destination).Select(Cidr.Parse)] : [],
         Protocol = rule.Protocol,
         SourcePorts = rule.SourcePort is { } from ? PortList.Parse(from, "SourcePort") : null,
         Ports = rule.DestinationPort is { } to ? PortList.Parse(to, "DestinationPort") : null,
@@ -105,7 +105,7 @@ internal static class RulePackets
         [
             RuleFields.Control, RuleFields.Subject, RuleFields.Network, RuleFields.Comment, RuleFields.Family, RuleFields.Table, RuleFields.Chain, RuleFields.InInterface, RuleFields.OutInterface,
             RuleFields.Source, RuleFields.Destination, RuleFields.Protocol, RuleFields.SourcePort, RuleFields.DestinationPort, RuleFields.Action, RuleFields.RejectWith, RuleFields.LogPrefix,
-            RuleFields.JumpTarget, RuleFields.ConnectionDirection, RuleFields.SourceAddressType,
+            RuleFields.JumpTarget, RuleFields.ConnectionDirection, RuleFields.Connections, RuleFields.SourceAddressType,
         ],
         ReferenceEqualityComparer.Instance);
 

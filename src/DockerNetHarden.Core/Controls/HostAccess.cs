@@ -43,10 +43,7 @@ public sealed record HostAccess : Control
                 continue;
             Exceptions(list, family);
             foreach (var place in Places(family))
-            {
-                foreach (var address in host.Count == 0 ? [(string?)null] : host.Select(address => (string?)address.ToString()))
-                    list.Block(place with { Destination = address }, Action, Log);
-            }
+                list.Block(place with { Destination = host.Count == 0 ? null : string.Join(',', host) }, Action, Log);
         }
         return list.Rules;
     }

@@ -45,23 +45,23 @@ public sealed record InternalAccess : Control
             list.Except(new RuleSpec { InInterface = network.Interface });
             list.Except(new RuleSpec { Table = "mangle", Chain = "POSTROUTING", Source = network.Sources(Family.IPv4)[0] });
         }
-        foreach (var range in Ranges)
-            Block(list, range);
+        foreach (var range in Ranges.Where(range => range.Family == Family.IPv6))
+            throw new RefusedValueException("Range", range.ToString(), "internal ranges are IPv4 ranges; leave the IPv6 range out.");
+        if (Ranges.Count > 0)
+            Block(list);
         return list.Rules;
     }
 
-    private void Block(RuleList list, Cidr range)
+    private void Block(RuleList list)
     {
-        if (range.Family == Family.IPv6)
-            throw new RefusedValueException("Range", range.ToString(), "internal ranges are IPv4 ranges; leave the IPv6 range out.");
         foreach (var place in Network is null ? ["docker:bridges", "docker:new-bridges"] : new[] { Network.Interface })
-            list.Block(Match(range, place) with { InInterface = place }, Action, Log);
+            list.Block(Match(place) with { InInterface = place }, Action, Log);
         // Networks made later have no backstop: POSTROUTING could recognise them only by their source, and real clients can have the pools' addresses too.
         foreach (var source in Network?.Sources(Family.IPv4) ?? ["docker:bridges"])
-            list.Backstop(Match(range, Network?.Interface ?? "docker:bridges") with { Source = source, ConnectionDirection = "ORIGINAL" });
+            list.Backstop(Match(Network?.Interface ?? "docker:bridges") with { Source = source, ConnectionDirection = "ORIGINAL" });
     }
 
-    private static RuleSpec Match(Cidr range, string place) => new() { Destination = range.ToString(), OutInterface = "!" + place };
+    private RuleSpec Match(string place) => new() { Destination = string.Join(',', Ranges), OutInterface = "!" + place };
 
     private void Exceptions(RuleList list, RuleSpec scope)
     {

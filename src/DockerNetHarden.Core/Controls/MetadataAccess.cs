@@ -37,18 +37,21 @@ public sealed record MetadataAccess : Control
         var list = new RuleList(nameof(MetadataAccess), provider?.Id, Network?.Name);
         var endpoints = MetadataEndpoints.Merge(provider is null ? MetadataEndpoints.Providers : [provider])
             .Where(endpoint => endpoint is { Path: EndpointPath.Forward, Address.Family: Family.IPv4 })
-            .Where(endpoint => !AllowAddresses.Any(allowed => allowed.Contains(endpoint.Address)));
+            .Where(endpoint => !AllowAddresses.Any(allowed => allowed.Contains(endpoint.Address)))
+            .ToList();
         foreach (var endpoint in endpoints)
         {
             if (Permit)
                 Pass(list, Network ?? throw new RefusedValueException("Network", null, "metadata is permitted to a network; name it."), endpoint.Address.ToString());
             else
-                Block(list, endpoint);
+                Exceptions(list, endpoint);
         }
+        if (!Permit)
+            Block(list, endpoints);
         return list.Rules;
     }
 
-    private void Block(RuleList list, MetadataEndpoint endpoint)
+    private void Exceptions(RuleList list, MetadataEndpoint endpoint)
     {
         var address = endpoint.Address.ToString();
         foreach (var network in ExceptNetworks)
@@ -62,7 +65,11 @@ public sealed record MetadataAccess : Control
             foreach (var source in BackstopSources)
                 list.Except(match with { Table = "mangle", Chain = "POSTROUTING", Source = source });
         }
-        foreach (var match in Matches(endpoint, address))
+    }
+
+    private void Block(RuleList list, IReadOnlyList<MetadataEndpoint> endpoints)
+    {
+        foreach (var match in endpoints.GroupBy(endpoint => string.Join(',', endpoint.Ports), StringComparer.Ordinal).SelectMany(group => Matches(group.First().Ports, string.Join(',', group.Select(endpoint => endpoint.Address)))))
         {
             list.Block(match with { InInterface = Network?.Interface }, Action, Log);
             foreach (var source in BackstopSources)
@@ -70,10 +77,10 @@ public sealed record MetadataAccess : Control
         }
     }
 
-    private static IEnumerable<RuleSpec> Matches(MetadataEndpoint endpoint, string address) =>
-        endpoint.Ports.Count == 0
-            ? [new RuleSpec { Destination = address }]
-            : PortSpec.Joined(endpoint.Ports).Select(ports => new RuleSpec { Destination = address, Protocol = ports.Protocol, DestinationPort = ports.Ports });
+    private static IEnumerable<RuleSpec> Matches(IReadOnlyList<PortSpec> ports, string addresses) =>
+        ports.Count == 0
+            ? [new RuleSpec { Destination = addresses }]
+            : PortSpec.Joined(ports).Select(joined => new RuleSpec { Destination = addresses, Protocol = joined.Protocol, DestinationPort = joined.Ports });
 
     private static void Pass(RuleList list, NetworkReference network, string address)
     {

@@ -16,25 +16,13 @@ internal sealed class RuleList(string control, string? subject, string? network)
     public void Except(RuleSpec match) => Add(match with { Action = RuleAction.Return });
 
     /// <summary>
-    /// A block in table filter. It matches packets that the container sends on its own connections (<c>--ctdir ORIGINAL</c>), so that replies on connections
-    /// from elsewhere pass and an open keep-alive connection ends. A second rule matches packets that belong to no connection.
+    /// A block in table filter, for what the container sends on its own connections: replies on connections from elsewhere pass, and an open keep-alive connection ends.
     /// </summary>
     public void Block(RuleSpec match, RuleAction action, bool log)
     {
-        var opened = match with { ConnectionDirection = "ORIGINAL" };
         if (log)
-            Log(opened);
-        if (action == RuleAction.Reject)
-        {
-            // The kernel rate-limits ICMP errors but not resets: of 60 parallel connects 3 were refused at once with ICMP errors, 60 with resets.
-            if (match.Protocol is null or "tcp")
-                Add(opened with { Protocol = "tcp", Action = RuleAction.Reject, RejectWith = "tcp-reset" });
-            if (match.Protocol is not "tcp")
-                Add(opened with { Action = RuleAction.Reject });
-        }
-        else
-            Add(opened with { Action = RuleAction.Drop });
-        Add(match with { ConnectionState = "INVALID,UNTRACKED", Action = RuleAction.Drop });
+            Log(match with { ConnectionDirection = "ORIGINAL" });
+        Add(match with { Connections = VerdictChain.Opened, Action = action });
     }
 
     /// <summary>A log line before a block, at most ten a minute.</summary>

@@ -19,10 +19,14 @@ internal sealed record ExportedTable(Family Family, string Table, IReadOnlyList<
 
     /// <summary>The tables of a plan for a host with nothing of ours, in the order in which they are written.</summary>
     public static IReadOnlyList<ExportedTable> AllOf(Plan plan) =>
-        [.. plan.Added.GroupBy(line => (line.Family, line.Table)).Select(table => new ExportedTable(table.Key.Family, table.Key.Table, [.. ChainsOf(table)], [.. HooksOf(table)]))];
+        [.. plan.Added.GroupBy(line => (line.Family, line.Table)).Select(table => new ExportedTable(table.Key.Family, table.Key.Table, [.. ChainsOf(plan, table.Key.Family, table.Key.Table)], [.. HooksOf(table)]))];
 
-    private static IEnumerable<ExportedChain> ChainsOf(IEnumerable<RuleLine> lines) =>
-        lines.Where(line => !JumpPlan.IsOurs(line)).GroupBy(line => line.Chain, StringComparer.Ordinal).Select(chain => new ExportedChain(chain.Key, [.. chain.Select(AsSaved)]));
+    private static IEnumerable<ExportedChain> ChainsOf(Plan plan, Family family, string table)
+    {
+        var laid = plan.Chains.Where(chain => chain.Family == family && chain.Hook.Table == table).SelectMany(chain => chain.Laid).Select(part => new ExportedChain(part.Name, [.. part.Lines.Select(line => AsSaved(line.Line))])).ToList();
+        var shared = VerdictChain.In(table).Where(verdict => laid.Exists(chain => chain.Lines.Any(line => line.Target == verdict.Name))).Select(verdict => new ExportedChain(verdict.Name, verdict.Lines(family, table)));
+        return laid.Concat(shared);
+    }
 
     // A plan inserts at the head, so its last jump comes first.
     private static IEnumerable<ExportedHook> HooksOf(IEnumerable<RuleLine> lines) =>

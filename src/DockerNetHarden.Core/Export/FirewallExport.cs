@@ -68,7 +68,7 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
         IReadOnlyList<ExportedText> texts = format switch
         {
             ExportFormat.IptablesRestore => RestoreText.Write(tables),
-            ExportFormat.Nftables => [new("", NftText(tables, warnings))],
+            ExportFormat.Nftables => [new("", NftText(plan, tables, warnings))],
             ExportFormat.Shell => [new("", ShellText.Write(tables))],
             ExportFormat.Ansible => [new("", ExportTemplate.Playbook(Saved(tables, plan)))],
             ExportFormat.CloudInit => [new("", ExportTemplate.CloudConfig(Saved(tables, plan)))],
@@ -102,10 +102,10 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
     private static SavedRules Saved(IReadOnlyList<ExportedTable> tables, Plan plan) =>
         SavedRules.FromLines(tables.SelectMany(table => table.Chains).SelectMany(chain => chain.Lines), plan.Before.Iptables);
 
-    private static string NftText(IReadOnlyList<ExportedTable> tables, List<string> warnings)
+    private static string NftText(Plan plan, IReadOnlyList<ExportedTable> tables, List<string> warnings)
     {
         var rules = tables.SelectMany(table => table.Hooks.SelectMany(hook => hook.Jumps.SelectMany(jump =>
-            table.Chains.First(chain => string.Equals(chain.Name, jump.Target, StringComparison.Ordinal)).Lines.Select(line => OurLine.Read(line, hook.Hook).Rule!)))).ToList();
+            plan.Chains.First(chain => chain.Family == table.Family && chain.Hook == hook.Hook && string.Equals(chain.Name, jump.Target, StringComparison.Ordinal)).Lines.Select(line => line.Rule!)))).ToList();
         if (rules.Exists(rule => rule.Action == RuleAction.Accept))
             warnings.Add("In nftables an accept in this table does not protect packets: later tables can still drop them.");
         return ExportTemplate.Header("#!/usr/sbin/nft -f", "Load: nft -f FILE (one transaction). Remove: nft delete table " + NftRenderer.Table, "Rates start again with each load.") + NftRenderer.Render(rules);

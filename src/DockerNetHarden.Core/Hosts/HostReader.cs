@@ -17,10 +17,10 @@ internal sealed class HostReader(IShell shell, HostDocker? docker, TimeProvider 
     /// <exception cref="HostException">The shell does not answer, or iptables is missing, may not be used or cannot be read.</exception>
     internal async Task<HostSnapshot> ReadAsync(bool whole, CancellationToken stop)
     {
-        var program = whole ? ReadingProgram.Whole() : ReadingProgram.Lean();
+        Func<ShellProgram, ShellProgram> parts = whole ? ReadingProgram.Whole : ReadingProgram.Lean;
         var (reading, asked) = docker is { SharesPrograms: true } conversation
-            ? await ReadInOneAsync(conversation, program, stop).ConfigureAwait(false)
-            : await ReadSideBySideAsync(program, stop).ConfigureAwait(false);
+            ? await ReadInOneAsync(conversation, parts, stop).ConfigureAwait(false)
+            : await ReadSideBySideAsync(parts(ReadingProgram.Begin()), stop).ConfigureAwait(false);
         var snapshot = new HostSnapshot
         {
             HostName = shell.HostName,
@@ -44,10 +44,11 @@ internal sealed class HostReader(IShell shell, HostDocker? docker, TimeProvider 
     /// <summary>Whether an output could not be read because its form is wrong, as when a table changes while it is printed.</summary>
     internal static bool IsTorn(Exception? error) => error is FormatException || (error is not null && IsTorn(error.InnerException));
 
-    // The first questions to Docker travel with the reading program: one trip.
-    private async Task<(HostReading, Asked)> ReadInOneAsync(HostDocker conversation, ShellProgram program, CancellationToken stop)
+    // The first questions to Docker travel with the reading program: one trip. The engine answers while the rest is read.
+    private async Task<(HostReading, Asked)> ReadInOneAsync(HostDocker conversation, Func<ShellProgram, ShellProgram> parts, CancellationToken stop)
     {
-        conversation.AddOverview(program);
+        var program = ReadingProgram.Begin();
+        conversation.AddOverview(program, rest => parts(rest));
         var (reading, reply) = await ReadShellAsync(program, stop).ConfigureAwait(false);
         return (reading, await AskDockerAsync(token => conversation.ReadAsync(reply, token), stop).ConfigureAwait(false));
     }

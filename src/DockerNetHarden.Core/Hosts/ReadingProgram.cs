@@ -136,10 +136,11 @@ internal static class ReadingProgram
         [ ! -e /proc/net/if_inet6 ] || $S conntrack -L -f ipv6 -o extended
         """;
 
-    /// <summary>The program, to be built, that reads everything a snapshot needs, in independent sections.</summary>
-    internal static ShellProgram Lean() => new ShellProgram()
-        // Sent at once: the first frame shows that a shell answers.
-        .Section("id", """printf '%s\n' "$dnh_uid" """, subshell: false)
+    /// <summary>The beginning of a program that reads a host. It is sent at once: its frame shows that a shell answers.</summary>
+    internal static ShellProgram Begin() => new ShellProgram().Section("id", """printf '%s\n' "$dnh_uid" """, subshell: false);
+
+    /// <summary>Adds everything that a snapshot needs, in independent sections.</summary>
+    internal static ShellProgram Lean(ShellProgram program) => program
         .Do(FindTools)
         .Note("tools", "V=$dnh_tools")
         .Section("save4", "$S iptables-save -c", when: """[ -n "$dnh_path4" ] && command -v iptables-save >/dev/null""")
@@ -158,8 +159,8 @@ internal static class ReadingProgram
         .Section("files", Files)
         .Section("daemon", """$S cat "$dnh_config" """, when: """[ -e "$dnh_config" ] && ! { [ -f "$dnh_config" ] && { true <"$dnh_config"; } 2>/dev/null; }""");
 
-    /// <summary>The program that reads the whole host: that of <see cref="Lean"/> and what an analysis also needs.</summary>
-    internal static ShellProgram Whole() => Lean()
+    /// <summary>Adds everything about the whole host: what <see cref="Lean"/> adds and what an analysis also needs.</summary>
+    internal static ShellProgram Whole(ShellProgram program) => Lean(program)
         .Section("nft", "$S nft -j list ruleset", when: "command -v nft >/dev/null")
         // busybox's ip has no -V, but its error shows what it is.
         .Section("ip", "ip -V 2>&1 || :", when: HasIp)

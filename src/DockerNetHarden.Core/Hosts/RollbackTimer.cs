@@ -56,37 +56,40 @@ internal static class RollbackTimer
         " in *"
         :$2 "*) return 0 ;; esac; return 1; }
         lines_of() { printf '%s\n' "$1" | while IFS= read -r l; do case ${l#*] } in "-A $2" | "-A $2 "*) printf '%s\n' "$l" ;; esac; done; }
-        ours() { grep -e '--comment "\{0,1\}DockerNetHarden:'; }
-        foreign_first() { sed '/--comment "\{0,1\}DockerNetHarden:/,$d'; }
-        foreign_last() { sed -n '/--comment "\{0,1\}DockerNetHarden:/,$p' | grep -v -e '--comment "\{0,1\}DockerNetHarden:'; }
+        # A rule of ours has a mark after the first word of its comment; what brings packets to it has just that word.
+        ours() { grep -e '--comment "\{0,1\}DockerNetHarden[": ]'; }
+        foreign_first() { sed '/--comment "\{0,1\}DockerNetHarden[": ]/,$d'; }
+        foreign_last() { sed -n '/--comment "\{0,1\}DockerNetHarden[": ]/,$p' | grep -v -e '--comment "\{0,1\}DockerNetHarden[": ]'; }
         # Hook and chain of each jump of ours to one of the chains, in order.
         jumps_of() {
         printf '%s\n' "$1" | sed -n 's/^\[[0-9]*:[0-9]*\] -A \([^ ]*\) -m comment --comment "\{0,1\}DockerNetHarden"\{0,1\} -j \([^ ]*\)$/\1 \2/p' |
         while read -r h c; do case " $chains " in *" $c "*) printf '%s %s\n' "$h" "$c" ;; esac; done
         }
-        # Whether a rule that is not our jump leads to a chain.
+        # Whether a rule that is not ours leads to a chain.
         is_used() {
         [ -n "$(printf '%s\n' "$live" | while IFS= read -r l; do
         case "$l " in *" -j $1 "* | *" -g $1 "*) ;; *) continue ;; esac
-        case $l in *' --comment DockerNetHarden -j '* | *' --comment "DockerNetHarden" -j '*) ;; *) echo used ;; esac
+        case $l in *' --comment DockerNetHarden'[:\ ]* | *' --comment "DockerNetHarden'[:\"]*) ;; *) echo used ;; esac
         done)" ]
         }
         text() {
         printf '*%s\n' "$table"
         gone=
+        # All are declared before the first line: one chain may send packets to another.
+        for c in $chains; do
+        if [ "$c" != DOCKER-USER ] && { has_chain "$saved" "$c" || has_chain "$live" "$c"; }; then printf ':%s - [0:0]\n' "$c"; fi
+        done
         for c in $chains; do
         # Not ours; only FORWARD's jump to it is.
         if [ "$c" = DOCKER-USER ]; then continue; fi
         if has_chain "$saved" "$c"; then
-        printf ':%s - [0:0]\n' "$c"
         lines_of "$live" "$c" | foreign_first
         lines_of "$saved" "$c" | ours
         lines_of "$live" "$c" | foreign_last
         elif has_chain "$live" "$c"; then
-        printf ':%s - [0:0]\n' "$c"
         lines_of "$live" "$c" | foreign_first
         lines_of "$live" "$c" | foreign_last
-        [ -n "$(lines_of "$live" "$c" | grep -v -e '--comment "\{0,1\}DockerNetHarden:')" ] || is_used "$c" || gone="$gone $c"
+        [ -n "$(lines_of "$live" "$c" | grep -v -e '--comment "\{0,1\}DockerNetHarden[": ]')" ] || is_used "$c" || gone="$gone $c"
         fi
         done
         was=$(jumps_of "$saved") is=$(jumps_of "$live")

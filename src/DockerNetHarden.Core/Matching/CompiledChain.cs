@@ -18,6 +18,9 @@ internal sealed class CompiledChain(string name)
     /// <summary>Whether the walk is inside it: a jump to it is then a loop.</summary>
     internal bool IsWalked { get; set; }
 
+    /// <summary>Whether rules share it as their target: whatever it decides, the rule that jumped to it decided.</summary>
+    internal bool IsTarget { get; init; }
+
     internal void Fill(IEnumerable<CompiledRule> rules) =>
         _rules = [.. rules.Where(static rule => rule.Action.Kind != ActionKind.Continue && !rule.Match.IsNever)];
 

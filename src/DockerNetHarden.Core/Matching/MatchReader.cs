@@ -115,12 +115,17 @@ internal static class MatchReader
     private static void Address(ref RuleTokens reader, MatchBuilder match, bool isSource)
     {
         var text = reader.Value();
-        if (!Cidr.TryParse(text, out var prefix) || prefix.Family != match.Family)
+        List<(UInt128, UInt128)> spans = [];
+        // A rule of ours can name several; a line that iptables-save prints names one.
+        foreach (var one in text.Split(','))
         {
-            match.NotModelled($"the address '{text}' is not a prefix");
-            return;
+            if (!Cidr.TryParse(one, out var prefix) || prefix.Family != match.Family)
+            {
+                match.NotModelled($"the address '{text}' is not a prefix");
+                return;
+            }
+            spans.Add((prefix.Bits, prefix.Last));
         }
-        List<(UInt128, UInt128)> spans = [(prefix.Bits, prefix.Last)];
         if (isSource)
             match.From(spans, reader.IsNegated);
         else

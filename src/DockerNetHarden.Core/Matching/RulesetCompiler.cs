@@ -1,4 +1,5 @@
 using DockerNetHarden.Iptables;
+using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Matching;
 
@@ -17,7 +18,7 @@ internal sealed class RulesetCompiler(Ruleset rules, string backend, bool isActi
         foreach (var table in tables)
         {
             foreach (var chain in rules.ChainsOf(table))
-                _chains[(table, chain.Name)] = new CompiledChain($"{table} {chain.Name}");
+                _chains[(table, chain.Name)] = new CompiledChain($"{table} {chain.Name}") { IsTarget = VerdictChain.Find(chain.Name) is not null };
             foreach (var chain in rules.ChainsOf(table))
                 _chains[(table, chain.Name)].Fill(rules[table, chain.Name].Select(Rule));
         }

@@ -26,7 +26,7 @@ public static class NftRenderer
         ArgumentNullException.ThrowIfNull(rules);
         var limits = new NftLimits();
         var chains = rules.GroupBy(rule => (rule.Hook, rule.Control, rule.Family))
-            .Select(chain => (chain.Key.Hook, chain.Key.Family, Name: ChainName(chain.Key.Hook, chain.Key.Control, chain.Key.Family), Lines: chain.SelectMany(rule => Lines(rule, limits)).ToList()))
+            .Select(chain => (chain.Key.Hook, chain.Key.Family, Name: ChainName(chain.Key.Hook, chain.Key.Control, chain.Key.Family), Lines: chain.SelectMany(VerdictChain.Apart).SelectMany(rule => Lines(rule, limits)).ToList()))
             .ToList();
 
         // Declared and deleted first: the file is the same whether the table is there or not.

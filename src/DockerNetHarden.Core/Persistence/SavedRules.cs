@@ -29,8 +29,8 @@ public sealed record SavedRules
     /// <summary>Whether there are no rules of ours.</summary>
     public bool IsEmpty => Tables.Count == 0;
 
-    /// <summary>How many rules there are, jumps not counted.</summary>
-    public int Count => Tables.Sum(static table => table.Chains.Sum(static chain => chain.Lines.Count));
+    /// <summary>How many rules there are. Jumps do not count, nor do lines that bring packets to a rule.</summary>
+    public int Count => Tables.Sum(static table => table.Chains.Sum(static chain => chain.Lines.Count(static line => line.Contains(RuleMark.Owner + ":", StringComparison.Ordinal))));
 
     /// <summary>The names of the sets that the rules use, in order.</summary>
     public IReadOnlyList<string> SetNames =>
@@ -134,13 +134,14 @@ public sealed record SavedRules
 
     private static SavedTable Of(Family family, string table, List<RuleLine> lines)
     {
-        var chains = lines.Where(static line => Hook.OwnerOf(line.Table, line.Chain) is not null && RuleMark.TryParse(line.Comment, out _, out _))
+        // The line of a rule, or one that brings packets to it: those have our comment without a mark.
+        var chains = lines.Where(static line => Hook.IsOurs(line.Table, line.Chain) && (string.Equals(line.Comment, RuleMark.Owner, StringComparison.Ordinal) || RuleMark.TryParse(line.Comment, out _, out _)))
             .GroupBy(static line => line.Chain, StringComparer.Ordinal)
             .OrderBy(static chain => chain.Key, StringComparer.Ordinal)
             .Select(static chain => new SavedChain(chain.Key, [.. chain.Select(static line => line.Text)]))
             .ToList();
         // Custom rules may ACCEPT, so they come last and cannot hide another control's block. A jump that is missing at the moment is saved all the same.
-        var jumps = chains.Select(chain => (chain.Name, Owner: Hook.OwnerOf(table, chain.Name)!.Value))
+        var jumps = chains.Where(chain => Hook.OwnerOf(table, chain.Name) is not null).Select(chain => (chain.Name, Owner: Hook.OwnerOf(table, chain.Name)!.Value))
             .OrderBy(static chain => chain.Owner.Hook.Chain, StringComparer.Ordinal)
             .ThenBy(static chain => chain.Owner.Control is "Custom" ? 1 : 0)
             .ThenBy(static chain => chain.Name, StringComparer.Ordinal)

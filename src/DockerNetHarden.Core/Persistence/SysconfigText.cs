@@ -58,7 +58,7 @@ internal static class SysconfigText
                 var kept = rules[table, chain.Name].Where(static line => !JumpPlan.IsOurs(line)).ToList();
                 if (kept.Count < rules[table, chain.Name].Count)
                     rules = rules.WithRules(table, chain.Name, kept);
-                if (Hook.OwnerOf(table, chain.Name) is not null)
+                if (Hook.IsOurs(table, chain.Name))
                     rules = rules.WithoutChain(table, chain.Name);
             }
             if (!usedHook || rules[table, Hook.DockerUser].Count > 0)

@@ -32,7 +32,7 @@ read_commands() {
 # What somebody else put into a chain of ours stays at the end that it was nearer to.
 compare='
 @numbered@
-function is_ours(line) { return line ~ /--comment "?DockerNetHarden:/ }
+function is_ours(line) { return line ~ /--comment "?DockerNetHarden[: "]/ }
 function asks_set(line) { return line ~ / --match-set / }
 # An empty chain was flushed by somebody; a rule with a set that was missing waits for it.
 function is_wanting(chain) {
@@ -76,10 +76,9 @@ is_ours($0) {
 $2 in filled { last[$2] = last[$2] $0 "\n"; next }
 { first[$2] = first[$2] $0 "\n" }
 END {
-    for (i = 1; i <= count; i++) {
-        chain = chains[i]
-        if (is_wanting(chain)) printf ":%s - [0:0]\n%s%s%s", chain, first[chain], new[chain], last[chain]
-    }
+    # A chain may send packets to a later one, so all are declared before the first line.
+    for (i = 1; i <= count; i++) if (is_wanting(chains[i])) printf ":%s - [0:0]\n", chains[i]
+    for (i = 1; i <= count; i++) if (is_wanting(chains[i])) printf "%s%s%s", first[chains[i]], new[chains[i]], last[chains[i]]
     if (pass == "sets") exit
     comment = " -m comment --comment DockerNetHarden -j "
     # Ours goes where Docker has made its own.

@@ -50,7 +50,7 @@ public static class AdoptedProfiles
         from rules in host.Rules.Values
         from table in Hook.Tables
         from chain in rules.ChainsOf(table)
-        where Hook.OwnerOf(table, chain.Name) is not null
+        where Hook.OwnerOf(table, Hook.WholeOf(chain.Name)) is not null
         from line in rules[table, chain.Name]
         from comment in RuleOptions.ValuesOf(line.Tokens, "--comment")
         let note = RuleMark.TryParse(comment, out var mark, out var words) && mark!.ProfileIn(words) is { } profile ? (mark, profile) : default

@@ -19,7 +19,7 @@ public sealed record InstalledRule
     /// <summary>The table.</summary>
     public required string Table { get; init; }
 
-    /// <summary>The chain that holds the line; for a rule of ours its control's own chain, for example <c>DNH-METADATA</c>.</summary>
+    /// <summary>The chain that holds the line; for a rule of ours its control's own chain, for example <c>DNH-METADATA</c>, or a part of it: <c>DNH-METADATA.1</c>.</summary>
     public required string Chain { get; init; }
 
     /// <summary>The place in the chain, counted from 1.</summary>
@@ -112,6 +112,9 @@ public sealed record InstalledRule
     /// <inheritdoc cref="FirewallRule.Comment"/>
     public string? Comment => Said.Text(RuleFields.Comment);
 
+    /// <inheritdoc cref="FirewallRule.Connections"/>
+    public string? Connections => Said.Text(RuleFields.Connections);
+
     /// <inheritdoc cref="FirewallRule.RejectWith"/>
     public string? RejectWith => Said.Text(RuleFields.RejectWith);
 
@@ -140,7 +143,7 @@ public sealed record InstalledRule
     public static IReadOnlyList<InstalledRule> ReadAll(HostSnapshot host)
     {
         ArgumentNullException.ThrowIfNull(host);
-        return [.. host.Rules.OrderBy(rules => rules.Key).SelectMany(rules => rules.Value.AllRules).Select(line => Read(line, host.HostName))];
+        return [.. host.Rules.OrderBy(rules => rules.Key).SelectMany(rules => ReadAll(rules.Value, host.HostName))];
     }
 
     /// <summary>
@@ -164,6 +167,8 @@ public sealed record InstalledRule
         foreach (var field in RuleFields.All)
         {
             var said = RuleField.Print(field == RuleFields.Chain ? rule.Hook.ChainOf(rule.Control) : rule.Spec[field]);
+            if (field == RuleFields.Chain && values.TryGetValue(field.Name, out var part) && part is string name && Hook.WholeOf(name) == said)
+                continue;
             if (values.TryGetValue(field.Name, out var value) && (value is null or "" ? null : RuleField.Print(field.Type(field.Name, value))) is var given && !string.Equals(given, said, StringComparison.Ordinal))
                 throw Contradiction(field.Name, given, text);
         }
@@ -180,25 +185,29 @@ public sealed record InstalledRule
         new(property, value?.ToString(), $"it contradicts the line '{text}'. Change the line, which is in Text, and leave this property out.");
 
     // A mark counts only in a chain of ours: a rule that somebody typed into DOCKER-USER with our comment is still theirs.
-    private static InstalledRule Read(Iptables.RuleLine line, string host)
+    private static IEnumerable<InstalledRule> ReadAll(Iptables.Ruleset rules, string host)
     {
-        var ours = Hook.OwnerOf(line.Table, line.Chain) is var (_, hook) ? OurLine.Read(line, hook) : null;
-        return new InstalledRule
-        {
-            HostName = host,
-            Family = line.Family,
-            Table = line.Table,
-            Chain = line.Chain,
-            Position = line.Position,
-            Packets = line.Packets,
-            Bytes = line.Bytes,
-            Control = ours?.Mark?.Control,
-            Subject = ours?.Mark?.Subject,
-            Network = ours?.Mark?.Network,
-            Text = Plan.CommandLine(line),
-            Action = ours?.Rule is { } rule ? rule.Action.ToString() : RuleParser.ReadAction(line.Tokens),
-            Rule = ours?.Rule,
-            Said = ours?.Rule?.Spec ?? RuleParser.ReadKnown(line.Tokens),
-        };
+        var ours = OurChain.ReadAll(rules).SelectMany(chain => chain.Lines.Concat(chain.Strays)).Where(line => line.Mark is not null)
+            .ToDictionary(line => (line.Line.Table, line.Line.Chain, line.Line.Position));
+        return rules.AllRules.Select(line => Read(line, ours.GetValueOrDefault((line.Table, line.Chain, line.Position)), host));
     }
+
+    private static InstalledRule Read(Iptables.RuleLine line, OurLine? ours, string host) => new()
+    {
+        HostName = host,
+        Family = line.Family,
+        Table = line.Table,
+        Chain = line.Chain,
+        Position = line.Position,
+        Packets = line.Packets,
+        Bytes = line.Bytes,
+        Control = ours?.Mark?.Control,
+        Subject = ours?.Mark?.Subject,
+        Network = ours?.Mark?.Network,
+        // In a part of a chain a line does not say all that it means.
+        Text = Plan.CommandLine(ours?.Rule is null ? line : ours.Shown(Hook.WholeOf(line.Chain))),
+        Action = ours?.Rule is { } rule ? rule.Action.ToString() : RuleParser.ReadAction(line.Tokens),
+        Rule = ours?.Rule,
+        Said = ours?.Rule?.Spec ?? RuleParser.ReadKnown(line.Tokens),
+    };
 }

@@ -56,14 +56,16 @@ internal static class NarrowerFirst
     private static bool Covers(FirewallRule rule, FirewallRule other) =>
         (rule.Protocol is null || rule.Protocol == other.Protocol)
         && (rule.IcmpType is null || rule.IcmpType == other.IcmpType)
-        && (rule.Destination is null || rule.Destination == other.Destination || (Prefix(rule.Destination) is { } wide && Prefix(other.Destination) is { } narrow && wide.Contains(narrow)))
+        && (rule.Destination is null || rule.Destination == other.Destination || AddressLists.Destinations(other) is { Count: > 0 } narrow && AddressLists.Destinations(rule) is var wide && narrow.All(place => wide.Any(each => each.Contains(place))))
         && (rule.DestinationPort is null || (Ports(rule) is { } allowed && Ports(other)?.All(range => allowed.Any(each => each.First <= range.First && range.Last <= each.Last)) == true));
 
     private static bool Meets(FirewallRule rule, FirewallRule other) =>
         (rule.InInterface is null || other.InInterface is null || InterfaceName.Matches(other.InInterface, rule.InInterface))
         && (rule.Protocol is null || other.Protocol is null || rule.Protocol == other.Protocol)
-        && Overlap(rule.Destination, other.Destination) && Overlap(rule.Source, other.Source)
+        && Overlap(AddressLists.Destinations(rule), AddressLists.Destinations(other)) && Overlap(rule.Source, other.Source)
         && (Ports(rule) is not { } blocked || Ports(other)?.Any(range => blocked.Any(each => each.First <= range.Last && range.First <= each.Last)) != false);
+
+    private static bool Overlap(IReadOnlyList<Cidr> some, IReadOnlyList<Cidr> others) => some.Count == 0 || others.Count == 0 || some.Any(one => others.Any(one.Overlaps));
 
     private static bool Overlap(string? one, string? other) => Prefix(one) is not { } first || Prefix(other) is not { } second || first.Overlaps(second);
 

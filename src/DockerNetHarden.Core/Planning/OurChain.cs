@@ -11,7 +11,10 @@ namespace DockerNetHarden.Planning;
 /// <param name="Key">What is compared: the canonical text, or the tokens if there is none.</param>
 internal sealed record OurLine(RuleLine Line, RuleMark? Mark, FirewallRule? Rule, string Key)
 {
-    public static OurLine Read(RuleLine line, Hook hook)
+    /// <summary>What a line means. It follows from the line alone, and hosts have the same lines, now and at the next reading: it is found out once.</summary>
+    public static OurLine Read(RuleLine line, Hook hook) => LineMeanings.Known.Of(line, hook, Parse) with { Line = line };
+
+    private static OurLine Parse(RuleLine line, Hook hook)
     {
         var rule = RuleParser.TryReadLine(line.Family, line.Table, hook.Chain, line.Tokens);
         // A second comment makes another line of ours, not somebody else's.
@@ -24,29 +27,43 @@ internal sealed record OurLine(RuleLine Line, RuleMark? Mark, FirewallRule? Rule
         var line = new RuleLine(rule.Family, rule.Table, chain, rule.Tokens);
         return new OurLine(line, rule.Mark, rule, rule.ToString());
     }
+
+    /// <summary>The same place and counters, with what the line means there.</summary>
+    public OurLine Meaning(FirewallRule rule) => this with { Rule = rule, Key = rule.ToString() };
+
+    /// <summary>The line as a person reads it: with all that it means, in the control's own chain.</summary>
+    public RuleLine Shown(string chain) => Rule is null || (Line.Chain == chain && Line.Tokens.Count == Rule.Tokens.Count) ? Line : Line with { Chain = chain, Tokens = Rule.Tokens };
+
+    public OurLine Counted(IEnumerable<OurLine> lines)
+    {
+        var (packets, bytes) = lines.Aggregate((0L, 0L), (sum, line) => (sum.Item1 + line.Line.Packets, sum.Item2 + line.Line.Bytes));
+        return this with { Line = Line with { Packets = packets, Bytes = bytes } };
+    }
 }
 
-/// <summary>One of our chains of one family: its control, its hook, and its lines in order.</summary>
+/// <summary>One of our chains of one family: its control, its hook, and its lines in order, those of its parts included (<see cref="ChainLayout"/>).</summary>
 internal sealed record OurChain(Family Family, Hook Hook, string Control, IReadOnlyList<OurLine> Lines)
 {
+    private IReadOnlyList<LaidChain>? _laid;
+
     public string Name => Hook.ChainOf(Control);
 
     public IReadOnlyList<string> JumpTokens => ["-m", "comment", "--comment", RuleMark.Owner, "-j", Name];
 
     public RuleLine Jump => new(Family, Hook.Table, Hook.Chain, JumpTokens);
 
-    /// <summary>All our chains of a rule set. Foreign chains are not ours, even if they have our prefix.</summary>
-    public static IEnumerable<OurChain> ReadAll(Ruleset rules)
+    /// <summary>Lines in parts of the chain that are not ours, or that this version does not write. They stay in their part.</summary>
+    public IReadOnlyList<OurLine> Strays { get; init; } = [];
+
+    /// <summary>The chains of the kernel that hold the lines: as they stand or, if the lines were made here, as they will.</summary>
+    public IReadOnlyList<LaidChain> Laid
     {
-        foreach (var table in Hook.Tables)
-        {
-            foreach (var chain in rules.ChainsOf(table))
-            {
-                if (Hook.OwnerOf(table, chain.Name) is var (control, hook))
-                    yield return new OurChain(rules.Family, hook, control, [.. rules[table, chain.Name].Select(line => OurLine.Read(line, hook))]);
-            }
-        }
+        get => _laid ??= ChainLayout.Of(this);
+        init => _laid = value;
     }
+
+    /// <summary>All our chains of a rule set. Foreign chains are not ours, even if they have our prefix.</summary>
+    public static IEnumerable<OurChain> ReadAll(Ruleset rules) => ChainReader.ReadAll(rules);
 
     /// <summary>
     /// The chain with other lines. Lines for one network come before lines for the whole host (the narrower decides first); then exceptions,
@@ -56,14 +73,17 @@ internal sealed record OurChain(Family Family, Hook Hook, string Control, IReadO
     {
         var first = Lines.TakeWhile(line => line.Mark is null).ToList();
         var last = Lines.Skip(first.Count).Where(line => line.Mark is null);
-        var seen = new HashSet<string>(StringComparer.Ordinal);
-        var sorted = ours.Where(line => line.Mark is not null && seen.Add(line.Key))
-            .OrderBy(line => line.Mark!.Network is null ? 1 : 0)
-            .ThenBy(line => line.Rule?.Phase ?? Phase.Block)
-            .ThenBy(line => line.Mark!.ToString(), StringComparer.Ordinal);
-        return this with { Lines = [.. first, .. sorted, .. last] };
+        return new OurChain(Family, Hook, Control, [.. first, .. Sorted(ours), .. last]) { Strays = Strays };
     }
 
-    public bool SameLinesAs(OurChain other) =>
-        Lines.Select(line => line.Key).SequenceEqual(other.Lines.Select(line => line.Key), StringComparer.Ordinal);
+    /// <summary>Whether the kernel has, or will have, the same chains with the same lines.</summary>
+    public bool SameLinesAs(OurChain other) => Laid.OrderBy(part => part.Name, StringComparer.Ordinal).Select(part => (part.Name, string.Join('\n', part.Lines.Select(line => line.Key))))
+        .SequenceEqual(other.Laid.OrderBy(part => part.Name, StringComparer.Ordinal).Select(part => (part.Name, string.Join('\n', part.Lines.Select(line => line.Key)))));
+
+    /// <summary>Lines of ours in the order in which they decide, each once.</summary>
+    public static IEnumerable<OurLine> Sorted(IEnumerable<OurLine> ours) => ours.Where(line => line.Mark is not null)
+        .GroupBy(line => line.Key, StringComparer.Ordinal).Select(same => same.Skip(1).Any() ? same.First().Counted(same) : same.First())
+        .OrderBy(line => line.Mark!.Network is null ? 1 : 0)
+        .ThenBy(line => line.Rule?.Phase ?? Phase.Block)
+        .ThenBy(line => line.Mark!.ToString(), StringComparer.Ordinal);
 }

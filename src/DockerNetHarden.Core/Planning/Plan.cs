@@ -54,6 +54,9 @@ public sealed class Plan
     /// <summary>If the host is already as desired: what still keeps the rules from acting, one sentence each.</summary>
     public IReadOnlyList<string> Problems { get; internal init; } = [];
 
+    /// <summary>Our chains as they will be.</summary>
+    internal IReadOnlyList<OurChain> Chains { get; init; } = [];
+
     /// <summary>Whether the host is already as desired.</summary>
     public bool IsEmpty => Steps.Count == 0 && NewChains.Count == 0;
 
@@ -67,7 +70,7 @@ public sealed class Plan
                 .Concat(Added.Select(line => $"+ {CommandLine(line)}"))
                 .ToList();
             if (lines.Count == 0 && !IsEmpty)
-                lines.Add("~ the same lines in another order");
+                lines.Add("~ the same rules, in other chains or another order");
             return string.Join('\n', lines);
         }
     }
@@ -111,6 +114,7 @@ public sealed class Plan
             AdoptedProfiles.Check(literal, actual);
         }
         var builder = new PlanBuilder(actual, options, warnings);
+        literal = [.. RuleFold.Fold(literal)];
         var plan = builder.Build(literal, mark => !options.Prune && !marks.Contains(mark), mark => marks.Contains(mark));
         return plan.IsEmpty ? builder.MakeEmpty(literal, plan.VanishingControls) : plan;
     }

@@ -60,6 +60,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
         Warnings = warnings,
         Problems = problems,
         VanishingControls = vanishing,
+        Chains = _after,
     };
 
     private void BuildFamily(Ruleset rules, IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<OurLine, bool> keepsLine)
@@ -88,13 +89,13 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
 
     private OurChain Compose(OurChain before, IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<OurLine, bool> keepsLine)
     {
-        // A requested line that is already there keeps its tokens and its counters.
-        var there = before.Lines.GroupBy(line => line.Key, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.First(), StringComparer.Ordinal);
-        var wanted = literal.Select(rule => there.TryGetValue(rule.ToString(), out var line) ? line : OurLine.Make(rule, before.Name)).ToList();
+        // A requested line that is already there keeps its counters.
+        var there = RuleFold.Fold(before.Lines).GroupBy(line => line.Key, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.First(), StringComparer.Ordinal);
+        var wanted = RuleFold.Fold(literal.Select(rule => OurLine.Make(rule, before.Name))).Select(line => there.TryGetValue(line.Key, out var old) ? line.Counted([old]) : line).ToList();
         _unchanged += wanted.Select(line => line.Key).Distinct(StringComparer.Ordinal).Count(there.ContainsKey);
         var marks = literal.Select(rule => rule.Mark).ToHashSet();
-        var kept = before.Lines.Where(line => line.Mark is not null && keeps(line.Mark) && !marks.Contains(line.Mark) && keepsLine(line));
-        return before.With(kept.Concat(wanted));
+        var kept = RuleFold.Fold(before.Lines.Where(line => line.Mark is not null && keeps(line.Mark) && !marks.Contains(line.Mark) && keepsLine(line)));
+        return before.With(kept.Concat(wanted)) with { Strays = [.. before.Strays.Where(line => line.Mark is null || (keeps(line.Mark) && !marks.Contains(line.Mark)))] };
     }
 
     private void PlanHook(Ruleset rules, Hook hook, TableChange changes)

@@ -22,9 +22,9 @@ public static class RulePresence
 
     /// <summary>The same, with our chains already read; a host can have thousands of rules.</summary>
     internal static IReadOnlyList<string> Problems(IReadOnlyList<FirewallRule> rules, HostSnapshot host, IReadOnlyList<OurChain> all) =>
-        OfResolved([.. rules.SelectMany(new OperandResolver(host, []).Resolve)], host, all);
+        OfResolved(RuleFold.Fold([.. rules.SelectMany(new OperandResolver(host, []).Resolve)]), host, all);
 
-    /// <summary>The same, for rules whose operands are already resolved.</summary>
+    /// <summary>The same, for rules whose operands are already resolved, folded.</summary>
     internal static IReadOnlyList<string> OfResolved(IReadOnlyList<FirewallRule> literal, HostSnapshot host, IReadOnlyList<OurChain> all)
     {
         var problems = new List<string>();
@@ -45,19 +45,30 @@ public static class RulePresence
         var hook = rules[0].Hook;
         var chain = chains.Find(each => string.Equals(each.Control, control, StringComparison.Ordinal));
         var wanted = rules.Select(rule => rule.ToString()).ToHashSet(StringComparer.Ordinal);
-        var there = chain?.Lines.Where(line => wanted.Contains(line.Key)).Select(line => line.Key).ToHashSet(StringComparer.Ordinal) ?? [];
+        var lines = RuleFold.Fold(chain?.Lines ?? []);
+        var there = lines.Where(line => wanted.Contains(line.Key)).Select(line => line.Key).ToHashSet(StringComparer.Ordinal);
         foreach (var text in wanted.Where(text => !there.Contains(text)))
             yield return $"'{text}' is not there.";
         if (chain is null || there.Count == 0)
             yield break;
 
-        // Lines that are not ours stay in place, so only ours can be out of order.
-        var order = chain.Lines.Where(line => wanted.Contains(line.Key)).Select(line => line.Key).Distinct(StringComparer.Ordinal);
-        var right = chain.With(chain.Lines).Lines.Where(line => wanted.Contains(line.Key)).Select(line => line.Key);
-        if (!order.SequenceEqual(right, StringComparer.Ordinal))
-            yield return $"The rules in {chain.Name} are in the wrong order.";
-        if (chain.Lines.TakeWhile(line => !wanted.Contains(line.Key)).FirstOrDefault(line => JumpPlan.IsEndOfChain(line.Line)) is { } end)
-            yield return $"{chain.Name} ends before them, at '{end.Line.Text}'.";
+        foreach (var part in chain.Laid)
+        {
+            // Lines that are not ours stay in place, so only ours can be out of order. In each part, they come in the order of the whole.
+            var order = lines.Where(line => line.Line.Chain == part.Name && wanted.Contains(line.Key)).ToList();
+            if (!order.SequenceEqual(OurChain.Sorted(order)))
+                yield return $"The rules in {part.Name} are in the wrong order.";
+            var ours = chain.Lines.Where(line => line.Rule is not null && line.Line.Chain == part.Name).Select(line => line.Line.Position).ToHashSet();
+            var last = part.Lines.LastOrDefault(line => ours.Contains(line.Line.Position) || ChainLayout.GateOf(line.Line) is not null)?.Line.Position ?? 0;
+            if (part.Lines.FirstOrDefault(line => line.Line.Position < last && !ours.Contains(line.Line.Position) && !ChainLayout.IsReplyExit(line.Line) && ChainLayout.GateOf(line.Line) is null && JumpPlan.IsEndOfChain(line.Line)) is { } end)
+                yield return $"{part.Name} ends before them, at '{end.Line.Text}'.";
+        }
+        foreach (var verdict in VerdictChain.In(hook.Table))
+        {
+            // Rules of the older form need no such chain.
+            if (chain.Laid.Any(part => part.Lines.Any(line => string.Equals(line.Line.Target, verdict.Name, StringComparison.Ordinal))) && !tables[hook.Table, verdict.Name].SequenceEqual(verdict.Lines(tables.Family, hook.Table)))
+                yield return $"{verdict.Name}, which decides for them, does not hold its rules.";
+        }
 
         if (JumpPlan.Of(tables, hook, tables.Family, chains).Insert.Any(jump => jump.Tokens.SequenceEqual(chain.JumpTokens, StringComparer.Ordinal)))
             yield return $"{hook.Table} {hook.Chain} does not jump to {chain.Name}, or ends before the jump.";

@@ -13,6 +13,7 @@ internal sealed class TableChange(Ruleset rules, string table)
 
     // Only if something changes: a table can have thousands of lines.
     private string? _ours;
+    private List<(LaidChain? Before, LaidChain? After)>? _laid;
 
     public IReadOnlyList<OurChain> Chains => [.. _chains.Select(chain => chain.After)];
 
@@ -34,17 +35,20 @@ internal sealed class TableChange(Ruleset rules, string table)
     /// </summary>
     public bool IsItsOwnPremise => IsBare && !Chains.Any(chain => chain.Control is "Custom");
 
-    public bool IsEmpty => !_chains.Exists(chain => IsChanged(chain.Before, chain.After)) && _jumps.TrueForAll(jump => jump.Delete.Count + jump.Insert.Count == 0);
+    public bool IsEmpty => Laid.Count == 0 && _jumps.TrueForAll(jump => jump.Delete.Count + jump.Insert.Count == 0);
 
     public void Add(OurChain? before, OurChain after)
     {
         _chains.Add((before, after));
-        Added.AddRange(Missing(after.Lines, before?.Lines ?? []));
-        Removed.AddRange(Missing(before?.Lines ?? [], after.Lines));
+        IReadOnlyList<OurLine> was = [.. RuleFold.Fold(before?.Lines ?? []), .. before?.Strays ?? []], will = [.. after.Lines, .. after.Strays];
+        Added.AddRange(Missing(will, was).Select(line => line.Shown(after.Name)));
+        Removed.AddRange(Missing(was, will).Select(line => line.Shown(after.Name)));
         if (after.Lines.Count > 0 && after.Lines.All(line => line.Mark is null))
             Warnings.Add($"{table} {after.Name} holds {after.Lines.Count} line(s) that are not ours; the chain and its jump are kept for them.");
-        if (before is not null && after.Lines.Count == 0 && !IsFree(after))
+        if (before is not null && after.Lines.Count == 0 && !IsFree(after.Name))
             Warnings.Add($"{table} {after.Name} is emptied but kept: rules that are not ours jump to it.");
+        foreach (var part in after.Strays.Where(line => line.Mark is null).GroupBy(line => line.Line.Chain, StringComparer.Ordinal))
+            Warnings.Add($"{table} {part.Key} is a part of {after.Name} and holds {part.Count()} line(s) that are not ours. They are kept, but which packets meet them can change: put them into {after.Hook.Chain}.");
     }
 
     public void Jumps(JumpPlan jumps)
@@ -56,19 +60,57 @@ internal sealed class TableChange(Ruleset rules, string table)
     }
 
     /// <summary>The transaction.</summary>
-    public string Restore() => Write(_chains.Select(chain => (chain.Before, (OurChain?)chain.After)), _jumps.SelectMany(jump => jump.Delete), _jumps.SelectMany(jump => jump.Insert));
+    public string Restore() => Write(Laid, _jumps.SelectMany(jump => jump.Delete), _jumps.SelectMany(jump => jump.Insert));
 
     /// <summary>The transaction that undoes it. A jump comes back at the head of its chain.</summary>
     public string Inverse() => Write(
-        _chains.Select(chain => ((OurChain?)chain.After, chain.Before)),
+        [.. Laid.Select(chain => (chain.After, chain.Before))],
         _jumps.SelectMany(jump => jump.Insert),
         _jumps.SelectMany(jump => jump.Delete.Reverse()));
 
-    private string Write(IEnumerable<(OurChain? From, OurChain? To)> chains, IEnumerable<RuleLine> delete, IEnumerable<RuleLine> insert)
+    // The chains of the kernel that change: those of the controls, their parts, and the chains that blocks share. All chains of the table must be known.
+    private List<(LaidChain? Before, LaidChain? After)> Laid => _laid ??=
+    [
+        .. _chains.SelectMany(chain => Pairs(chain.Before?.Laid ?? [], chain.After.Laid)).Concat(Verdicts()).Where(pair => IsChanged(pair.Before, pair.After)).Select(pair => (pair.Before, Counted(pair.Before, pair.After))),
+    ];
+
+    private static IEnumerable<(LaidChain? Before, LaidChain? After)> Pairs(IReadOnlyList<LaidChain> before, IReadOnlyList<LaidChain> after)
     {
-        var all = chains.Where(chain => IsChanged(chain.From, chain.To)).ToList();
-        var filled = all.Where(chain => chain.To?.Lines.Count > 0).Select(chain => chain.To!).ToList();
-        var gone = all.Where(chain => chain.From is not null && chain.To is not { Lines.Count: > 0 }).Select(chain => chain.From!).ToList();
+        var there = before.ToDictionary(chain => chain.Name, StringComparer.Ordinal);
+        return after.Select(chain => (there.Remove(chain.Name, out var old) ? old : null, (LaidChain?)chain)).ToList().Concat(there.Values.Select(chain => ((LaidChain?)chain, (LaidChain?)null)));
+    }
+
+    // What somebody else put into a chain of ours stays at the end that it was nearer to.
+    private IEnumerable<(LaidChain? Before, LaidChain? After)> Verdicts()
+    {
+        foreach (var verdict in VerdictChain.In(table))
+        {
+            var before = rules.HasChain(table, verdict.Name) ? new LaidChain(verdict.Name, [.. rules[table, verdict.Name].Select(LaidLine.Of)]) : null;
+            var lines = verdict.Lines(rules.Family, table).Select(LaidLine.Of).ToList();
+            var keys = lines.Select(line => line.Key).ToHashSet(StringComparer.Ordinal);
+            var first = before?.Lines.TakeWhile(line => !keys.Contains(line.Key)).ToList() ?? [];
+            var last = before?.Lines.Skip(first.Count).Where(line => !keys.Contains(line.Key)).ToList() ?? [];
+            var isUsed = _chains.Exists(chain => chain.After.Laid.Any(part => part.Lines.Any(line => string.Equals(line.Line.Target, verdict.Name, StringComparison.Ordinal)))) || (before is not null && !IsFree(verdict.Name));
+            yield return (before, isUsed ? new LaidChain(verdict.Name, [.. first, .. lines, .. last]) : first.Count + last.Count > 0 ? new LaidChain(verdict.Name, [.. first, .. last]) : null);
+        }
+    }
+
+    // Lines that stand there already keep their counters; those of rules know theirs.
+    private static LaidChain? Counted(LaidChain? before, LaidChain? after)
+    {
+        if (before is null || after is null)
+            return after;
+        var there = before.Lines.DistinctBy(line => line.Key, StringComparer.Ordinal).ToDictionary(line => line.Key, line => line.Line, StringComparer.Ordinal);
+        return after with
+        {
+            Lines = [.. after.Lines.Select(line => line.Line.Packets == 0 && there.TryGetValue(line.Key, out var old) ? line with { Line = line.Line with { Packets = old.Packets, Bytes = old.Bytes } } : line)],
+        };
+    }
+
+    private string Write(IReadOnlyList<(LaidChain? From, LaidChain? To)> chains, IEnumerable<RuleLine> delete, IEnumerable<RuleLine> insert)
+    {
+        var filled = chains.Where(chain => chain.To?.Lines.Count > 0).Select(chain => chain.To!).ToList();
+        var gone = chains.Where(chain => chain.From is not null && chain.To is not { Lines.Count: > 0 }).Select(chain => chain.From!.Name).ToList();
         var text = new StringBuilder().Append('*').Append(table).Append('\n');
         // A declaration makes a chain, or flushes an existing one, so the whole refill is one transaction. If nothing was ours, -N makes the chain; if the chain exists
         // after all, -N fails and the whole transaction with it.
@@ -80,30 +122,28 @@ internal sealed class TableChange(Ruleset rules, string table)
             text.Append(CultureInfo.InvariantCulture, $"-D {jump.Chain} {SaveTokenizer.Join(jump.Tokens)}\n");
         foreach (var jump in insert)
             text.Append(CultureInfo.InvariantCulture, $"-I {jump.Chain} {SaveTokenizer.Join(jump.Tokens)}\n");
+        // All are emptied before the first is deleted: one may send packets to another.
         foreach (var chain in gone)
-        {
-            text.Append(CultureInfo.InvariantCulture, $"-F {chain.Name}\n");
-            if (IsFree(chain))
-                text.Append(CultureInfo.InvariantCulture, $"-X {chain.Name}\n");
-        }
+            text.Append(CultureInfo.InvariantCulture, $"-F {chain}\n");
+        foreach (var chain in gone.Where(IsFree))
+            text.Append(CultureInfo.InvariantCulture, $"-X {chain}\n");
         return text.Append("COMMIT\n").ToString();
     }
 
     // A chain that somebody else jumps to cannot be deleted.
-    private bool IsFree(OurChain chain) => !rules.ChainsOf(table).SelectMany(each => rules[table, each.Name])
-        .Any(line => string.Equals(line.Target, chain.Name, StringComparison.Ordinal) && !JumpPlan.IsOurs(line));
+    private bool IsFree(string chain) => !rules.ChainsOf(table).Where(each => !Hook.IsOurs(table, each.Name)).SelectMany(each => rules[table, each.Name])
+        .Any(line => string.Equals(line.Target, chain, StringComparison.Ordinal) && !JumpPlan.IsOurs(line));
 
     // Removing an empty chain that nobody needs is a change too.
-    private bool IsChanged(OurChain? from, OurChain? to) => (from, to) switch
+    private bool IsChanged(LaidChain? from, LaidChain? to) => (from, to) switch
     {
-        (null, null) => false,
-        (null, { Lines.Count: 0 }) or ({ Lines.Count: 0 }, null) => false,
-        ({ } one, { Lines.Count: 0 } other) => one.Lines.Count > 0 || (IsFree(other) && rules.HasChain(table, other.Name)),
-        ({ } one, { } other) => !one.SameLinesAs(other),
+        (null, null or { Lines.Count: 0 }) => false,
+        ({ } one, null or { Lines.Count: 0 }) => one.Lines.Count > 0 || (IsFree(one.Name) && rules.HasChain(table, one.Name)),
+        ({ } one, { } other) => !one.IsSameAs(other),
         _ => true,
     };
 
-    private static IEnumerable<RuleLine> Missing(IReadOnlyList<OurLine> lines, IReadOnlyList<OurLine> elsewhere)
+    private static IEnumerable<OurLine> Missing(IReadOnlyList<OurLine> lines, IReadOnlyList<OurLine> elsewhere)
     {
         var counts = elsewhere.GroupBy(line => line.Key, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.Count(), StringComparer.Ordinal);
         foreach (var line in lines)
@@ -111,7 +151,7 @@ internal sealed class TableChange(Ruleset rules, string table)
             if (counts.TryGetValue(line.Key, out var count) && count > 0)
                 counts[line.Key] = count - 1;
             else
-                yield return line.Line;
+                yield return line;
         }
     }
 

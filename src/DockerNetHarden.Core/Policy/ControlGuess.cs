@@ -70,9 +70,8 @@ internal sealed class ControlGuess
     {
         if (_mark.Subject is not null)
             return [];
-        var ranges = Rules.Where(rule => rule.Phase != Phase.Exception && rule.Action is RuleAction.Drop or RuleAction.Reject).Select(rule => rule.Destination).OfType<string>()
-            .Distinct(StringComparer.Ordinal).Select(Cidr.Parse).ToList();
-        var named = ranges.Count == 0 || ranges.SequenceEqual(InternalAccess.DefaultRanges) ? InternalAccess.DefaultRanges : ranges;
+        var ranges = Rules.Where(rule => rule.Phase != Phase.Exception && rule.Action is RuleAction.Drop or RuleAction.Reject).SelectMany(AddressLists.Destinations).Distinct().Order().ToList();
+        var named = ranges.Count == 0 || ranges.SequenceEqual(InternalAccess.DefaultRanges.Order()) ? InternalAccess.DefaultRanges : ranges;
         return
             from dns in DnsGuesses
             from ports in PortGuesses(dns)

@@ -22,7 +22,7 @@ internal sealed class InstalledMarks
         _host = host;
         _resolver = new OperandResolver(host, []);
         _chains = [.. host.Rules.OrderBy(pair => pair.Key).SelectMany(pair => OurChain.ReadAll(pair.Value))];
-        _byMark = _chains.SelectMany(chain => chain.Lines, (chain, line) => (Chain: chain, Line: line)).ToLookup(pair => pair.Line.Mark);
+        _byMark = _chains.SelectMany(chain => RuleFold.Fold(chain.Lines), (chain, line) => (Chain: chain, Line: line)).ToLookup(pair => pair.Line.Mark);
         _isSettled = new(IsSettled);
     }
 
@@ -48,16 +48,19 @@ internal sealed class InstalledMarks
     {
         if (literal.Any(rule => !_host.Rules.ContainsKey(rule.Family) && (rule.Family == Family.IPv4 || _host.HasIPv6)))
             return false;
-        var there = marks.SelectMany(mark => _byMark[mark]).ToLookup(pair => (pair.Chain.Family, pair.Chain.Hook, pair.Chain.Control), pair => pair.Line);
-        var wanted = literal.Where(rule => _host.Rules.ContainsKey(rule.Family)).ToLookup(rule => (rule.Family, rule.Hook, rule.Control));
-        // All other lines are where they belong. Between them, each mark has a place for each phase, and only the order within it depends on the rules.
-        return there.Select(place => place.Key).Concat(wanted.Select(place => place.Key)).Distinct().All(place =>
-            there[place].All(line => line.Rule is not null)
-            && Ordered(there[place].Select(line => line.Rule!)).SequenceEqual(Ordered(wanted[place]), StringComparer.Ordinal));
+        var there = marks.SelectMany(mark => _byMark[mark]).ToList();
+        var wanted = RuleFold.Fold([.. literal.Where(rule => _host.Rules.ContainsKey(rule.Family))]);
+        // All other lines are where they belong. Between them, each mark has a place for each phase, and only what stands in it depends on the rules.
+        return there.TrueForAll(pair => pair.Line.Rule is not null) && Places(there.Select(pair => pair.Line.Rule!)).SetEquals(Places(wanted));
     }
 
-    private static IEnumerable<string> Ordered(IEnumerable<FirewallRule> rules) =>
-        rules.OrderBy(rule => rule.Mark.ToString(), StringComparer.Ordinal).ThenBy(rule => rule.Phase).Select(rule => rule.ToString()).Distinct(StringComparer.Ordinal);
+    // What stands in each place, as text. Limits and custom rules depend on their order. Exceptions and blocks do not, and the parts of a chain give them in another order than rules have when they are made.
+    private static HashSet<string> Places(IEnumerable<FirewallRule> rules) =>
+        [.. rules.GroupBy(rule => (rule.Family, rule.Hook, rule.Mark, rule.Phase)).Select(place =>
+        {
+            var texts = place.Select(rule => rule.ToString()).Distinct(StringComparer.Ordinal);
+            return string.Join('\n', place.Key.Phase == Phase.Limit || place.Key.Mark.Control == "Custom" ? texts : texts.Order(StringComparer.Ordinal));
+        })];
 
     // Whether a plan leaves everything as it is that nobody asks about: chains, their order, and the jumps to them. A plan for one mark as it is looks at all of it. A mark with a line that this module does
     // not write is never as it should be.

@@ -6,6 +6,17 @@ namespace DockerNetHarden.Rules;
 /// <summary>What iptables makes several rules of: lists of addresses with commas. Dotted netmasks and address ranges become the prefixes that they mean. Source: iptables(8), iptables-extensions(8).</summary>
 internal static class AddressLists
 {
+    /// <summary>The addresses of a list.</summary>
+    public static string[] Split(string list) => list.Split(',', StringSplitOptions.TrimEntries);
+
+    /// <summary>The prefixes of a rule's destination; empty if it has none, or one that is negated or only a host can resolve.</summary>
+    public static IReadOnlyList<Cidr> Destinations(FirewallRule rule)
+    {
+        if (rule.Destination is not { } text || text.StartsWith('!') || Operand.Parse(text, nameof(rule.Destination)).IsSymbolic)
+            return [];
+        return [.. Split(text).Select(Cidr.Parse)];
+    }
+
     /// <summary>The arguments of each rule that a line means.</summary>
     /// <exception cref="RefusedValueException">A list or a range is negated, or an address or a mask is not valid.</exception>
     public static IReadOnlyList<IReadOnlyList<string>> Expand(string line, IReadOnlyList<string> tokens)

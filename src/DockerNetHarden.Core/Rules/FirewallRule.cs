@@ -70,7 +70,7 @@ public sealed class FirewallRule : IEquatable<FirewallRule>
     /// <summary><c>-s</c>: the source prefix or its operand; <c>!</c> in front negates.</summary>
     public string? Source => Spec.Source;
 
-    /// <summary><c>-d</c>: the destination prefix or its operand; <c>!</c> in front negates.</summary>
+    /// <summary><c>-d</c>: the destination prefix or its operand; <c>!</c> in front negates. A control's rule can have several prefixes (<c>10.0.0.0/8,192.168.0.0/16</c>).</summary>
     public string? Destination => Spec.Destination;
 
     /// <summary><c>-p</c>: the protocol's name or number; <c>!</c> in front negates.</summary>
@@ -129,6 +129,12 @@ public sealed class FirewallRule : IEquatable<FirewallRule>
 
     /// <summary>A person's own words; they follow the mark in the line's comment.</summary>
     public string? Comment => Spec.Text(RuleFields.Comment);
+
+    /// <summary>
+    /// <c>Opened</c>: the rule decides packets that a container sends on connections which it opened itself, and packets of no connection; replies pass. In the text it is the target, a chain that all
+    /// such rules share: <c>-j DNH-REJECT</c>, <c>-j DNH-DROP</c>. Null: the rule decides whatever matches.
+    /// </summary>
+    public string? Connections => Spec.Text(RuleFields.Connections);
 
     /// <summary>The target.</summary>
     public RuleAction Action => Spec.Action!.Value;
@@ -216,7 +222,7 @@ internal static class RuleFields
         Check = (rule, chain) => Hook.Of(rule.Table!, (string)chain, rule.Control).Chain, Default = rule => Hook.Check(rule.Table!, Hook.DockerUser).Chain,
     });
     public static readonly RuleField Source = Add(RuleField.Address("Source", RuleChecks.Address, NftForm.Address("saddr"), new(Packet, "-s", "--source", "--src")));
-    public static readonly RuleField Destination = Add(RuleField.Address("Destination", RuleChecks.Address, NftForm.Address("daddr"), new(Packet, "-d", "--destination", "--dst")));
+    public static readonly RuleField Destination = Add(RuleField.Address("Destination", RuleChecks.Destinations, NftForm.Address("daddr"), new(Packet, "-d", "--destination", "--dst")));
     public static readonly RuleField InInterface = Add(RuleField.Text("InInterface", (rule, text, part) => RuleChecks.Interface(rule, text, part, hook => hook.HasInInterface), NftForm.Interface("iifname"), new RuleForm(Packet, "-i", "--in-interface")));
     public static readonly RuleField OutInterface = Add(RuleField.Text("OutInterface", (rule, text, part) => RuleChecks.Interface(rule, text, part, hook => hook.HasOutInterface), NftForm.Interface("oifname"), new RuleForm(Packet, "-o", "--out-interface")));
     public static readonly RuleField Protocol = Add(RuleField.Text("Protocol", (rule, text, _) => RuleWords.Protocol(text, rule.Family!.Value), NftForm.Protocol, new RuleForm(Packet, "-p", "--protocol", "--proto")));
@@ -250,15 +256,16 @@ internal static class RuleFields
     {
         Printed = (rule, comment) => new RuleMark(rule.Control, rule.Subject, rule.Network).ToComment((string?)comment), Take = RuleParser.TakeComment,
     });
+    public static readonly RuleField Connections = Add(RuleField.Plain("Connections", (_, text) => RuleChecks.Connections(text), NftForm.ByTheRenderer));
     public static readonly RuleField Action = Add(new("Action", NftForm.ByTheRenderer, new RuleForm(Target, "-j", "--jump"))
     {
         Type = RuleField.AsEnum<RuleAction>, Check = (rule, action) => RuleChecks.Action(rule, (RuleAction)action), Take = RuleParser.TakeTarget,
         Default = _ => throw new RefusedValueException("Action", null, "a rule needs a target; write -j ACCEPT, RETURN, DROP, REJECT, LOG or a chain's name."),
-        Printed = (rule, action) => action is RuleAction.Jump ? rule.Text(JumpTarget!) : action!.ToString()!.ToUpperInvariant(),
+        Printed = (rule, action) => action is RuleAction.Jump ? rule.Text(JumpTarget!) : rule.Has(Connections!) ? VerdictChain.Of((RuleAction)action!).Name : action!.ToString()!.ToUpperInvariant(),
     });
     public static readonly RuleField RejectWith = Add(RuleField.Plain("RejectWith", RuleChecks.RejectWith, NftForm.ByTheRenderer, new RuleForm(Target, "--reject-with")) with
     {
-        Default = rule => rule.Action != RuleAction.Reject ? null : rule.Family == Addresses.Family.IPv4 ? "icmp-port-unreachable" : "icmp6-port-unreachable",
+        Default = rule => rule.Action != RuleAction.Reject || rule.Has(Connections) ? null : rule.Family == Addresses.Family.IPv4 ? "icmp-port-unreachable" : "icmp6-port-unreachable",
     });
     public static readonly RuleField LogPrefix = Add(RuleField.Plain("LogPrefix", RuleChecks.LogPrefix, NftForm.ByTheRenderer, new RuleForm(Target, "--log-prefix")));
     public static readonly RuleField JumpTarget = Add(RuleField.Plain("JumpTarget", RuleChecks.JumpTarget, NftForm.ByTheRenderer) with

@@ -24,6 +24,9 @@ public sealed record Hook(string Table, string Chain)
         (new("raw", "PREROUTING"), "-PRE"), (new("raw", "OUTPUT"), "-OUT"),
     ];
 
+    private static readonly Dictionary<(string Table, string Chain), (string Control, Hook Hook)> Owners =
+        (from known in Known from control in RuleMark.Controls select (known.Hook, control)).ToDictionary(pair => (pair.Hook.Table, pair.Hook.ChainOf(pair.control)), pair => (pair.control, pair.Hook));
+
     /// <summary>All hooks that rules can use.</summary>
     public static IReadOnlyList<Hook> All { get; } = [.. Known.Select(known => known.Hook)];
 
@@ -59,19 +62,19 @@ public sealed record Hook(string Table, string Chain)
         return Prefix + word + (string.Equals(Chain, usual, StringComparison.Ordinal) ? "" : Array.Find(Known, known => known.Hook == this).Suffix);
     }
 
-    /// <summary>The control and hook whose chain it is; null if it is not a chain of ours.</summary>
-    public static (string Control, Hook Hook)? OwnerOf(string table, string chain)
+    /// <summary>The control and hook whose chain it is; null if it is not the chain of a control. A part of such a chain is not one itself.</summary>
+    public static (string Control, Hook Hook)? OwnerOf(string table, string chain) => Owners.TryGetValue((table, chain), out var owner) ? owner : null;
+
+    /// <summary>The chain to which a part of it belongs, and which sends packets there: <c>DNH-INTERNAL</c> for <c>DNH-INTERNAL.2</c>. A chain that is no such part belongs to itself.</summary>
+    public static string WholeOf(string chain)
     {
-        foreach (var hook in All.Where(hook => string.Equals(hook.Table, table, StringComparison.Ordinal)))
-        {
-            foreach (var control in RuleMark.Controls)
-            {
-                if (string.Equals(hook.ChainOf(control), chain, StringComparison.Ordinal))
-                    return (control, hook);
-            }
-        }
-        return null;
+        var dot = chain.LastIndexOf('.');
+        return dot > 0 && dot + 1 < chain.Length && chain.StartsWith(Prefix, StringComparison.Ordinal) && chain.AsSpan(dot + 1).IndexOfAnyExceptInRange('0', '9') < 0 ? chain[..dot] : chain;
     }
+
+    /// <summary>Whether a chain is ours: that of a control, a part of it, or one that blocks share (<see cref="VerdictChain"/>).</summary>
+    public static bool IsOurs(string table, string chain) =>
+        OwnerOf(table, WholeOf(chain)) is not null || VerdictChain.In(table).Contains(VerdictChain.Find(chain));
 
     /// <summary>The hook that a rule names, itself or by the chain of its control there: lines that the host printed name that.</summary>
     /// <exception cref="RefusedValueException">It names neither, or the chain of another control.</exception>

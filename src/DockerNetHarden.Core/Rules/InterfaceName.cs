@@ -44,6 +44,26 @@ public static class InterfaceName
         return null;
     }
 
+    /// <summary>
+    /// Few patterns that together match every one of these names, and perhaps others: names that begin alike, up to a hyphen or a number, share one. Beyond eight, names with the same first character do.
+    /// </summary>
+    internal static IReadOnlyList<string> Patterns(IEnumerable<string> names)
+    {
+        const int Few = 8;
+        var all = names.Distinct(StringComparer.Ordinal).ToList();
+        var patterns = Grouped(all, static name => name.IndexOf('-', StringComparison.Ordinal) is > 0 and var hyphen ? name[..(hyphen + 1)] : name.TrimEnd('+').TrimEnd('0', '1', '2', '3', '4', '5', '6', '7', '8', '9'));
+        return patterns.Count <= Few ? patterns : Grouped(all, static name => name[..1]);
+    }
+
+    private static List<string> Grouped(List<string> names, Func<string, string> beginning) =>
+        [.. names.GroupBy(beginning, StringComparer.Ordinal).Select(group => group.Skip(1).Any() ? Beginning([.. group]) + "+" : group.First()).Order(StringComparer.Ordinal)];
+
+    private static string Beginning(List<string> names)
+    {
+        var common = names.Select(static name => name.TrimEnd('+')).Aggregate(static (one, other) => one[..one.AsSpan().CommonPrefixLength(other)]);
+        return common;
+    }
+
     /// <summary>Whether a rule's interface without a negation means this one. A <c>+</c> at the end of the rule's stands for any rest. Source: iptables(8).</summary>
     internal static bool Matches(string pattern, string link) =>
         pattern.EndsWith('+') ? link.StartsWith(pattern[..^1], StringComparison.Ordinal) : string.Equals(pattern, link, StringComparison.Ordinal);

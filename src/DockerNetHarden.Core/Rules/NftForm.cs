@@ -15,7 +15,7 @@ internal readonly record struct NftForm(string? Text, string? Problem = null)
         $"{key} {Not(name)}\"{(name.Value.EndsWith('+') ? name.Value[..^1] + "*" : name.Value.EndsWith('*') ? name.Value[..^1] + @"\*" : name.Value)}\"";
 
     public static Func<RuleSpec, Negatable, NftForm> Address(string key, string before = "") => (rule, cidr) =>
-        $"{before}{Word(rule.Family!.Value)} {key} {Not(cidr)}{Prefix(cidr.Value)}";
+        $"{before}{Word(rule.Family!.Value)} {key} {Not(cidr)}{OneOrSet(string.Join(',', AddressLists.Split(cidr.Value).Select(Prefix)))}";
 
     public static NftForm Protocol(RuleSpec rule, Negatable name) => $"meta l4proto {Not(name)}{name.Value switch
     {

@@ -24,10 +24,13 @@ internal static partial class RuleChecks
             var text = rule.Text(field)!;
             if (Operand.Parse(Negatable.Parse(text).Value, field.Name).IsSymbolic)
                 continue;
-            var found = ParseCidr(Negatable.Parse(text).Value, field.Name).Family;
-            if (family is not null && family != found)
-                throw new RefusedValueException(field.Name, text, $"the address is {found}, the rule is {family}; a rule has one family, so make one for each.");
-            family = found;
+            foreach (var address in field == RuleFields.Destination && MayHaveSeveral(rule) ? AddressLists.Split(Negatable.Parse(text).Value) : [Negatable.Parse(text).Value])
+            {
+                var found = ParseCidr(address, field.Name).Family;
+                if (family is not null && family != found)
+                    throw new RefusedValueException(field.Name, text, $"the address is {found}, the rule is {family}; a rule has one family, so make one for each.");
+                family = found;
+            }
         }
         return family ?? Addresses.Family.IPv4;
     }
@@ -52,6 +55,25 @@ internal static partial class RuleChecks
         Operand.Docker { Symbol: DockerSymbol.Bridges or DockerSymbol.Pools or DockerSymbol.Resolvers } or Operand.Network => value,
         _ => throw new RefusedValueException(part, value, "an address is a prefix, network:NAME, docker:bridges, docker:pools or docker:resolvers."),
     };
+
+    /// <summary>Destinations: an address or, in a control's rule, several.</summary>
+    public static string? Destinations(RuleSpec rule, string value, string part)
+    {
+        if (!value.Contains(',', StringComparison.Ordinal) || !MayHaveSeveral(rule))
+            return Address(rule, value, part);
+        if (rule.Destination!.StartsWith('!'))
+            throw new RefusedValueException(part, rule.Destination, "several prefixes cannot be negated; leave the '!' out, or name one.");
+        var prefixes = AddressLists.Split(value).Select(prefix => ParseCidr(prefix, part)).ToList();
+        foreach (var other in prefixes.Where(prefix => prefix.Family != rule.Family))
+            throw new RefusedValueException(part, value, $"the address {other} is {other.Family}, the rule is {rule.Family}.");
+        return string.Join(',', Cidr.Aggregate(prefixes)) is var canonical and not ("0.0.0.0/0" or "::/0") ? canonical : null;
+    }
+
+    // The lines of a person's own rules stand as they were given, one for each rule; a control's rules are put where their destinations are looked up.
+    private static bool MayHaveSeveral(RuleSpec rule) => rule.Control is not "Custom";
+
+    public static string Connections(string text) => string.Equals(text, VerdictChain.Opened, StringComparison.OrdinalIgnoreCase) ? VerdictChain.Opened
+        : throw new RefusedValueException("Connections", text, $"it is {VerdictChain.Opened}, or left out.");
 
     public static string? LiteralAddress(RuleSpec rule, string text, string part)
     {
@@ -138,6 +160,8 @@ internal static partial class RuleChecks
 
     public static object Action(RuleSpec rule, RuleAction action) =>
         !Enum.IsDefined(action) ? throw new RefusedValueException("Action", action.ToString(), "the actions are Accept, Return, Drop, Reject, Log and Jump.")
+        : rule.Has(RuleFields.Connections) && (action is not (RuleAction.Drop or RuleAction.Reject) || rule.Has(RuleFields.ConnectionState) || rule.Has(RuleFields.ConnectionDirection))
+            ? throw new RefusedValueException("Connections", VerdictChain.Opened, "a rule for the connections that containers opened drops or rejects, and names no state or direction of its own.")
         : action == RuleAction.Reject && rule.Table is not "filter" ? throw new RefusedValueException("Action", "REJECT", $"the kernel rejects in table filter only, not in {rule.Table}; use DROP there.")
         : action;
 
@@ -145,6 +169,8 @@ internal static partial class RuleChecks
     {
         if (rule.Action != RuleAction.Reject)
             throw new RefusedValueException("RejectWith", text, "only a rule with the action Reject sends an answer.");
+        if (rule.Has(RuleFields.Connections))
+            throw new RefusedValueException("RejectWith", text, $"{VerdictChain.Reject.Name} answers tcp with a reset and everything else with an ICMP error; leave it out.");
         var answer = RuleWords.RejectWith(text, rule.Family!.Value);
         return answer is "tcp-reset" && rule.Protocol is not "tcp" ? throw new RefusedValueException("RejectWith", answer, "only tcp can be answered with a reset; add -p tcp.") : answer;
     }

@@ -96,15 +96,17 @@ internal static class RuleParser
 
     /// <summary>What any line does: the name of an action, or else the target's; null if it has none.</summary>
     public static string? ReadAction(IReadOnlyList<string> tokens) => RuleOptions.LastValueOf(tokens, "-j", "--jump", "-g", "--goto") is { } target
-        ? ActionOf(target)?.ToString() ?? target
+        ? (VerdictChain.Find(target)?.Action ?? ActionOf(target))?.ToString() ?? target
         : null;
 
     /// <summary>Reads <c>-j</c>: a target that is not one of iptables' own is a chain.</summary>
     public static void TakeTarget(RuleSpec rule, string target)
     {
-        var action = ActionOf(target);
+        var verdict = VerdictChain.Find(target);
+        var action = verdict?.Action ?? ActionOf(target);
         rule[RuleFields.Action] = action ?? RuleAction.Jump;
         rule[RuleFields.JumpTarget] = action is null ? target : null;
+        rule[RuleFields.Connections] = verdict is null ? null : VerdictChain.Opened;
     }
 
     private static RuleAction? ActionOf(string target) =>

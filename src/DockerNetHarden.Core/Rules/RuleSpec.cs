@@ -39,6 +39,7 @@ internal sealed record RuleSpec
     public int? HashLimitBurst { get => (int?)this[RuleFields.HashLimitBurst]; init => this[RuleFields.HashLimitBurst] = value; }
     public string? HashLimitMode { get => Text(RuleFields.HashLimitMode); init => this[RuleFields.HashLimitMode] = value; }
     public RuleAction? Action { get => (RuleAction?)this[RuleFields.Action]; init => this[RuleFields.Action] = value; }
+    public string? Connections { init => this[RuleFields.Connections] = value; }
     public string? RejectWith { get => Text(RuleFields.RejectWith); init => this[RuleFields.RejectWith] = value; }
     public string? LogPrefix { init => this[RuleFields.LogPrefix] = value; }
 

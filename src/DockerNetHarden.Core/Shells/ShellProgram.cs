@@ -58,6 +58,7 @@ public sealed class ShellProgram
 
     private readonly List<(string Text, bool IsData)> parts = [];
     private readonly List<(string Name, bool Always)> sections = [];
+    private bool isBeside;
 
     /// <summary>Adds code outside any section: state for later conditions.</summary>
     /// <param name="code">A constant of this project, in sh.</param>
@@ -66,6 +67,25 @@ public sealed class ShellProgram
     {
         ArgumentException.ThrowIfNullOrEmpty(code);
         return Code(code + "\n");
+    }
+
+    /// <summary>
+    /// Runs code beside everything that is added after it. What the code prints comes out of file descriptor 8, from which a later section must read it to its end; its errors are lost.
+    /// Everything after it may run in a subshell. A program has one such code at most.
+    /// </summary>
+    /// <param name="code">A constant of this project, in sh; it must not exit.</param>
+    /// <param name="input">The standard input, ended by a newline if it is not.</param>
+    /// <returns>This program.</returns>
+    /// <exception cref="InvalidOperationException">The program has such code already.</exception>
+    public ShellProgram Beside([ConstantExpected] string code, string input)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(code);
+        ArgumentNullException.ThrowIfNull(input);
+        if (isBeside)
+            throw new InvalidOperationException("The program already runs code beside its sections.");
+        isBeside = true;
+        // A pipe, because it needs no file on the host. The sections must not read it by accident.
+        return Code("{\n{\n").Code(code).Code("\n} ").Data(input.EndsWith('\n') ? input : input + "\n").Code("} 2>/dev/null | {\n{\n");
     }
 
     /// <summary>
@@ -153,7 +173,7 @@ public sealed class ShellProgram
         }
         // A compound command, so that no prefix of the last line is a command: `fn </dev/null` cut after its name would run with the
         // conversation as its input.
-        text.Append(CultureInfo.InvariantCulture, $"dnh_frame done\n}}\nif :; then dnh_{nonce} </dev/null; fi\n");
+        text.Append(CultureInfo.InvariantCulture, $"dnh_frame done\n{(isBeside ? "} 8<&0 </dev/null\n}\n" : "")}}}\nif :; then dnh_{nonce} </dev/null; fi\n");
         return new ShellScript(text.ToString(), nonce, timeout) { Changes = changes, Sections = [.. sections] };
     }
 

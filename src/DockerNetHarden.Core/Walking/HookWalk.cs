@@ -30,6 +30,9 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
     /// <summary>Whether something was given up because it was too much to be told apart: fewer packets at a time may tell more.</summary>
     internal bool GaveUp { get; private set; }
 
+    // The rule that jumped to a chain which rules share as their target.
+    private Place? _decider;
+
     /// <summary>The flows that continue after the chain; the outcome collects those that end in it.</summary>
     internal List<Flow> Run(BaseChain hook, IReadOnlyList<Flow> flows)
     {
@@ -188,10 +191,10 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
     {
         if (flow.State.Doubts is null && (doubt is null || (end == MayBe.Anything && rule.Match.Doubt(flow.State) is null)))
         {
-            outcome.Ended(flow, end, rule.Place, IsLost(rule, flow) ? LostReset : rule.Action.Why);
+            outcome.Ended(flow, end, _decider ?? rule.Place, IsLost(rule, flow) ? LostReset : rule.Action.Why);
             return;
         }
-        var perhaps = Perhaps(flow, end, doubt is null ? null : (doubt, rule.Place), rule.Place);
+        var perhaps = Perhaps(flow, end, doubt is null ? null : (doubt, rule.Place), _decider ?? rule.Place);
         if (rule.Match.Doubt(flow.State) is not null)
             next.Add(perhaps);
         else
@@ -208,15 +211,20 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
             Block(cause, flow, doubt ?? new Uncertainty(Chance.NotKnown, why), MayBe.Anything, next, done);
             return;
         }
-        var (inner, isGoto) = (rule.Action.Target!, rule.Action.Kind == ActionKind.Goto);
+        var (inner, isGoto, outer) = (rule.Action.Target!, rule.Action.Kind == ActionKind.Goto, _decider);
+        if (inner.IsTarget)
+            _decider = rule.Place;
         if (isGoto && doubt is null)
         {
             done.AddRange(Walk(inner, flow, depth));
+            _decider = outer;
             return;
         }
         // What does not match stays behind: that is when a rule of the inner chain does not decide.
         var entering = doubt is null ? flow : Doubted(rule, flow, depth, doubt with { Matches = doubt.Matches.Opposite() }, leftUnmatched: true);
-        foreach (var (level, back) in Walk(inner, entering, depth + 1))
+        var ways = Walk(inner, entering, depth + 1);
+        _decider = outer;
+        foreach (var (level, back) in ways)
         {
             if (level != depth)
                 done.Add((level, back));

@@ -115,6 +115,10 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     [ValidateSet("ORIGINAL", "REPLY")]
     public string? ConnectionDirection { get; set; }
 
+    [Parameter(ParameterSetName = PropertySet, HelpMessage = "Opened: only what a container sends on connections that it opened, and packets of no connection; with the actions Drop and Reject.")]
+    [ValidateSet("Opened")]
+    public string? Connections { get; set; }
+
     [Parameter(ParameterSetName = PropertySet, HelpMessage = "--ctorigdst: the destination before address translation.")]
     [Alias("CtOrigDst")]
     [ValidateNotNullOrEmpty]

@@ -79,7 +79,7 @@ public sealed class OddNetworkTests
         Assert.Contains(plan.Warnings, warning => warning.Contains("2 networks are called 'twin', and the rules are for all of them (plain0, quiet0)", StringComparison.Ordinal));
         Assert.Single(plan.Warnings, warning => warning.Contains("twin", StringComparison.Ordinal));
         foreach (var bridge in new[] { "plain0", "quiet0" })
-            Assert.Contains(plan.Added, line => line.Tokens.Contains(bridge) && line.Tokens.Contains("REJECT"));
+            Assert.Contains(plan.Added, line => line.Tokens.Contains(bridge) && line.Tokens.Contains("DNH-REJECT"));
         // As addresses too: the backstop has a line for each subnet.
         var backstop = Plan.From(new InternalAccess { Network = new NetworkReference("twin") }.Rules(), Twins).Added.Where(line => line.Table == "mangle").SelectMany(line => line.Tokens);
         Assert.Superset(new HashSet<string> { "172.18.0.0/16", "172.20.0.0/16" }, backstop.ToHashSet());

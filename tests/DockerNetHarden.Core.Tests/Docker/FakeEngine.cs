@@ -30,6 +30,9 @@ internal sealed class FakeEngine : SocketServer
     public static byte[] Reply(int status, string body) =>
         Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}"));
 
+    /// <summary>What an engine answers to a ping.</summary>
+    public static byte[] Pong(string api) => Encoding.UTF8.GetBytes($"HTTP/1.1 200 OK\r\nApi-Version: {api}\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nOK");
+
     protected override async Task ConverseAsync(Socket socket)
     {
         await using var stream = new NetworkStream(socket, ownsSocket: true);
@@ -61,7 +64,7 @@ internal sealed class FakeEngine : SocketServer
                 await Task.Delay(5, Over);
                 Interlocked.Decrement(ref _busy);
                 await stream.WriteAsync(reply, Over);
-                if (reply is not [.., (byte)'}' or (byte)']'])
+                if (reply is not [.., (byte)'}' or (byte)']' or (byte)'K'])
                     return;
             }
         }

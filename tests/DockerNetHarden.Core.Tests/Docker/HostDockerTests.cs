@@ -17,14 +17,14 @@ public sealed class HostDockerTests
     {
         await using var engine = new FakeEngine(request => request switch
         {
-            "GET /version" => FakeEngine.Reply(200, DockerReplies.Version28),
+            "GET /_ping" => FakeEngine.Pong("1.48"),
             "GET /v1.48/info" => FakeEngine.Reply(200, DockerReplies.Info28),
             _ => FakeEngine.Reply(500, "{}"),
         });
         await using var docker = HostDocker.At(engine.Endpoint);
         Assert.Equal("28.0.4", (await docker.GetEngineAsync(CancellationToken.None)).Version);
         Assert.Equal("1.48", (await docker.GetEngineAsync(CancellationToken.None)).ApiVersion);
-        Assert.Equal(["GET /version", "GET /v1.48/info", "GET /v1.48/info"], engine.Requests, StringComparer.Ordinal);
+        Assert.Equal(["GET /_ping", "GET /v1.48/info", "GET /v1.48/info"], engine.Requests, StringComparer.Ordinal);
     }
 
     // Without an end that can be known, .NET and the docker command wait as long as they may; the reason is the length, not an engine that hangs.
@@ -58,7 +58,7 @@ public sealed class HostDockerTests
     {
         await using var engine = new FakeEngine(request => request switch
         {
-            "GET /version" => FakeEngine.Reply(200, DockerReplies.Version2010),
+            "GET /_ping" => FakeEngine.Pong("1.41"),
             "GET /v1.41/networks" => FakeEngine.Reply(200, DockerReplies.Networks2010),
             "GET /v1.41/containers/json?all=1" => FakeEngine.Reply(200, DockerReplies.Containers2010),
             _ => FakeEngine.Reply(500, "{}"),
@@ -75,7 +75,7 @@ public sealed class HostDockerTests
     {
         var list = "[" + string.Join(',', Enumerable.Range(0, 60).Select(i => $$"""{"Id":"{{Id(i)}}","Names":["/c{{i:00}}"],"State":"{{(i % 2 == 0 ? "running" : "exited")}}"}""")) + "]";
         await using var engine = new FakeEngine(request =>
-            request is "GET /version" ? FakeEngine.Reply(200, DockerReplies.Version2010)
+            request is "GET /_ping" ? FakeEngine.Pong("1.41")
             : request is "GET /v1.41/containers/json?all=1" ? FakeEngine.Reply(200, list)
             // The last one vanishes between the list and here.
             : request.Contains(Id(58), StringComparison.Ordinal) ? FakeEngine.Reply(404, """{"message":"No such container"}""")
@@ -97,7 +97,7 @@ public sealed class HostDockerTests
     {
         var list = "[" + string.Join(',', Enumerable.Range(0, 30).Select(i => $$"""{"Id":"a{{i}}","State":"running"}""")) + "]";
         await using var engine = new FakeEngine(request =>
-            request is "GET /version" ? FakeEngine.Reply(200, DockerReplies.Version2010)
+            request is "GET /_ping" ? FakeEngine.Pong("1.41")
             : request is "GET /v1.41/containers/json?all=1" ? FakeEngine.Reply(200, list)
             : request.Contains("/a9/", StringComparison.Ordinal) ? FakeEngine.Reply(500, """{"message":"out of memory"}""")
             : FakeEngine.Reply(200, """{"Id":"x","State":{"Status":"running"}}"""));
@@ -111,7 +111,7 @@ public sealed class HostDockerTests
     public async Task A_network_is_created_read_back_and_found()
     {
         await using var engine = new FakeEngine(request =>
-            request is "GET /version" ? FakeEngine.Reply(200, DockerReplies.Version28)
+            request is "GET /_ping" ? FakeEngine.Pong("1.48")
             : request.StartsWith("POST /v1.48/networks/create {\"Name\":\"web\"", StringComparison.Ordinal) ? FakeEngine.Reply(201, $$"""{"Id":"{{DockerReplies.WebId}}","Warning":""}""")
             : request is "GET /v1.48/networks/nope" ? FakeEngine.Reply(404, """{"message":"network nope not found"}""")
             : FakeEngine.Reply(200, DockerReplies.Network28));

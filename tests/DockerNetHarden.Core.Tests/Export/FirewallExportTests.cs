@@ -77,7 +77,8 @@ public sealed class FirewallExportTests
     public void The_files_of_other_engines_are_those_that_saving_writes(ExportFormat format)
     {
         var lines = FirewallExport.Of(format, Literal).Texts[0].Text.Split('\n').Select(line => line.TrimStart()).ToHashSet(StringComparer.Ordinal);
-        var saved = SavedRules.FromLines(Plan.From(Literal, Core.Tests.Planning.Snapshots.Host()).Added, Core.Tests.Planning.Snapshots.Host().Iptables).ToText();
+        var host = Core.Tests.Planning.Snapshots.Host();
+        var saved = SavedRules.Of(host.After(Plan.From(Literal, host).Steps.Select(step => (step.Family, step.Restore)))).ToText();
         foreach (var text in new[] { saved, PersistencePaths.LoaderFile.Text, PersistencePaths.UnitFiles[0].Text, PersistencePaths.UnitFiles[1].Text })
             Assert.Empty(text.Split('\n').Select(line => line.TrimStart()).Except(lines, StringComparer.Ordinal));
     }

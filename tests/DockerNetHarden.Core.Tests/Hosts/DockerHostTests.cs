@@ -62,7 +62,7 @@ public sealed class DockerHostTests
     [Fact]
     public void The_first_frame_goes_out_before_any_program_is_run()
     {
-        var text = ReadingProgram.Lean().Build(TimeSpan.FromSeconds(1)).Text;
+        var text = ReadingProgram.Lean(ReadingProgram.Begin()).Build(TimeSpan.FromSeconds(1)).Text;
         Assert.InRange(text.IndexOf("dnh_frame 'begin id'", StringComparison.Ordinal), 1, text.IndexOf("dnh_look iptables", StringComparison.Ordinal));
     }
 

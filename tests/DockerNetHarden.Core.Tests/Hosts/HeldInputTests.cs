@@ -16,7 +16,7 @@ public sealed class HeldInputTests
 {
     // Passes bytes both ways, half-closes at the end of its input and ends when the server does, like docker system dial-stdio and most netcats. Called as lingers it goes
     // on to the end of its input, as ncat does. "nc -U PATH"; docker finds the socket in DOCKER_HOST.
-    private const string HalfCloser = """
+    internal const string HalfCloser = """
         exec /usr/bin/perl -e '
         use Socket;
         my ($lingers, $path) = (shift, $ARGV[0] eq "-U" ? $ARGV[1] : substr($ENV{DOCKER_HOST}, 7));
@@ -36,7 +36,7 @@ public sealed class HeldInputTests
         """;
 
     // How the stand-in is called: it ends with the server, or it goes on to the end of its input.
-    private const string Ends = " '' \"$@\"";
+    internal const string Ends = " '' \"$@\"";
     private const string Stays = " 1 \"$@\"";
 
     private static readonly NetworkSpec Made = new("web", "dnhweb0", [Cidr.Parse("10.77.3.0/24")]);
@@ -178,13 +178,14 @@ public sealed class HeldInputTests
             }
         }
     }
+}
 
-    private sealed class PerlFactAttribute : FactAttribute
+/// <summary>A test whose stand-ins are made of perl.</summary>
+internal sealed class PerlFactAttribute : FactAttribute
+{
+    public PerlFactAttribute()
     {
-        public PerlFactAttribute()
-        {
-            if (!File.Exists("/usr/bin/perl"))
-                Skip = "needs /usr/bin/perl, of which the stand-ins are made";
-        }
+        if (!File.Exists("/usr/bin/perl"))
+            Skip = "needs /usr/bin/perl, of which the stand-ins are made";
     }
 }

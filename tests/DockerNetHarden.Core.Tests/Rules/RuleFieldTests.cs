@@ -33,6 +33,7 @@ public sealed partial class RuleFieldTests
         ["OriginalDestination"] = Plain("-m conntrack ! --ctorigdst 10.0.0.0/8"),
         ["OriginalDestinationPort"] = Plain("-p tcp", "-m conntrack --ctorigdstport 80:90"),
         ["ConnectionDirection"] = Plain("-m conntrack --ctdir REPLY"),
+        ["Connections"] = ("-A DOCKER-USER -j DROP", "-A DOCKER-USER -j DNH-DROP"),
         ["SourceAddressType"] = Plain("-m addrtype ! --src-type LOCAL"),
         ["DestinationAddressType"] = Plain("-m addrtype --dst-type UNICAST,LOCAL"),
         ["Set"] = Plain("-m set ! --match-set bad src,dst"),
@@ -124,7 +125,7 @@ public sealed partial class RuleFieldTests
     {
         var rules = new RandomRules(11).Take(3000).ToList();
         var unused = RuleFields.All.Where(field => rules.Select(rule => Value(rule, field.Name)).Distinct().Take(2).Count() < 2).Select(field => field.Name);
-        Assert.Equal(["Set", "JumpTarget"], unused);
+        Assert.Equal(["Set", "Connections", "JumpTarget"], unused);
     }
 
     private static object? Value(FirewallRule rule, string name) => typeof(FirewallRule).GetProperty(name)!.GetValue(rule);

@@ -89,7 +89,7 @@ public sealed class CliTests(NftLab lab) : IAsyncLifetime
         await lab.Lab.CreateNetworkAsync("late", "late0");
         var came = await watch.WaitForAsync(static line => line.TryGetProperty("cause", out var cause) && cause.GetString()!.Contains("network create late", StringComparison.Ordinal), Patience);
         Assert.Equal(("applied", true), (came.GetProperty("status").GetString(), came.GetProperty("verified").GetBoolean()));
-        Assert.Contains("-A DNH-SMTP -i late0 -o late0", (await lab.Lab.ExecAsync(["iptables-nft-save"])).OrThrow(), StringComparison.Ordinal);
+        Assert.Matches(@"-A DNH-SMTP(\.\d+)? -i late0 -o late0", (await lab.Lab.ExecAsync(["iptables-nft-save"])).OrThrow());
 
         // While the daemon is away there are no events; what was removed meanwhile is back once the daemon is.
         await lab.Lab.StopDockerAsync();
@@ -98,7 +98,7 @@ public sealed class CliTests(NftLab lab) : IAsyncLifetime
         await lab.Lab.StartDockerAsync();
         var back = await watch.WaitForAsync(static line => line.TryGetProperty("cause", out _) && line.GetProperty("status").GetString() is "applied", Patience);
         Assert.True(back.GetProperty("verified").GetBoolean());
-        Assert.Contains("-A DNH-SMTP -i late0 -o late0", (await lab.Lab.ExecAsync(["iptables-nft-save"])).OrThrow(), StringComparison.Ordinal);
+        Assert.Matches(@"-A DNH-SMTP(\.\d+)? -i late0 -o late0", (await lab.Lab.ExecAsync(["iptables-nft-save"])).OrThrow());
 
         Assert.Equal(0, await watch.TerminateAsync(Patience));
         Assert.Contains("-A DNH-SMTP", (await lab.Lab.ExecAsync(["iptables-nft-save"])).OrThrow(), StringComparison.Ordinal);

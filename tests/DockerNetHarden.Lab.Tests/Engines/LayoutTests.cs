@@ -121,7 +121,7 @@ public abstract class LayoutTests(LayoutLab fixture)
             // Now the network's subnet is known too, and the label keeps the profile.
             Assert.True((await hardening.ApplyAsync(network.Rules())).Verified);
             var rules = await hardening.SaveAsync();
-            Assert.Contains("-A DNH-INTERNAL -s 1", rules[rules.IndexOf("*mangle", StringComparison.Ordinal)..], StringComparison.Ordinal);
+            Assert.Matches(@"-A DNH-INTERNAL\.\d+ -s 1", rules[rules.IndexOf("*mangle", StringComparison.Ordinal)..]);
             Assert.DoesNotContain("profile=", rules, StringComparison.Ordinal);
         }
         finally

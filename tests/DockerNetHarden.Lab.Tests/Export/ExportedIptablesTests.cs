@@ -64,7 +64,9 @@ public sealed class ExportedIptablesTests
     [InlineData("-D DOCKER-USER -m comment --comment DockerNetHarden -j DNH-METADATA")]
     [InlineData("-I DOCKER-USER -j RETURN", "-D DOCKER-USER -j RETURN")]
     [InlineData("-A DOCKER-USER -m comment --comment DockerNetHarden -j DNH-SMTP")]
-    [InlineData("-D DNH-METADATA 3")]
+    [InlineData("-D DNH-METADATA.1 3")]
+    [InlineData("-D DNH-METADATA 1")]
+    [InlineData("-D DNH-REJECT 2")]
     [InlineData("-I DNH-METADATA -j ACCEPT")]
     public async Task The_script_mends_what_was_changed_and_leaves_what_is_not_ours(string change, string? undo = null)
     {

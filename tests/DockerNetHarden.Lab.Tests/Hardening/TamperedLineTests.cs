@@ -32,17 +32,21 @@ public abstract class TamperedLineTests(LabFixture fixture)
         Assert.Empty(RulePresence.Problems(rules, await hardening.Host.ReadAsync(CancellationToken.None)));
 
         // No packet is of both directions, so this block stops none.
-        var lines = (await fixture.Lab.ExecAsync([fixture.Lab.Iptables, "-S", "DNH-METADATA"])).OrThrow().Trim().Split('\n')[1..];
+        var parts = (await fixture.Lab.ExecAsync([fixture.Lab.Iptables, "-S"])).OrThrow().Trim().Split('\n').Where(line => line.StartsWith("-N DNH-METADATA", StringComparison.Ordinal)).Select(line => line.Split(' ')[1]);
         var tampered = 0;
-        for (var i = 0; i < lines.Length; i++)
+        foreach (var part in parts)
         {
-            if (!lines[i].Contains("--ctdir ORIGINAL", StringComparison.Ordinal))
-                continue;
-            var tokens = SaveTokenizer.Split(lines[i].Replace("--ctdir ORIGINAL", "--ctdir ORIGINAL -m conntrack --ctdir REPLY", StringComparison.Ordinal));
-            (await fixture.Lab.ExecAsync([fixture.Lab.Iptables, "--wait", "10", "-R", "DNH-METADATA", $"{i + 1}", .. tokens.Skip(2)])).OrThrow();
-            tampered++;
+            var lines = (await fixture.Lab.ExecAsync([fixture.Lab.Iptables, "-S", part])).OrThrow().Trim().Split('\n')[1..];
+            for (var i = 0; i < lines.Length; i++)
+            {
+                if (!lines[i].Contains("-j DNH-REJECT", StringComparison.Ordinal))
+                    continue;
+                var tokens = SaveTokenizer.Split(lines[i].Replace("-m comment", "-m conntrack --ctdir ORIGINAL -m conntrack --ctdir REPLY -m comment", StringComparison.Ordinal));
+                (await fixture.Lab.ExecAsync([fixture.Lab.Iptables, "--wait", "10", "-R", part, $"{i + 1}", .. tokens.Skip(2)])).OrThrow();
+                tampered++;
+            }
         }
-        Assert.True(tampered > 0, string.Join('\n', lines));
+        Assert.True(tampered > 0);
         await fixture.Lab.ExpectAsync(Reach.TimedOut, "c0", LabAddresses.Metadata, 80); // only the backstop is left
 
         var host = await hardening.Host.ReadAsync(CancellationToken.None);

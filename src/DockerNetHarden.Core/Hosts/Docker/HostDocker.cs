@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
@@ -13,11 +12,9 @@ namespace DockerNetHarden.Hosts.Docker;
 /// </summary>
 public sealed class HostDocker : IAsyncDisposable
 {
-    // How many inspections at a time: the engine locks a container to read it, so any more would only queue.
-    private const int Parallelism = 8;
-
     private readonly ShellTransport? _shell;
     private readonly IEngineApi _api;
+    private readonly LivingContainers _living;
     private readonly string _where;
     private Task<Overview>? _asked;
     private Overview? _read;
@@ -26,6 +23,7 @@ public sealed class HostDocker : IAsyncDisposable
     {
         (_shell, _where) = (transport as ShellTransport, where);
         _api = NewApi(transport, endpoint, timeout);
+        _living = new LivingContainers(_api, _shell);
         Endpoint = endpoint;
     }
 
@@ -57,8 +55,18 @@ public sealed class HostDocker : IAsyncDisposable
     /// <summary>Reads the engine, all its networks and all its containers. Leaves out what vanishes meanwhile.</summary>
     /// <param name="stop">Ends the requests.</param>
     /// <returns>What the engine says.</returns>
-    public async Task<(DockerEngine Engine, IReadOnlyList<DockerNetwork> Networks, IReadOnlyList<DockerContainer> Containers)> ReadAsync(CancellationToken stop) =>
-        await WithLivingAsync(Rootful(await ReadOverviewAsync(stop).ConfigureAwait(false)), stop).ConfigureAwait(false);
+    public async Task<(DockerEngine Engine, IReadOnlyList<DockerNetwork> Networks, IReadOnlyList<DockerContainer> Containers)> ReadAsync(CancellationToken stop)
+    {
+        if (SharesPrograms)
+            return await WithLivingAsync(Rootful(await ReadOverviewAsync(stop).ConfigureAwait(false)), stop).ConfigureAwait(false);
+        await NegotiateAsync(stop).ConfigureAwait(false);
+        // The engine takes longer to tell its configuration, for which it runs other programs, than everything else: that is asked meanwhile.
+        var info = EngineAsync(_api.GetInfoAsync(stop));
+        var listed = ListLivingAsync(stop);
+        await Task.WhenAll(info, listed).ConfigureAwait(false);
+        var (networks, containers) = await listed.ConfigureAwait(false);
+        return (Rootful(await info.ConfigureAwait(false)), networks, containers);
+    }
 
     /// <summary>The engine.</summary>
     /// <param name="stop">Ends the requests.</param>
@@ -102,7 +110,7 @@ public sealed class HostDocker : IAsyncDisposable
         }
         await NegotiateAsync(stop).ConfigureAwait(false);
         // The engine also accepts the beginning of an id as a name.
-        return await FoundAsync(_api.GetNetworkAsync(name, stop)).ConfigureAwait(false) is { } network && IsIt(network) ? network : null;
+        return await LivingContainers.FoundAsync(_api.GetNetworkAsync(name, stop)).ConfigureAwait(false) is { } network && IsIt(network) ? network : null;
 
         bool IsIt(DockerNetwork network) => string.Equals(network.Name, name, StringComparison.Ordinal) || string.Equals(network.Id, name, StringComparison.Ordinal);
     }
@@ -136,7 +144,7 @@ public sealed class HostDocker : IAsyncDisposable
     public async Task<IReadOnlyList<DockerContainer>> ListContainersAsync(CancellationToken stop)
     {
         await NegotiateAsync(stop).ConfigureAwait(false);
-        return await InspectedAsync(await _api.ListContainersAsync(stop).ConfigureAwait(false), null, stop).ConfigureAwait(false);
+        return await _living.InspectAsync(await _api.ListContainersAsync(stop).ConfigureAwait(false), null, stop).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -158,7 +166,7 @@ public sealed class HostDocker : IAsyncDisposable
             UseProxy = false,
             AllowAutoRedirect = false,
             UseCookies = false,
-            MaxConnectionsPerServer = Parallelism,
+            MaxConnectionsPerServer = LivingContainers.Parallelism,
         };
         return Through(handler, endpoint.Text, timeout);
     }
@@ -167,10 +175,12 @@ public sealed class HostDocker : IAsyncDisposable
         new(transport, endpoint, $"at {endpoint}", timeout ?? TimeSpan.FromSeconds(30));
 
     /// <summary>Adds the first questions to another program, so that both are one trip.</summary>
-    internal void AddOverview(ShellProgram program)
+    /// <param name="program">The program.</param>
+    /// <param name="meanwhile">Adds the sections that the host works on while the engine answers; they come before the engine's own.</param>
+    internal void AddOverview(ShellProgram program, Action<ShellProgram>? meanwhile = null)
     {
         _asked = AskOverviewAsync(CancellationToken.None);
-        _shell!.AddTo(program);
+        _shell!.AddTo(program, meanwhile);
     }
 
     /// <summary>Reads the answers to the first questions out of a reply, and asks the others.</summary>
@@ -194,8 +204,10 @@ public sealed class HostDocker : IAsyncDisposable
 
     private async Task<Overview> KnownAsync(CancellationToken stop) => Rootful(_read ??= await ReadOverviewAsync(stop).ConfigureAwait(false));
 
+    private Overview Rootful(Overview read) => read with { Engine = Rootful(read.Engine) };
+
     // Its networks can be listed, but nothing can be hardened.
-    private Overview Rootful(Overview read) => !read.Engine.IsRootless ? read : throw new DockerException(
+    private DockerEngine Rootful(DockerEngine engine) => !engine.IsRootless ? engine : throw new DockerException(
         DockerFailure.Rootless, $"The engine {_where} runs rootless: its containers' packets do not pass the host's tables, so no rule there can decide them.", Endpoint, remedy: "Use an engine that runs as root for untrusted code, or harden inside the rootless namespace.");
 
     private async Task<Overview> ReadOverviewAsync(CancellationToken stop)
@@ -205,12 +217,10 @@ public sealed class HostDocker : IAsyncDisposable
         return await asked.ConfigureAwait(false);
     }
 
-    // On a remote host everything is asked before this method first returns, and nothing is answered before the program has run.
+    // Only over a shell: everything is asked before this method first returns, and nothing is answered before the program has run.
     private async Task<Overview> AskOverviewAsync(CancellationToken stop)
     {
         var negotiated = NegotiateAsync(stop);
-        if (!SharesPrograms)
-            await negotiated.ConfigureAwait(false);
         var (info, networks, containers) = (_api.GetInfoAsync(stop), _api.ListNetworksAsync(stop), _api.ListContainersAsync(stop));
         await Task.WhenAll(negotiated, info, networks, containers).ConfigureAwait(false);
         var engine = await EngineAsync(info).ConfigureAwait(false);
@@ -229,57 +239,40 @@ public sealed class HostDocker : IAsyncDisposable
         else
         {
             // If two threads ask the first question at once, both ask: the answers are the same.
-            _api.Version ??= (await _api.GetVersionAsync(stop).ConfigureAwait(false)).Negotiate(Endpoint);
+            _api.Version ??= await SpokenAsync(stop).ConfigureAwait(false);
         }
+    }
+
+    // Engines up to 24 call runc for GET /version each time, and a ping says the newest API as well. The oldest one, which only GET /version says, matters if all of
+    // ours could be too old; and what answers a ping in another way than engines do may still say its version.
+    private async Task<ApiVersion> SpokenAsync(CancellationToken stop)
+    {
+        try
+        {
+            if (await _api.PingAsync(stop).ConfigureAwait(false) is var newest && newest >= EngineVersion.OldestApi && newest <= EngineVersion.NewestApi)
+                return newest;
+        }
+        catch (DockerException error) when (error.Failure == DockerFailure.BadReply || error.Status is not null)
+        {
+            // GET /version has the reason.
+        }
+        return (await _api.GetVersionAsync(stop).ConfigureAwait(false)).Negotiate(Endpoint);
     }
 
     private async Task<DockerEngine> EngineAsync(Task<DockerEngine> info) => await info.ConfigureAwait(false) with { ApiVersion = _api.Version!.Value.ToString() };
 
     private Task SendAsync(CancellationToken stop) => _shell?.SendAsync(stop) ?? Task.CompletedTask;
 
+    private async Task<(IReadOnlyList<DockerNetwork> Networks, IReadOnlyList<DockerContainer> Containers)> ListLivingAsync(CancellationToken stop)
+    {
+        var (networks, containers) = (_api.ListNetworksAsync(stop), _api.ListContainersAsync(stop));
+        await Task.WhenAll(networks, containers).ConfigureAwait(false);
+        return await _living.ReadAsync(await networks.ConfigureAwait(false), NetworkMembers.Shared(await containers.ConfigureAwait(false)), stop).ConfigureAwait(false);
+    }
+
     private async Task<(DockerEngine Engine, IReadOnlyList<DockerNetwork> Networks, IReadOnlyList<DockerContainer> Containers)> WithLivingAsync(Overview overview, CancellationToken stop)
     {
-        var hasOverlay = overview.Networks.Any(static network => network.Driver is "overlay");
-        var containers = await InspectedAsync(overview.Containers, hasOverlay ? NetworkMembers.OverlayExit : null, stop).ConfigureAwait(false);
-        return (overview.Engine, NetworkMembers.Of(overview.Networks, containers), containers);
-    }
-
-    // The list has everything but the container's own DNS servers, its process, its privileges and its address on the overlay networks' bridge.
-    private async Task<IReadOnlyList<DockerContainer>> InspectedAsync(IReadOnlyList<DockerContainer> containers, string? bridge, CancellationToken stop)
-    {
-        DockerNetwork? exit = null;
-        var living = containers.ToLookup(static container => container.State is "running" or "paused" or "restarting");
-        var found = new ConcurrentBag<DockerContainer?>();
-        if (!SharesPrograms)
-        {
-            await Parallel.ForEachAsync(
-                living[true], new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = stop },
-                async (container, cancelled) => found.Add(await FoundAsync(_api.GetContainerAsync(container.Id, cancelled)).ConfigureAwait(false))).ConfigureAwait(false);
-            exit = bridge is null ? null : await FoundAsync(_api.GetNetworkAsync(bridge, stop)).ConfigureAwait(false);
-        }
-        else if (living[true].Any())
-        {
-            var asked = living[true].Select(container => FoundAsync(_api.GetContainerAsync(container.Id, stop))).ToList();
-            var askedExit = bridge is null ? null : FoundAsync(_api.GetNetworkAsync(bridge, stop));
-            await SendAsync(stop).ConfigureAwait(false);
-            found = [.. await Task.WhenAll(asked).ConfigureAwait(false)];
-            exit = askedExit is null ? null : await askedExit.ConfigureAwait(false);
-        }
-        var all = living[false].Concat(found.OfType<DockerContainer>()).OrderBy(static container => container.Name, StringComparer.Ordinal).ThenBy(static container => container.Id, StringComparer.Ordinal);
-        return NetworkMembers.Shared(NetworkMembers.WithExits([.. all], exit));
-    }
-
-    // Gone between the list and the inspection: treated as if it had never been in the list.
-    private static async Task<T?> FoundAsync<T>(Task<T> asking)
-        where T : class
-    {
-        try
-        {
-            return await asking.ConfigureAwait(false);
-        }
-        catch (DockerException error) when (error.Failure == DockerFailure.NotFound)
-        {
-            return null;
-        }
+        var (networks, containers) = await _living.ReadAsync(overview.Networks, overview.Containers, stop).ConfigureAwait(false);
+        return (overview.Engine, networks, containers);
     }
 }

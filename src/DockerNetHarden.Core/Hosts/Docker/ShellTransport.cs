@@ -65,6 +65,29 @@ internal sealed class ShellTransport(IShell shell, bool sudo) : HttpMessageHandl
         [ $? != 124 ] && case $r in "HTTP/1."*OK) printf '%s' "$r" ;; *) false ;; esac
         """;
 
+    // What ByNetcat does, beside other sections: the engine can take longer to answer than those do. The first line says how it ended, the rest is the reply.
+    private const string NetcatBeside = """
+        if [ "$dnh_open" = 1 ] && [ -n "$dnh_nc" ]; then
+        r=$(dnh_ask 10 "$dnh_nc" -U "$dnh_socket")
+        case $?:$r in
+        124:*) printf '124\n' ;;
+        *":HTTP/1."*OK) printf '0\n%s' "$r" ;;
+        esac
+        fi
+        """;
+
+    // One that brought no reply is asked again, for what it has to say about it; but one that took all of its time would only take it again.
+    private const string NetcatsReply = """
+        IFS= read -r c <&8 || c=
+        case $c in
+        0) cat <&8 ;;
+        124) false ;;
+        *)
+        """ + "\n" + ByNetcat + "\n" + """
+        ;;
+        esac
+        """;
+
     // Less than the minute a program has, so that a command that waits for the end of its input still brings its reply.
     // sudo takes DOCKER_HOST away.
     private const string ByDial = """dnh_ask 50 $dnh_docker docker ${dnh_docker:+${DOCKER_HOST:+-H "$DOCKER_HOST"}} system dial-stdio""";
@@ -103,7 +126,9 @@ internal sealed class ShellTransport(IShell shell, bool sudo) : HttpMessageHandl
     }
 
     /// <summary>Adds the waiting requests to a program.</summary>
-    public void AddTo(ShellProgram program)
+    /// <param name="program">The program.</param>
+    /// <param name="meanwhile">Adds the sections that the host works on while the engine answers what it is asked. They come before the transport's own.</param>
+    public void AddTo(ShellProgram program, Action<ShellProgram>? meanwhile = null)
     {
         (_sent, var changing) = ([.. _waiting], _waiting.Find(static request => request.Body is not null));
         _waiting.Clear();
@@ -114,7 +139,7 @@ internal sealed class ShellTransport(IShell shell, bool sudo) : HttpMessageHandl
         if (sudo)
             program.Do(BySudo);
         if (changing is null)
-            AddReading(program);
+            AddReading(program, meanwhile);
         else
             AddChange(program, changing);
     }
@@ -151,11 +176,21 @@ internal sealed class ShellTransport(IShell shell, bool sudo) : HttpMessageHandl
 
     // The ways to the socket are tried in the order of their cost on the host: measured with Docker 20.10 and curl 7.88, nc took 2 ms of processor time, curl 14 and the
     // docker command 31.
-    private void AddReading(ShellProgram program)
+    private void AddReading(ShellProgram program, Action<ShellProgram>? meanwhile)
     {
         // The last one asks the engine to close the connection. It is a ping: its reply shows that all have come.
         var conversation = string.Concat(_sent.Select(static request => request.Text(last: false)).Append(new Request("GET", "/_ping", null).Text(last: true)));
-        program.Section(Netcat, ByNetcat, input: conversation, when: """[ "$dnh_open" = 1 ] && [ -n "$dnh_nc" ]""", then: Asked, subshell: false);
+        const string ifOpen = """[ "$dnh_open" = 1 ] && [ -n "$dnh_nc" ]""";
+        if (meanwhile is null)
+        {
+            program.Section(Netcat, ByNetcat, input: conversation, when: ifOpen, then: Asked, subshell: false);
+        }
+        else
+        {
+            program.Beside(NetcatBeside, conversation);
+            meanwhile(program);
+            program.Section(Netcat, NetcatsReply, input: conversation, when: ifOpen, then: Asked, subshell: false);
+        }
         // -i and --raw: the replies as they came, with their headers, one after another.
         program.Section(
             Curl, """$dnh_docker curl --silent --show-error --http1.1 --include --raw --max-time 60 --unix-socket "$dnh_socket" --config -""",

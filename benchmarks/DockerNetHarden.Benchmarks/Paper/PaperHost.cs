@@ -1,7 +1,4 @@
-using System.Diagnostics;
-using System.Globalization;
 using DockerNetHarden.Addresses;
-using DockerNetHarden.Audit;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Rules;
@@ -10,60 +7,29 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Benchmarks;
 
 /// <summary>
-/// What a full audit costs: a host with 50 networks as Docker 20.10 leaves it, our controls, and as many rules of an administrator in DOCKER-USER and
-/// INPUT as it takes to reach 5,000 rules, and ten times that. Needs no host and no root: dnh-bench audit [rounds].
+/// An invented host as it would be read: networks as Docker 20.10 leaves them, and rules. It takes neither root nor Docker, and can have more
+/// networks than a kernel.
 /// </summary>
-internal static class Audit
+internal static class PaperHost
 {
     private static readonly string[] LinkSettings = ["rp_filter", "route_localnet", "accept_local"];
     private static readonly string[] RoutingTables = ["local", "main", "default"];
 
-    public static void Run(int rounds, int networks, IReadOnlyList<int> counts)
+    /// <summary>A host with all four controls, and with an administrator's own rules until there are so many in all.</summary>
+    public static HostSnapshot Hardened(int networks, int rules)
     {
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{networks} networks, median of {rounds} rounds after one that is not counted; {Environment.ProcessorCount} cores, .NET {Environment.Version}"));
-        Console.WriteLine("\n| Full audit | median | lowest | highest | processor time | ratio | allocated | peak of the heap | findings |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|");
-        var floor = 0.0;
-        foreach (var count in counts)
-        {
-            var host = Host(networks, count);
-            var times = new List<double>();
-            var processor = new List<double>();
-            var (allocated, peak, findings) = (0L, 0L, 0);
-            for (var round = 0; round <= rounds; round++)
-            {
-                var (before, start) = (GC.GetTotalAllocatedBytes(precise: true), GC.GetTotalMemory(forceFullCollection: true));
-                var busy = Process.GetCurrentProcess().TotalProcessorTime;
-                var clock = Stopwatch.StartNew();
-                findings = HardeningAudit.Of(host).Count;
-                if (round > 0)
-                {
-                    times.Add(clock.Elapsed.TotalMilliseconds);
-                    processor.Add((Process.GetCurrentProcess().TotalProcessorTime - busy).TotalMilliseconds);
-                }
-                allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
-                peak = Math.Max(peak, GC.GetTotalMemory(forceFullCollection: false) - start);
-            }
-            var median = Median(times);
-            floor = floor > 0 ? floor : median;
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {host.Rules.Values.Sum(rules => rules.AllRules.Count)} rules | {median:0} ms | {times.Min():0} ms | {times.Max():0} ms | {Median(processor):0} ms | {median / floor:0.0} | {allocated >> 20} MB | {peak >> 20} MB | {findings} |"));
-        }
-        using var self = Process.GetCurrentProcess();
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\nThe whole process took {self.PeakWorkingSet64 >> 20} MB at most, both snapshots included."));
+        var hardened = With(Bare(networks), Hardening.Rules);
+        return WithLists(hardened, Math.Max(0, rules - hardened.Rules.Values.Sum(static each => each.AllRules.Count)));
     }
 
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
-
-    // A host with that many networks and at least that many rules.
-    private static HostSnapshot Host(int networks, int rules)
+    /// <summary>A host with so many rules of an administrator in DOCKER-USER and INPUT: most keep the world from published ports, some keep containers from the world.</summary>
+    public static HostSnapshot WithLists(HostSnapshot host, int count)
     {
-        var hardened = Apply(Bare(networks), Hardening.Rules);
-        var more = Math.Max(0, rules - hardened.Rules.Values.Sum(each => each.AllRules.Count));
-        var four = hardened.Rules[Family.IPv4];
-        // An administrator's own lists: most of them keep the world from published ports, some keep containers from the world.
-        var lines = Enumerable.Range(0, more).Select(Line).ToList();
-        four = four.WithRules("filter", Hook.DockerUser, [.. four["filter", Hook.DockerUser].SkipLast(1), .. lines.Where(line => line.Chain is Hook.DockerUser), four["filter", Hook.DockerUser][^1]]);
-        four = four.WithRules("filter", "INPUT", [.. four["filter", "INPUT"], .. lines.Where(line => line.Chain is "INPUT")]);
-        return hardened with { Rules = new Dictionary<Family, Ruleset> { [Family.IPv4] = four, [Family.IPv6] = hardened.Rules[Family.IPv6] } };
+        var four = host.Rules[Family.IPv4];
+        var lines = Enumerable.Range(0, count).Select(Line).ToList();
+        four = four.WithRules("filter", Hook.DockerUser, [.. four["filter", Hook.DockerUser].SkipLast(1), .. lines.Where(static line => line.Chain is Hook.DockerUser), four["filter", Hook.DockerUser][^1]]);
+        four = four.WithRules("filter", "INPUT", [.. four["filter", "INPUT"], .. lines.Where(static line => line.Chain is "INPUT")]);
+        return host with { Rules = new Dictionary<Family, Ruleset> { [Family.IPv4] = four, [Family.IPv6] = host.Rules[Family.IPv6] } };
     }
 
     private static RuleLine Line(int number)
@@ -79,9 +45,9 @@ internal static class Audit
         return new RuleLine(Family.IPv4, "filter", number % 4 == 0 ? "INPUT" : Hook.DockerUser, tokens);
     }
 
-    private static HostSnapshot Apply(HostSnapshot host, IReadOnlyList<FirewallRule> rules)
+    /// <summary>A host after rules were applied: the chains and lines of the plan, without iptables-restore.</summary>
+    public static HostSnapshot With(HostSnapshot host, IReadOnlyList<FirewallRule> rules)
     {
-        // The chains and lines of the plan, without iptables-restore.
         var plan = Planning.Plan.From(rules, host);
         var tables = host.Rules.ToDictionary(pair => pair.Key, pair => pair.Value);
         foreach (var group in plan.Added.GroupBy(line => (line.Family, line.Table, line.Chain)))
@@ -92,33 +58,35 @@ internal static class Audit
         return host with { Rules = tables };
     }
 
-    private static HostSnapshot Bare(int count)
+    /// <summary>A host with so many networks and only Docker's rules.</summary>
+    public static HostSnapshot Bare(int count)
     {
+        // A network for each /24 of 10.0.0.0/8: some sixty thousand are possible.
         var networks = Enumerable.Range(0, count).Select(number => new DockerNetwork
         {
             Name = $"net{number}",
             Id = $"{number:x64}",
             Driver = "bridge",
             Bridge = $"net{number}",
-            Subnets = [Cidr.Parse($"172.{17 + (number / 16)}.{number % 16 * 16}.0/20")],
+            Subnets = [Cidr.Parse($"10.{1 + (number / 250)}.{number % 250}.0/24")],
         }).ToList();
         return new HostSnapshot
         {
             HostName = "paper",
             TakenAt = DateTimeOffset.UnixEpoch,
             Iptables = new IptablesTool(IptablesBackend.Legacy, "iptables v1.8.9 (legacy)", "iptables", "ip6tables"),
-            Engine = new DockerEngine { Version = "20.10.24", ApiVersion = "1.41", AddressPools = [Cidr.Parse("172.17.0.0/16")] },
+            Engine = new DockerEngine { Version = "20.10.24", ApiVersion = "1.41", AddressPools = [Cidr.Parse("10.0.0.0/8")] },
             Networks = networks,
             Rules = new Dictionary<Family, Ruleset> { [Family.IPv4] = Ruleset.Parse(Family.IPv4, Save(networks)), [Family.IPv6] = Ruleset.Parse(Family.IPv6, Save([])) },
             Nft = new NftRuleset([], [], []),
             Links = ["lo", "eth0", .. networks.Select(network => network.Bridge!)],
             LinkDetails = [.. networks.Select(network => new HostLink(network.Bridge!, "bridge", null, HasXdp: false, HasTcFilter: false)).Prepend(new HostLink("eth0", null, null, HasXdp: false, HasTcFilter: false))],
-            Addresses = [new("eth0", Cidr.Parse("10.0.0.5")), .. networks.Select(Gateway)],
+            Addresses = [new("eth0", Cidr.Parse("192.0.2.5")), .. networks.Select(Gateway)],
             Routes =
             [
                 new(Family.IPv4, "main", "unicast", Cidr.Parse("0.0.0.0/0"), ["eth0"]),
-                new(Family.IPv4, "main", "unicast", Cidr.Parse("10.0.0.0/24"), ["eth0"]),
-                new(Family.IPv4, "local", "local", Cidr.Parse("10.0.0.5"), ["eth0"]),
+                new(Family.IPv4, "main", "unicast", Cidr.Parse("192.0.2.0/24"), ["eth0"]),
+                new(Family.IPv4, "local", "local", Cidr.Parse("192.0.2.5"), ["eth0"]),
                 .. networks.SelectMany(network => new HostRoute[] { new(Family.IPv4, "main", "unicast", network.Subnets[0], [network.Bridge!]), new(Family.IPv4, "local", "local", Gateway(network).Address, [network.Bridge!]) }),
             ],
             RoutingRules = [.. RoutingTables.Select((table, place) => new RoutingRule(Family.IPv4, place, null, null, null, table, IsModelled: true, table))],

@@ -10,13 +10,26 @@ internal sealed class PwshSession : IAsyncDisposable
     /// <summary>The four controls with their defaults, applied to this machine; -HostName can be appended.</summary>
     public const string Harden = "& { Block-ContainerMetadataAccess; Block-ContainerHostAccess; Block-ContainerInternalAccess; Set-SmtpRateLimit } | Invoke-FirewallRule";
 
-    // One command per line, and one line with its result.
+    // One command per line, and one line with its result. Invoke-Sh runs a program of sh as the module does: in a process of its own, given on standard input.
     private const string Loop = """
         $ErrorActionPreference = 'Stop'
         Import-Module $env:DNH_BENCH_MODULE
+        function Invoke-Sh([string] $program) {
+            $start = [Diagnostics.ProcessStartInfo]::new('/bin/sh')
+            $start.RedirectStandardInput = $start.RedirectStandardOutput = $true
+            $sh = [Diagnostics.Process]::Start($start)
+            $sh.StandardInput.Write($program)
+            $sh.StandardInput.Close()
+            $null = $sh.StandardOutput.ReadToEnd()
+            $sh.WaitForExit()
+            if ($sh.ExitCode) { throw "sh ended with exit code $($sh.ExitCode)" }
+        }
         [Console]::Out.WriteLine($PID)
         while ($null -ne ($line = [Console]::In.ReadLine())) {
-            try { $null = & ([scriptblock]::Create($line)); [Console]::Out.WriteLine('done') }
+            try {
+                if ($line[0] -eq '?') { [Console]::Out.WriteLine("value " + (& ([scriptblock]::Create($line.Substring(1))))) }
+                else { $null = . ([scriptblock]::Create($line)); [Console]::Out.WriteLine('done') }
+            }
             catch { [Console]::Out.WriteLine(("failed: $_" -replace '\s+', ' ')) }
         }
         """;
@@ -56,6 +69,21 @@ internal sealed class PwshSession : IAsyncDisposable
             throw new LabException($"{command}: {said}");
     }
 
+    /// <summary>Runs a command and returns what it emitted, as text.</summary>
+    public async Task<string> AskAsync(string command)
+    {
+        await process.StandardInput.WriteLineAsync("?" + command).ConfigureAwait(false);
+        await process.StandardInput.FlushAsync().ConfigureAwait(false);
+        var said = await ReadAsync().ConfigureAwait(false);
+        return said.StartsWith("value ", StringComparison.Ordinal) ? said[6..] : throw new LabException($"{command}: {said}");
+    }
+
+    /// <summary>The most memory that it has used since <see cref="ForgetPeak"/>, in MB.</summary>
+    public double Peak() => ProcessMemory.Peak(ProcessId);
+
+    /// <summary>Starts a new measurement of <see cref="Peak"/>.</summary>
+    public void ForgetPeak() => ProcessMemory.ForgetPeak(ProcessId);
+
     public async ValueTask DisposeAsync()
     {
         process.StandardInput.Close();
@@ -65,13 +93,18 @@ internal sealed class PwshSession : IAsyncDisposable
 
     private async Task<string> ReadAsync() => await process.StandardOutput.ReadLineAsync().ConfigureAwait(false) ?? throw new LabException("pwsh has ended; its errors are above.");
 
-    private static string Pwsh() => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Append(Path.Combine(Root(), "out", "tools")).Select(static folder => Path.Combine(folder, "pwsh")).FirstOrDefault(File.Exists)
-        ?? throw new LabException("There is no pwsh on the PATH and none in out/tools. Run ./build.sh test once, or install PowerShell 7.4 or later.");
+    /// <summary>The pwsh that is measured; null if there is none.</summary>
+    public static string? Find() => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Append(Path.Combine(Root(), "out", "tools")).Select(static folder => Path.Combine(folder, "pwsh")).FirstOrDefault(File.Exists);
 
-    private static string Module() => Directory.EnumerateFiles(Path.Combine(Root(), "out", "DockerNetHarden"), "DockerNetHarden.psd1", SearchOption.AllDirectories).Order(StringComparer.Ordinal).LastOrDefault()
+    /// <summary>The pwsh that is measured.</summary>
+    public static string Pwsh() => Find() ?? throw new LabException("There is no pwsh on the PATH and none in out/tools. Run ./build.sh test once, or install PowerShell 7.4 or later.");
+
+    /// <summary>The manifest of the staged module.</summary>
+    public static string Module() => Directory.EnumerateFiles(Path.Combine(Root(), "out", "DockerNetHarden"), "DockerNetHarden.psd1", SearchOption.AllDirectories).Order(StringComparer.Ordinal).LastOrDefault()
         ?? throw new LabException("The module is not staged. Build it: dotnet build -c Release src/DockerNetHarden.");
 
-    private static string Root()
+    /// <summary>The folder of the sources.</summary>
+    public static string Root()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {

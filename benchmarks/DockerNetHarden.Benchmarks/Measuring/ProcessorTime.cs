@@ -11,12 +11,12 @@ internal sealed record ProcessorTime(double Client, double Children, double Host
 {
     public double Total => Client + Children + Hosts;
 
-    public static ProcessorTime Now(LabFleet fleet, PwshSession pwsh)
+    public static ProcessorTime Now(IReadOnlyList<LabHost> hosts, IReadOnlyList<LabSsh> servers, PwshSession pwsh)
     {
         double[][] clients = [Ticks(Environment.ProcessId), Ticks(pwsh.ProcessId)];
         return new ProcessorTime(
             clients.Sum(static ticks => ticks[0] + ticks[1]), clients.Sum(static ticks => ticks[2] + ticks[3]),
-            fleet.Servers.Sum(server => server.ProcessorTime().TotalMilliseconds) + fleet.Hosts.Sum(host => host.DockerProcessorTime().TotalMilliseconds));
+            servers.Sum(server => server.ProcessorTime().TotalMilliseconds) + hosts.Sum(host => host.DockerProcessorTime().TotalMilliseconds));
     }
 
     // Fields 14 to 17 of /proc/PID/stat (proc(5)), in ticks of 10 ms; the name before them can hold spaces.

@@ -1,0 +1,30 @@
+using System.Globalization;
+using DockerNetHarden.Lab;
+
+namespace DockerNetHarden.Benchmarks;
+
+/// <summary>Docker networks of a lab's host, made one after another. Docker's own default bridge is the first.</summary>
+internal sealed class Networks(LabHost host)
+{
+    public int Count { get; private set; } = 1;
+
+    /// <summary>The network that was made last, and its bridge.</summary>
+    public string Last => Count == 1 ? "bridge" : Name(Count);
+
+    public string LastBridge => Count == 1 ? "docker0" : Name(Count);
+
+    /// <summary>Makes networks until there are so many.</summary>
+    public async Task GrowAsync(int count)
+    {
+        var first = Count + 1;
+        if (count < first)
+            return;
+        // One shell for all: what is measured comes later.
+        var lines = Enumerable.Range(first, count - first + 1).Select(static number =>
+            string.Create(CultureInfo.InvariantCulture, $"docker network create --subnet 10.{200 + (number / 250)}.{number % 250}.0/24 -o com.docker.network.bridge.name={Name(number)} {Name(number)} >/dev/null || exit 1\n"));
+        await Commands.RunAsync([.. host.Shell, "/bin/sh"], string.Concat(lines), environment: new Dictionary<string, string>(StringComparer.Ordinal) { ["DOCKER_HOST"] = host.DockerHost }).ConfigureAwait(false);
+        Count = count;
+    }
+
+    private static string Name(int number) => string.Create(CultureInfo.InvariantCulture, $"net{number}");
+}
