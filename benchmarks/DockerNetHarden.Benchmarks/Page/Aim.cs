@@ -4,7 +4,7 @@ namespace DockerNetHarden.Benchmarks;
 /// <param name="Id">Its id in reasons.json; it never changes.</param>
 /// <param name="Text">What is to hold.</param>
 /// <param name="Limit">The number that it must not pass.</param>
-/// <param name="Unit">What stands behind the numbers: empty for ratios, else ms or rules.</param>
+/// <param name="Unit">What stands behind the numbers: empty for ratios and exponents, else ms, MB or rules.</param>
 /// <param name="Value">The measured number; NaN if it was not measured.</param>
 internal sealed record Aim(string Id, string Text, double Limit, string Unit, Func<ResultsFile, double> Value)
 {

@@ -22,6 +22,13 @@ internal static class Aims
         Over("trace", "Trace-ContainerAccess on a host with four networks, over reading it", 60, "prompt.analysis", 1),
         Over("audit-live", "Get-DockerNetworkHardening on a host with four networks, over reading it", 60, "prompt.analysis", 2),
         new("audit", "Audit of 5,000 rules and 50 networks", 200, "ms", static results => results.Series("prompt.audit") is [var audit, ..] ? Statistics.Median(audit.Values) : double.NaN),
+        Of("audit-200", "Audit of 200 networks", 1500, "ms", "sweep.computing.networks", "audit", 200),
+        Of("audit-200-memory", "The process that computes all of this for 200 networks, at its peak", 250, "MB", "sweep.computing.networks.peak", "the whole process, peak", 200),
+        Of("export-200", "Policy export of 200 networks", 1000, "ms", "sweep.computing.networks", "policy export", 200),
+        .. from name in new[] { "plan", "audit", "trace", "policy export" } select Exponent($"growth-{name.Replace(' ', '-')}-networks", $"Growth of {name} over networks, from 20 on", "sweep.computing.networks", name),
+        .. from name in new[] { "plan", "audit", "trace", "policy export" } select Exponent($"growth-{name.Replace(' ', '-')}-rules", $"Growth of {name} over rules", "sweep.computing.rules", name),
+        Exponent("growth-apply-networks", "Growth of the first apply over networks, from 20 on", "sweep.apply.networks", "first time"),
+        Exponent("growth-apply-rules", "Growth of the first apply over rules", "sweep.apply.rules", "first time"),
         Over("first-trace", "The first Trace-ContainerAccess in a session, over the second", 150, "prompt.calls.Trace-ContainerAccess", 1),
         Over("first-audit", "The first Get-DockerNetworkHardening in a session, over the second", 150, "prompt.calls.Get-DockerNetworkHardening", 1),
         Over("first-apply", "The first Invoke-FirewallRule in a session, over the second", 150, "prompt.calls.Invoke-FirewallRule", 1),
@@ -36,6 +43,13 @@ internal static class Aims
 
     private static Aim Over(string id, string text, double limit, string series, int place) =>
         new(id, text, limit, "ms", results => Pair(results, series, place) is var (value, floor) ? Statistics.Over(value, floor) : double.NaN);
+
+    private static Aim Of(string id, string text, double limit, string unit, string series, string name, double x) =>
+        new(id, text, limit, unit, results => results.Series(series).FirstOrDefault(each => each.Name == name && each.X == x) is { } found ? Statistics.Median(found.Values) : double.NaN);
+
+    // From 20 to 200, n log n grows by 17.7, which is 10 to the power of 1.25.
+    private static Aim Exponent(string id, string text, string series, string name) =>
+        new(id, text + " (the exponent; n log n has 1.25)", 1.25, "", results => Statistics.Slope([.. results.Series(series).Where(each => each.Name == name && each.X >= 20)]));
 
     private static (Measurement Value, Measurement Floor)? Pair(ResultsFile results, string series, int place) =>
         results.Series(series) is var found && found.Count > place ? (found[place], found[0]) : null;
