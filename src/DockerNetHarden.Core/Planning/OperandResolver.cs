@@ -7,9 +7,9 @@ namespace DockerNetHarden.Planning;
 
 /// <summary>
 /// Turns a rule with symbolic operands into the literal rules that it means on one host. An operand that occurs several times in a rule
-/// (<c>-i network:web ! -o network:web</c>) means the same place each time.
+/// (<c>-i network:web ! -o network:web</c>) means the same place each time. The rules are for where they stand on that host (<see cref="Placement"/>).
 /// </summary>
-internal sealed class OperandResolver(HostSnapshot host, ICollection<string> warnings)
+internal sealed class OperandResolver(HostSnapshot host, ICollection<string> warnings, bool createsChain = false)
 {
     private readonly Lazy<IReadOnlyDictionary<string, string>> _adopted = new(() => AdoptedProfiles.Of(host));
 
@@ -23,7 +23,8 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
         IEnumerable<FirewallRule> rules = rule.DestinationPort is "docker:published" ? Published(rule) : [rule];
         foreach (var operand in Parts.Select(part => OperandOf(rule, part)).OfType<Operand>().Where(operand => operand.IsSymbolic).Distinct())
             rules = [.. rules.SelectMany(each => Replace(each, operand))];
-        return [.. rules.Select(WithProfile)];
+        var placement = new Placement(host, createsChain, Warn);
+        return [.. rules.Select(WithProfile).Select(placement.Of)];
     }
 
     // The comments of all rules for an adopted network keep its profile, whichever command applies them; the label of any other network does. A network that is not known (Docker is down) may have no label.

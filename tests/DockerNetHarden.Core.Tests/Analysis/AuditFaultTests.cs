@@ -114,7 +114,8 @@ public sealed class AuditFaultTests
         var finding = HardeningAudit.Of(host).Single(each => each is { Id: "IPV6-OPEN", Network: "plain" });
         Assert.Equal(FindingStatus.Fail, finding.Status);
         Assert.NotEmpty(finding.Rules);
-        Assert.All(finding.Rules, rule => Assert.True(rule.Family == Family.IPv6 || rule.Control == "HostAccess"));
+        Assert.DoesNotContain(finding.Rules, rule => rule.Control is "Custom");
+        Assert.Contains(finding.Rules, rule => rule is { Family: Family.IPv6, Control: "MetadataAccess" });
     }
 
     private static readonly string[] AllMetadata =
