@@ -18,7 +18,9 @@ public sealed class BothFamiliesTests
     private static readonly HostSnapshot Writing = Snapshots.Host(save6: With(":DOCKER - [0:0]\n"));
     private static readonly HostSnapshot Modern = Snapshots.Host(save6: With(":DOCKER - [0:0]\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\n"));
 
-    public static TheoryData<string> Sets => ["metadata", "metadata of a network", "internal", "internal of a network", "mail", "mail of each", "profile"];
+    private static readonly string[] SetNames = ["metadata", "metadata of a network", "internal", "internal of a network", "mail", "mail of each", "profile"];
+
+    public static TheoryData<string> Sets => [.. SetNames];
 
     [Theory]
     [MemberData(nameof(Sets))]
@@ -116,7 +118,7 @@ public sealed class BothFamiliesTests
             Assert.DoesNotContain("RETURN", string.Join('\n', verdict.Lines(Family.IPv4, table).Select(line => line.Text)), StringComparison.Ordinal);
         }
         // Each block of a control decides there.
-        foreach (var rule in Sets.SelectMany(set => Rules((string)set[0])).Where(rule => rule is { Family: Family.IPv6, Control: not "SmtpRate", Action: RuleAction.Drop or RuleAction.Reject }))
+        foreach (var rule in SetNames.SelectMany(Rules).Where(rule => rule is { Family: Family.IPv6, Control: not "SmtpRate", Action: RuleAction.Drop or RuleAction.Reject }))
             Assert.Equal("Opened", rule.Connections);
     }
 
