@@ -149,6 +149,25 @@ function Wait-DeafProgram([string] $Path) {
     [int] (Get-Content $file)
 }
 
+# What a command does that talks to such a program: it stops at once, or says after its timeout why it gave up, and the program ends.
+function Assert-GivenUp($Shell, $Running, [int] $Deaf, [string] $Reason) {
+    "/proc/$Deaf" | Should -Exist
+    if ($Reason -eq 'Ctrl-C') {
+        $stopped = Stop-TestShell $Shell
+        $stopped.Milliseconds | Should -BeLessThan 5000
+        $stopped.State | Should -Be 'Stopped'
+    }
+    else {
+        $Running.AsyncWaitHandle.WaitOne(60000) | Should -BeTrue
+        $Shell.Streams.Error | Should -HaveCount 1
+        $Shell.Streams.Error[0].FullyQualifiedErrorId | Should -BeLike 'HostTimeout,*'
+        "$($Shell.Streams.Error[0])" | Should -BeLike "*did not read all of the program*-$Reason*"
+    }
+    for ($i = 0; $i -lt 200 -and (Test-Path "/proc/$Deaf"); $i++) { Start-Sleep -Milliseconds 50 }
+    "/proc/$Deaf" | Should -Not -Exist
+    $Shell.Dispose()
+}
+
 # A host that gives prepared answers to questions, and can hold one back until it is released, as PowerShell's console does while a person thinks.
 function Add-TestHost {
     if ('DockerNetHardenTest.AnsweringHost' -as [type]) { return }

@@ -155,22 +155,7 @@ Describe "Hosts in sessions$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         $shell = New-TestShell
         $more = $_ -eq 'Ctrl-C' ? @{} : @{ $_ = [timespan]::FromSeconds(20) }
         $running = $shell.AddScript('param($lines, $session, $more) $lines | Invoke-FirewallRule -Session $session -CreateChain -Force @more').AddArgument(@(Get-ManyRule)).AddArgument($session).AddArgument($more).BeginInvoke()
-        $deaf = Wait-DeafProgram "$folder/sh"
-        "/proc/$deaf" | Should -Exist
-        if ($_ -eq 'Ctrl-C') {
-            $stopped = Stop-TestShell $shell
-            $stopped.Milliseconds | Should -BeLessThan 5000
-            $stopped.State | Should -Be 'Stopped'
-        }
-        else {
-            $running.AsyncWaitHandle.WaitOne(60000) | Should -BeTrue
-            $shell.Streams.Error | Should -HaveCount 1
-            $shell.Streams.Error[0].FullyQualifiedErrorId | Should -BeLike 'HostTimeout,*'
-            "$($shell.Streams.Error[0])" | Should -BeLike "*did not read all of the program*-$_*"
-        }
-        for ($i = 0; $i -lt 200 -and (Test-Path "/proc/$deaf"); $i++) { Start-Sleep -Milliseconds 50 }
-        "/proc/$deaf" | Should -Not -Exist
-        $shell.Dispose()
+        Assert-GivenUp $shell $running (Wait-DeafProgram "$folder/sh") $_
     }
 }
 

@@ -149,22 +149,7 @@ Describe "Hosts that do not answer$noSsh" -Skip:($noSsh -ne '') {
             $shell = New-TestShell
             $more = $_ -eq 'Ctrl-C' ? @{} : @{ CommandTimeout = [timespan]::FromSeconds(10) }
             $running = $shell.AddScript('param($lines, $more) $lines | Invoke-FirewallRule -HostName deaf.invalid -Force @more').AddArgument(@(Get-ManyRule)).AddArgument($more).BeginInvoke()
-            $deaf = Wait-DeafProgram "$folder/ssh"
-            "/proc/$deaf" | Should -Exist
-            if ($_ -eq 'Ctrl-C') {
-                $stopped = Stop-TestShell $shell
-                $stopped.Milliseconds | Should -BeLessThan 5000
-                $stopped.State | Should -Be 'Stopped'
-            }
-            else {
-                $running.AsyncWaitHandle.WaitOne(60000) | Should -BeTrue
-                $shell.Streams.Error | Should -HaveCount 1
-                $shell.Streams.Error[0].FullyQualifiedErrorId | Should -BeLike 'HostTimeout,*'
-                "$($shell.Streams.Error[0])" | Should -BeLike '*did not read all of the program*-CommandTimeout*'
-            }
-            for ($i = 0; $i -lt 100 -and (Test-Path "/proc/$deaf"); $i++) { Start-Sleep -Milliseconds 50 }
-            "/proc/$deaf" | Should -Not -Exist
-            $shell.Dispose()
+            Assert-GivenUp $shell $running (Wait-DeafProgram "$folder/ssh") $_
         }
         finally { $env:PATH = $path }
         Get-TableText | Should -Not -Match 'DNH-CUSTOM'

@@ -45,7 +45,7 @@ internal static class Aims
     private static double Max(ResultsFile results, string series, Func<Measurement, bool> which) =>
         results.Series(series).Where(which).SelectMany(static each => each.Values).DefaultIfEmpty(double.NaN).Max();
 
-    // Of each kind of packet: that the first of a connection meets more than the others is no growth.
+    // Of each kind of packet: that the first of a connection meets more than the others is not growth.
     private static double Growth(ResultsFile results) => results.Series("rules.met").Where(Ours).GroupBy(static each => each.Name, StringComparer.Ordinal)
         .Select(static kind => kind.Max(static each => each.Values.Max()) - kind.Min(static each => each.Values.Min())).DefaultIfEmpty(double.NaN).Max();
 }

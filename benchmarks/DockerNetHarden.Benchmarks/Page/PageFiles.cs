@@ -27,6 +27,6 @@ internal static class PageFiles
         var file = Path.Combine(folder, "reasons.json");
         var reasons = File.Exists(file) ? JsonSerializer.Deserialize<Dictionary<string, string>>(File.ReadAllText(file))! : [];
         var unknown = reasons.Keys.Except(Aims.All.Select(static aim => aim.Id), StringComparer.Ordinal).ToList();
-        return unknown.Count == 0 ? reasons : throw new FormatException($"{file} has a reason for '{unknown[0]}', which is no aim. The aims are {string.Join(", ", Aims.All.Select(static aim => aim.Id))}.");
+        return unknown.Count == 0 ? reasons : throw new FormatException($"{file} has a reason for '{unknown[0]}', which is not an aim. The aims are {string.Join(", ", Aims.All.Select(static aim => aim.Id))}.");
     }
 }

@@ -17,7 +17,7 @@ internal sealed class ChainLayout
     private static readonly string[] Reply = ["-m", "conntrack", "--ctdir", "REPLY", "-m", "comment", "--comment", RuleMark.Owner, "-j", "RETURN"];
 
     private readonly OurChain _chain;
-    private readonly List<(string Name, List<LaidLine> Lines)> _laid = [];
+    private readonly List<Part> _parts = [];
 
     private ChainLayout(OurChain chain) => _chain = chain;
 
@@ -27,18 +27,18 @@ internal sealed class ChainLayout
         var layout = new ChainLayout(chain);
         if (chain.Lines.Count > 0)
         {
-            var name = layout.NewPart();
+            var whole = layout.NewPart();
             if (chain.Control is "Custom" || chain.Lines.Any(line => line.Rule is null))
-                layout.Add(name, chain.Lines.SelectMany(line => layout.Written(line, name, null)));
+                whole.Lines.AddRange(chain.Lines.SelectMany(line => layout.Written(line, whole, null)));
             else
-                layout.Fill(name, chain.Lines, null, GateKind.Destination, isReplyGone: false);
+                layout.Fill(whole, chain.Lines, null, GateKind.Destination, isReplyGone: false);
         }
         foreach (var strays in chain.Strays.GroupBy(line => line.Line.Chain, StringComparer.Ordinal))
-            layout.Keep(strays.Key, [.. strays]);
-        return [.. layout._laid.Select(part => new LaidChain(part.Name, part.Lines))];
+            layout.Keep(strays.Key, strays);
+        return [.. layout._parts.Select(part => new LaidChain(part.Name, part.Lines))];
     }
 
-    /// <summary>The part to which a line of ours sends packets, and their destination if it names one; null if it is no gate.</summary>
+    /// <summary>The part to which a line of ours sends packets, and their destination if it names one; null if it is not a gate.</summary>
     public static (string Part, Cidr? Destination)? GateOf(RuleLine line)
     {
         var tokens = line.Tokens;
@@ -50,14 +50,14 @@ internal sealed class ChainLayout
     /// <summary>Whether a line of ours lets replies leave at once.</summary>
     public static bool IsReplyExit(RuleLine line) => line.Tokens.SequenceEqual(Reply, StringComparer.Ordinal);
 
-    private string NewPart()
-    {
-        var name = _laid.Count == 0 ? _chain.Name : FormattableString.Invariant($"{_chain.Name}.{_laid.Count}");
-        _laid.Add((name, []));
-        return name;
-    }
+    private Part NewPart() => NewPart(_parts.Count == 0 ? _chain.Name : FormattableString.Invariant($"{_chain.Name}.{_parts.Count}"));
 
-    private void Add(string part, IEnumerable<LaidLine> lines) => _laid.Find(each => each.Name == part).Lines.AddRange(lines);
+    private Part NewPart(string name)
+    {
+        var part = new Part(name, _parts.Count == 0, []);
+        _parts.Add(part);
+        return part;
+    }
 
     /// <summary>Fills a part with lines, all of which decide about packets that come there.</summary>
     /// <param name="part">The part.</param>
@@ -65,39 +65,39 @@ internal sealed class ChainLayout
     /// <param name="destinations">The destinations of the packets that come there; null for all.</param>
     /// <param name="kind">The first kind of gate that may be tried.</param>
     /// <param name="isReplyGone">Whether replies have left before.</param>
-    private void Fill(string part, IReadOnlyList<OurLine> lines, IReadOnlyList<Cidr>? destinations, GateKind kind, bool isReplyGone)
+    private void Fill(Part part, IReadOnlyList<OurLine> lines, IReadOnlyList<Cidr>? destinations, GateKind kind, bool isReplyGone)
     {
-        if (part != _chain.Name && !isReplyGone && lines.Count >= 4 && lines.All(line => IsException(line) || IsOfOpened(line.Rule!)))
+        if (!part.IsWhole && !isReplyGone && lines.Count >= 4 && lines.All(line => IsException(line) || IsOfOpened(line.Rule!)))
         {
-            Add(part, [Scaffold(part, Reply)]);
+            part.Lines.Add(Scaffold(part, Reply));
             isReplyGone = true;
         }
         if (kind == GateKind.Destination && OfDestinations(part, lines, isReplyGone))
             return;
         for (kind = kind == GateKind.Destination ? GateKind.Port : kind; kind <= GateKind.Source; kind++)
         {
-            if (lines.Count < (part == _chain.Name ? 3 : Worthwhile) || GatesOf(kind, lines) is not { } gates || gates.Count + 1 >= lines.Count)
+            if (lines.Count < (part.IsWhole ? 3 : Worthwhile) || GatesOf(kind, lines) is not { } gates || gates.Count + 1 >= lines.Count)
                 continue;
             var inner = NewPart();
             if (gates.Prefixes.Count > 0)
-                Dispatch(part, "-s", [.. gates.Prefixes.Select(prefix => (prefix, (Func<string, LaidLine>)(at => Gate(at, ["-s", prefix.ToString()], inner))))]);
+                Dispatch(part, "-s", [.. gates.Prefixes.Select(prefix => (prefix, (Func<Part, LaidLine>)(at => Gate(at, ["-s", prefix.ToString()], inner))))]);
             else
-                Add(part, gates.Matches.Select(match => Gate(part, match, inner)));
+                part.Lines.AddRange(gates.Matches.Select(match => Gate(part, match, inner)));
             Fill(inner, lines, destinations, kind + 1, isReplyGone);
             return;
         }
-        Add(part, lines.SelectMany(line => Written(line, part, destinations)));
+        part.Lines.AddRange(lines.SelectMany(line => Written(line, part, destinations)));
     }
 
     // Gates by destination: lines that concern the same destinations go to one part. False if a line that blocks is about any destination.
-    private bool OfDestinations(string part, IReadOnlyList<OurLine> lines, bool isReplyGone)
+    private bool OfDestinations(Part part, IReadOnlyList<OurLine> lines, bool isReplyGone)
     {
         if (DestinationGroup.Of(lines) is not { } groups)
             return false;
         // A rule for several destinations stays one line in a part of its own.
         if (!lines.Any(line => line.Rule!.Destination?.Contains(',', StringComparison.Ordinal) == true) && groups.Sum(group => group.Places.Count) + 1 >= lines.Count)
             return false;
-        var gates = new List<(Cidr, Func<string, LaidLine>)>();
+        var gates = new List<(Cidr, Func<Part, LaidLine>)>();
         foreach (var group in groups)
         {
             if (group.Lines is [var only] && group.Places is [var place])
@@ -106,24 +106,24 @@ internal sealed class ChainLayout
                 continue;
             }
             var inner = NewPart();
-            gates.AddRange(group.Places.Select(prefix => (prefix, (Func<string, LaidLine>)(at => Gate(at, ["-d", prefix.ToString()], inner)))));
+            gates.AddRange(group.Places.Select(prefix => (prefix, (Func<Part, LaidLine>)(at => Gate(at, ["-d", prefix.ToString()], inner)))));
             Fill(inner, group.Lines, group.Places, GateKind.Port, isReplyGone);
         }
         Dispatch(part, "-d", [.. gates.OrderBy(gate => gate.Item1)]);
         return true;
     }
 
-    private void Dispatch(string part, string side, IReadOnlyList<(Cidr Place, Func<string, LaidLine> Line)> gates)
+    private void Dispatch(Part part, string side, IReadOnlyList<(Cidr Place, Func<Part, LaidLine> Line)> gates)
     {
-        foreach (var (place, of) in PrefixTree.Split(gates, part == _chain.Name))
+        foreach (var (place, of) in PrefixTree.Split(gates, part.IsWhole))
         {
             if (of is [var (_, line)])
             {
-                Add(part, [line(part)]);
+                part.Lines.Add(line(part));
                 continue;
             }
             var inner = NewPart();
-            Add(part, [Gate(part, [side, place.ToString()], inner)]);
+            part.Lines.Add(Gate(part, [side, place.ToString()], inner));
             Dispatch(inner, side, of);
         }
     }
@@ -165,39 +165,31 @@ internal sealed class ChainLayout
     private static bool IsOfOpened(FirewallRule rule) => rule.Connections is not null || rule.ConnectionDirection is "ORIGINAL" || rule.ConnectionState is "INVALID,UNTRACKED" or "INVALID" or "UNTRACKED";
 
     // A block in a part to which exactly its destinations come does not name them again.
-    private IEnumerable<LaidLine> Written(OurLine line, string part, IReadOnlyList<Cidr>? destinations)
+    private IEnumerable<LaidLine> Written(OurLine line, Part part, IReadOnlyList<Cidr>? destinations)
     {
         if (line.Rule is not { } rule)
-        {
-            yield return LaidLine.Of(line.Line);
-            yield break;
-        }
-        var places = rule.Destination?.Split(',') ?? [];
+            return [LaidLine.Of(line.Line)];
         var isInherited = destinations is not null && !IsException(line) && string.Equals(rule.Destination, string.Join(',', destinations), StringComparison.Ordinal);
-        if (places.Length < 2 && !isInherited)
-        {
-            yield return Counted(rule.Tokens, 0);
-            yield break;
-        }
-        var at = rule.Tokens.ToList().IndexOf("-d");
-        for (var i = 0; i < (isInherited ? 1 : places.Length); i++)
-            yield return Counted([.. rule.Tokens.Take(at), .. isInherited ? Array.Empty<string>() : ["-d", places[i]], .. rule.Tokens.Skip(at + 2)], i);
-
-        LaidLine Counted(IReadOnlyList<string> tokens, int index) =>
-            LaidLine.Of(new RuleLine(_chain.Family, _chain.Hook.Table, part, tokens, index == 0 ? line.Line.Packets : 0, index == 0 ? line.Line.Bytes : 0));
+        IEnumerable<IReadOnlyList<string>> texts = isInherited ? [AddressLists.WithDestination(rule, null)]
+            : rule.Destination?.Split(',') is [_, _, ..] places ? places.Select(place => AddressLists.WithDestination(rule, place))
+            : [rule.Tokens];
+        // The first has the counters of all.
+        return texts.Select((tokens, i) => LaidLine.Of(new RuleLine(_chain.Family, _chain.Hook.Table, part.Name, tokens, i == 0 ? line.Line.Packets : 0, i == 0 ? line.Line.Bytes : 0)));
     }
 
     // Lines in a part that are not ours stay at the head of it, asked or not.
-    private void Keep(string part, IReadOnlyList<OurLine> strays)
-    {
-        if (!_laid.Exists(each => each.Name == part))
-            _laid.Add((part, []));
-        _laid.Find(each => each.Name == part).Lines.InsertRange(0, strays.Select(line => LaidLine.Of(line.Line)));
-    }
+    private void Keep(string name, IEnumerable<OurLine> strays) =>
+        (_parts.Find(part => part.Name == name) ?? NewPart(name)).Lines.InsertRange(0, strays.Select(line => LaidLine.Of(line.Line)));
 
-    private LaidLine Gate(string part, IReadOnlyList<string> match, string to) => Scaffold(part, [.. match, "-m", "comment", "--comment", RuleMark.Owner, "-g", to]);
+    private LaidLine Gate(Part part, IReadOnlyList<string> match, Part to) => Scaffold(part, [.. match, "-m", "comment", "--comment", RuleMark.Owner, "-g", to.Name]);
 
-    private LaidLine Scaffold(string part, IReadOnlyList<string> tokens) => LaidLine.Of(new RuleLine(_chain.Family, _chain.Hook.Table, part, tokens));
+    private LaidLine Scaffold(Part part, IReadOnlyList<string> tokens) => LaidLine.Of(new RuleLine(_chain.Family, _chain.Hook.Table, part.Name, tokens));
+
+    /// <summary>A chain that is being laid out.</summary>
+    /// <param name="Name">Its name.</param>
+    /// <param name="IsWhole">Whether it is the control's own chain, to which all packets come.</param>
+    /// <param name="Lines">Its lines so far.</param>
+    private sealed record Part(string Name, bool IsWhole, List<LaidLine> Lines);
 
     private enum GateKind
     {

@@ -45,12 +45,16 @@ internal sealed record OurLine(RuleLine Line, RuleMark? Mark, FirewallRule? Rule
 internal sealed record OurChain(Family Family, Hook Hook, string Control, IReadOnlyList<OurLine> Lines)
 {
     private IReadOnlyList<LaidChain>? _laid;
+    private IReadOnlyList<OurLine>? _folded;
 
     public string Name => Hook.ChainOf(Control);
 
     public IReadOnlyList<string> JumpTokens => ["-m", "comment", "--comment", RuleMark.Owner, "-j", Name];
 
     public RuleLine Jump => new(Family, Hook.Table, Hook.Chain, JumpTokens);
+
+    /// <summary>The lines as this version writes them (<see cref="RuleFold"/>).</summary>
+    public IReadOnlyList<OurLine> Folded => _folded ??= RuleFold.Fold(Lines);
 
     /// <summary>Lines in parts of the chain that are not ours, or that this version does not write. They stay in their part.</summary>
     public IReadOnlyList<OurLine> Strays { get; init; } = [];

@@ -98,7 +98,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
     private OurChain Compose(OurChain before, IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<OurLine, bool> keepsLine)
     {
         // A requested line that is already there keeps its counters.
-        var there = RuleFold.Fold(before.Lines).GroupBy(line => line.Key, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.First(), StringComparer.Ordinal);
+        var there = before.Folded.GroupBy(line => line.Key, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.First(), StringComparer.Ordinal);
         var wanted = RuleFold.Fold(literal.Select(rule => OurLine.Make(rule, before.Name))).Select(line => there.TryGetValue(line.Key, out var old) ? line.Counted([old]) : line).ToList();
         _unchanged += wanted.Select(line => line.Key).Distinct(StringComparer.Ordinal).Count(there.ContainsKey);
         var marks = literal.Select(rule => rule.Mark).ToHashSet();

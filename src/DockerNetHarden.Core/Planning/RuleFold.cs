@@ -66,7 +66,7 @@ internal static class RuleFold
 
     private static List<OurLine> Destinations(List<OurLine> lines)
     {
-        var groups = lines.Where(IsOfDestinations).GroupBy(WithoutDestination, StringComparer.Ordinal).Where(group => group.Skip(1).Any())
+        var groups = lines.Where(IsOfDestinations).GroupBy(line => SaveTokenizer.Join(AddressLists.WithDestination(line.Rule!, null)), StringComparer.Ordinal).Where(group => group.Skip(1).Any())
             .ToDictionary(group => group.First().Key, group => group.ToList(), StringComparer.Ordinal);
         if (groups.Count == 0)
             return lines;
@@ -78,11 +78,4 @@ internal static class RuleFold
 
     private static bool IsOfDestinations(OurLine line) =>
         line is { Mark.Control: not "Custom", Rule: { Phase: Phase.Block, Action: RuleAction.Drop or RuleAction.Reject or RuleAction.Log, Destination: { } destination } } && !destination.StartsWith('!');
-
-    private static string WithoutDestination(OurLine line)
-    {
-        var tokens = line.Rule!.Tokens;
-        var at = tokens.ToList().IndexOf("-d");
-        return SaveTokenizer.Join([.. tokens.Take(at), .. tokens.Skip(at + 2)]);
-    }
 }

@@ -49,7 +49,7 @@ public static class RulePresence
         var hook = rules[0].Hook;
         var chain = chains.Find(each => string.Equals(each.Control, control, StringComparison.Ordinal));
         var wanted = rules.Select(rule => rule.ToString()).ToHashSet(StringComparer.Ordinal);
-        var lines = RuleFold.Fold(chain?.Lines ?? []);
+        var lines = chain?.Folded ?? [];
         var there = lines.Where(line => wanted.Contains(line.Key)).Select(line => line.Key).ToHashSet(StringComparer.Ordinal);
         foreach (var text in wanted.Where(text => !there.Contains(text)))
             yield return $"'{text}' is not there.";

@@ -40,7 +40,7 @@ internal sealed class TableChange(Ruleset rules, string table)
     public void Add(OurChain? before, OurChain after)
     {
         _chains.Add((before, after));
-        IReadOnlyList<OurLine> was = [.. RuleFold.Fold(before?.Lines ?? []), .. before?.Strays ?? []], will = [.. after.Lines, .. after.Strays];
+        IReadOnlyList<OurLine> was = [.. before?.Folded ?? [], .. before?.Strays ?? []], will = [.. after.Lines, .. after.Strays];
         Added.AddRange(Missing(will, was).Select(line => line.Shown(after.Name)));
         Removed.AddRange(Missing(was, will).Select(line => line.Shown(after.Name)));
         if (after.Lines.Count > 0 && after.Lines.All(line => line.Mark is null))

@@ -13,16 +13,14 @@ internal sealed class InstalledMarks
 {
     private readonly HostSnapshot _host;
     private readonly OperandResolver _resolver;
-    private readonly IReadOnlyList<OurChain> _chains;
-    private readonly ILookup<RuleMark?, (OurChain Chain, OurLine Line)> _byMark;
+    private readonly ILookup<RuleMark?, OurLine> _byMark;
     private readonly Lazy<bool> _isSettled;
 
     internal InstalledMarks(HostSnapshot host)
     {
         _host = host;
         _resolver = new OperandResolver(host, []);
-        _chains = [.. host.Rules.OrderBy(pair => pair.Key).SelectMany(pair => OurChain.ReadAll(pair.Value))];
-        _byMark = _chains.SelectMany(chain => RuleFold.Fold(chain.Lines), (chain, line) => (Chain: chain, Line: line)).ToLookup(pair => pair.Line.Mark);
+        _byMark = host.Rules.Values.SelectMany(OurChain.ReadAll).SelectMany(chain => chain.Folded).ToLookup(line => line.Mark);
         _isSettled = new(IsSettled);
     }
 
@@ -51,23 +49,39 @@ internal sealed class InstalledMarks
         var there = marks.SelectMany(mark => _byMark[mark]).ToList();
         var wanted = RuleFold.Fold([.. literal.Where(rule => _host.Rules.ContainsKey(rule.Family))]);
         // All other lines are where they belong. Between them, each mark has a place for each phase, and only what stands in it depends on the rules.
-        return there.TrueForAll(pair => pair.Line.Rule is not null) && Places(there.Select(pair => pair.Line.Rule!)).SetEquals(Places(wanted));
+        var places = wanted.ToLookup(PlaceOf);
+        return there.TrueForAll(line => line.Rule is not null) && there.Select(line => PlaceOf(line.Rule!)).ToHashSet().SetEquals(places.Select(place => place.Key))
+            && there.Select(line => line.Rule!).GroupBy(PlaceOf).All(place => IsSame([.. place.DistinctBy(rule => rule.ToString(), StringComparer.Ordinal)], [.. places[place.Key].Select(rule => rule.ToString()).Distinct(StringComparer.Ordinal)]));
     }
 
-    // What stands in each place, as text. Limits and custom rules depend on their order. Exceptions and blocks do not, and the parts of a chain give them in another order than rules have when they are made.
-    private static HashSet<string> Places(IEnumerable<FirewallRule> rules) =>
-        [.. rules.GroupBy(rule => (rule.Family, rule.Hook, rule.Mark, rule.Phase)).Select(place =>
+    private static (Family, Hook, RuleMark, Phase) PlaceOf(FirewallRule rule) => (rule.Family, rule.Hook, rule.Mark, rule.Phase);
+
+    // The same rules, and in the same order where a packet can meet both: the parts of a chain go by destination, so between others there is no order to read.
+    private static bool IsSame(IReadOnlyList<FirewallRule> there, List<string> wanted)
+    {
+        var places = there.Select(rule => wanted.IndexOf(rule.ToString())).ToList();
+        if (there.Count != wanted.Count || places.Contains(-1))
+            return false;
+        var destinations = there.Select(AddressLists.Destinations).ToList();
+        for (var later = 1; later < there.Count; later++)
         {
-            var texts = place.Select(rule => rule.ToString()).Distinct(StringComparer.Ordinal);
-            return string.Join('\n', place.Key.Phase == Phase.Limit || place.Key.Mark.Control == "Custom" ? texts : texts.Order(StringComparer.Ordinal));
-        })];
+            for (var earlier = 0; earlier < later; earlier++)
+            {
+                if (places[earlier] > places[later] && CanMeetBoth(destinations[earlier], destinations[later]))
+                    return false;
+            }
+        }
+        return true;
+    }
+
+    private static bool CanMeetBoth(IReadOnlyList<Cidr> one, IReadOnlyList<Cidr> other) => one.Count == 0 || other.Count == 0 || one.Any(prefix => other.Any(prefix.Overlaps));
 
     // Whether a plan leaves everything as it is that nobody asks about: chains, their order, and the jumps to them. A plan for one mark as it is looks at all of it. A mark with a line that this module does
     // not write is never as it should be.
     private bool IsSettled()
     {
-        if (_byMark.FirstOrDefault(mark => mark.Key is not null && mark.All(pair => pair.Line.Rule is not null)) is not { Key: { } one } known)
+        if (_byMark.FirstOrDefault(mark => mark.Key is not null && mark.All(line => line.Rule is not null)) is not { Key: { } one } known)
             return false;
-        return new PlanBuilder(_host, new PlanOptions { Force = true }, []).Build([.. known.Select(pair => pair.Line.Rule!)], mark => mark != one, mark => mark == one).IsEmpty;
+        return new PlanBuilder(_host, new PlanOptions { Force = true }, []).Build([.. known.Select(line => line.Rule!)], mark => mark != one, mark => mark == one).IsEmpty;
     }
 }

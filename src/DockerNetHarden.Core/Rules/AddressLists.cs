@@ -17,6 +17,14 @@ internal static class AddressLists
         return [.. Split(text).Select(Cidr.Parse)];
     }
 
+    /// <summary>The arguments of a rule that names a destination, with another or without one.</summary>
+    public static IReadOnlyList<string> WithDestination(FirewallRule rule, string? destination)
+    {
+        var at = rule.Tokens.ToList().IndexOf("-d");
+        IEnumerable<string> match = destination is null ? [] : ["-d", destination];
+        return [.. rule.Tokens.Take(at), .. match, .. rule.Tokens.Skip(at + 2)];
+    }
+
     /// <summary>The arguments of each rule that a line means.</summary>
     /// <exception cref="RefusedValueException">A list or a range is negated, or an address or a mask is not valid.</exception>
     public static IReadOnlyList<IReadOnlyList<string>> Expand(string line, IReadOnlyList<string> tokens)

@@ -56,13 +56,9 @@ public static class InterfaceName
     }
 
     private static List<string> Grouped(List<string> names, Func<string, string> beginning) =>
-        [.. names.GroupBy(beginning, StringComparer.Ordinal).Select(group => group.Skip(1).Any() ? Beginning([.. group]) + "+" : group.First()).Order(StringComparer.Ordinal)];
+        [.. names.GroupBy(beginning, StringComparer.Ordinal).Select(group => group.Skip(1).Any() ? Beginning(group) + "+" : group.First()).Order(StringComparer.Ordinal)];
 
-    private static string Beginning(List<string> names)
-    {
-        var common = names.Select(static name => name.TrimEnd('+')).Aggregate(static (one, other) => one[..one.AsSpan().CommonPrefixLength(other)]);
-        return common;
-    }
+    private static string Beginning(IEnumerable<string> names) => names.Select(static name => name.TrimEnd('+')).Aggregate(static (one, other) => one[..one.AsSpan().CommonPrefixLength(other)]);
 
     /// <summary>Whether a rule's interface without a negation means this one. A <c>+</c> at the end of the rule's stands for any rest. Source: iptables(8).</summary>
     internal static bool Matches(string pattern, string link) =>
