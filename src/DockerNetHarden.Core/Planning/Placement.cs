@@ -5,8 +5,8 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Planning;
 
 /// <summary>
-/// Where rules for DOCKER-USER stand in IPv6. The ip6tables of engines before 27, of Docker that does not write IPv6 rules, and of any host before Docker's first start has no such chain, and a jump of our
-/// own in FORWARD comes behind rules that accept as soon as Docker makes a network. There they stand in mangle FORWARD, which knows both interfaces too and which Docker never touches. The kernel rejects in
+/// Where rules for DOCKER-USER stand in IPv6. ip6tables has no such chain where Docker writes no IPv6 rules (the default before 27), where 20.10 does, and before Docker's first start; and a jump of our own
+/// in FORWARD comes behind rules that accept as soon as such a Docker makes a network. There they stand in mangle FORWARD, which knows both interfaces too and which Docker never touches. The kernel rejects in
 /// filter only, so a block drops there. Source: moby's iptablesdoc; iptables-extensions(8), REJECT.
 /// </summary>
 /// <param name="host">The host.</param>

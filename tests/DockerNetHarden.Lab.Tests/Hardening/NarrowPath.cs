@@ -30,8 +30,9 @@ internal sealed class NarrowPath : IAsyncDisposable
         var address = (await lab.ExecAsync(["docker", "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.GlobalIPv6Address}}{{end}}", container])).OrThrow().Trim();
         await RunAsync("ip", "netns", "add", path._inner);
         await RunAsync("ip", "link", "add", "narrow0", "mtu", "1300", "netns", path._container.ToString(CultureInfo.InvariantCulture), "type", "veth", "peer", "name", "wide0", "netns", path._inner);
-        await path.InContainerAsync("addr", "add", "fd00:d0a9::1/64", "dev", "narrow0", "nodad");
-        await path.InContainerAsync("link", "set", "narrow0", "up");
+        NetNamespace.Of(path._container).Write("/proc/sys/net/ipv6/conf/narrow0/disable_ipv6", "0");
+        await InContainerAsync(path._container, "addr", "add", "fd00:d0a9::1/64", "dev", "narrow0", "nodad");
+        await InContainerAsync(path._container, "link", "set", "narrow0", "up");
         NetNamespace.Of(path._container).Write("/proc/sys/net/ipv6/conf/all/forwarding", "1");
         await RunAsync("ip", "-n", path._inner, "addr", "add", "fd00:d0a9::2/64", "dev", "wide0", "nodad");
         await RunAsync("ip", "-n", path._inner, "link", "set", "wide0", "mtu", "1500", "up");
@@ -92,8 +93,9 @@ internal sealed class NarrowPath : IAsyncDisposable
             rest = rest[await server.SendAsync(rest, stop)..];
     }
 
-    private Task InContainerAsync(params string[] arguments) =>
-        RunAsync(["nsenter", string.Create(CultureInfo.InvariantCulture, $"--net=/proc/{_container}/ns/net"), "--", "ip", .. arguments]);
+    /// <summary>Runs ip in a container's network namespace.</summary>
+    public static Task InContainerAsync(int container, params string[] arguments) =>
+        RunAsync(["nsenter", string.Create(CultureInfo.InvariantCulture, $"--net=/proc/{container}/ns/net"), "--", "ip", .. arguments]);
 
     private static async Task RunAsync(params string[] command) => (await ProcessRun.RunAsync(command, CancellationToken.None)).OrThrow();
 }
