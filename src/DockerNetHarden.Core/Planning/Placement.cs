@@ -19,6 +19,10 @@ internal sealed class Placement(HostSnapshot host, bool createsChain, Action<str
     /// <summary>Whether a host can have a rule: one for DOCKER-USER needs that chain, or another place.</summary>
     public static bool Exists(FirewallRule rule, HostSnapshot host) => rule.Hook.IsBuiltIn || HasDockerUser(rule.Family, host) || IsMovable(rule);
 
+    /// <summary>Whether a rule is needed on the host: a block in mangle FORWARD needs no second half behind it, which is for the milliseconds without Docker's jump.</summary>
+    public bool IsNeeded(FirewallRule rule) =>
+        rule is not { Family: Family.IPv6, Table: "mangle", Chain: "POSTROUTING", Control: "MetadataAccess" or "InternalAccess" } || HasDockerUser(Family.IPv6, host) || WillHaveDockerUser();
+
     /// <summary>The rule where it stands on the host.</summary>
     public FirewallRule Of(FirewallRule rule)
     {

@@ -35,13 +35,17 @@ public sealed class ChainLayoutTests
     }
 
     [Fact]
-    public void A_network_costs_five_rules()
+    public void A_network_costs_four_rules_and_two_more_if_it_has_IPv6()
     {
         var counts = new[] { 20, 30, 60 }.Select(networks => Lines(Apply(Host(networks), FourControls))).ToList();
         // And gates to their sources: as many prefixes as the subnets can be put together to.
-        Assert.InRange(counts[1] - counts[0], 5 * 10, (5 * 10) + 3);
-        Assert.InRange(counts[2] - counts[1], 5 * 30, (5 * 30) + 3);
-        Assert.InRange(counts[1], 0, 180 + (5 * 31));
+        Assert.InRange(counts[1] - counts[0], 4 * 10, (4 * 10) + 3);
+        Assert.InRange(counts[2] - counts[1], 4 * 30, (4 * 30) + 3);
+        Assert.InRange(counts[1], 0, 150 + (4 * 31));
+        counts = [.. new[] { 20, 30 }.Select(networks => Lines(Apply(Dual(Host(networks)), FourControls)))];
+        Assert.InRange(counts[1] - counts[0], 5 * 10, (6 * 10) + 3);
+
+        static HostSnapshot Dual(HostSnapshot host) => host with { Networks = [.. host.Networks.Select((network, index) => network with { Subnets = [.. network.Subnets, Cidr.Parse($"fd00:0:0:{index + 1:x}::/64")] })] };
     }
 
     public static TheoryData<string> Sets => ["four", "profiles", "log", "except", "addresses", "ranges", "container rate"];
