@@ -112,6 +112,8 @@ public sealed partial class LabHost
             ["iptables"] = options.WritesRules,
             ["dns"] = new JsonArray([.. options.Dns.Select(address => JsonValue.Create(address))]),
         };
+        if (options.WritesIPv6Rules is { } writes)
+            (settings["ip6tables"], settings["experimental"]) = (writes, writes);
         if (options.AddressPools.Count > 0)
             settings["default-address-pools"] = new JsonArray([.. options.AddressPools.Select(pool => new JsonObject { ["base"] = pool, ["size"] = 24 })]);
         // Engines up to 23 keep a key in /etc/docker unless told otherwise; later ones have none and refuse the setting.

@@ -36,6 +36,9 @@ public sealed record LabOptions
     /// <summary>Whether dockerd writes rules (<c>iptables</c>); without them nothing leaves the host translated, and nothing keeps networks apart.</summary>
     public bool WritesRules { get; init; } = true;
 
+    /// <summary>Whether dockerd writes IPv6 rules too (<c>ip6tables</c>, which engines before 27 call experimental); null leaves the engine's default.</summary>
+    public bool? WritesIPv6Rules { get; init; }
+
     /// <summary>The daemon's resolvers: the host's own by default.</summary>
     public IReadOnlyList<string> Dns { get; init; } = [Services.LabAddresses.Host];
 

@@ -6,7 +6,7 @@ BeforeAll {
 Describe 'Block-ContainerMetadataAccess' {
     It 'blocks the endpoints of every cloud if none is named' {
         $destinations = (Block-ContainerMetadataAccess | Where-Object Action -NE Return).Destination -split ','
-        foreach ($address in '169.254.169.254/32', '168.63.129.16/32', '100.100.100.200/32', '169.254.42.42/32') { $destinations | Should -Contain $address }
+        foreach ($address in '169.254.169.254/32', '168.63.129.16/32', '100.100.100.200/32', '169.254.42.42/32', 'fd00:ec2::254/128', 'fd20:ce::254/128') { $destinations | Should -Contain $address }
     }
 
     It 'has a mark for each provider, whatever the case of its name' {
@@ -16,8 +16,9 @@ Describe 'Block-ContainerMetadataAccess' {
 
     It 'blocks with a second half that Docker never touches' {
         $backstop = Block-ContainerMetadataAccess aws | Where-Object Table -EQ mangle
-        $backstop.Chain | Should -Be 'POSTROUTING'
-        $backstop.SourceAddressType | Should -Be '!LOCAL'
+        $backstop.Family | Should -Be @('IPv4', 'IPv6')
+        $backstop.Chain | Select-Object -Unique | Should -Be 'POSTROUTING'
+        $backstop.SourceAddressType | Select-Object -Unique | Should -Be '!LOCAL'
     }
 
     It 'blocks only the ports of WireServer that serve metadata' {
@@ -26,8 +27,9 @@ Describe 'Block-ContainerMetadataAccess' {
 
     It 'keeps the DNS that GCP serves at the same address' {
         $kept = Block-ContainerMetadataAccess gcp | Where-Object { $_.Action -eq 'Return' -and $_.Table -eq 'filter' }
-        ($kept | Where-Object Protocol -EQ udp).DestinationPort | Should -Be '53,123'
-        ($kept | Where-Object Protocol -EQ tcp).DestinationPort | Should -Be '53'
+        $kept.Family | Select-Object -Unique | Should -Be @('IPv4', 'IPv6')
+        ($kept | Where-Object Protocol -EQ udp).DestinationPort | Select-Object -Unique | Should -Be '53,123'
+        ($kept | Where-Object Protocol -EQ tcp).DestinationPort | Select-Object -Unique | Should -Be '53'
     }
 
     It 'closes that DNS too if asked' {
@@ -36,7 +38,7 @@ Describe 'Block-ContainerMetadataAccess' {
 
     It 'keeps DNS even if the cloud serves none, and other ports, if asked' {
         (Block-ContainerMetadataAccess aws -AllowDns | Where-Object Action -EQ Return).DestinationPort | Should -Contain '53'
-        (Block-ContainerMetadataAccess aws -AllowPort 123/udp, 8080 | Where-Object { $_.Action -eq 'Return' -and $_.Table -eq 'filter' } | ForEach-Object { "$($_.DestinationPort)/$($_.Protocol)" }) |
+        (Block-ContainerMetadataAccess aws -AllowPort 123/udp, 8080 | Where-Object { $_.Action -eq 'Return' -and $_.Table -eq 'filter' } | ForEach-Object { "$($_.DestinationPort)/$($_.Protocol)" } | Select-Object -Unique) |
             Should -Be @('8080/tcp', '123/udp')
     }
 
@@ -45,7 +47,7 @@ Describe 'Block-ContainerMetadataAccess' {
     }
 
     It 'ends with an error if nothing would be blocked' {
-        { Block-ContainerMetadataAccess aws -AllowAddress 169.254.0.0/16 } | Should -Throw -ErrorId 'NothingToBlock,*'
+        { Block-ContainerMetadataAccess aws -AllowAddress 169.254.0.0/16, fd00:ec2::254 } | Should -Throw -ErrorId 'NothingToBlock,*'
     }
 
     It 'refuses -AllowDns with -BlockDns' { { Block-ContainerMetadataAccess -AllowDns -BlockDns } | Should -Throw -ErrorId 'ConflictingParameters,*' }

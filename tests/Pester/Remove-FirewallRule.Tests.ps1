@@ -47,7 +47,8 @@ Describe "Remove-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
             'installed rules' { Get-FirewallRule | Where-Object Subject -EQ aws | Remove-FirewallRule }
             'JSON' { $rules | ConvertTo-Json | ConvertFrom-Json | Remove-FirewallRule }
         }
-        $result.Removed | Should -HaveCount 2
+        # With the last rule in IPv6, its jumps go too.
+        $result.Removed | Where-Object { $_ -notlike '* -I *' } | Should -HaveCount 3
         (Get-FirewallRule MetadataAccess).Subject | Select-Object -Unique | Should -Be 'azure'
     }
 

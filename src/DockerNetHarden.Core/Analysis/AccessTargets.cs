@@ -14,11 +14,9 @@ public static class AccessTargets
     /// <summary>Every address of the host that a container can send to, on every port.</summary>
     public const string Host = "Host";
 
-    /// <summary>The internal ranges (<see cref="InternalAccess.DefaultRanges"/>; for IPv6 the unique local ones, RFC 4193), on every port.</summary>
+    /// <summary>The internal ranges (<see cref="InternalAccess.DefaultRanges"/>) and the IPv6 addresses that lead to those of IPv4, on every port.</summary>
     public const string Internal = "Internal";
 
-    // fc00::/7, RFC 4193. Link-local addresses are never forwarded (RFC 4291, 2.5.6).
-    private static readonly Cidr UniqueLocal = Cidr.Parse("fc00::/7");
     private static readonly Cidr LinkLocal6 = Cidr.Parse("fe80::/10");
     private static readonly Cidr Loopback4 = Cidr.Parse("127.0.0.0/8");
 
@@ -47,8 +45,8 @@ public static class AccessTargets
             : throw new FormatException($"'{text}' is not an address, a prefix or one of the words {string.Join(", ", Words)}; write for example 169.254.169.254, 10.0.0.0/8 or {Metadata}.");
     }
 
-    /// <summary>The internal ranges of both families.</summary>
-    internal static IReadOnlyList<Cidr> InternalRanges { get; } = [.. InternalAccess.DefaultRanges, UniqueLocal];
+    /// <summary>The internal ranges of both families that packets can be forwarded to: IPv6 link-local addresses never are (RFC 4291, 2.5.6).</summary>
+    internal static IReadOnlyList<Cidr> InternalRanges { get; } = [.. InternalAccess.WithForms(InternalAccess.DefaultRanges).Where(range => range != LinkLocal6)];
 
     /// <summary>The questions that endpoints mean; endpoints with the same ports share one.</summary>
     internal static IEnumerable<AccessQuery> MetadataQueries(IEnumerable<MetadataEndpoint> endpoints, string inInterface) =>

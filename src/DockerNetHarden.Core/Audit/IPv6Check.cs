@@ -36,7 +36,7 @@ internal sealed class IPv6Check : ICheck
         return Info.Found(network, FindingStatus.Fail, [.. open, .. unknown]) with
         {
             Rules = [.. rules.DistinctBy(rule => rule.ToString(), StringComparer.Ordinal)],
-            Remedy = "Pipe this finding to Invoke-FirewallRule: it closes the same in IPv6, in ip6tables' mangle FORWARD and INPUT.",
+            Remedy = "Pipe this finding to Invoke-FirewallRule: it closes the same in IPv6.",
         };
     }
 

@@ -2,6 +2,7 @@ using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Matching;
+using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Audit;
@@ -12,17 +13,16 @@ namespace DockerNetHarden.Audit;
 /// </summary>
 internal static class Remedies
 {
-    /// <summary>Closes the metadata endpoints that are not closed, always in IPv6 too: what is closed in only one family is open.</summary>
+    /// <summary>Closes the metadata endpoints that are not closed.</summary>
     public static IReadOnlyList<FirewallRule> Metadata(AuditedNetwork network, Answer answer)
     {
         var open = answer.NotClosed.ToList();
-        var (isForwarded, isLocal) = (open.Exists(part => part is { Packets.Family: Family.IPv4, Path: not PacketPath.Local }), open.Exists(part => part.Path == PacketPath.Local));
+        var (isForwarded, isLocal) = (open.Exists(part => part.Path != PacketPath.Local), open.Exists(part => part.Path == PacketPath.Local));
         var redirected = open.Where(part => part is { Path: PacketPath.Forward, NewDestination: not null }).SelectMany(part => part.Packets.Destinations).Distinct().ToList();
         // Most clouds are mended by the same rules.
         return network.Once($"{nameof(Metadata)} {isForwarded} {isLocal} {string.Join(' ', redirected)}", () => Bound(network, () =>
         [
             .. isForwarded ? new MetadataAccess { Network = network.Reference }.Rules() : [],
-            .. network.HasIPv6 ? MetadataIPv6(network) : [],
             .. isLocal ? new HostAccess { Network = network.Reference }.Rules() : [],
             .. Redirected(network, redirected),
         ]));
@@ -32,12 +32,15 @@ internal static class Remedies
     public static IReadOnlyList<FirewallRule> Host(AuditedNetwork network) => network.Once(nameof(Host), () => Bound(network, () => new HostAccess { Network = network.Reference }.Rules()));
 
     /// <summary>Closes internal ranges.</summary>
-    public static IReadOnlyList<FirewallRule> Internal(AuditedNetwork network) => Bound(network, () => [.. network.Families.SelectMany(family =>
-        family == Family.IPv4 ? new InternalAccess { Network = network.Reference }.Rules() : InternalIPv6(network))]);
+    public static IReadOnlyList<FirewallRule> Internal(AuditedNetwork network) => Bound(network, () => new InternalAccess { Network = network.Reference }.Rules());
 
-    /// <summary>Limits mail, in DOCKER-USER if that is asked about it.</summary>
-    public static IReadOnlyList<FirewallRule> Mail(AuditedNetwork network, Answer answer) => Bound(network, () => [.. network.Families.SelectMany(family =>
-        family == Family.IPv4 && network.Audit.HasDockerUser && !answer.NotClosed.Any(part => DockerChains.IsBeforeJump(network.Audit.Host, part)) ? new SmtpRate { Network = network.Reference }.Rules() : MailElsewhere(network, family))]);
+    /// <summary>Limits mail, in each family where the control can stand and is asked.</summary>
+    public static IReadOnlyList<FirewallRule> Mail(AuditedNetwork network, Answer answer) => Bound(network, () =>
+    {
+        var elsewhere = network.Families.Where(family => (family == Family.IPv4 && !network.Audit.HasDockerUser)
+            || answer.NotClosed.Any(part => part.Packets.Family == family && DockerChains.IsBeforeJump(network.Audit.Host, part))).ToList();
+        return [.. elsewhere.Count < network.Families.Count ? new SmtpRate { Network = network.Reference }.Rules() : [], .. elsewhere.SelectMany(family => MailElsewhere(network, family))];
+    });
 
     /// <summary>Closes the other networks that are not closed. Each rule is for the network's own bridge: by its name it would be for its namesakes' too, and they would be cut off from themselves.</summary>
     public static IReadOnlyList<FirewallRule> Apart(AuditedNetwork network, Answer answer)
@@ -63,11 +66,11 @@ internal static class Remedies
         });
     }
 
-    /// <summary>Rules in a form that the host can hold: without DOCKER-USER only those with another half elsewhere, and with the existing rules of the same marks.</summary>
+    /// <summary>Rules in a form that the host can hold: without DOCKER-USER only those with another place or half elsewhere, and with the existing rules of the same marks.</summary>
     public static IReadOnlyList<FirewallRule> Fit(AuditedHost audit, IReadOnlyList<FirewallRule> rules)
     {
         var possible = rules
-            .Where(rule => audit.HasDockerUser || rule.Chain is not Hook.DockerUser)
+            .Where(rule => Placement.Exists(rule, audit.Host))
             .Where(rule => rule.Family == Family.IPv4 || audit.Host.Rules.ContainsKey(Family.IPv6))
             .ToList();
         var there = possible.Select(rule => rule.Mark).Distinct().SelectMany(mark => audit.Controls.ByMark[mark]).Where(rule => !IsStale(audit, rule));
@@ -79,19 +82,8 @@ internal static class Remedies
     /// <summary>Whether a rule is for a bridge that no longer exists: a plan with it is refused.</summary>
     public static bool IsStale(AuditedHost audit, FirewallRule rule) => audit.Bridges.Missing(rule) is not null;
 
-    // Engines before 27 have no DOCKER-USER in ip6tables, and some have none at all. Every host has mangle FORWARD; it knows both interfaces, and
-    // Docker never touches it.
+    // Every host has mangle FORWARD; it knows both interfaces, and Docker never touches it.
     private static RuleSpec Forward(AuditedNetwork network, Family family) => new() { Family = family, Table = "mangle", Chain = "FORWARD", InInterface = network.Reference.Interface };
-
-    private static IReadOnlyList<FirewallRule> MetadataIPv6(AuditedNetwork network)
-    {
-        var list = new RuleList("Custom", "metadata-ipv6", network.Name);
-        var endpoints = MetadataEndpoints.Merge(MetadataEndpoints.Providers)
-            .Where(endpoint => endpoint is { Path: EndpointPath.Forward, Address.Family: Family.IPv6 });
-        foreach (var address in endpoints.Select(endpoint => endpoint.Address).Distinct())
-            list.Block(Forward(network, Family.IPv6) with { Destination = address.ToString() }, RuleAction.Drop, log: false);
-        return list.Rules;
-    }
 
     // DNAT to a container: in mangle FORWARD only conntrack still knows the original destination.
     private static IReadOnlyList<FirewallRule> Redirected(AuditedNetwork network, IEnumerable<Cidr> addresses)
@@ -99,14 +91,6 @@ internal static class Remedies
         var list = new RuleList("Custom", "metadata-redirected", network.Name);
         foreach (var address in addresses)
             list.Add(Forward(network, address.Family) with { OriginalDestination = address.ToString(), ConnectionDirection = "ORIGINAL", Action = RuleAction.Drop });
-        return list.Rules;
-    }
-
-    private static IReadOnlyList<FirewallRule> InternalIPv6(AuditedNetwork network)
-    {
-        var list = new RuleList("Custom", "internal-ipv6", network.Name);
-        foreach (var range in AccessTargets.InternalRanges.Where(range => range.Family == Family.IPv6))
-            list.Block(Forward(network, Family.IPv6) with { Destination = range.ToString(), OutInterface = "!" + network.Reference.Interface }, RuleAction.Drop, log: false);
         return list.Rules;
     }
 

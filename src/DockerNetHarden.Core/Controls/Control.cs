@@ -18,7 +18,7 @@ public abstract record Control
     public bool Log { get; init; }
 
     // POSTROUTING no longer knows the in-interface. A control bound to a network is bound by its subnets there; any other is not bound at all.
-    internal IReadOnlyList<string?> BackstopSources => Network is null ? [null] : [.. Network.Sources(Family.IPv4)];
+    internal IReadOnlyList<string?> BackstopSources(Family family) => Network is null ? [null] : [.. Network.Sources(family)];
 
     /// <summary>The rules, complete for their marks.</summary>
     /// <exception cref="RefusedValueException">A parameter has an impossible value.</exception>
@@ -44,7 +44,7 @@ public sealed record NetworkReference(string Name, string? Bridge = null, IReadO
 
     internal string Interface => IsPlanned ? Operand : Bridge ?? Operand;
 
-    // The IPv4 sources of its packets, for places that no longer know the in-interface.
+    // The sources of its packets in a family, for places that no longer know the in-interface.
     internal IReadOnlyList<string> Sources(Family family)
     {
         return Subnets is null ? [Operand] : [.. Subnets.Where(subnet => subnet.Family == family).Select(subnet => subnet.ToString())];

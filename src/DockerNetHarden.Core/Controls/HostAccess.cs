@@ -51,7 +51,7 @@ public sealed record HostAccess : Control
     private void Exceptions(RuleList list, Family family)
     {
         var scope = new RuleSpec { Family = family, Chain = "INPUT", InInterface = Network?.Interface };
-        // Without neighbour discovery IPv6 does not work at all; without packet-too-big it stalls (RFC 4861, RFC 8201).
+        // Without neighbour discovery IPv6 does not work at all; without packet-too-big it stalls (RFC 4861, RFC 8201). The chain that blocks share lets them pass too, but nft's form of a block has no such chain.
         if (family == Family.IPv6)
         {
             foreach (var type in new[] { "135", "136", "2" })

@@ -9,11 +9,16 @@ namespace DockerNetHarden.Controls;
 /// </summary>
 public sealed record InternalAccess : Control
 {
-    /// <summary>What counts as internal if no range is named: RFC 1918, RFC 6598 (shared address space) and RFC 3927 (link-local).</summary>
+    /// <summary>
+    /// What counts as internal if no range is named: RFC 1918, RFC 6598 (shared address space) and RFC 3927 (link-local) in IPv4; RFC 4193 (unique local) and RFC 4291, 2.5.6 (link-local) in IPv6.
+    /// </summary>
     public static IReadOnlyList<Cidr> DefaultRanges { get; } =
-        [Cidr.Parse("10.0.0.0/8"), Cidr.Parse("172.16.0.0/12"), Cidr.Parse("192.168.0.0/16"), Cidr.Parse("100.64.0.0/10"), Cidr.Parse("169.254.0.0/16")];
+    [
+        Cidr.Parse("10.0.0.0/8"), Cidr.Parse("172.16.0.0/12"), Cidr.Parse("192.168.0.0/16"), Cidr.Parse("100.64.0.0/10"), Cidr.Parse("169.254.0.0/16"),
+        Cidr.Parse("fc00::/7"), Cidr.Parse("fe80::/10"),
+    ];
 
-    /// <summary>The ranges; IPv4.</summary>
+    /// <summary>The ranges, of both families. An IPv4 range also means the IPv6 addresses that lead there (<see cref="EmbeddedIPv4"/>).</summary>
     public IReadOnlyList<Cidr> Ranges { get; init; } = DefaultRanges;
 
     /// <summary>Internal addresses that stay open; with <see cref="AllowPorts"/> for those ports only.</summary>
@@ -31,45 +36,54 @@ public sealed record InternalAccess : Control
     /// <summary>Networks whose containers may reach internal ranges.</summary>
     public IReadOnlyList<string> ExceptNetworks { get; init; } = [];
 
+    /// <summary>Ranges of both families, each IPv4 range also in the IPv6 forms that lead there.</summary>
+    internal static IEnumerable<Cidr> WithForms(IReadOnlyList<Cidr> ranges) => ranges.Concat(ranges.SelectMany(EmbeddedIPv4.FormsOf)).Distinct();
+
     /// <inheritdoc/>
     public override IReadOnlyList<FirewallRule> Rules()
     {
         CheckAction();
         var list = new RuleList(nameof(InternalAccess), Subject, Network?.Name);
-        var forward = new RuleSpec { InInterface = Network?.Interface };
-        var backstops = BackstopSources.Select(source => new RuleSpec { Table = "mangle", Chain = "POSTROUTING", Source = source }).ToList();
-        foreach (var scope in backstops.Prepend(forward))
-            Exceptions(list, scope);
-        foreach (var network in ExceptNetworks.Select(network => new NetworkReference(network)))
+        foreach (var family in Enum.GetValues<Family>())
         {
-            list.Except(new RuleSpec { InInterface = network.Interface });
-            list.Except(new RuleSpec { Table = "mangle", Chain = "POSTROUTING", Source = network.Sources(Family.IPv4)[0] });
+            var ranges = WithForms(Ranges).Where(range => range.Family == family).ToList();
+            // If only ranges of one family are named, only that family is meant.
+            if (Ranges.Count > 0 && ranges.Count == 0)
+                continue;
+            Exceptions(list, family);
+            if (ranges.Count > 0)
+                Block(list, family, string.Join(',', ranges));
         }
-        foreach (var range in Ranges.Where(range => range.Family == Family.IPv6))
-            throw new RefusedValueException("Range", range.ToString(), "internal ranges are IPv4 ranges; leave the IPv6 range out.");
-        if (Ranges.Count > 0)
-            Block(list);
         return list.Rules;
     }
 
-    private void Block(RuleList list)
+    private void Block(RuleList list, Family family, string ranges)
     {
+        var all = new RuleSpec { Family = family, Destination = ranges };
         foreach (var place in Network is null ? ["docker:bridges", "docker:new-bridges"] : new[] { Network.Interface })
-            list.Block(Match(place) with { InInterface = place }, Action, Log);
+            list.Block(all with { InInterface = place, OutInterface = "!" + place }, Action, Log);
         // Networks made later have no backstop: POSTROUTING could recognise them only by their source, and real clients can have the pools' addresses too.
-        foreach (var source in Network?.Sources(Family.IPv4) ?? ["docker:bridges"])
-            list.Backstop(Match(Network?.Interface ?? "docker:bridges") with { Source = source, ConnectionDirection = "ORIGINAL" });
+        foreach (var source in Network?.Sources(family) ?? ["docker:bridges"])
+            list.Backstop(all with { OutInterface = "!" + (Network?.Interface ?? "docker:bridges"), Source = source }, sparesReplies: true);
     }
 
-    private RuleSpec Match(string place) => new() { Destination = string.Join(',', Ranges), OutInterface = "!" + place };
-
-    private void Exceptions(RuleList list, RuleSpec scope)
+    private void Exceptions(RuleList list, Family family)
     {
-        if (Dns != false)
+        var forward = new RuleSpec { Family = family, InInterface = Network?.Interface };
+        var backstop = new RuleSpec { Family = family, Table = "mangle", Chain = "POSTROUTING" };
+        foreach (var scope in BackstopSources(family).Select(source => backstop with { Source = source }).Prepend(forward))
         {
-            foreach (var protocol in new[] { "udp", "tcp" })
-                list.Except(scope with { Destination = Dns == true ? null : "docker:resolvers", Protocol = protocol, DestinationPort = "53" });
+            if (Dns != false)
+            {
+                foreach (var protocol in new[] { "udp", "tcp" })
+                    list.Except(scope with { Destination = Dns == true ? null : "docker:resolvers", Protocol = protocol, DestinationPort = "53" });
+            }
+            AllowList.Except(list, scope, AllowPorts, AllowAddresses, family);
         }
-        AllowList.Except(list, scope, AllowPorts, AllowAddresses, Family.IPv4);
+        foreach (var network in ExceptNetworks.Select(network => new NetworkReference(network)))
+        {
+            list.Except(new RuleSpec { Family = family, InInterface = network.Interface });
+            list.Except(backstop with { Source = network.Sources(family)[0] });
+        }
     }
 }

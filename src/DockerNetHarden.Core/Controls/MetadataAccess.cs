@@ -5,7 +5,7 @@ namespace DockerNetHarden.Controls;
 
 /// <summary>
 /// Keeps containers from the cloud's metadata service and the credentials in it. Without a target it names no interface: it covers every network, including
-/// later ones, and everything else that the host forwards.
+/// later ones, and everything else that the host forwards. It covers the endpoints of both families.
 /// </summary>
 public sealed record MetadataAccess : Control
 {
@@ -36,13 +36,13 @@ public sealed record MetadataAccess : Control
         var provider = Provider is null ? null : MetadataEndpoints.Find(Provider);
         var list = new RuleList(nameof(MetadataAccess), provider?.Id, Network?.Name);
         var endpoints = MetadataEndpoints.Merge(provider is null ? MetadataEndpoints.Providers : [provider])
-            .Where(endpoint => endpoint is { Path: EndpointPath.Forward, Address.Family: Family.IPv4 })
+            .Where(endpoint => endpoint.Path == EndpointPath.Forward)
             .Where(endpoint => !AllowAddresses.Any(allowed => allowed.Contains(endpoint.Address)))
             .ToList();
         foreach (var endpoint in endpoints)
         {
             if (Permit)
-                Pass(list, Network ?? throw new RefusedValueException("Network", null, "metadata is permitted to a network; name it."), endpoint.Address.ToString());
+                Pass(list, Network ?? throw new RefusedValueException("Network", null, "metadata is permitted to a network; name it."), endpoint.Address);
             else
                 Exceptions(list, endpoint);
         }
@@ -55,37 +55,38 @@ public sealed record MetadataAccess : Control
     {
         var address = endpoint.Address.ToString();
         foreach (var network in ExceptNetworks)
-            Pass(list, new NetworkReference(network), address);
+            Pass(list, new NetworkReference(network), endpoint.Address);
         var kept = (Dns == false ? endpoint.Keep.Where(port => port.Ports is not "53") : endpoint.Keep)
             .Concat(Dns == true ? DnsPorts : []).Concat(AllowPorts);
         foreach (var (protocol, ports) in PortSpec.Joined(kept))
         {
-            var match = new RuleSpec { Destination = address, Protocol = protocol, DestinationPort = ports };
+            var match = new RuleSpec { Family = endpoint.Address.Family, Destination = address, Protocol = protocol, DestinationPort = ports };
             list.Except(match with { InInterface = Network?.Interface });
-            foreach (var source in BackstopSources)
+            foreach (var source in BackstopSources(endpoint.Address.Family))
                 list.Except(match with { Table = "mangle", Chain = "POSTROUTING", Source = source });
         }
     }
 
     private void Block(RuleList list, IReadOnlyList<MetadataEndpoint> endpoints)
     {
-        foreach (var match in endpoints.GroupBy(endpoint => string.Join(',', endpoint.Ports), StringComparer.Ordinal).SelectMany(group => Matches(group.First().Ports, string.Join(',', group.Select(endpoint => endpoint.Address)))))
+        foreach (var match in endpoints.GroupBy(endpoint => (endpoint.Address.Family, Ports: string.Join(',', endpoint.Ports))).SelectMany(group => Matches(group.Key.Family, group.First().Ports, string.Join(',', group.Select(endpoint => endpoint.Address)))))
         {
             list.Block(match with { InInterface = Network?.Interface }, Action, Log);
-            foreach (var source in BackstopSources)
-                list.Backstop(match with { Source = source });
+            foreach (var source in BackstopSources(match.Family!.Value))
+                list.Backstop(match with { Source = source }, sparesReplies: false);
         }
     }
 
-    private static IEnumerable<RuleSpec> Matches(IReadOnlyList<PortSpec> ports, string addresses) =>
+    private static IEnumerable<RuleSpec> Matches(Family family, IReadOnlyList<PortSpec> ports, string addresses) =>
         ports.Count == 0
-            ? [new RuleSpec { Destination = addresses }]
-            : PortSpec.Joined(ports).Select(joined => new RuleSpec { Destination = addresses, Protocol = joined.Protocol, DestinationPort = joined.Ports });
+            ? [new RuleSpec { Family = family, Destination = addresses }]
+            : PortSpec.Joined(ports).Select(joined => new RuleSpec { Family = family, Destination = addresses, Protocol = joined.Protocol, DestinationPort = joined.Ports });
 
-    private static void Pass(RuleList list, NetworkReference network, string address)
+    private static void Pass(RuleList list, NetworkReference network, Cidr address)
     {
-        list.Except(new RuleSpec { Destination = address, InInterface = network.Interface });
-        foreach (var source in network.Sources(Family.IPv4))
-            list.Except(new RuleSpec { Table = "mangle", Chain = "POSTROUTING", Destination = address, Source = source });
+        var match = new RuleSpec { Family = address.Family, Destination = address.ToString() };
+        list.Except(match with { InInterface = network.Interface });
+        foreach (var source in network.Sources(address.Family))
+            list.Except(match with { Table = "mangle", Chain = "POSTROUTING", Source = source });
     }
 }

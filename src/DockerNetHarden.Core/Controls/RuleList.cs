@@ -30,13 +30,17 @@ internal sealed class RuleList(string control, string? subject, string? network)
 
     /// <summary>
     /// The half of a forward block that Docker never touches, in mangle POSTROUTING. It holds while Docker removes its jump to DOCKER-USER and puts it
-    /// back, and against another tool's ACCEPT before the jump. The host's own packets pass.
+    /// back, and against another tool's ACCEPT before the jump. The host's own packets pass. In IPv6 it decides as the block does: neighbour discovery and packet-too-big pass.
     /// </summary>
-    public void Backstop(RuleSpec match) => Add(match with
+    /// <param name="match">The packets.</param>
+    /// <param name="sparesReplies">Whether packets on connections that were opened elsewhere pass in IPv4 too.</param>
+    public void Backstop(RuleSpec match, bool sparesReplies) => Add(match with
     {
         Table = "mangle",
         Chain = "POSTROUTING",
         SourceAddressType = "!LOCAL",
+        Connections = match.Family == Family.IPv6 ? VerdictChain.Opened : null,
+        ConnectionDirection = match.Family == Family.IPv4 && sparesReplies ? "ORIGINAL" : null,
         Action = RuleAction.Drop,
     });
 }

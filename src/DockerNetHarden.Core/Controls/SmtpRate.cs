@@ -6,7 +6,7 @@ namespace DockerNetHarden.Controls;
 
 /// <summary>
 /// Limits new mail connections from containers to the outside. Not counted: connections translated to a container (clients of a published mail server)
-/// and connections that leave by the bridge they came from.
+/// and connections that leave by the bridge they came from. Each family is counted by itself.
 /// </summary>
 public sealed record SmtpRate : Control
 {
@@ -39,17 +39,20 @@ public sealed record SmtpRate : Control
         if (PerMinute < 1)
             throw new RefusedValueException("PerMinute", PerMinute.ToString(CultureInfo.InvariantCulture), "at least one connection a minute; to let none out, block the ports with New-FirewallRule.");
         var list = new RuleList(nameof(SmtpRate), ports.Replace(':', '-'), Network?.Name);
-        foreach (var network in ExceptNetworks)
-            list.Except(new RuleSpec { InInterface = "network:" + network });
-        foreach (var place in Network is null ? ["docker:bridges", "docker:new-bridges"] : new[] { Network.Interface })
-            list.Except(new RuleSpec { InInterface = place, OutInterface = place });
-
-        var mail = new RuleSpec { Protocol = "tcp", TcpFlags = "SYN", DestinationPort = ports, ConnectionState = "!DNAT" };
         var rate = string.Create(CultureInfo.InvariantCulture, $"{PerMinute}/min");
-        if (PerContainer)
-            EachContainer(list, mail, rate);
-        else
-            AllTogether(list, mail with { InInterface = Network?.Interface }, rate);
+        foreach (var family in Enum.GetValues<Family>())
+        {
+            foreach (var network in ExceptNetworks)
+                list.Except(new RuleSpec { Family = family, InInterface = "network:" + network });
+            foreach (var place in Network is null ? ["docker:bridges", "docker:new-bridges"] : new[] { Network.Interface })
+                list.Except(new RuleSpec { Family = family, InInterface = place, OutInterface = place });
+
+            var mail = new RuleSpec { Family = family, Protocol = "tcp", TcpFlags = "SYN", DestinationPort = ports, ConnectionState = "!DNAT" };
+            if (PerContainer)
+                EachContainer(list, mail, rate, family);
+            else
+                AllTogether(list, mail with { InInterface = Network?.Interface }, rate);
+        }
         return list.Rules;
     }
 
@@ -63,11 +66,13 @@ public sealed record SmtpRate : Control
 
     // Bound to the network's subnets: with spoofed sources a container could fill the table of buckets, and a full table drops everybody's connections. A spoofed
     // source from elsewhere is not counted, but no answer ever reaches it, so it opens no connection.
-    private void EachContainer(RuleList list, RuleSpec mail, string rate)
+    private void EachContainer(RuleList list, RuleSpec mail, string rate, Family family)
     {
+        // Docker does not say from which prefix it takes the IPv6 subnets of later networks; by default they are unique local addresses (RFC 4193).
+        var later = family == Family.IPv4 ? "docker:pools" : "fc00::/7";
         IEnumerable<(string Place, string Source)> places = Network is null
-            ? [("docker:bridges", "docker:bridges"), ("docker:new-bridges", "docker:pools")]
-            : Network.Sources(Family.IPv4).Select(source => (Network.Interface, source));
+            ? [("docker:bridges", "docker:bridges"), ("docker:new-bridges", later)]
+            : Network.Sources(family).Select(source => (Network.Interface, source));
         foreach (var (place, source) in places)
         {
             var own = mail with { InInterface = place, Source = source };

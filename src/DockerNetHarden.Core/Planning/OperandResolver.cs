@@ -7,23 +7,27 @@ namespace DockerNetHarden.Planning;
 
 /// <summary>
 /// Turns a rule with symbolic operands into the literal rules that it means on one host. An operand that occurs several times in a rule
-/// (<c>-i network:web ! -o network:web</c>) means the same place each time.
+/// (<c>-i network:web ! -o network:web</c>) means the same place each time. The rules are for where they stand on that host (<see cref="Placement"/>).
 /// </summary>
-internal sealed class OperandResolver(HostSnapshot host, ICollection<string> warnings)
+internal sealed class OperandResolver(HostSnapshot host, ICollection<string> warnings, bool createsChain = false)
 {
     private readonly Lazy<IReadOnlyDictionary<string, string>> _adopted = new(() => AdoptedProfiles.Of(host));
 
     private static readonly string[] Parts = ["InInterface", "OutInterface", "Source", "Destination"];
 
-    /// <summary>A bridge of the host and its subnets.</summary>
-    private sealed record Location(string Bridge, IReadOnlyList<Cidr> Subnets);
+    /// <summary>A bridge of the host and its subnets; <c>HasIPv6</c> is false only if its containers are known to have no IPv6 addresses.</summary>
+    private sealed record Location(string Bridge, IReadOnlyList<Cidr> Subnets, bool HasIPv6 = true)
+    {
+        public static Location Of(DockerNetwork network) => new(network.Bridge!, network.Subnets, network.Families.Contains(Family.IPv6));
+    }
 
     public IReadOnlyList<FirewallRule> Resolve(FirewallRule rule)
     {
         IEnumerable<FirewallRule> rules = rule.DestinationPort is "docker:published" ? Published(rule) : [rule];
         foreach (var operand in Parts.Select(part => OperandOf(rule, part)).OfType<Operand>().Where(operand => operand.IsSymbolic).Distinct())
             rules = [.. rules.SelectMany(each => Replace(each, operand))];
-        return [.. rules.Select(WithProfile)];
+        var placement = new Placement(host, createsChain, Warn);
+        return [.. rules.Where(placement.IsNeeded).Select(WithProfile).Select(placement.Of)];
     }
 
     // The comments of all rules for an adopted network keep its profile, whichever command applies them; the label of any other network does. A network that is not known (Docker is down) may have no label.
@@ -47,8 +51,11 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
         var places = Places(operand);
         if (places.Count > 1 && OnlyNegated(rule, operand))
             throw Unresolved(operand, $"on this host it means {places.Count} bridges, and one rule cannot say 'none of them'.", "Name one network, or use it without '!' in the other interface too.");
-        return places.SelectMany(place => Substitute(rule, operand, place));
+        return places.Where(place => place.HasIPv6 || !IsForwarded(rule)).SelectMany(place => Substitute(rule, operand, place));
     }
+
+    // What a control means in IPv6 for packets that are forwarded: a network without IPv6 sends none. The host is reached from link-local addresses too.
+    private static bool IsForwarded(FirewallRule rule) => rule is { Family: Family.IPv6, Control: not ("HostAccess" or "Custom") };
 
     private IReadOnlyList<Location> Places(Operand operand)
     {
@@ -69,13 +76,13 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
                     throw Unresolved(operand, $"{found.Count} networks are called '{network.Name}' (ids {ShownText.List(found.Select(each => each.Id))}), and it is not clear which one is meant.", "Remove the others by their ids: docker network rm ID.");
                 if (found.Count > 1)
                     Warn($"{found.Count} networks are called '{network.Name}', and the rules are for all of them ({ShownText.List(found.Select(each => each.Bridge!))}). Remove those that are not meant by their ids: docker network rm ID.");
-                return [.. found.OrderBy(each => each.Bridge, StringComparer.Ordinal).Select(each => new Location(each.Bridge!, each.Subnets))];
+                return [.. found.OrderBy(each => each.Bridge, StringComparer.Ordinal).Select(Location.Of)];
             case Operand.Docker { Symbol: DockerSymbol.Bridges }:
                 Engine(operand);
                 var bridged = host.Networks.Where(each => each.Bridge is not null).OrderBy(each => each.Bridge, StringComparer.Ordinal).ToLookup(each => InterfaceName.Problem(each.Bridge!) is null);
                 foreach (var each in bridged[false])
                     Warn($"The network '{ShownText.Value(each.Name)}' is not covered, because no rule can name its bridge '{ShownText.Value(each.Bridge)}'. Create it again with another bridge name.");
-                return [.. bridged[true].Select(each => new Location(each.Bridge!, each.Subnets))];
+                return [.. bridged[true].Select(Location.Of)];
             default:
                 return NewBridges();
         }

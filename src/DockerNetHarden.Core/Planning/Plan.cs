@@ -97,7 +97,7 @@ public sealed class Plan
             throw new PlanException(PlanFailure.NothingGiven, options.Prune ? "Without a rule, Prune would remove everything of ours." : "There is no rule to apply.", "To remove everything of ours on purpose, use Remove-FirewallRule -All.");
 
         var warnings = new List<string>();
-        var resolver = new OperandResolver(actual, warnings);
+        var resolver = new OperandResolver(actual, warnings, options.CreateChain);
         var literal = new List<FirewallRule>();
         foreach (var rule in desired)
         {

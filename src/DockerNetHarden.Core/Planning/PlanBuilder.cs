@@ -35,7 +35,15 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
             if (host.Rules.TryGetValue(family, out var rules))
                 BuildFamily(rules, [.. literal.Where(rule => rule.Family == family)], keeps, keepsLine ?? (_ => true));
             else if (wantedFamilies.Contains(family) && (family == Family.IPv4 || host.HasIPv6))
+            {
+                // What a control means in IPv6 is left out where nothing can write it; a rule that somebody wrote for IPv6 is not.
+                if (family == Family.IPv6 && !literal.Any(rule => rule is { Family: Family.IPv6, Control: "Custom" }))
+                {
+                    warnings.Add($"{host.HostName} has no ip6tables, so nothing is closed in IPv6. If its containers can have IPv6 addresses, install the distribution's iptables package and apply the rules again.");
+                    continue;
+                }
                 throw new PlanException(PlanFailure.FamilyMissing, $"{host.HostName} has no {(family == Family.IPv4 ? "iptables" : "ip6tables")} to write {family} rules with.", "Install the distribution's iptables package.");
+            }
         }
         if (_removed.Count > 0 && literal.Any(rule => rule.Mark == new RuleMark("Custom")) && _removed.Any(line => RuleMark.TryParse(line.Comment, out var mark, out _) && mark == new RuleMark("Custom")))
             warnings.Add("Rules without a name replace the rules without a name that stood before: give New-FirewallRule a -Name to keep both.");
@@ -104,7 +112,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
         if (wanted.Count > 0 && !hook.IsBuiltIn && (!rules.HasChain(hook.Table, hook.Chain) || (IsNftables && !_removing)))
         {
             // An engine that writes with nftables would never ask the chain: it would only look like protection. Where Docker writes without a DOCKER-USER (ip6tables before engine 27), it puts
-            // rules that accept before any jump of ours whenever a network is made.
+            // rules that accept before any jump of ours whenever a network is made. Rules for IPv6 come here only if they jump, or if the chain is to be made: see Placement.
             if (!options.CreateChain || IsNftables || (rules.Family == Family.IPv6 && ForwardJump.IsDockers(host, rules)))
                 throw ChainMissing(rules, hook);
             _newChains.Add(new NewChain(rules.Family, hook.Table, hook.Chain));
@@ -127,7 +135,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
             _premises.Add(new PlanPremise(rules.Family, table, changes.Ours));
     }
 
-    private bool IsNftables => host.Engine?.FirewallBackend?.StartsWith("nftables", StringComparison.Ordinal) == true;
+    private bool IsNftables => Placement.WritesNftables(host);
 
     private PlanException ChainMissing(Ruleset rules, Hook hook)
     {

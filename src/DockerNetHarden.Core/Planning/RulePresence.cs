@@ -33,7 +33,11 @@ public static class RulePresence
             if (place.Key.Family == Family.IPv6 && !host.HasIPv6)
                 continue;
             if (!host.Rules.TryGetValue(place.Key.Family, out var tables))
-                problems.Add($"{host.HostName} has no tables of {place.Key.Family}.");
+            {
+                // A plan warns of it, and leaves a control's half in IPv6 out.
+                if (place.Key.Family == Family.IPv4 || place.Key.Control is "Custom")
+                    problems.Add($"{host.HostName} has no tables of {place.Key.Family}.");
+            }
             else
                 problems.AddRange(Of([.. place], host, tables, [.. all.Where(chain => chain.Family == place.Key.Family && chain.Hook == place.Key.Hook && chain.Lines.Count > 0)], place.Key.Control));
         }

@@ -23,8 +23,8 @@ internal sealed class ControlGuess
     {
         _mark = mark;
         _host = host;
-        // The backstops in mangle repeat what is in filter.
-        var filter = rules.Where(rule => rule.Table is "filter").ToList();
+        // The backstops in mangle POSTROUTING repeat what is in filter or, in IPv6, may be in mangle FORWARD instead.
+        var filter = rules.Where(rule => rule.Table is "filter" || rule.Chain is "FORWARD").ToList();
         _exceptions = [.. filter.Where(rule => rule.Phase == Phase.Exception)];
         _action = filter.Find(rule => rule.Phase != Phase.Exception && rule.Action is RuleAction.Drop or RuleAction.Reject)?.Action;
         _log = filter.Exists(rule => rule.Action == RuleAction.Log);
@@ -70,7 +70,9 @@ internal sealed class ControlGuess
     {
         if (_mark.Subject is not null)
             return [];
-        var ranges = Rules.Where(rule => rule.Phase != Phase.Exception && rule.Action is RuleAction.Drop or RuleAction.Reject).SelectMany(AddressLists.Destinations).Distinct().Order().ToList();
+        var ranges = Rules.Where(rule => rule.Phase != Phase.Exception && rule.Action is RuleAction.Drop or RuleAction.Reject).SelectMany(AddressLists.Destinations).Distinct().ToList();
+        // An IPv4 range means the IPv6 forms of it too.
+        ranges = [.. ranges.Except(Cidr.Aggregate(ranges.SelectMany(EmbeddedIPv4.FormsOf))).Order()];
         var named = ranges.Count == 0 || ranges.SequenceEqual(InternalAccess.DefaultRanges.Order()) ? InternalAccess.DefaultRanges : ranges;
         return
             from dns in DnsGuesses

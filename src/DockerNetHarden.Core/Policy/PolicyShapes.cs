@@ -40,7 +40,7 @@ internal static class PolicyShapes
             Except<HostAccess>(c => c.ExceptNetworks, (c, v) => c with { ExceptNetworks = v })),
         [nameof(InternalAccess)] = Shape(
             new InternalAccess(),
-            Field<InternalAccess, IReadOnlyList<Cidr>>("ranges", "The ranges that are internal, IPv4; RFC 1918, 100.64.0.0/10 and 169.254.0.0/16 without it.", Addresses, c => c.Ranges, (c, v) => c with { Ranges = v }),
+            Field<InternalAccess, IReadOnlyList<Cidr>>("ranges", "The ranges that are internal; RFC 1918, 100.64.0.0/10, 169.254.0.0/16, fc00::/7 and fe80::/10 without it. An IPv4 range includes the IPv6 addresses that lead there.", Addresses, c => c.Ranges, (c, v) => c with { Ranges = v }),
             Field<InternalAccess, IReadOnlyList<PortSpec>>("allowPorts", AllowPortsMeaning, Ports, c => c.AllowPorts, (c, v) => c with { AllowPorts = v }),
             Field<InternalAccess, IReadOnlyList<Cidr>>("allowAddresses", AllowAddressesMeaning, Addresses, c => c.AllowAddresses, (c, v) => c with { AllowAddresses = v }),
             Field<InternalAccess, object>("dns", DnsMeaning, PolicyType.Flag, c => c.Dns, (c, v) => c with { Dns = (bool)v }),

@@ -5,7 +5,7 @@ namespace DockerNetHarden.Rules;
 
 /// <summary>
 /// A chain of ours that all blocks of a table for the connections that containers opened share: it decides packets in the direction of the side that opened a connection, so that an open keep-alive ends
-/// and replies to others pass, and packets that belong to no connection. What it does not decide goes back to the rule after the one that jumped. Source: iptables-extensions(8), conntrack.
+/// and replies to others pass, and packets that belong to no connection. In IPv6, neighbour discovery and packet-too-big pass every block. What it does not decide goes back to the rule after the one that jumped. Source: iptables-extensions(8), conntrack.
 /// </summary>
 internal sealed record VerdictChain
 {
@@ -14,6 +14,10 @@ internal sealed record VerdictChain
 
     private static readonly string[] Sent = ["-m", "conntrack", "--ctdir", "ORIGINAL"];
     private static readonly string[] OfNone = ["-m", "conntrack", "--ctstate", "INVALID,UNTRACKED"];
+
+    // Neighbour solicitation and advertisement: nothing reaches a neighbour without them, and conntrack does not track them. Packet too big: connections stall without it (RFC 4861, RFC 8201, RFC 4890).
+    // Router advertisements stay out: a container that sends them makes itself the host's gateway (CVE-2020-13401).
+    private static readonly string[] Needed6 = ["2", "135", "136"];
 
     private VerdictChain(RuleAction action) => (Action, Name) = (action, Hook.Prefix + action.ToString().ToUpperInvariant());
 
@@ -45,10 +49,11 @@ internal sealed record VerdictChain
     public IReadOnlyList<RuleLine> Lines(Family family, string table)
     {
         var error = family == Family.IPv4 ? "icmp-port-unreachable" : "icmp6-port-unreachable";
+        IEnumerable<RuleLine> needed = family == Family.IPv4 ? [] : Needed6.Select(type => Line(["-p", "ipv6-icmp", "-m", "icmp6", "--icmpv6-type", type], "RETURN"));
         // The kernel rate-limits ICMP errors but not resets: of 60 parallel connects 3 were refused at once with ICMP errors, 60 with resets.
         return Action == RuleAction.Reject
-            ? [Line(["-p", "tcp", .. Sent], "REJECT", "--reject-with", "tcp-reset"), Line(Sent, "REJECT", "--reject-with", error), Line(OfNone, "DROP")]
-            : [Line(Sent, "DROP"), Line(OfNone, "DROP")];
+            ? [.. needed, Line(["-p", "tcp", .. Sent], "REJECT", "--reject-with", "tcp-reset"), Line(Sent, "REJECT", "--reject-with", error), Line(OfNone, "DROP")]
+            : [.. needed, Line(Sent, "DROP"), Line(OfNone, "DROP")];
 
         RuleLine Line(IEnumerable<string> match, params string[] target) => new(family, table, Name, [.. match, "-m", "comment", "--comment", RuleMark.Owner, "-j", .. target]);
     }

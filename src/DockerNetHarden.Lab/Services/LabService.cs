@@ -69,6 +69,9 @@ public static class LabAddresses
     public const string InternalV6 = "fd00:10::5";
     public const string WebV6 = "2001:db8:203::25";
 
+    /// <summary>10.0.0.5 behind a translator with the well-known prefix (RFC 6052).</summary>
+    public const string InternalNat64 = "64:ff9b::a00:5";
+
     /// <summary>The port of the host's own HTTP service, on every address of both families.</summary>
     public const int HostHttpPort = 8080;
 
@@ -107,6 +110,7 @@ public static class LabAddresses
     [
         new("metadata-v6", ServicePlace.Outside, MetadataV6, 80, ServiceKind.Http),
         new("internal-v6", ServicePlace.Outside, InternalV6, 80, ServiceKind.Http),
+        new("internal-nat64", ServicePlace.Outside, InternalNat64, 80, ServiceKind.Http),
         new("neighbour-v6", ServicePlace.Outside, NeighbourV6, 80, ServiceKind.Http),
         new("web-v6", ServicePlace.Outside, WebV6, 80, ServiceKind.Http),
         new("mail-v6", ServicePlace.Outside, WebV6, 25, ServiceKind.Mail),

@@ -10,7 +10,7 @@ namespace DockerNetHarden.Commands;
 [OutputType(typeof(FirewallRule))]
 public sealed class BlockContainerInternalAccessCommand : BlockCommand
 {
-    [Parameter(HelpMessage = "The IPv4 ranges to block; 10/8, 172.16/12, 192.168/16, 100.64/10 and 169.254/16 if none is named.")]
+    [Parameter(HelpMessage = "The ranges to block; 10/8, 172.16/12, 192.168/16, 100.64/10, 169.254/16, fc00::/7 and fe80::/10 if none is named.")]
     [ValidateNotNullOrEmpty]
     public string[]? Range { get; set; }
 

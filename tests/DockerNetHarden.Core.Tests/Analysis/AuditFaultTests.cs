@@ -114,7 +114,8 @@ public sealed class AuditFaultTests
         var finding = HardeningAudit.Of(host).Single(each => each is { Id: "IPV6-OPEN", Network: "plain" });
         Assert.Equal(FindingStatus.Fail, finding.Status);
         Assert.NotEmpty(finding.Rules);
-        Assert.All(finding.Rules, rule => Assert.True(rule.Family == Family.IPv6 || rule.Control == "HostAccess"));
+        Assert.DoesNotContain(finding.Rules, rule => rule.Control is "Custom");
+        Assert.Contains(finding.Rules, rule => rule.Family == Family.IPv6);
     }
 
     private static readonly string[] AllMetadata =
@@ -126,7 +127,11 @@ public sealed class AuditFaultTests
         var host = FixtureHost.Docker20.WithIPv6().Iptables([.. AllMetadata.Select(address => $"-I DOCKER-USER -d {address} -j DROP")]);
         var findings = HardeningAudit.Of(host);
         Assert.Equal(FindingStatus.Fail, findings.Single(each => each is { Id: "METADATA-AWS", Network: "plain" }).Status);
-        Assert.Contains("Metadata", Assert.Single(findings, each => each is { Id: "IPV6-OPEN", Network: "plain" }).Evidence[0], StringComparison.Ordinal);
+        var open = Assert.Single(findings, each => each is { Id: "IPV6-OPEN", Network: "plain" });
+        Assert.Contains("Metadata", open.Evidence[0], StringComparison.Ordinal);
+        // The control itself mends it.
+        Assert.Contains(open.Rules, rule => rule is { Family: Family.IPv6, Control: "MetadataAccess" });
+        Assert.DoesNotContain(open.Rules, rule => rule.Control is "Custom");
         Assert.Equal(FindingStatus.Pass, findings.Single(each => each is { Id: "METADATA-AWS", Network: "bridge" }).Status);
     }
 }

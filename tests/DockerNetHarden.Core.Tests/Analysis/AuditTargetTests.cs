@@ -53,7 +53,9 @@ public sealed class AuditTargetTests
         var questions = AccessTargets.Of("INTERNAL", Host, "apps0");
         Assert.Equal([Family.IPv4, Family.IPv6], questions.Select(question => question.Family));
         Assert.Contains(Cidr.Parse("10.0.0.0/8"), questions[0].Destinations);
-        Assert.Equal(["fc00::/7"], questions[1].Destinations.Select(range => range.ToString()));
+        Assert.Superset(new HashSet<string> { "fc00::/7", "64:ff9b::a00:0/104", "2002:a00::/24", "::ffff:10.0.0.0/104" }, questions[1].Destinations.Select(range => range.ToString()).ToHashSet());
+        // Never forwarded.
+        Assert.DoesNotContain(Cidr.Parse("fe80::/10"), questions[1].Destinations);
     }
 
     [Fact]

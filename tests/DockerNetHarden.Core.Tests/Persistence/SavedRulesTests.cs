@@ -37,7 +37,7 @@ public sealed class SavedRulesTests
     public void Mangle_comes_before_filter_and_custom_rules_are_asked_last()
     {
         var saved = SavedRules.Of(Hardened());
-        Assert.Equal([(Family.IPv4, "mangle"), (Family.IPv4, "filter"), (Family.IPv6, "filter")], saved.Tables.Select(table => (table.Family, table.Table)));
+        Assert.Equal([(Family.IPv4, "mangle"), (Family.IPv4, "filter"), (Family.IPv6, "mangle"), (Family.IPv6, "filter")], saved.Tables.Select(table => (table.Family, table.Table)));
         var filter = saved.Tables.Single(table => table is { Family: Family.IPv4, Table: "filter" });
         Assert.True(filter.NeedsDockerUser);
         Assert.Equal(["DNH-METADATA", "DNH-CUSTOM"], filter.Jumps.Where(jump => jump.Hook == "DOCKER-USER").Select(jump => jump.Chain));

@@ -23,20 +23,29 @@ public sealed class ChainLayoutTests
     [InlineData(50)]
     public void An_ordinary_packet_meets_at_most_twenty_rules_whatever_the_number_of_networks(int networks)
     {
-        var host = Apply(Host(networks), FourControls);
-        var meets = Meets(host, "filter", "DOCKER-USER", "203.0.113.7") + Meets(host, "mangle", "POSTROUTING", "203.0.113.7");
-        Assert.InRange(meets, 10, 20);
-        Assert.Equal(meets, Meets(Apply(Host(2), FourControls), "filter", "DOCKER-USER", "203.0.113.7") + Meets(Apply(Host(2), FourControls), "mangle", "POSTROUTING", "203.0.113.7"));
+        foreach (var address in new[] { "203.0.113.7", "2001:db8::7" })
+        {
+            var meets = All(Host(networks));
+            Assert.InRange(meets, 6, 20);
+            Assert.Equal(meets, All(Host(2)));
+
+            // In IPv6 this host has no DOCKER-USER.
+            int All(HostSnapshot host) => new[] { ("filter", "DOCKER-USER"), ("mangle", "FORWARD"), ("mangle", "POSTROUTING") }.Sum(place => Meets(Apply(host, FourControls), place.Item1, place.Item2, address));
+        }
     }
 
     [Fact]
-    public void A_network_costs_four_rules()
+    public void A_network_costs_four_rules_and_two_more_if_it_has_IPv6()
     {
         var counts = new[] { 20, 30, 60 }.Select(networks => Lines(Apply(Host(networks), FourControls))).ToList();
         // And gates to their sources: as many prefixes as the subnets can be put together to.
         Assert.InRange(counts[1] - counts[0], 4 * 10, (4 * 10) + 3);
         Assert.InRange(counts[2] - counts[1], 4 * 30, (4 * 30) + 3);
-        Assert.InRange(counts[1], 0, 90 + (4 * 31));
+        Assert.InRange(counts[1], 0, 150 + (4 * 31));
+        counts = [.. new[] { 20, 30 }.Select(networks => Lines(Apply(Dual(Host(networks)), FourControls)))];
+        Assert.InRange(counts[1] - counts[0], 5 * 10, (6 * 10) + 3);
+
+        static HostSnapshot Dual(HostSnapshot host) => host with { Networks = [.. host.Networks.Select((network, index) => network with { Subnets = [.. network.Subnets, Cidr.Parse($"fd00:0:0:{index + 1:x}::/64")] })] };
     }
 
     public static TheoryData<string> Sets => ["four", "profiles", "log", "except", "addresses", "ranges", "container rate"];
@@ -180,7 +189,7 @@ public sealed class ChainLayoutTests
     // How many lines of ours a packet to an address meets, if it enters by docker0, belongs to a new UDP connection and no line but gates can match it.
     private static int Meets(HostSnapshot host, string table, string chain, string address)
     {
-        var rules = host.Rules[Family.IPv4];
+        var rules = host.Rules[Cidr.Parse(address).Family];
         return rules[table, chain].Where(line => JumpPlan.IsOurs(line)).Sum(line => 1 + In(line.Target!));
 
         int In(string name)

@@ -15,7 +15,7 @@ public sealed class PlanGuardTests
     [InlineData("-A DOCKER-USER ! -o docker:bridges -j DROP", PlanFailure.UnresolvedOperand, "2 bridges")]
     [InlineData("-A INPUT -s 172.16.0.0/12 -j DROP", PlanFailure.NeedsForce, "in-interface")]
     [InlineData("-A INPUT -i eth0 -j DROP", PlanFailure.NeedsForce, "not one of Docker's bridges")]
-    [InlineData("-6 -A DOCKER-USER -j DROP", PlanFailure.ChainMissing, "mangle")]
+    [InlineData("-6 -A DOCKER-USER -j MINE", PlanFailure.ChainMissing, "mangle")]
     public void What_the_host_cannot_have_is_an_error_before_anything_is_written(string rule, PlanFailure failure, string reason)
     {
         var error = Assert.Throws<PlanException>(() => Plan.From([FirewallRule.Parse(rule)], Snapshots.Host()));
@@ -70,11 +70,10 @@ public sealed class PlanGuardTests
     }
 
     [Fact]
-    public void A_kernel_without_ipv6_needs_no_ipv6_rules_and_one_without_its_tool_is_an_error()
+    public void A_kernel_without_ipv6_needs_no_ipv6_rules()
     {
         var host = Snapshots.Host();
         host = host with { Rules = new Dictionary<Family, DockerNetHarden.Iptables.Ruleset> { [Family.IPv4] = host.Rules[Family.IPv4] } };
-        Assert.Equal(PlanFailure.FamilyMissing, Assert.Throws<PlanException>(() => Plan.From(new HostAccess().Rules(), host)).Failure);
         var without = host with { HasIPv6 = false };
         var after = Apply(without, Plan.From(new HostAccess().Rules(), without));
         var again = Plan.From(new HostAccess().Rules(), after);

@@ -60,7 +60,7 @@ public sealed class PlanTests
     {
         var host = Apply(Snapshots.Host(), Plan.From(new HostAccess().Rules(), Snapshots.Host()));
         var plan = Plan.From(new MetadataAccess().Rules(), host, new PlanOptions { Prune = true });
-        Assert.Equal(["IPv4 mangle", "IPv4 filter", "IPv6 filter"], plan.Steps.Select(step => $"{step.Family} {step.Table}"));
+        Assert.Equal(["IPv4 mangle", "IPv4 filter", "IPv6 mangle", "IPv6 filter"], plan.Steps.Select(step => $"{step.Family} {step.Table}"));
         Assert.Equal(["HostAccess"], plan.VanishingControls);
     }
 
@@ -73,9 +73,9 @@ public sealed class PlanTests
             if (line.StartsWith(':') || line.StartsWith("-N", StringComparison.Ordinal))
                 Assert.Matches("^(:|-N )DNH-", line);
             if (line.StartsWith("-I", StringComparison.Ordinal))
-                Assert.Matches("^-I (DOCKER-USER|POSTROUTING) -m comment --comment DockerNetHarden -j DNH-METADATA$", line);
+                Assert.Matches("^-I ((DOCKER-USER|POSTROUTING) -m comment --comment DockerNetHarden -j DNH-METADATA|FORWARD -m comment --comment DockerNetHarden -j DNH-METADATA-FWD)$", line);
         }
-        Assert.Equal(2, plan.Added.Count(JumpPlan.IsOurs));
+        Assert.Equal(3, plan.Added.Count(JumpPlan.IsOurs));
     }
 
     [Fact]
@@ -83,12 +83,12 @@ public sealed class PlanTests
     {
         var bare = Plan.From(new MetadataAccess().Rules(), Snapshots.Host());
         Assert.Empty(bare.Premises);
-        Assert.All(bare.Steps, step => Assert.Contains("\n-N DNH-METADATA\n", step.Restore, StringComparison.Ordinal));
+        Assert.All(bare.Steps, step => Assert.Matches("\n-N DNH-METADATA(-FWD)?\n", step.Restore));
         Assert.All(bare.Steps, step => Assert.DoesNotContain("\n:", step.Restore, StringComparison.Ordinal));
 
         // Custom rules may ACCEPT: rules that another control wrote since must be known, or the Custom rules would come before them. A Prune would leave them.
         Assert.Equal("", Assert.Single(Plan.From([FirewallRule.Parse("-A DOCKER-USER -d 192.0.2.1/32 -j ACCEPT")], Snapshots.Host()).Premises).Lines);
-        Assert.Equal(2, Plan.From(new MetadataAccess().Rules(), Snapshots.Host(), new PlanOptions { Prune = true }).Premises.Count);
+        Assert.Equal(2, Plan.From(new MetadataAccess().Rules(), Snapshots.Host(), new PlanOptions { Prune = true }).Premises.Count(premise => premise.Family == Family.IPv4));
 
         // A chain of Docker's is made before any step, so the table is compared first.
         var without = Snapshots.Host();
@@ -100,7 +100,7 @@ public sealed class PlanTests
         // A second control in the same tables: they hold something of ours, so what was read is compared, and a refill is a declaration.
         var second = Plan.From(new InternalAccess().Rules(), Apply(Snapshots.Host(), bare));
         Assert.Equal(second.Steps.Select(step => (step.Family, step.Table)), second.Premises.Select(premise => (premise.Family, premise.Table)));
-        Assert.All(second.Steps, step => Assert.Contains("\n:DNH-INTERNAL - [0:0]\n", step.Restore, StringComparison.Ordinal));
+        Assert.All(second.Steps, step => Assert.Matches("\n:DNH-INTERNAL(-FWD)? - \\[0:0\\]\n", step.Restore));
         Assert.All(second.Steps, step => Assert.DoesNotContain("\n-N ", step.Restore, StringComparison.Ordinal));
     }
 
@@ -136,7 +136,7 @@ public sealed class PlanTests
         host = Apply(host, Plan.From(new MetadataAccess { Provider = "aws" }.Rules(), host));
         var save = new StringWriter();
         host.Rules[Family.IPv4].WriteTo(save);
-        var counted = Snapshots.Host(save.ToString().Replace("[0:0] -A DNH-METADATA", "[12:720] -A DNH-METADATA", StringComparison.Ordinal));
+        var counted = Snapshots.Host(save.ToString().Replace("[0:0] -A DNH-METADATA", "[12:720] -A DNH-METADATA", StringComparison.Ordinal), host.Rules[Family.IPv6].ToString());
         var plan = Plan.From(new MetadataAccess { Provider = "azure" }.Rules(), counted);
         Assert.Contains("[12:720] -A DNH-METADATA", plan.Steps.First(step => step.Table == "filter").Restore, StringComparison.Ordinal);
         Assert.Contains("[0:0] -A DNH-METADATA", plan.Steps.First(step => step.Table == "filter").Restore, StringComparison.Ordinal);

@@ -187,12 +187,14 @@ public abstract class RichHostTests(RichLab fixture)
         if (hardened)
             await hardening.ApplyAsync(FourControls);
         var host = await hardening.Host.ReadWholeAsync(CancellationToken.None);
+        // The legacy lab's other iptables, which has IPv6, is read as nft prints it: without the ports and the comments of our rules in mangle FORWARD. What they decide is not known there.
+        var isKnown = !hardened || fixture.Engine.Backend != LabBackend.Legacy;
+        string[] forwarded = isKnown ? [LabAddresses.MetadataV6, LabAddresses.InternalV6, LabAddresses.InternalNat64, LabAddresses.WebV6] : [];
         var gateways = host.Networks.SelectMany(network => network.Gateways).Select(gateway => gateway.ToShortString());
-        var containers = host.Containers.SelectMany(container => container.Addresses).SelectMany(address => new[] { address.IPv4, address.IPv6 }).OfType<Cidr>().Select(address => address.ToShortString());
+        var containers = host.Containers.SelectMany(container => container.Addresses).SelectMany(address => new[] { address.IPv4, isKnown ? address.IPv6 : null }).OfType<Cidr>().Select(address => address.ToShortString());
         string[] targets =
         [
-            LabAddresses.Metadata, LabAddresses.WireServer, LabAddresses.Internal, LabAddresses.Web, LabAddresses.Host, LabAddresses.HostSecond,
-            LabAddresses.MetadataV6, LabAddresses.InternalV6, LabAddresses.WebV6, LabAddresses.HostV6, .. gateways, .. containers,
+            LabAddresses.Metadata, LabAddresses.WireServer, LabAddresses.Internal, LabAddresses.Web, LabAddresses.Host, LabAddresses.HostSecond, LabAddresses.HostV6, .. forwarded, .. gateways, .. containers,
         ];
         var proof = new TraceProof(Lab, host) { Leads = Leads };
         foreach (var ports in new[] { "80", "8080", "8081", "8084", "8085" })
