@@ -126,6 +126,17 @@ internal static class ReadingProgram
             /proc/sys/net/ipv6/conf/*/forwarding /proc/sys/net/ipv6/conf/*/disable_ipv6 /proc/sys/net/ipv6/conf/*/force_forwarding || :
         """;
 
+    // A rule that names a set uses the kernel's module for it. Where the module is not loaded, or nothing uses it, no set is named, and ipset would only load modules or print what nobody asks.
+    // A kernel with both built in does not say. Source: Linux Documentation/ABI/testing/sysfs-module.
+    private const string NamesSets = """
+        dnh_names_sets() {
+        if [ -r /sys/module/xt_set/refcnt ]; then read -r c </sys/module/xt_set/refcnt; [ "$c" != 0 ]
+        elif [ -e /sys/module/ip_set/refcnt ]; then false
+        else [ -e /sys/module/ip_set ] || [ ! -d /sys/module ]
+        fi
+        }
+        """;
+
     // The file has both families; conntrack lists one at a time.
     private const string Connections = """
         if [ -e /proc/net/nf_conntrack ]; then
@@ -172,7 +183,8 @@ internal static class ReadingProgram
         .Section("filters", Filters, when: "command -v tc >/dev/null")
         .Section("sysctls", Sysctls)
         .Section("ipvs", "cat /proc/net/ip_vs", when: "[ -e /proc/net/ip_vs ]")
-        .Section("ipsets", "$S ipset save", when: "command -v ipset >/dev/null")
+        .Do(NamesSets)
+        .Section("ipsets", "$S ipset save", when: "command -v ipset >/dev/null && dnh_names_sets")
         // head's exit code hides the command's, so its errors are read.
         .Section("connections", "(\n" + Connections + "\n) | head -n 20001", when: "[ -e /proc/net/nf_conntrack ] || command -v conntrack >/dev/null")
         .ShowFiles();

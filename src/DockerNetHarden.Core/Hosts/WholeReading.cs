@@ -92,16 +92,21 @@ internal sealed class WholeReading(HostReading lean)
         return lean.OtherRules.ToDictionary(static pair => pair.Key, static pair => pair.Value);
     }
 
-    // A host without ipset, or without ipset in its kernel, has no sets, unless a rule says that there is one.
+    // Only sets that rules name, and those that are in such a list of sets. A host without ipset, or without ipset in its kernel, has no others.
     private IReadOnlyList<HostIpSet> IpSets()
     {
         var sets = Part("IpSets", "ipsets", static section => IpSetText.Parse(section.Text), [], "rules use sets, but the host has no command ipset: install it.");
-        if (unread.ContainsKey("IpSets") && !lean.Rules.Values.Concat(lean.OtherRules.Values).SelectMany(static rules => rules.AllRules).Any(UsesSets))
+        var named = lean.Rules.Values.Concat(lean.OtherRules.Values).SelectMany(static rules => rules.AllRules)
+            .SelectMany(static rule => RuleOptions.ValuesOf(rule.Tokens, "--match-set", "--add-set", "--del-set", "--map-set")).ToHashSet(StringComparer.Ordinal);
+        if (named.Count == 0)
+        {
             unread.Remove("IpSets");
-        return sets;
+            return [];
+        }
+        var members = sets.Where(set => set.Type is "list:set" && named.Contains(set.Name)).SelectMany(static set => set.Members).Select(static member => member.Split(' ')[0]);
+        named.UnionWith([.. members]);
+        return [.. sets.Where(set => named.Contains(set.Name))];
     }
-
-    private static bool UsesSets(RuleLine rule) => rule.Tokens.Any(static token => token is "--match-set" or "--add-set" or "--del-set" or "--map-set");
 
     private IReadOnlyDictionary<string, string> Sysctls()
     {

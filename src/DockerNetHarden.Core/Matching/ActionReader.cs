@@ -1,5 +1,6 @@
 using System.Globalization;
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Iptables;
 
 namespace DockerNetHarden.Matching;
 
@@ -7,6 +8,9 @@ namespace DockerNetHarden.Matching;
 internal static class ActionReader
 {
     private static readonly CompiledAction s_continue = new(ActionKind.Continue);
+    // So many destinations of one redirection are followed one by one.
+    private const int MostChoices = 256;
+
     private static readonly CompiledAction s_accept = new(ActionKind.Accept);
 
     internal static CompiledAction Read(
@@ -30,6 +34,8 @@ internal static class ActionReader
         "CT" => Conntrack(options),
         "DNAT" => Redirect(options, "--to-destination", family),
         "REDIRECT" => Redirect(options, "--to-ports", family),
+        // In POSTROUTING it moves sources, which no rule after it looks at.
+        "NETMAP" => NetMap(options, family),
         _ when isGoto => new CompiledAction(ActionKind.Goto) { Why = $"the chain {target} does not exist" },
         _ => new CompiledAction(ActionKind.Obscure) { Why = $"-j {target} is neither modelled nor a chain" },
     };
@@ -57,38 +63,61 @@ internal static class ActionReader
         };
     }
 
+    private static CompiledAction NetMap(IReadOnlyList<string> options, Family family) =>
+        options is ["--to", var text, ..] && Cidr.TryParse(text, out var net) && net.Family == family
+            ? new CompiledAction(ActionKind.Redirect) { Net = net }
+            : new CompiledAction(ActionKind.Redirect) { Why = "NETMAP to what is not a prefix" };
+
     private static CompiledAction Redirect(IReadOnlyList<string> options, string option, Family family)
     {
         var isRedirect = option == "--to-ports";
         var action = new CompiledAction(ActionKind.Redirect) { ToLink = isRedirect };
-        var at = options.ToList().IndexOf(option);
-        if (at < 0)
+        var texts = RuleOptions.ValuesOf(options, option);
+        if (texts.Count == 0)
             return isRedirect ? action : action with { Why = "DNAT without --to-destination" };
-        if (options.Count(each => each == option) > 1)
-            return action with { Why = "DNAT to several destinations" };
-        var text = at + 1 < options.Count ? options[at + 1] : "";
-        return isRedirect ? WithPort(action, text) : WithDestination(action, text, family);
+        var choices = new List<(UInt128? Destination, int? Port)>();
+        foreach (var text in texts)
+        {
+            var (address, ports) = isRedirect ? ("", text) : Parts(text, family);
+            var (destinations, numbers) = (Addresses(address, family), Ports(ports));
+            if (destinations is null || numbers is null || choices.Count + ((long)destinations.Count * numbers.Count) > MostChoices)
+                return action with { Why = isRedirect ? $"it redirects to any of the ports {text}" : $"it redirects to any of {text}" };
+            choices.AddRange(destinations.SelectMany(_ => numbers, static (destination, port) => (destination, port)));
+        }
+        return choices is [var only] ? action with { Destination = only.Destination, Port = only.Port } : action with { Choices = choices };
     }
 
-    // 10.0.0.1, 10.0.0.1:80, :80, [fd00::1]:80; a range is more than one destination.
-    private static CompiledAction WithDestination(CompiledAction action, string text, Family family)
+    // 10.0.0.1, 10.0.0.1:80, :80, [fd00::1]:80
+    private static (string Address, string Ports) Parts(string text, Family family)
     {
-        var (address, port) = (text, "");
         var colon = text.LastIndexOf(':');
         if (colon == 0 || (family == Family.IPv4 && colon > 0))
-            (address, port) = (text[..colon], text[(colon + 1)..]);
-        else if (text.StartsWith('[') && text.IndexOf(']', StringComparison.Ordinal) is var end and > 0)
-            (address, port) = (text[1..end], text[(end + 1)..].TrimStart(':'));
-        var result = port.Length == 0 ? action : WithPort(action, port);
-        if (address.Length == 0)
-            return result;
-        return Cidr.TryParse(address, out var one) && one.Family == family && one.IsSingleAddress
-            ? result with { Destination = one.Bits }
-            : result with { Why = $"DNAT to {text} is not to one address" };
+            return (text[..colon], text[(colon + 1)..]);
+        return text.StartsWith('[') && text.IndexOf(']', StringComparison.Ordinal) is var end and > 0 ? (text[1..end].Replace("]-[", "-", StringComparison.Ordinal), text[(end + 1)..].TrimStart(':')) : (text, "");
     }
 
-    private static CompiledAction WithPort(CompiledAction action, string text) =>
-        ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port)
-            ? action with { Port = port }
-            : action with { Why = $"it redirects to any of the ports {text}" };
+    // One that stays as it is, one, or those of a range; null if it is not understood or too many.
+    private static List<UInt128?>? Addresses(string text, Family family)
+    {
+        if (text.Length == 0)
+            return [null];
+        var ends = text.Split('-');
+        if (ends.Length > 2 || !Cidr.TryParse(ends[0], out var first) || !Cidr.TryParse(ends[^1], out var last) || first.Family != family || last.Family != family
+            || !first.IsSingleAddress || !last.IsSingleAddress || last.Bits < first.Bits || last.Bits - first.Bits >= MostChoices)
+            return null;
+        return [.. Enumerable.Range(0, (int)(last.Bits - first.Bits) + 1).Select(at => (UInt128?)(first.Bits + (UInt128)at))];
+    }
+
+    // "80", "80-90", "80-90/8000": a range that is counted from another port leads to the same ports.
+    private static List<int?>? Ports(string text)
+    {
+        if (text.Length == 0)
+            return [null];
+        var ends = text.Split('/')[0].Split('-');
+        if (ends.Length > 2 || !Port(ends[0], out var first) || !Port(ends[^1], out var last) || last < first || last - first >= MostChoices)
+            return null;
+        return [.. Enumerable.Range(first, last - first + 1).Select(static port => (int?)port)];
+
+        static bool Port(string text, out ushort port) => ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port);
+    }
 }

@@ -43,6 +43,12 @@ internal sealed record CompiledAction(ActionKind Kind)
     /// <summary>The new port of a redirection; null if it stays the same.</summary>
     internal int? Port { get; init; }
 
+    /// <summary>The destinations and ports of a redirection to one of several; empty if there is only one.</summary>
+    internal IReadOnlyList<(UInt128? Destination, int? Port)> Choices { get; init; } = [];
+
+    /// <summary>The prefix to which destinations are moved, each to the address with its own last bits (NETMAP); null if they are not.</summary>
+    internal Addresses.Cidr? Net { get; init; }
+
     /// <summary>Whether a rejected packet is answered with a TCP reset.</summary>
     internal bool IsReset { get; init; }
 
@@ -72,7 +78,8 @@ internal sealed class CompiledMatch
     }
 
     private CompiledMatch(CompiledMatch match, Uncertainty uncertainty)
-        : this(match.Now, match.WhenRedirected) => (Original, In, Out, Mark, Uncertainty) = (match.Original, match.In, match.Out, match.Mark, uncertainty);
+        : this(match.Now, match.WhenRedirected) =>
+            (Original, In, Out, Mark, Bridged, Uncertainty) = (match.Original, match.In, match.Out, match.Mark, match.Bridged, uncertainty);
 
     /// <summary>The lowest destination that can match, as it is when the packets reach the rule.</summary>
     internal UInt128 Low { get; }
@@ -99,6 +106,9 @@ internal sealed class CompiledMatch
     /// <summary>The mark that must match.</summary>
     internal (uint Value, uint Mask, bool Negated)? Mark { get; init; }
 
+    /// <summary>Whether only packets match that a bridge passes from port to port, or only others; null for all.</summary>
+    internal bool? Bridged { get; init; }
+
     /// <summary>Why this may not be all that the rule matches; null if it is all.</summary>
     internal Uncertainty? Uncertainty { get; init; }
 
@@ -113,9 +123,9 @@ internal sealed class CompiledMatch
     internal PacketSet? Of(Flow flow, UInt128 low, UInt128 high, in Bounds bounds)
     {
         var state = flow.State;
-        if (state.Rewriting.Destination is { } destination)
-            (low, high) = (destination, destination);
-        if (high < Low || low > High || bounds.Misses(Bounds))
+        if (state.Rewriting.Place is { } place)
+            (low, high) = place;
+        if (high < Low || low > High || bounds.Misses(Bounds) || (Bridged is { } bridged && bridged != (state.Path is PacketPath.Bridged)))
             return null;
         if (Out is not null && state.OutLinks is null && state.LeavesBy is { } outLink && !Out.Matches(outLink))
             return null;

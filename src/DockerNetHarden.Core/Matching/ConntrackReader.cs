@@ -133,8 +133,8 @@ internal sealed class ConntrackReader(MatchBuilder match)
     private void Original(string text, bool negated, Func<Family, IReadOnlyList<(UInt128 First, UInt128 Last)>, PacketSet> packets)
     {
         _looksAtOriginal = true;
-        if (Cidr.TryParse(text, out var prefix) && prefix.Family == match.Family)
-            match.OnlyOriginally(packets(match.Family, [(prefix.Bits, prefix.Last)]), negated);
+        if (MaskedAddress.Read(text, match.Family) is { IsExact: true } addresses)
+            match.OnlyOriginally(packets(match.Family, addresses.Spans), negated);
         else
             match.NotModelled($"the address '{text}' is not a prefix");
     }

@@ -146,6 +146,12 @@ internal sealed record FlowState
     /// <summary>Why there may have been more than <see cref="Rewriting"/>; null if there was not.</summary>
     internal Cause? Rerouted { get; init; }
 
+    /// <summary>Why the same packets may also fare otherwise, as they do in other flows; null if they do not.</summary>
+    internal Cause? Choice { get; init; }
+
+    /// <summary>Whether they are here only if a match that is not certain matches.</summary>
+    internal bool IsMatched { get; init; }
+
     /// <summary>The packet mark; null if it is not known.</summary>
     internal uint? Mark { get; init; } = 0;
 

@@ -15,6 +15,8 @@ internal sealed class MatchBuilder(Family family)
     private PacketSet? _now;
     private IEnumerable<(UInt128 First, UInt128 Last)>? _sources;
     private IEnumerable<(UInt128 First, UInt128 Last)>? _destinations;
+    private IReadOnlyList<LinkCase>? _cases;
+    private bool? _bridged;
 
     internal Family Family => family;
 
@@ -23,16 +25,34 @@ internal sealed class MatchBuilder(Family family)
 
     internal void In(LinkPattern link)
     {
-        if (_in is not null)
-            NotModelled("the rule has -i twice");
-        _in = link;
+        if (!LinkPattern.Both(_in, link, out _in))
+            Never();
     }
 
     internal void Out(LinkPattern link)
     {
-        if (_out is not null)
-            NotModelled("the rule has -o twice");
-        _out = link;
+        if (!LinkPattern.Both(_out, link, out _out))
+            Never();
+    }
+
+    /// <summary>Only what is in one of these cases.</summary>
+    internal void OnlyIn(IReadOnlyList<LinkCase> cases)
+    {
+        const int Most = 4096;
+        if (_cases is null)
+            _cases = cases;
+        else if (_cases.Count * cases.Count <= Most)
+            _cases = [.. _cases.SelectMany(one => cases.Select(one.And)).OfType<LinkCase>()];
+        else
+            NotModelled("it looks at more links than can be told apart");
+    }
+
+    /// <summary>Only packets that iptables sees as they pass from one port of a bridge to another; or only all others.</summary>
+    internal void Bridged(bool isBridged)
+    {
+        if (_bridged is { } before && before != isBridged)
+            Never();
+        _bridged = isBridged;
     }
 
     internal void Mark(uint value, uint mask, bool negated)
@@ -44,6 +64,9 @@ internal sealed class MatchBuilder(Family family)
 
     /// <summary>Only packets of these protocols, ports, flags and states; null for none.</summary>
     internal void Only(ProtocolLayer? transport, bool negated = false) => Only(transport, transport, negated);
+
+    /// <summary>It never matches.</summary>
+    internal void Never() => Only((ProtocolLayer?)null);
 
     /// <summary>The same if it makes a difference whether the packets were redirected.</summary>
     internal void Only(ProtocolLayer? transport, ProtocolLayer? whenRedirected, bool negated)
@@ -85,18 +108,36 @@ internal sealed class MatchBuilder(Family family)
             ? new Uncertainty(matches, why)
             : Uncertainty with { Matches = Uncertainty.Matches.And(matches) };
 
+    /// <summary>All of it as one match. If it takes different packets of different links, that they match is not certain.</summary>
     internal CompiledMatch Build()
     {
-        var now = Whole(_transport);
-        return new CompiledMatch(now, ReferenceEquals(_transport, _whenRedirected) ? now : Whole(_whenRedirected) ?? PacketSet.All(family))
+        if (_cases is null)
+            return Build(null)!;
+        var may = _cases.Aggregate(PacketSet.None(family), (all, one) => all.Union(one.Packets ?? PacketSet.All(family)));
+        return Build(new LinkCase(null, null, may, "it takes different packets of different links"))!;
+    }
+
+    /// <summary>Disjoint matches that together are all of it; none if it never matches.</summary>
+    internal IReadOnlyList<CompiledMatch> BuildEach() => _cases is null ? [Build(null)!] : [.. _cases.Select(Build).OfType<CompiledMatch>()];
+
+    private CompiledMatch? Build(LinkCase? one)
+    {
+        if (!LinkPattern.Both(_in, one?.In, out var inLinks) || !LinkPattern.Both(_out, one?.Out, out var outLinks))
+            return null;
+        var now = Within(Whole(_transport), one?.Packets);
+        var redirected = ReferenceEquals(_transport, _whenRedirected) ? now : Within(Whole(_whenRedirected), one?.Packets) ?? PacketSet.All(family);
+        return new CompiledMatch(now, redirected)
         {
             Original = _original,
-            In = _in,
-            Out = _out,
+            In = inLinks,
+            Out = outLinks,
             Mark = _mark,
-            Uncertainty = Uncertainty,
+            Bridged = _bridged,
+            Uncertainty = one?.Why is { } why && Uncertainty?.Matches is not Chance.NotKnown ? new Uncertainty(Chance.NotKnown, why) : Uncertainty,
         };
     }
+
+    private static PacketSet? Within(PacketSet? packets, PacketSet? others) => packets is null ? others : others is null ? packets : packets.Intersect(others);
 
     private static ProtocolLayer? Narrow(ProtocolLayer? layer, ProtocolLayer? other, bool negated) =>
         negated ? (other is null ? layer : layer?.Subtract(other)) : other is null ? null : layer?.Intersect(other);
@@ -108,39 +149,4 @@ internal sealed class MatchBuilder(Family family)
         var whole = transport is null ? PacketSet.None(family) : PacketSet.From(family, transport, _sources, _destinations);
         return _now is null ? whole : whole.Intersect(_now);
     }
-}
-
-/// <summary>
-/// The argument of <c>-i</c> or <c>-o</c>: names, or beginnings of names followed by a plus sign (iptables(8)) or an asterisk (nft(8)).
-/// </summary>
-internal sealed class LinkPattern(IReadOnlyList<string> texts, bool negated)
-{
-    private (string Link, bool Matches)? _last;
-
-    /// <summary>The only link that can match; null if several can, or all but some.</summary>
-    internal string? OnlyName { get; } = !negated && texts is [var text] && text is not [.., '+' or '*'] ? text : null;
-
-    /// <summary>The only link that cannot match; null if there are several or none.</summary>
-    internal string? AllBut { get; } = negated && texts is [var text] && text is not [.., '+' or '*'] ? text : null;
-
-    /// <summary>Whether it matches where there is no link: its name is empty there.</summary>
-    internal bool MatchesNone { get; } = texts.Any(static text => Matches(text, "")) != negated;
-
-    internal bool Matches(string link)
-    {
-        if (OnlyName is not null)
-            return string.Equals(OnlyName, link, StringComparison.Ordinal);
-        if (AllBut is not null)
-            return !string.Equals(AllBut, link, StringComparison.Ordinal);
-        // Thousands of consecutive rules name the same link.
-        if (_last is { } last && ReferenceEquals(last.Link, link))
-            return last.Matches;
-        var matches = texts.Any(text => Matches(text, link)) != negated;
-        _last = (link, matches);
-        return matches;
-    }
-
-    private static bool Matches(string text, string link) => text is [.., '+' or '*']
-        ? link.AsSpan().StartsWith(text.AsSpan(0, text.Length - 1), StringComparison.Ordinal)
-        : string.Equals(text, link, StringComparison.Ordinal);
 }

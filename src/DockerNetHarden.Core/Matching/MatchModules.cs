@@ -66,18 +66,19 @@ internal static class MatchModules
         if (reader.Option is not ("--icmp-type" or "--icmpv6-type"))
             return false;
         var text = reader.Value();
-        if (TypeSpan(text, match.Family) is { } span)
+        // In IPv4, 255 is how iptables writes "any" to the kernel, whatever the code; in IPv6 it is a type (icmp_match and icmp6_match in net/ipv4/netfilter/ip_tables.c and its IPv6 sister).
+        if (match.Family == Family.IPv4 && text.Split('/')[0] is "any" or "255")
+            match.Only(Layers.AnyProtocol, reader.IsNegated);
+        else if (TypeSpan(text, match.Family) is { } span)
             match.Only(Transport.ToPorts([span]), reader.IsNegated);
         else
             match.NotModelled($"the ICMP type '{text}' is not known");
         return true;
     }
 
-    // "8", "3/1", "echo-request", "any"; 255 is the stored form of "any".
+    /// <summary>Reads <c>8</c>, <c>3/1</c>, <c>echo-request</c>; null if it is not a type.</summary>
     internal static (UInt128 First, UInt128 Last)? TypeSpan(string text, Family family)
     {
-        if (text is "any" or "255")
-            return (0, Layers.LastPort);
         if (!(family == Family.IPv4 ? s_types4 : s_types6).TryGetValue(text, out var known))
         {
             var parts = text.Split('/');

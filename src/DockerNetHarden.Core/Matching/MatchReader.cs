@@ -1,5 +1,5 @@
+using System.Collections.Frozen;
 using System.Globalization;
-using DockerNetHarden.Addresses;
 using DockerNetHarden.Packets;
 
 namespace DockerNetHarden.Matching;
@@ -10,82 +10,94 @@ namespace DockerNetHarden.Matching;
 /// </summary>
 internal static class MatchReader
 {
-    /// <summary>Reads a rule's matches and what follows <c>-j</c> or <c>-g</c>.</summary>
+    /// <summary>Reads a rule's matches, before and behind its <c>-j</c> or <c>-g</c>, and its target.</summary>
     /// <returns>The match, the target's name with its options, and whether it is a goto; no target for a rule that only counts.</returns>
     internal static (MatchBuilder Match, string? Target, bool IsGoto, IReadOnlyList<string> Options) Read(IReadOnlyList<string> tokens, RuleContext context)
     {
         var match = new MatchBuilder(context.Family);
-        var conntrack = new ConntrackReader(match);
+        var (conntrack, foreign) = (new ConntrackReader(match), new ForeignMatch(match, context));
         var reader = new RuleTokens(tokens);
-        var module = "";
+        var (module, target, isGoto, options) = ("", (string?)null, false, new List<string>());
         while (reader.ReadOption())
         {
             switch (reader.Option)
             {
                 case "-j" or "--jump" or "-g" or "--goto":
-                    var isGoto = reader.Option is "-g" or "--goto";
-                    var target = reader.Value();
                     conntrack.End();
-                    return (match, target, isGoto, reader.Rest());
+                    foreign.End();
+                    isGoto = reader.Option is "-g" or "--goto";
+                    (module, target) = ("", reader.Value());
+                    break;
                 case "-m" or "--match":
                     conntrack.End();
+                    foreign.End();
                     module = reader.Value();
-                    Begin(module, match);
-                    break;
-                case "-i" or "--in-interface":
-                    match.In(new LinkPattern([reader.Value()], reader.IsNegated));
-                    break;
-                case "-o" or "--out-interface":
-                    match.Out(new LinkPattern([reader.Value()], reader.IsNegated));
-                    break;
-                case "-s" or "--source" or "--src":
-                    Address(ref reader, match, isSource: true);
-                    break;
-                case "-d" or "--destination" or "--dst":
-                    Address(ref reader, match, isSource: false);
-                    break;
-                case "-p" or "--protocol" or "--proto":
-                    Protocol(ref reader, match);
-                    break;
-                case "-4" or "--ipv4" or "-6" or "--ipv6":
-                    break;
-                case "-c" or "--set-counters":
-                    _ = reader.Value();
-                    _ = reader.Value();
+                    if (module == "limit")
+                        match.May(Chance.WithinRate, "-m limit lets a rate of packets match");
+                    else if (!s_modules.Contains(module))
+                        foreign.Begin(module);
                     break;
                 default:
-                    ModuleOption(module, ref reader, match, conntrack, context);
+                    // iptables-save writes the general options short; a long one behind a module may be its own (--proto of -m policy).
+                    if ((!foreign.IsOpen || !reader.Option.StartsWith("--", StringComparison.Ordinal)) && Generic(ref reader, match))
+                        break;
+                    // iptables takes matches behind the target too. What no match knows is the target's.
+                    if (target is null || module.Length > 0)
+                        ModuleOption(module, ref reader, match, conntrack, foreign, context);
+                    else if (!Implicit(ref reader, match))
+                        options.AddRange([reader.Option, .. reader.Values()]);
                     break;
             }
         }
         conntrack.End();
-        return (match, null, false, []);
+        foreign.End();
+        return (match, target, isGoto, options);
     }
 
-    // A known module adds no match by itself; only limit does, even without its options.
-    private static void Begin(string module, MatchBuilder match)
+    // The modules that are read here; a module adds no match by itself, only limit does, even without its options.
+    private static readonly FrozenSet<string> s_modules = new[]
     {
-        switch (module)
+        "tcp", "udp", "sctp", "dccp", "udplite", "icmp", "icmp6", "icmpv6", "multiport", "conntrack", "state", "comment", "addrtype", "set", "iprange", "mark", "hashlimit", "limit",
+    }.ToFrozenSet(StringComparer.Ordinal);
+
+    private static bool Generic(ref RuleTokens reader, MatchBuilder match)
+    {
+        switch (reader.Option)
         {
-            case "limit":
-                match.May(Chance.WithinRate, "-m limit lets a rate of packets match");
-                break;
-            case "tcp" or "udp" or "sctp" or "dccp" or "udplite" or "icmp" or "icmp6" or "icmpv6" or "multiport" or "conntrack" or "state"
-                or "comment" or "addrtype" or "set" or "iprange" or "mark" or "hashlimit":
-                break;
+            case "-i" or "--in-interface":
+                match.In(new LinkPattern([reader.Value()], reader.IsNegated));
+                return true;
+            case "-o" or "--out-interface":
+                match.Out(new LinkPattern([reader.Value()], reader.IsNegated));
+                return true;
+            case "-s" or "--source" or "--src":
+                Address(ref reader, match, isSource: true);
+                return true;
+            case "-d" or "--destination" or "--dst":
+                Address(ref reader, match, isSource: false);
+                return true;
+            case "-p" or "--protocol" or "--proto":
+                Protocol(ref reader, match);
+                return true;
+            case "-4" or "--ipv4" or "-6" or "--ipv6":
+                return true;
+            case "-c" or "--set-counters":
+                _ = reader.Value();
+                _ = reader.Value();
+                return true;
+            case "-f" or "--fragment":
+                match.NotModelled($"{reader.Option} is not modelled");
+                return true;
             default:
-                match.NotModelled($"-m {module} is not modelled");
-                break;
+                return false;
         }
     }
 
-    private static void ModuleOption(string module, ref RuleTokens reader, MatchBuilder match, ConntrackReader conntrack, RuleContext context)
+    private static void ModuleOption(string module, ref RuleTokens reader, MatchBuilder match, ConntrackReader conntrack, ForeignMatch foreign, RuleContext context)
     {
         var isKnown = module switch
         {
-            "tcp" or "udp" or "sctp" or "dccp" or "udplite" => Ports(ref reader, match) || (module == "tcp" && MatchModules.TcpFlags(ref reader, match)),
             "multiport" => MultiPort(ref reader, match),
-            "icmp" or "icmp6" or "icmpv6" => MatchModules.IcmpType(ref reader, match),
             "conntrack" or "state" => conntrack.Read(ref reader),
             "comment" => Skip(ref reader, "--comment"),
             "addrtype" => MatchModules.AddressType(ref reader, match, context),
@@ -94,15 +106,19 @@ internal static class MatchReader
             "mark" => MatchModules.Mark(ref reader, match),
             "limit" => Skip(ref reader, "--limit", "--limit-burst"),
             "hashlimit" => MatchModules.HashLimit(ref reader, match, context),
-            // The module is already marked as not modelled.
-            not "" => Skip(ref reader, reader.Option),
-            _ => Ports(ref reader, match) || MatchModules.TcpFlags(ref reader, match),
+            "" or "tcp" or "udp" or "sctp" or "dccp" or "udplite" or "icmp" or "icmp6" or "icmpv6" => false,
+            _ => foreign.Read(ref reader),
         };
-        if (isKnown)
+        // The options of the protocol may also stand behind another module.
+        if (isKnown || Implicit(ref reader, match))
             return;
         match.NotModelled(module.Length > 0 ? $"{reader.Option} of -m {module} is not modelled" : $"{reader.Option} is not modelled");
         reader.SkipValues();
     }
+
+    // Of the module that a rule loads with -p.
+    private static bool Implicit(ref RuleTokens reader, MatchBuilder match) =>
+        Ports(ref reader, match) || MatchModules.TcpFlags(ref reader, match) || MatchModules.IcmpType(ref reader, match);
 
     private static bool Skip(ref RuleTokens reader, params ReadOnlySpan<string> options)
     {
@@ -119,12 +135,18 @@ internal static class MatchReader
         // A rule of ours can name several; a line that iptables-save prints names one.
         foreach (var one in text.Split(','))
         {
-            if (!Cidr.TryParse(one, out var prefix) || prefix.Family != match.Family)
+            if (MaskedAddress.Read(one, match.Family) is not { } addresses)
             {
                 match.NotModelled($"the address '{text}' is not a prefix");
                 return;
             }
-            spans.Add((prefix.Bits, prefix.Last));
+            if (!addresses.IsExact)
+            {
+                match.NotModelled($"the mask of '{text}' leaves more addresses than can be told apart");
+                if (reader.IsNegated)
+                    return;
+            }
+            spans.AddRange(addresses.Spans);
         }
         if (isSource)
             match.From(spans, reader.IsNegated);

@@ -9,12 +9,27 @@ namespace DockerNetHarden.Matching;
 internal sealed class RuleContext(HostSnapshot host, Family family)
 {
     private readonly FrozenSet<string> _ambiguousRates = AmbiguousRates(host);
+    private readonly Dictionary<(string Set, string Directions), SetPackets> _sets = [];
+    private FrozenDictionary<string, HostIpSet>? _setsByName;
 
     internal Family Family => family;
 
     internal AddressTypes AddressTypes { get; } = new(host, family);
 
-    internal HostIpSet? SetNamed(string name) => host.IpSets.FirstOrDefault(set => string.Equals(set.Name, name, StringComparison.Ordinal));
+    internal BridgePorts Bridges { get; } = new(host, family);
+
+    internal ReversePaths ReversePaths { get; } = new(host, family);
+
+    internal HostIpSet? SetNamed(string name) =>
+        (_setsByName ??= host.IpSets.DistinctBy(static set => set.Name, StringComparer.Ordinal).ToFrozenDictionary(static set => set.Name, StringComparer.Ordinal)).GetValueOrDefault(name);
+
+    /// <summary>The packets that a set holds; null if the set was not read. Made once: many rules can name a set, and it can have tens of thousands of members.</summary>
+    internal SetPackets? PacketsIn(string set, string directions)
+    {
+        if (!_sets.TryGetValue((set, directions), out var packets) && SetNamed(set) is { } found)
+            _sets.Add((set, directions), packets = new SetMembers(family, directions.Split(','), SetNamed).Of(found));
+        return packets;
+    }
 
     /// <summary>
     /// Whether rules with this hashlimit name have different rates: the kernel keeps one table per name, made by whichever rule came first,

@@ -39,9 +39,14 @@ internal struct RuleTokens(IReadOnlyList<string> tokens)
             _next++;
     }
 
+    /// <summary>The values of an option, which stand before the next one.</summary>
+    internal IReadOnlyList<string> Values()
+    {
+        var start = _next;
+        SkipValues();
+        return [.. tokens.Skip(start).Take(_next - start)];
+    }
+
     /// <summary>Whether an option with this beginning occurs anywhere in the rule.</summary>
     internal readonly bool Has(string start) => tokens.Any(token => token.StartsWith(start, StringComparison.Ordinal));
-
-    /// <summary>All remaining tokens.</summary>
-    internal IReadOnlyList<string> Rest() => [.. tokens.Skip(_next)];
 }

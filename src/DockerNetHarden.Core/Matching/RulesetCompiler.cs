@@ -20,7 +20,7 @@ internal sealed class RulesetCompiler(Ruleset rules, string backend, bool isActi
             foreach (var chain in rules.ChainsOf(table))
                 _chains[(table, chain.Name)] = new CompiledChain($"{table} {chain.Name}") { IsTarget = VerdictChain.Find(chain.Name) is not null };
             foreach (var chain in rules.ChainsOf(table))
-                _chains[(table, chain.Name)].Fill(rules[table, chain.Name].Select(Rule));
+                _chains[(table, chain.Name)].Fill(rules[table, chain.Name].SelectMany(Rule));
         }
         return [.. IptablesHooks.All.Where(hook => tables.Contains(hook.Table, StringComparer.Ordinal) && rules.HasChain(hook.Table, hook.Chain)).Select(hook => Base(hook.Table, hook.Chain, hook.Priority))];
     }
@@ -36,12 +36,14 @@ internal sealed class RulesetCompiler(Ruleset rules, string backend, bool isActi
         };
     }
 
-    private CompiledRule Rule(RuleLine line)
+    // A rule that takes different packets of different links is one for each of them.
+    private IEnumerable<CompiledRule> Rule(RuleLine line)
     {
         var (match, target, isGoto, options) = MatchReader.Read(line.Tokens, context);
         var action = ActionReader.Read(target, isGoto, options, context.Family, name => _chains.GetValueOrDefault((line.Table, name)));
         var place = new Place(backend, line.Table, line.Chain, line.Position, line);
-        return new CompiledRule(place, native?.Narrower(line) ?? match.Build(), action);
+        IReadOnlyList<CompiledMatch> matches = native?.Narrower(line) is { } narrower ? [narrower] : match.BuildEach();
+        return matches.Select(each => new CompiledRule(place, each, action));
     }
 }
 

@@ -18,9 +18,21 @@ public sealed record Packet(Family Family, Cidr Source, Cidr Destination, int Pr
 /// <param name="Tracking">The state that every rule sees; null for the packets' own state.</param>
 internal readonly record struct Rewriting(UInt128? Destination = null, int? Port = null, Tracking? Tracking = null)
 {
+    /// <summary>How destinations were moved to those of another prefix (NETMAP); null if they were not.</summary>
+    internal Move? Move { get; init; }
+
     /// <summary>Whether conntrack counts the packets as redirected (its virtual state DNAT).</summary>
-    internal bool IsRedirected => Destination is not null || Port is not null;
+    internal bool IsRedirected => Destination is not null || Port is not null || Move is not null;
+
+    /// <summary>Where their destinations are now; null if they are still the original ones.</summary>
+    internal (UInt128 First, UInt128 Last)? Place => Destination is { } one ? (one, one) : Move is { } move ? (move.To, move.To + (move.Last - move.First)) : null;
 }
+
+/// <summary>Destinations that became as many others, in their order.</summary>
+/// <param name="First">The first destination as it was.</param>
+/// <param name="Last">The last.</param>
+/// <param name="To">What the first became.</param>
+internal readonly record struct Move(UInt128 First, UInt128 Last, UInt128 To);
 
 /// <summary>
 /// An exact set of packets of one family, told apart by source, destination, protocol, ports (for ICMP type and code), TCP flags and conntrack
@@ -129,6 +141,8 @@ public sealed class PacketSet
         var root = Root;
         if (root is not null && rewriting.Destination is { } destination)
             root = root.Find(destination) is { } sources ? DestinationLayer.Of(0, Layers.LastAddress(Family), sources) : null;
+        if (root is not null && rewriting.Move is { } move)
+            root = root.Moved(rewriting.Place!.Value, move.First);
         if (root is not null && rewriting.Port is { } port)
         {
             root = root.Select(sources => sources.Select(protocols => protocols.Select(ports =>

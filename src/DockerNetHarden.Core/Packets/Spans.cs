@@ -97,6 +97,19 @@ internal sealed class Spans<T> : ILayer<Spans<T>>
         return before + 1 + (Right?.CopyTo(spans[(before + 1)..]) ?? 0);
     }
 
+    /// <summary>What lies between two numbers, moved so that the first of them becomes another; null if nothing does.</summary>
+    internal Spans<T>? Moved((UInt128 First, UInt128 Last) within, UInt128 to)
+    {
+        Spans<T>? result = null;
+        foreach (var span in InOrder())
+        {
+            var (first, last) = (UInt128.Max(span.First, within.First), UInt128.Min(span.Last, within.Last));
+            if (first <= last)
+                result = Glue(result, Of(first - within.First + to, last - within.First + to, span.Inner));
+        }
+        return result;
+    }
+
     /// <summary>The same spans with something else below each; a span whose layer becomes null is removed.</summary>
     internal Spans<T>? Select(Func<T, T?> change)
     {

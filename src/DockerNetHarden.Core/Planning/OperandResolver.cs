@@ -68,6 +68,10 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
                 Engine(operand);
                 if (found.Count == 0)
                     throw Unresolved(operand, host.Networks.Count == 0 ? "the host has no Docker networks." : $"the host's networks are {ShownText.List(host.Networks.Select(each => each.Name).Order(StringComparer.Ordinal))}.", "Create it first, for example with New-HardenedDockerNetwork.");
+                if (found.Find(each => each.Bridge is null && each.Driver is "overlay") is { } overlay)
+                    throw Unresolved(operand, overlay.Internal ? "it is an internal overlay network: nothing leaves it, and its own packets travel in its tunnel, where no rule meets them."
+                        : $"what leaves an overlay network enters the host by {NetworkMembers.OverlayExit}, together with that of all others, and no rule can tell them apart.",
+                        overlay.Internal ? "It needs no rule." : $"Name {NetworkMembers.OverlayExit} for all overlay networks: -Network {NetworkMembers.OverlayExit}.");
                 if (found.Find(each => each.Bridge is null) is { } elsewhere)
                     throw Unresolved(operand, $"its driver is {elsewhere.Driver}: its packets pass no bridge of this host, so no rule here can decide them.", "Get-DockerNetwork lists the host's networks.");
                 if (found.Select(each => InterfaceName.Problem(each.Bridge!)).FirstOrDefault(problem => problem is not null) is { } odd)

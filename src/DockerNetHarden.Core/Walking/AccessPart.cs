@@ -44,7 +44,7 @@ public sealed record AccessPart
     /// <summary>The link by which they leave; null if they do not, or if it is not known.</summary>
     public string? OutInterface { get; init; }
 
-    /// <summary>The destination after DNAT or REDIRECT; null if it is unchanged.</summary>
+    /// <summary>The destination after DNAT, REDIRECT or NETMAP, or the prefix that holds it if it is one of several; null if it is unchanged.</summary>
     public Cidr? NewDestination { get; init; }
 
     /// <summary>The container behind a published port to which docker-proxy would carry these packets; null if there is none.</summary>

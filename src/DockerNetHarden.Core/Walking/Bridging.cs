@@ -6,28 +6,18 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Walking;
 
 /// <summary>Which packets stay on the bridge by which they entered, and whether iptables sees them. Source: Linux networking/ip-sysctl, "bridge-nf-call-iptables".</summary>
-internal sealed class Bridging(HostSnapshot host, Family family, AddressTypes types)
+internal sealed class Bridging(HostSnapshot host, Family family, RuleContext context)
 {
     private readonly Dictionary<string, PacketSet> _known = new(StringComparer.Ordinal);
     private readonly ILookup<string?, Cidr> _subnets = host.Networks.SelectMany(static network => network.Subnets, static (network, subnet) => (network.Bridge, Subnet: subnet))
         .ToLookup(static pair => pair.Bridge, static pair => pair.Subnet, StringComparer.Ordinal);
-    private readonly HashSet<string?> _bridges = host.Networks.Select(static network => network.Bridge).Concat(host.LinkDetails.Where(static link => link.Kind == "bridge").Select(static link => link.Name)).ToHashSet(StringComparer.Ordinal);
+    private readonly HashSet<string> _bridges = context.Bridges.Names.ToHashSet(StringComparer.Ordinal);
 
     // What no neighbour has as its address; the same for each of what may be hundreds of bridges.
     private PacketSet? _elsewhere;
 
     /// <summary>Whether bridged packets pass iptables; null if it was not read.</summary>
-    internal bool? IsSeen
-    {
-        get
-        {
-            var name = family == Family.IPv4 ? "net.bridge.bridge-nf-call-iptables" : "net.bridge.bridge-nf-call-ip6tables";
-            return host.Sysctls.TryGetValue(name, out var value) ? value != "0"
-                // Not set: br_netfilter is not loaded, if sysctls were read at all.
-                : host.Sysctls.Count > 0 && !host.Unread.Keys.Any(static part => part.Contains("sysctl", StringComparison.OrdinalIgnoreCase)) ? false
-                : null;
-        }
-    }
+    internal bool? IsSeen => context.Bridges.IsFiltered;
 
     /// <summary>
     /// Whether a TCP reset that answers redirected packets from this link gets lost: br_netfilter sends it out by the port of the bridge, without translating it back, and
@@ -54,7 +44,7 @@ internal sealed class Bridging(HostSnapshot host, Family family, AddressTypes ty
             subnets.AddRange(host.Routes.Where(route => route.Family == family && route is { Type: "unicast", Destination.Length: > 0, Table: "main", Links: [var link] } && link == inLink).Select(static route => route.Destination));
         if (family == Family.IPv6)
             subnets.Add(Cidr.Parse("fe80::/10"));
-        _elsewhere ??= To([.. types.Local, .. types.Broadcast, .. types.Multicast, .. host.Addresses.Where(address => address.Address.Family == family).Select(static address => (address.Address.Bits, address.Address.Last))]);
+        _elsewhere ??= To([.. context.AddressTypes.Local, .. context.AddressTypes.Broadcast, .. context.AddressTypes.Multicast, .. host.Addresses.Where(address => address.Address.Family == family).Select(static address => (address.Address.Bits, address.Address.Last))]);
         return To([.. subnets.Select(static subnet => (subnet.Bits, subnet.Last))]).Subtract(_elsewhere);
     }
 

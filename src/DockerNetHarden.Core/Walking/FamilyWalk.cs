@@ -18,7 +18,7 @@ internal sealed class FamilyWalk
         (Host, Family) = (host, family);
         _context = new RuleContext(host, family);
         Router = new Router(host, family);
-        Bridging = new Bridging(host, family, _context.AddressTypes);
+        Bridging = new Bridging(host, family, _context);
         Sources = new Sources(host, family, _context.AddressTypes);
         Published = PublishedPorts.Of(host, family);
         Mechanisms = new Mechanisms(host, family, AddRules());

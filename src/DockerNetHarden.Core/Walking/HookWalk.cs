@@ -21,11 +21,15 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
     // So many spans of destinations are looked up one by one.
     private const int MostPlaces = 16;
 
+    // So many matches that are not certain are followed both ways where packets are redirected.
+    private const int MostChoices = 64;
+
     private UInt128 _low;
     private UInt128 _high;
     private long _visits;
     private int _depth;
     private bool _isBehindRouting;
+    private int _choicesLeft;
 
     /// <summary>Whether something was given up because it was too much to be told apart: fewer packets at a time may tell more.</summary>
     internal bool GaveUp { get; private set; }
@@ -38,6 +42,7 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
     {
         var on = new List<Flow>();
         _isBehindRouting = hook.ForgetsLink;
+        _choicesLeft = hook is { IsNat: true, Hook: "prerouting" } ? MostChoices : 0;
         foreach (var flow in flows)
         {
             if (flow.Packets.Root is not { } root)
@@ -94,8 +99,8 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
     {
         if (places.IsEmpty || flow.Packets.Root is not { } root)
             return [];
-        if (flow.State.Rewriting.Destination is { } destination)
-            places[0] = (destination, destination);
+        if (flow.State.Rewriting.Place is { } place)
+            places[0] = place;
         else if (root.Count <= places.Length)
             return places[..root.CopyTo(places)];
         else
@@ -130,6 +135,15 @@ internal sealed class HookWalk(Outcome outcome, string inLink, Func<Cidr?> linkA
     private void Act(CompiledRule rule, Flow flow, int depth, List<Flow> next, List<(int Level, Flow Flow)> done)
     {
         var doubt = rule.Match.Doubt(flow.State);
+        // Where packets go depends on it: they are followed both ways, and what happens to them is put together at the end.
+        if (doubt is not null && _choicesLeft > 0 && rule.Action.Kind is not ActionKind.Obscure)
+        {
+            _choicesLeft--;
+            flow = flow with { State = flow.State with { Choice = flow.State.Choice ?? new Cause(rule.Place, doubt.Why) } };
+            next.Add(flow);
+            flow = flow with { State = flow.State with { IsMatched = true } };
+            doubt = null;
+        }
         switch (rule.Action.Kind)
         {
             case ActionKind.Accept:

@@ -9,12 +9,20 @@ internal sealed class Outcome(OutLinks? links = null)
 {
     private readonly Dictionary<PartKey, (PacketSet Packets, Trail? Trail)> _parts = [];
     // By the way that they take: packets for hundreds of networks take as many.
-    private readonly Dictionary<(PacketPath, string?), (List<(Place Place, PacketSet Packets, Trail? Trail)> ByRules, List<(Place Place, PacketSet Packets, Trail? Trail)> ByPolicies)> _accepted = [];
+    private readonly Dictionary<(PacketPath, string?, Rewriting), (List<(Place Place, PacketSet Packets, Trail? Trail)> ByRules, List<(Place Place, PacketSet Packets, Trail? Trail)> ByPolicies)> _accepted = [];
     private readonly List<Share> _shares = [];
     private BaseChain? _hook;
 
     /// <summary>The parts, in the order in which they were found.</summary>
-    internal IReadOnlyList<AccessPart> Parts(string inLink) => [.. _parts.Select(part => part.Key.ToPart(part.Value.Packets, part.Value.Trail, inLink))];
+    internal IReadOnlyList<AccessPart> Parts(string inLink)
+    {
+        var chosen = _parts.Where(static part => part.Key.Choice is not null).ToList();
+        foreach (var (key, _) in chosen)
+            _parts.Remove(key);
+        foreach (var (key, packets, trail) in Choices.Together([.. chosen.Select(static part => (part.Key, part.Value.Packets, part.Value.Trail))]))
+            Add(key, packets, trail);
+        return [.. _parts.Select(part => part.Key.ToPart(part.Value.Packets, part.Value.Trail, inLink))];
+    }
 
     /// <summary>The hook whose accepting rules count from now on.</summary>
     internal void Enter(BaseChain hook) => _hook = hook;
@@ -85,16 +93,16 @@ internal sealed class Outcome(OutLinks? links = null)
 
     private (List<(Place Place, PacketSet Packets, Trail? Trail)> ByRules, List<(Place Place, PacketSet Packets, Trail? Trail)> ByPolicies) AcceptedBy(FlowState state)
     {
-        if (!_accepted.TryGetValue((state.Path, state.OutLink), out var there))
-            _accepted.Add((state.Path, state.OutLink), there = ([], []));
+        if (!_accepted.TryGetValue((state.Path, state.OutLink, state.Rewriting), out var there))
+            _accepted.Add((state.Path, state.OutLink, state.Rewriting), there = ([], []));
         return there;
     }
 
     private void Add(Flow flow, Verdict verdict, Place? place, string reason, Pending? unknown = null)
     {
         var state = flow.State;
-        var key = new PartKey(flow.Packets.Family, verdict, place, reason, state.Path, state.OutLink, state.Rewriting.Destination, state.Proxied,
-            unknown is null ? null : Otherwise(unknown), unknown?.IsLimited == true);
+        var key = new PartKey(flow.Packets.Family, verdict, place, reason, state.Path, state.OutLink, state.Rewriting.Place, state.Proxied,
+            unknown is null ? null : Otherwise(unknown), unknown?.IsLimited == true, state.Choice, state.IsMatched);
         if (links is null)
             Add(key, flow.Packets, flow.Trail);
         else
@@ -114,30 +122,4 @@ internal sealed class Outcome(OutLinks? links = null)
 
     /// <summary>Packets that meet the same end, and leave by one link of several.</summary>
     internal sealed record Share(PartKey Key, PacketSet Packets, Trail? Trail);
-
-    internal sealed record PartKey(Addresses.Family Family, Verdict Verdict, Place? Place, string Reason, PacketPath Path, string? OutLink, UInt128? Destination, string? Proxied, Verdict? Otherwise, bool IsLimited)
-    {
-        // The rest tells few parts apart, and a reason is long.
-        public override int GetHashCode() => HashCode.Combine(Verdict, Place, Path, OutLink, Destination);
-
-        internal AccessPart ToPart(PacketSet packets, Trail? trail, string inLink) => new()
-        {
-            Packets = packets,
-            Verdict = Verdict,
-            Rule = Place?.Rule,
-            Backend = Place?.Backend,
-            Table = Place?.Table,
-            Chain = Place?.Chain,
-            Position = Place?.Position ?? 0,
-            Chains = trail?.Chains ?? [],
-            Reason = Reason + ".",
-            Path = Path,
-            InInterface = inLink,
-            OutInterface = OutLink,
-            NewDestination = Destination is { } address ? Addresses.Cidr.From(Family, address, Addresses.Cidr.Width(Family)) : null,
-            Proxied = Proxied,
-            Otherwise = Otherwise,
-            IsLimited = IsLimited,
-        };
-    }
 }

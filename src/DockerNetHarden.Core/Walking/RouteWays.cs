@@ -33,22 +33,22 @@ internal sealed class RouteWays
 
     /// <summary>The ways that packets of a set may take.</summary>
     /// <param name="packets">The packets.</param>
-    /// <param name="destination">Their destination, if it is not the one that they entered with.</param>
-    internal IReadOnlyList<(PacketSet Packets, RouteOutcome Outcome)> For(PacketSet packets, UInt128? destination)
+    /// <param name="place">Their destinations, if they are not those that they entered with.</param>
+    internal IReadOnlyList<(PacketSet Packets, RouteOutcome Outcome)> For(PacketSet packets, (UInt128 First, UInt128 Last)? place)
     {
         if (packets.Root is not { } root)
             return [];
         var found = PlaceSet.Rent(_ways.Count);
-        if (destination is { } one)
-            _places.Find(one, one, found);
+        if (place is { } there)
+            _places.Find(there.First, there.Last, found);
         else
         {
             foreach (var span in root.InOrder())
                 _places.Find(span.First, span.Last, found);
         }
         var ways = new List<(PacketSet Packets, RouteOutcome Outcome)>();
-        for (var place = found.From(0); place >= 0; place = found.From(place + 1))
-            ways.Add(_ways[place]);
+        for (var way = found.From(0); way >= 0; way = found.From(way + 1))
+            ways.Add(_ways[way]);
         found.Return();
         return ways;
     }

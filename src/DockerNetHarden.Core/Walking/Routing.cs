@@ -42,7 +42,7 @@ internal sealed class Routing
         select (packets, way.Outcome);
 
     /// <summary>The ways that some of the packets may take by a route.</summary>
-    internal IReadOnlyList<(PacketSet Packets, RouteOutcome Outcome)> Possible => field ??= [.. _after.For(_routed, _rewriting.Destination).Where(way => _before.Of(way.Outcome) is null)];
+    internal IReadOnlyList<(PacketSet Packets, RouteOutcome Outcome)> Possible => field ??= [.. _after.For(_routed, _rewriting.Place).Where(way => _before.Of(way.Outcome) is null)];
 
     /// <summary>Which of the packets take one of these ways.</summary>
     internal PacketSet Of((PacketSet Packets, RouteOutcome Outcome) way) => _routed.Intersect(way.Packets.Before(_rewriting));

@@ -40,7 +40,7 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
     {
         var kind = dice.Weighted(
             (12, "in"), (7, "out"), (12, "source"), (14, "destination"), (8, "transport"), (12, "port"), (7, "ports"), (4, "flags"), (4, "icmp"), (5, "state"), (3, "direction"),
-            (6, "original"), (4, "originalport"), (3, "originalsource"), (6, "addrtype"), (6, "set"), (5, "range"), (4, "mark"), (3, "comment"));
+            (6, "original"), (4, "originalport"), (3, "originalsource"), (6, "addrtype"), (9, "set"), (5, "range"), (4, "mark"), (3, "comment"), (3, "exact"));
         return kind switch
         {
             "in" when chain is "POSTROUTING" => "destination",
@@ -53,8 +53,12 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
     {
         "in" => Negatable("-i", Link()),
         "out" => Negatable("-o", Link()),
-        "source" => Negatable("-s", SourceAddress()),
-        "destination" => Negatable("-d", Address()),
+        "source" => Negatable("-s", dice.Chance(10) ? dice.Pick(OracleSites.Masked(family)) : SourceAddress()),
+        "destination" => Negatable("-d", dice.Chance(10) ? dice.Pick(OracleSites.Masked(family)) : Address()),
+        // Matches of modules that are seldom exact, and are here.
+        "exact" => dice.Pick("-m statistic --mode random --probability 1", "-m statistic --mode random ! --probability 0", "-m statistic --mode random ! --probability 1",
+            "-m statistic --mode nth --every 1 --packet 0", "-m statistic --mode nth ! --every 1 --packet 0", "-m physdev --physdev-is-in", "-m physdev ! --physdev-is-in",
+            "-m physdev --physdev-is-bridged", "-m physdev ! --physdev-is-bridged", "-m physdev --physdev-in p+", "-m physdev ! --physdev-in p+", "-m recent --set --name seen"),
         "state" => "-m conntrack " + dice.Pick("--ctstate NEW", "--ctstate RELATED,ESTABLISHED", "--ctstate INVALID", "! --ctstate INVALID", "! --ctstate NEW", "--ctstate NEW,RELATED",
             "--ctstate UNTRACKED", "! --ctstate UNTRACKED", "--ctstate DNAT", "! --ctstate DNAT", "--ctstate NEW --ctdir ORIGINAL"),
         "direction" => "-m conntrack --ctdir " + dice.Pick("ORIGINAL", "ORIGINAL", "REPLY"),
@@ -120,9 +124,9 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
         if (kind is "flags" && protocol is Tcp)
             matches.Add("-m tcp " + dice.Pick("--syn", "! --syn", "--tcp-flags SYN,ACK SYN", "--tcp-flags FIN,RST NONE", "--tcp-flags SYN,RST SYN,RST", "! --tcp-flags SYN,FIN SYN", "--tcp-flags FIN,SYN,RST,ACK SYN"));
         else if (kind is "icmp" && protocol is "icmp")
-            matches.Add($"-m icmp {Not()}--icmp-type {dice.Pick("8", "0", "3/1", "any", "8/0", "13", "17", "echo-request")}");
+            matches.Add($"-m icmp {Not()}--icmp-type {dice.Pick("8", "0", "3/1", "any", "8/0", "13", "17", "echo-request", "255", "255/3")}");
         else if (kind is "icmp" && protocol is "ipv6-icmp")
-            matches.Add($"-m icmp6 {Not()}--icmpv6-type {dice.Pick("128", "129", "1/4", "128/0", "139", "echo-request")}");
+            matches.Add($"-m icmp6 {Not()}--icmpv6-type {dice.Pick("128", "129", "1/4", "128/0", "139", "echo-request", "255", "128/255")}");
         else if (kind is "ports" && protocol is Tcp or "udp" or "sctp")
             matches.Add($"-m multiport {Not()}{dice.Pick("--dports", "--dports", "--sports", "--ports")} {Ports()},{Ports()}{(dice.Chance(50) ? "," + Ports() : "")}");
         else if (kind is "port" && protocol is Tcp or "udp" or "sctp")
@@ -141,13 +145,20 @@ internal sealed class MatchGenerator(Dice dice, Family family, bool foreign)
     {
         if (dice.Chance(15))
             return $"-m set {Not()}--match-set webports {dice.Pick("dst", "src")}";
-        var name = dice.Pick("nets", "hosts", "services", "servicenets") + (IsV4 ? "4" : "6");
+        var name = dice.Pick("nets", "hosts", "services", "servicenets", "links", "triples", "wide", "lists") + (IsV4 ? "4" : "6");
         var side = dice.Pick("src", "dst", "dst");
-        return $"-m set {Not()}--match-set {name} {(name.StartsWith("service", StringComparison.Ordinal) ? side + ",dst" : side)}";
+        // Sometimes less is looked up than the set needs, and it finds nothing.
+        return $"-m set {Not()}--match-set {name} {(dice.Chance(5) ? side : name[..^1] switch
+        {
+            "services" or "servicenets" => side + ",dst",
+            "links" or "lists" => side + dice.Pick(",src", ",dst"),
+            "triples" => dice.Pick("dst,dst,src", "src,dst,dst", "dst,src,src"),
+            _ => side,
+        })}";
     }
 
     private string Foreign() => dice.Pick(
         "-m length --length 0:48", "-m length ! --length 40:60", IsV4 ? "-m ttl --ttl-gt 63" : "-m hl --hl-gt 63", "-m dscp --dscp 0x00", "-m pkttype --pkt-type unicast",
-        "-m statistic --mode nth --every 3 --packet 0", "-m statistic --mode random --probability 0.5", "-m u32 --u32 0=0", "-m string --algo bm --string x", "-m cpu --cpu 0",
+        "-m statistic --mode nth --every 3 --packet 0", "-m statistic --mode random --probability 0.5", "-m statistic --mode random --probability 0.5", "-m recent --rcheck --name seen", "-m mac --mac-source 02:00:00:00:00:99", "-m u32 --u32 0=0", "-m string --algo bm --string x", "-m cpu --cpu 0",
         "-m connmark --mark 0x1", "-m addrtype --dst-type UNREACHABLE", "-m connbytes --connbytes 2 --connbytes-mode packets --connbytes-dir both");
 }

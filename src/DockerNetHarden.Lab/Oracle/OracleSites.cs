@@ -45,6 +45,12 @@ internal static class OracleSites
     private static readonly string[] Prefixes6 =
         ["::/0", "fd00::/8", "fd30::/64", "fd31::/64", "fd00:ec2::/32", "2001:db8::/32", "2001:db8:5::/48", "2001:db8:5::/121", "fd09::/64", "2001:db8:ff00::/40", "8000::/1"];
 
+    // Masks that are not prefixes, as iptables-save prints them.
+    private static readonly string[] Masked4 = ["10.0.0.5/255.255.0.255", "8.8.0.8/255.255.0.255", "172.30.0.2/255.255.240.3"];
+    private static readonly string[] Masked6 = ["fd00:a::5/ffff:ffff:ffff:ffff:ffff:ffff:ffff:ff", "fd30::2/ffff:ffff:ffff:ffff:ffff:ffff:ffff:fe"];
+
+    public static string[] Masked(Family family) => family == Family.IPv4 ? Masked4 : Masked6;
+
     public static string[] Sources(Family family) => family == Family.IPv4 ? Sources4 : Sources6;
 
     public static string[] Outside(Family family) => family == Family.IPv4 ? Outside4 : Outside6;
@@ -83,10 +89,36 @@ internal static class OracleSites
         add webports 80
         add webports 443
         add webports 8000-9000
+        create links4 hash:net,iface family inet
+        add links4 10.0.0.0/8,out1
+        add links4 172.30.0.0/16,br-dnhorc
+        add links4 172.30.0.0/30,br-dnhorc nomatch
+        add links4 203.0.113.0/24,out0
+        add links4 10.0.0.0/8,br-dnhor2
+        create triples4 hash:ip,port,ip family inet
+        add triples4 8.8.8.8,udp:53,172.30.0.2
+        add triples4 10.0.0.5,tcp:80,172.30.0.3
+        add triples4 203.0.113.25,icmp:echo-request,172.30.0.2
+        create wide4 hash:ip family inet netmask 24
+        add wide4 203.0.113.0
+        add wide4 172.30.7.0
+        create lists4 list:set
+        add lists4 hosts4
+        add lists4 services4
+        add lists4 links4
         create nets6 hash:net family inet6
         add nets6 fd00::/8
         add nets6 fd00:a::/32 nomatch
         add nets6 2001:db8:5::80/128
+        create links6 hash:net,iface family inet6
+        add links6 fd00::/8,out1
+        add links6 fd30::/64,br-dnhorc
+        create triples6 hash:ip,port,ip family inet6
+        add triples6 2a00::8,udp:53,fd30::2
+        add triples6 fd00:a::5,tcp:80,fd30::3
+        add triples6 2001:db8:5::25,icmpv6:echo-request,fd30::2
+        create wide6 hash:ip family inet6 netmask 48
+        add wide6 2001:db8:5::
         create hosts6 hash:ip family inet6
         add hosts6 fd00:ec2::254
         add hosts6 fd30::3
@@ -97,6 +129,10 @@ internal static class OracleSites
         create servicenets6 hash:net,port family inet6
         add servicenets6 fd00::/8,tcp:80
         add servicenets6 2001:db8::/32,udp:53
+        create lists6 list:set
+        add lists6 hosts6
+        add lists6 services6
+        add lists6 links6
 
         """;
 }

@@ -15,7 +15,11 @@ internal sealed class OracleSnapshot(OracleRouter router, HostSnapshot bare)
     {
         var shell = new ProcessShell(router.Name, "nsenter", ["--net=/run/netns/" + router.Name, "--", "/bin/sh"]);
         await using (shell.ConfigureAwait(false))
-            return await new DockerHost(shell).ReadWholeAsync(stop).ConfigureAwait(false);
+        {
+            var read = await new DockerHost(shell).ReadWholeAsync(stop).ConfigureAwait(false);
+            // Sets that no rule names are not read.
+            return read with { IpSets = IpSetText.Parse((await router.RunAsync(["ipset", "save"], stop).ConfigureAwait(false)).OrThrow()) };
+        }
     }
 
     /// <summary>Reads the rules, with their counters.</summary>

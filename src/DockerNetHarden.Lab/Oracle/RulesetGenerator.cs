@@ -14,11 +14,12 @@ internal sealed class RulesetGenerator
 
     private readonly Dice _dice;
     private readonly Family _family;
+    private readonly bool _foreign;
     private readonly MatchGenerator _matches;
 
     private RulesetGenerator(Dice dice, Family family, bool foreign)
     {
-        (_dice, _family) = (dice, family);
+        (_dice, _family, _foreign) = (dice, family, foreign);
         _matches = new MatchGenerator(dice, family, foreign);
     }
 
@@ -77,7 +78,7 @@ internal sealed class RulesetGenerator
         var kind = table switch
         {
             "filter" => _dice.Weighted((14, "ACCEPT"), (22, "DROP"), (15, "REJECT"), (14, "RETURN"), (28, "jump"), (7, "goto"), (2, "")),
-            "nat" => _dice.Weighted((35, "DNAT"), (14, "REDIRECT"), (10, "ACCEPT"), (14, "RETURN"), (22, "jump"), (5, "goto")),
+            "nat" => _dice.Weighted((35, "DNAT"), (14, "REDIRECT"), (6, "NETMAP"), (10, "ACCEPT"), (14, "RETURN"), (22, "jump"), (5, "goto")),
             "mangle" => _dice.Weighted((14, "ACCEPT"), (12, "DROP"), (16, "RETURN"), (30, "jump"), (8, "goto"), (14, "MARK"), (3, "")),
             _ => _dice.Weighted((16, "ACCEPT"), (14, "DROP"), (18, "RETURN"), (34, "jump"), (8, "goto"), (7, "NOTRACK"), (3, "")),
         };
@@ -91,6 +92,7 @@ internal sealed class RulesetGenerator
             "REJECT" => Reject(ref protocol),
             "DNAT" => Dnat(ref protocol),
             "REDIRECT" => Redirect(ref protocol),
+            "NETMAP" => "-j NETMAP --to " + (_family == Family.IPv4 ? _dice.Pick("10.1.2.0/24", "203.0.113.0/25", "10.0.0.0/8") : _dice.Pick("2001:db8:5::/64", "fd00:a::/32")),
             "NOTRACK" => "-j CT --notrack",
             "MARK" => "-j MARK --set-xmark " + _dice.Pick("0x1/0xffffffff", "0x2/0x2", "0x0/0x1", "0x3/0xff"),
             "" => "",
@@ -115,6 +117,9 @@ internal sealed class RulesetGenerator
 
     private string Dnat(ref string? protocol)
     {
+        // Which of several it is, the walk does not know.
+        if (_foreign && _dice.Chance(20))
+            return "-j DNAT --to-destination " + (_family == Family.IPv4 ? _dice.Pick("10.1.2.3-10.1.2.9", "203.0.113.120-203.0.113.130", "10.9.0.5-10.9.0.8") : _dice.Pick("fd00:a::5-fd00:a::7", "fd09::6-fd09::8"));
         var address = _dice.Pick(OracleSites.Destinations(_family));
         if (!_dice.Chance(60))
             return "-j DNAT --to-destination " + address;
@@ -129,6 +134,8 @@ internal sealed class RulesetGenerator
         if (_dice.Chance(40))
             return "-j REDIRECT";
         protocol = _dice.Pick("tcp", "udp");
+        if (_foreign && _dice.Chance(20))
+            return "-j REDIRECT --to-ports 8080-8083";
         return $"-j REDIRECT --to-ports {_dice.Pick(OracleSites.Ports)}";
     }
 }

@@ -61,7 +61,7 @@ public sealed class WalkChainTests
     {
         var part = Ask("FORWARD -m string --algo bm --string x --to 60 -j DROP");
         Assert.Equal(Verdict.Unknown, part.Verdict);
-        Assert.Equal("whether filter FORWARD rule 1 matches is not known: -m string is not modelled.", part.Reason);
+        Assert.Equal("whether filter FORWARD rule 1 matches is not known: -m string looks at what packets contain.", part.Reason);
         Assert.Equal((Verdict.Drop, 2), (Ask("FORWARD -m string --algo bm --string x --to 60 -j DROP", "FORWARD -j DROP") is var sure ? sure.Verdict : default, sure.Position));
     }
 

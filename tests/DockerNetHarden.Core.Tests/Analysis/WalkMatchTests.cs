@@ -80,6 +80,37 @@ public sealed class WalkMatchTests
     [InlineData("-m set --match-set kept dst", Verdict.Accept)]
     [InlineData("-m addrtype --dst-type LOCAL --limit-iface-in", Verdict.Unknown)]
     [InlineData("-p tcp -m tcp --tcp-option 5", Verdict.Unknown)]
+    [InlineData("-s 172.17.0.0/255.255.0.0", Verdict.Drop)]
+    [InlineData("-s 172.17.0.2/255.255.0.255", Verdict.Drop)]
+    [InlineData("! -d 203.0.0.9/255.255.0.255", Verdict.Accept)]
+    [InlineData("-d 203.0.0.8/255.255.0.255", Verdict.Accept)]
+    [InlineData("-d 0.0.0.9/0.0.0.255", Verdict.Unknown)]
+    [InlineData("-d 10.0.0.9/255.0.255.255", Verdict.Accept)]
+    [InlineData("-m owner --uid-owner 0", Verdict.Accept)]
+    [InlineData("-m owner ! --uid-owner 0-99", Verdict.Drop)]
+    [InlineData("-m owner ! --uid-owner 0 --socket-exists", Verdict.Accept)]
+    [InlineData("-m owner ! --uid-owner 0 --cgroup x", Verdict.Unknown)]
+    [InlineData("-m statistic --mode random --probability 1.00000000000", Verdict.Drop)]
+    [InlineData("-m statistic --mode random ! --probability 1.00000000000", Verdict.Accept)]
+    [InlineData("-m statistic --mode random --probability 0.00000000000", Verdict.Accept)]
+    [InlineData("-m statistic --mode nth --every 1 --packet 0", Verdict.Drop)]
+    [InlineData("-m statistic --mode nth ! --every 1 --packet 0", Verdict.Accept)]
+    [InlineData("-m statistic --mode nth --every 2 --packet 0", Verdict.Unknown)]
+    [InlineData("-m recent --set --name x --mask 255.255.255.255 --rsource", Verdict.Drop)]
+    [InlineData("-m recent ! --set --name x --mask 255.255.255.255 --rsource", Verdict.Accept)]
+    [InlineData("-m recent --remove --name x", Verdict.Unknown)]
+    [InlineData("-m connlimit --connlimit-above 10 --connlimit-mask 32 --connlimit-saddr", Verdict.Unknown)]
+    [InlineData("-m mac --mac-source 02:00:00:00:00:01", Verdict.Unknown)]
+    [InlineData("-p udp -m mac --mac-source 02:00:00:00:00:01", Verdict.Accept)]
+    [InlineData("-m policy --dir in --pol none", Verdict.Drop)]
+    [InlineData("-m policy --dir in --pol ipsec --proto esp", Verdict.Accept)]
+    [InlineData("-m policy --dir out --pol none", Verdict.Unknown)]
+    [InlineData("-m physdev --physdev-is-bridged", Verdict.Accept)]
+    [InlineData("-m physdev ! --physdev-is-bridged", Verdict.Drop)]
+    [InlineData("-m physdev --physdev-in veth+", Verdict.Accept)]
+    [InlineData("-m rpfilter", Verdict.Drop)]
+    [InlineData("-m rpfilter --loose --validmark --invert", Verdict.Accept)]
+    [InlineData("-m socket --transparent", Verdict.Unknown)]
     public void A_match_takes_what_it_names(string match, Verdict verdict)
     {
         var host = WalkHost.WithDockerUser($"{match} -j DROP") with
@@ -124,10 +155,46 @@ public sealed class WalkMatchTests
     [InlineData("-s fd17::/64 -m addrtype ! --dst-type LOCAL", Verdict.Drop)]
     [InlineData("-d 2001:db8::/32", Verdict.Drop)]
     [InlineData("-m addrtype --dst-type UNICAST,LOCAL", Verdict.Unknown)]
+    [InlineData("-p ipv6-icmp -m icmp6 --icmpv6-type 255", Verdict.Accept)]
+    [InlineData("-p ipv6-icmp -m icmp6 ! --icmpv6-type 255", Verdict.Drop)]
+    [InlineData("-p ipv6-icmp -m icmp6 --icmpv6-type 128/255", Verdict.Accept)]
+    [InlineData("-d 2001:db8::1/ffff:ffff:ffff:ffff:ffff:ffff:ffff:ff", Verdict.Drop)]
+    [InlineData("-d 2001::1/ffff::ffff", Verdict.Unknown)]
+    [InlineData("-s fd17::/64 -m rpfilter --invert", Verdict.Accept)]
     public void IPv6_has_the_same_matches(string match, Verdict verdict)
     {
         var host = WalkHost.Of($"{WalkHost.DockerUser}\n-A DOCKER-USER {match} -j DROP\nCOMMIT\n", family: Family.IPv6);
         var parts = host.Ask("2001:db8::1", "icmpv6");
         Assert.Contains(verdict, parts.Select(static part => part.Verdict));
     }
+
+    // What iptables stores as 255 in IPv4 is any type, with whatever code.
+    [Theory]
+    [InlineData("--icmp-type any", Verdict.Drop)]
+    [InlineData("--icmp-type 255", Verdict.Drop)]
+    [InlineData("--icmp-type 255/3", Verdict.Drop)]
+    [InlineData("! --icmp-type any", Verdict.Accept)]
+    public void ICMP_type_255_is_any_type_in_IPv4(string match, Verdict verdict) =>
+        Assert.Equal(verdict, WalkHost.WithDockerUser($"-p icmp -m icmp {match} -j DROP").AskOne(Address, "icmp").Verdict);
+
+    [Theory]
+    [InlineData("-j DROP -p tcp --dport 443", Verdict.Drop)]
+    [InlineData("-j DROP -p tcp --dport 80", Verdict.Accept)]
+    [InlineData("-j DROP -s 10.0.0.0/8", Verdict.Accept)]
+    [InlineData("-j REJECT --reject-with icmp-net-unreachable ! -d 203.0.113.0/24", Verdict.Accept)]
+    [InlineData("-j REJECT --reject-with tcp-reset -p tcp -m multiport --dports 80,443", Verdict.Reject)]
+    [InlineData("-j LOG --log-prefix \"-d 10.0.0.1 \" -d 203.0.113.9", Verdict.Accept)]
+    [InlineData("-j MARK --set-xmark 0x1/0xffffffff -o eth0", Verdict.Accept)]
+    [InlineData("-p tcp -j DROP -m string --algo bm --string x", Verdict.Unknown)]
+    public void A_match_behind_the_target_counts(string rule, Verdict verdict) => Assert.Equal(verdict, WalkHost.WithDockerUser(rule).AskOne(Address, "tcp", "443").Verdict);
+
+    // Rules above and below a match that is not certain: it never makes another answer certain, nor uncertain where it does not matter.
+    [Theory]
+    [InlineData(Verdict.Drop, "-m string --algo bm --string x -j DROP", "-p tcp -j DROP")]
+    [InlineData(Verdict.Drop, "-m statistic --mode random --probability 0.5 -j REJECT", "-d 203.0.113.0/24 -j DROP")]
+    [InlineData(Verdict.Unknown, "-m connlimit --connlimit-above 3 -j ACCEPT", "-p tcp -j DROP")]
+    [InlineData(Verdict.Drop, "-p tcp -j DROP", "-m recent --rcheck --name x -j ACCEPT")]
+    [InlineData(Verdict.Drop, "-d 10.0.0.0/8 -m mac --mac-source 02:00:00:00:00:01 -j ACCEPT", "-p tcp -j DROP")]
+    [InlineData(Verdict.Unknown, "-d 0.0.0.9/0.0.0.255 -j ACCEPT", "-p tcp -j DROP")]
+    public void A_match_that_is_not_certain_is_bounded(Verdict verdict, params string[] rules) => Assert.Equal(verdict, WalkHost.WithDockerUser(rules).AskOne(Address, "tcp", "443").Verdict);
 }

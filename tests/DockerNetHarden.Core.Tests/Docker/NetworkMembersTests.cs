@@ -1,10 +1,12 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Audit;
+using DockerNetHarden.Controls;
 using DockerNetHarden.Core.Tests.Analysis;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Hosts.Probing;
+using DockerNetHarden.Planning;
 using DockerNetHarden.Snapshots;
 using DockerNetHarden.Walking;
 
@@ -101,6 +103,16 @@ public sealed class NetworkMembersTests
         var finding = Assert.Single(HardeningAudit.Of(host), finding => finding.Id is "NETWORK-NOT-FILTERED" && finding.Network == network);
         Assert.Equal(status, finding.Status);
         Assert.Contains(evidence, Assert.Single(finding.Evidence), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("span", "-Network docker_gwbridge")]
+    [InlineData("closed", "needs no rule")]
+    public void Rules_for_an_overlay_network_are_refused_with_the_bridge_by_which_its_packets_enter(string network, string remedy)
+    {
+        var refused = Assert.Throws<PlanException>(() => Plan.From(new InternalAccess { Network = new NetworkReference(network) }.Rules(), Host()));
+        Assert.Contains(remedy, refused.Remedy, StringComparison.Ordinal);
+        Assert.NotEmpty(Plan.From(new InternalAccess { Network = new NetworkReference("docker_gwbridge") }.Rules(), Host()).Added);
     }
 
     // An internal network forbids nothing that its containers do by another network; a profile does.

@@ -41,7 +41,7 @@ public sealed class ReadWholeTests
     public async Task Each_part_is_in_its_place()
     {
         var whole = await ReadAsync(
-            docker: true, Section("nft", "{\"nftables\":[]}"), Section("ip", "ip utility, iproute2-6.1.0\n"), Section("routes4", "default dev eth0\n"), Section("routes6", "fd00::/64 dev eth0\n"),
+            docker: true, Section("save4", Rules.Replace("COMMIT", "[0:0] -A DOCKER-USER -m set --match-set s dst -j DROP\nCOMMIT", StringComparison.Ordinal)), Section("nft", "{\"nftables\":[]}"), Section("ip", "ip utility, iproute2-6.1.0\n"), Section("routes4", "default dev eth0\n"), Section("routes6", "fd00::/64 dev eth0\n"),
             Section("rules4", "0: from all lookup local\n"), Section("rules6", "0: from all lookup local\n"), Section("link-details", "1: br0: <UP> mtu 1500\\    link/ether x\\    bridge x\n"),
             Section("filters", "@ br0\nfilter protocol ip\n"), Section("sysctls", "/proc/sys/net/ipv4/ip_forward:1\n"), Section("ipvs", "TCP  0A000001:0050 rr\n"),
             Section("ipsets", "create s hash:ip family inet\n"), Section("dockerd", "dockerd\n--icc=false\n"), Section("daemon", "{\"iptables\":false}"),
@@ -96,6 +96,23 @@ public sealed class ReadWholeTests
         var sets = exitCode == 0 ? [] : new[] { Section("ipsets", "", exitCode, errors) };
         var whole = await ReadAsync(docker: true, [Section("save4", WithSet), .. sets]);
         Assert.Contains(exitCode == 0 ? "install" : "Operation not permitted", whole.Unread["IpSets"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Only_sets_that_rules_name_are_kept_with_those_in_their_lists()
+    {
+        const string Sets = "create a hash:ip family inet\nadd a 10.0.0.1\ncreate b hash:ip family inet\ncreate other hash:net family inet\nadd other 10.0.0.0/8\ncreate l list:set size 8\nadd l b timeout 0\n";
+        const string WithSets = "*filter\n:FORWARD DROP [0:0]\n[0:0] -A FORWARD -m set ! --match-set a dst -j DROP\n[0:0] -A FORWARD -m set --match-set l src -m comment --comment \"--match-set other\" -j DROP\nCOMMIT\n";
+        Assert.Equal(["a", "b", "l"], (await ReadAsync(docker: true, Section("save4", WithSets), Section("ipsets", Sets))).IpSets.Select(static set => set.Name));
+        Assert.Empty((await ReadAsync(docker: true, Section("ipsets", Sets))).IpSets);
+    }
+
+    [Fact]
+    public void Whether_rules_name_sets_is_asked_of_the_kernels_modules()
+    {
+        var text = ReadingProgram.Whole(ReadingProgram.Begin()).Build(TimeSpan.FromSeconds(1)).Text;
+        Assert.Contains("command -v ipset >/dev/null && dnh_names_sets", text, StringComparison.Ordinal);
+        Assert.True(text.IndexOf("dnh_names_sets() {", StringComparison.Ordinal) < text.IndexOf("ipset save", StringComparison.Ordinal));
     }
 
     [Fact]

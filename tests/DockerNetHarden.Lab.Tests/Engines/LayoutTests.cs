@@ -5,6 +5,7 @@ using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Probing;
 using DockerNetHarden.Lab.Services;
 using DockerNetHarden.Lab.Tests.Hardening;
+using DockerNetHarden.Lab.Tests.Layouts;
 using DockerNetHarden.Policy;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Shells;
@@ -131,12 +132,73 @@ public abstract class LayoutTests(LayoutLab fixture)
         }
     }
 
-    private async Task ProveAsync(Hardening.Hardening hardening)
+    // Another program's block list, in sets, in the chain of the user: a ban for everybody and one for what leaves an overlay network.
+    [LabFact]
+    public async Task What_a_foreign_block_list_of_sets_closes_is_traced_as_packets_meet_it()
+    {
+        var saved = await fixture.SaveRulesAsync();
+        try
+        {
+            await ForeignLayout.RunAsync(Lab,
+            [
+                "ipset create ban hash:ip timeout 0", $"ipset add ban {LabAddresses.Internal} timeout 900", "ipset create ban-links hash:net,iface",
+                $"ipset add ban-links {LabAddresses.Metadata},docker_gwbridge", "ipset create bans list:set", "ipset add bans ban", "ipset add bans ban-links",
+                $"{Lab.Iptables} -I DOCKER-USER -m set --match-set bans dst,src -j DROP",
+            ]);
+            await using (var hardening = await Hardening.Hardening.OfAsync(Lab))
+            {
+                foreach (var container in Leading)
+                    await Lab.ExpectAsync(Reach.TimedOut, container, LabAddresses.Internal, 80);
+                await Lab.ExpectAsync(Reach.TimedOut, "span1", LabAddresses.Metadata, 80);
+                await Lab.ExpectAsync(Reach.Open, "sidecar", LabAddresses.Metadata, 80);
+                var host = await hardening.Host.ReadWholeAsync(CancellationToken.None);
+                Assert.Equal(["ban", "ban-links", "bans"], host.IpSets.Select(static set => set.Name).Order(StringComparer.Ordinal));
+                await ProveAsync(hardening);
+            }
+        }
+        finally
+        {
+            await fixture.ResetRulesAsync(saved);
+            await ForeignLayout.RunAsync(Lab, ["for i in 1 2 3 4 5 6 7 8 9; do ipset destroy && exit; sleep 0.2; done; exit 1"]);
+        }
+    }
+
+    [LabFact]
+    public async Task A_task_of_a_swarm_service_is_traced_at_the_bridge_by_which_it_leaves()
+    {
+        var mounts = LabHost.MountedFolders.Where(path => Directory.Exists((fixture.Engine.Engine.Root ?? "") + path)).SelectMany(path => (string[])["--mount", $"type=bind,src={path},dst={path},readonly"]);
+        (await Lab.ExecAsync(["docker", "service", "create", "--detach", "--no-resolve-image", "--stop-grace-period", "1s", "--name", "task", "--network", "span", .. mounts, LabHost.Image, .. new LabContainerOptions("task").Command])).OrThrow();
+        try
+        {
+            var name = "";
+            for (var i = 0; i < 150 && name.Length == 0; i++)
+            {
+                await Task.Delay(200);
+                name = (await Lab.ExecAsync(["docker", "ps", "--filter", "name=task.1", "--filter", "status=running", "--format", "{{.Names}}"])).OrThrow().Trim();
+            }
+            Assert.NotEmpty(name);
+            await using var hardening = await Hardening.Hardening.OfAsync(Lab);
+            await Lab.ExpectAsync(Reach.Open, name, LabAddresses.Metadata, 80);
+            var container = (await hardening.Host.ReadAsync(CancellationToken.None)).Containers.Single(each => each.Name == name);
+            Assert.Equal(["docker_gwbridge", "span"], container.Addresses.Select(static address => address.Network).Order(StringComparer.Ordinal));
+            await ProveAsync(hardening, name);
+            Assert.True((await hardening.ApplyAsync(new MetadataAccess(), new HostAccess())).Verified);
+            await Lab.ExpectAsync(Reach.Refused, name, LabAddresses.Metadata, 80);
+            await ProveAsync(hardening, name);
+        }
+        finally
+        {
+            (await Lab.ExecAsync(["docker", "service", "rm", "task"])).OrThrow();
+            await ForeignLayout.RunAsync(Lab, ["for i in $(seq 150); do [ -n \"$(docker ps -aq --filter name=task.1)\" ] || exit 0; sleep 0.2; done; exit 1"]);
+        }
+    }
+
+    private async Task ProveAsync(Hardening.Hardening hardening, params string[] more)
     {
         var host = await hardening.Host.ReadWholeAsync(CancellationToken.None);
         var proof = new TraceProof(Lab, host) { Leads = question => question.Network is not "shop_back" };
         string[] targets = [LabAddresses.Metadata, LabAddresses.Internal, LabAddresses.Web, LabAddresses.Host];
-        foreach (var request in new[] { new TraceRequest(), new TraceRequest { Containers = [.. Leading, "db"] }, new TraceRequest { Networks = ["span", "external", "shop_front", "shop_back"] } })
+        foreach (var request in new[] { new TraceRequest(), new TraceRequest { Containers = [.. Leading, "db", .. more] }, new TraceRequest { Networks = ["span", "external", "shop_front", "shop_back"] } })
         {
             foreach (var port in new[] { "80", "8080" })
                 proof.Ask(request.To(targets).With(port, "tcp"));

@@ -59,6 +59,9 @@ public sealed class WholeSnapshotTests
             ["ip", "rule", "add", "fwmark", "0x7", "lookup", "77", "priority", "78"],
             ["ipset", "create", "dnhset", "hash:net"],
             ["ipset", "add", "dnhset", "10.66.0.0/16"],
+            // No rule names it, so it is not in the snapshot.
+            ["ipset", "create", "dnhunused", "hash:net"],
+            [lab.Iptables, "-I", "DOCKER-USER", "-m", "set", "--match-set", "dnhset", "src", "-j", "RETURN"],
             ["tc", "qdisc", "add", "dev", "docker0", "clsact"],
             ["tc", "filter", "add", "dev", "docker0", "egress", "protocol", "ip", "u32", "match", "ip", "dst", "10.66.0.4", "flowid", "1:1"],
             ["/bin/sh", "-c", "echo 2 >/proc/sys/net/ipv4/conf/docker0/rp_filter"],
