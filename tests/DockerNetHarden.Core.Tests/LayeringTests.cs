@@ -19,7 +19,7 @@ public sealed partial class LayeringTests
         ["Rules"] = ["Addresses", "Iptables"],
         ["Controls"] = ["Addresses", "Rules"],
         ["Snapshots"] = ["Addresses", "Iptables", "Docker"],
-        ["Planning"] = ["Addresses", "Iptables", "Docker", "Rules", "Snapshots"],
+        ["Planning"] = ["Addresses", "Iptables", "Docker", "Rules", "Controls", "Snapshots"],
         ["Persistence"] = ["Addresses", "Iptables", "Rules", "Snapshots", "Planning"],
         ["Nftables"] = ["Addresses", "Iptables", "Rules"],
         ["Export"] = ["Addresses", "Iptables", "Rules", "Snapshots", "Planning", "Persistence", "Nftables"],

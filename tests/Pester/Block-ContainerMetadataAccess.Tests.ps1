@@ -56,7 +56,35 @@ Describe 'Block-ContainerMetadataAccess' {
         $failure = Get-TerminatingError { Block-ContainerMetadataAccess aws, Contoso }
         $failure.FullyQualifiedErrorId | Should -Be 'UnknownProvider,DockerNetHarden.Commands.BlockContainerMetadataAccessCommand'
         $failure.CategoryInfo.Category | Should -Be 'InvalidArgument'
-        "$failure" | Should -Match "Contoso.*aws.*azure"
+        "$failure" | Should -Match "Contoso.*auto.*aws.*azure.*cloudstack.*equinix"
+    }
+
+    It 'says what to do about Equinix, which has no address to block' {
+        $failure = Get-TerminatingError { Block-ContainerMetadataAccess Equinix }
+        $failure.FullyQualifiedErrorId | Should -BeLike 'UnknownProvider,*'
+        "$failure" | Should -Match 'metadata\.platformequinix\.com.*proxy'
+    }
+
+    It 'leaves it to each host which cloud it is in' {
+        $rules = Block-ContainerMetadataAccess -Provider Auto
+        $rules.Subject | Select-Object -Unique | Should -Be 'auto'
+        ($rules | Where-Object Action -NE Return).Destination | Where-Object { $_ } | Select-Object -Unique | Should -Be 'cloud:metadata'
+        ($rules | ForEach-Object { "$_" } | New-FirewallRule | Measure-Object).Count | Should -Be $rules.Count
+        { Block-ContainerMetadataAccess Auto | Export-FirewallRule -As Shell } | Should -Not -Throw
+    }
+
+    It 'completes what it knows: <_>' -ForEach 'auto', 'aws', 'ibm', 'tencent', 'huawei', 'oracle-classic', 'cloudstack' {
+        (TabExpansion2 "Block-ContainerMetadataAccess -Provider $($_.Substring(0, 2))").CompletionMatches.CompletionText | Should -Contain $_
+    }
+
+    It 'blocks the address of <Provider>' -ForEach @(
+        @{ Provider = 'ibm'; Address = '169.254.169.254/32' }
+        @{ Provider = 'tencent'; Address = '169.254.0.23/32' }
+        @{ Provider = 'huawei'; Address = '169.254.169.254/32' }
+        @{ Provider = 'oracle-classic'; Address = '192.0.0.192/32' }
+        @{ Provider = 'cloudstack'; Address = 'cloud:dhcp-server' }
+    ) {
+        (Block-ContainerMetadataAccess $Provider | Where-Object { $_.Chain -eq 'DOCKER-USER' -and $_.Action -eq 'Reject' }).Destination | Select-Object -Unique | Should -Be $Address
     }
 
     It 'emits nothing at all if one value is bad' {

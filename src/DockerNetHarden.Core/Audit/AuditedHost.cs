@@ -1,4 +1,5 @@
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Analysis;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Packets;
@@ -35,7 +36,8 @@ internal sealed class AuditedHost
         _withDockerUserFirst = new(() => new PacketWalk(WithJumpFirst(walk.Host)));
         _controls = new(() => new InstalledControls(walk));
         _adopted = new(() => AdoptedProfiles.Of(walk.Host));
-        _decoys = new(() => Decoys.Of(walk.Host, MetadataAccessOf.Addresses));
+        Cloud = HostCloud.Of(walk.Host);
+        _decoys = new(() => Decoys.Of(walk.Host, [.. MetadataAccessOf.Addresses, .. Cloud.Leased.Select(endpoint => endpoint.Address)]));
         _bridges = new(() => new KnownBridges(walk.Host));
         _networkBridges = new(() => walk.Host.Networks.Select(network => network.Bridge).ToHashSet(StringComparer.Ordinal));
         // The rules of a daemon in a user namespace are in tables that were not read, so nothing is known about its networks.
@@ -59,6 +61,12 @@ internal sealed class AuditedHost
 
     /// <summary>Whether a block of ours does not decide what it names, on any of the networks that were looked at.</summary>
     public bool HasIneffectiveRules { get; set; }
+
+    /// <summary>The cloud that it is in.</summary>
+    public HostCloud Cloud { get; }
+
+    /// <summary>What each network reaches of the metadata addresses of other clouds than the host's, noted while the networks are looked at.</summary>
+    public ICollection<(string Network, FindingStatus Status, IReadOnlyList<string> Evidence)> OtherClouds { get; } = [];
 
     /// <summary>Rules that look like blocks of metadata.</summary>
     public IReadOnlyList<string> MetadataDecoys => _decoys.Value;

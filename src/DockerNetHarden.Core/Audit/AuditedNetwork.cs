@@ -147,7 +147,7 @@ internal sealed class AuditedNetwork
     }
 
     public AccessQuery MetadataQuery(Family family) =>
-        Query(family) with { Destinations = Cidr.Aggregate(Endpoints.Select(endpoint => endpoint.Address).Where(address => address.Family == family)) };
+        Query(family) with { Destinations = Cidr.Aggregate(Endpoints.Concat(Audit.Cloud.Leased).Select(endpoint => endpoint.Address).Where(address => address.Family == family)) };
 
     public AccessQuery? HostQuery(Family family)
     {

@@ -37,7 +37,7 @@ public static class HardeningAudit
     /// <summary>The ids of all checks.</summary>
     public static IReadOnlyList<string> Ids { get; } =
     [
-        .. MetadataEndpoints.Providers.Select(MetadataCheck.IdOf),
+        .. MetadataEndpoints.Providers.Select(MetadataCheck.IdOf), MetadataCheck.AnyCloud, MetadataCheck.OtherCloud,
         "BACKEND-INACTIVE", "BACKEND-NFTABLES", "CONTAINER-DOCKER0", "CONTAINER-HOST-NETWORK", "CONTAINER-NET-ADMIN", "CONTAINER-NET-RAW", "CONTAINER-PRIVILEGED",
         "CONTAINER-SEVERAL-NETWORKS", "DAEMON-IP6TABLES", "DAEMON-IPTABLES", "DAEMON-USERLAND-PROXY", "DOCKER-READ", "DOCKER-ROOTLESS", "DOCKER-USER-BACKSTOP",
         "DOCKER-USER-JUMP", "GATEWAY-ACCESS", "HAND-MADE-RULE", "HOST-ACCESS", "ICC-NOT-FILTERED", "INTERNAL-ACCESS", "INTERNAL-GATEWAY", "INTERNAL-VIA-PROXY", "IPV6-OPEN", "MAIL-RATE",

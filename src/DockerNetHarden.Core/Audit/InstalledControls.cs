@@ -114,5 +114,5 @@ internal static class RulePackets
         rule is { ConnectionDirection: null or "ORIGINAL", SourceAddressType: null or "!LOCAL" } && RuleFields.All.All(field => !rule.Spec.Has(field) || Asked.Contains(field));
 
     // Neither negated nor a symbol that only a host can resolve.
-    private static bool Plain(string? text) => text is null || !(text.StartsWith('!') || text.Contains("docker:", StringComparison.Ordinal) || text.StartsWith("network:", StringComparison.Ordinal));
+    private static bool Plain(string? text) => text is null || !(text.StartsWith('!') || text.Contains("docker:", StringComparison.Ordinal) || text.StartsWith("cloud:", StringComparison.Ordinal) || text.StartsWith("network:", StringComparison.Ordinal));
 }

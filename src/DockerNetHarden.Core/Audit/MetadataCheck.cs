@@ -1,112 +1,94 @@
-using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Controls;
-using DockerNetHarden.Matching;
-using DockerNetHarden.Packets;
-using DockerNetHarden.Walking;
+using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Audit;
 
-/// <summary>Whether a cloud's metadata service can be reached, for each cloud and network.</summary>
+/// <summary>
+/// Whether the metadata service of the cloud that the host is in can be reached, for each network; all known addresses count if the cloud is not known. Once for the host: whether the address of another
+/// cloud can be reached, where nothing of this one answers.
+/// </summary>
 internal sealed class MetadataCheck : ICheck
 {
-    public IEnumerable<HardeningFinding> Of(AuditedNetwork network) => MetadataEndpoints.Providers.Select(provider => Check(network, provider));
+    /// <summary>The check of a host whose cloud is not known.</summary>
+    public const string AnyCloud = "METADATA-ANY-CLOUD";
+
+    /// <summary>The check of the addresses of other clouds.</summary>
+    public const string OtherCloud = "METADATA-OTHER-CLOUD";
+
+    private const int MostOfNetwork = 3;
+
+    private static readonly CheckInfo Other = new(OtherCloud, "Another cloud's metadata address cannot be reached", Severity.Low);
+
+    public IEnumerable<HardeningFinding> Of(AuditedNetwork network)
+    {
+        var cloud = network.Audit.Cloud;
+        if (cloud.IsKnown)
+        {
+            Note(network, cloud);
+            return [Check(network, new CheckInfo(IdOf(cloud.Provider!), $"Metadata of {cloud.Provider!.Name} cannot be reached", Severity.Critical), [])];
+        }
+        var why = cloud.Provider is { } provider ? $"The host is in {provider.Name}, but no DHCP lease tells the address of its metadata; all other known addresses were asked about."
+            : $"It is not known which cloud the host is in ({cloud.Said}); all known addresses were asked about.";
+        var finding = Check(network, new CheckInfo(AnyCloud, "Metadata of no known cloud can be reached", Severity.Critical), [why]);
+        // The one address that matters was not asked about.
+        return [cloud.Provider is not null && finding.Status == FindingStatus.Pass ? finding with { Status = FindingStatus.Warning } : finding];
+    }
+
+    public IEnumerable<HardeningFinding> Of(AuditedHost audit)
+    {
+        if (!audit.Cloud.IsKnown || audit.OtherClouds.Count == 0)
+            return [];
+        var open = audit.OtherClouds.Where(network => network.Status is FindingStatus.Fail or FindingStatus.Warning).ToList();
+        if (open.Count == 0)
+            return [Other.Found(audit, audit.OtherClouds.Any(network => network.Status == FindingStatus.Pass) ? FindingStatus.Pass : FindingStatus.NotApplicable)];
+        return
+        [
+            Other.Found(audit, FindingStatus.Warning, [$"The host is in {audit.Cloud.Provider!.Name}, where these are no addresses of metadata.", .. open.SelectMany(network => network.Evidence.Prepend($"From {network.Network}:"))]) with
+            {
+                Rules = Remedies.Fit(audit, new MetadataAccess().Rules()),
+                Remedy = "It matters if the host moves to another cloud, or something of your own answers there. Pipe this finding to Invoke-FirewallRule, or run the command: Block-ContainerMetadataAccess | Invoke-FirewallRule",
+            },
+        ];
+    }
 
     public static string IdOf(MetadataProvider provider) => $"METADATA-{provider.Id.ToUpperInvariant()}";
 
-    private static HardeningFinding Check(AuditedNetwork network, MetadataProvider provider)
+    // The answers about a network are forgotten when the next one has its turn.
+    private static void Note(AuditedNetwork network, HostCloud cloud)
     {
-        var info = new CheckInfo(IdOf(provider), $"Metadata of {provider.Name} cannot be reached", Severity.Critical);
         if (network.AllowsMetadata)
-            return info.Found(network, FindingStatus.NotApplicable, "The network's profile, MetadataAccess, allows it.");
-        var named = MetadataAccessOf.All(network, provider);
-        var answer = MetadataAccessOf.Unexcepted(network, provider);
+            return;
+        var others = MetadataAccessOf.Known.Where(endpoint => !cloud.Endpoints.Any(own => own.Address.Contains(endpoint.Address))).ToList();
+        var answer = MetadataAccessOf.Unexcepted(network, others);
+        network.Audit.OtherClouds.Add((network.Name, answer.Status, answer.Status is FindingStatus.Fail or FindingStatus.Warning ? [.. Evidence.Of(answer).Take(MostOfNetwork)] : []));
+    }
+
+    private static HardeningFinding Check(AuditedNetwork network, CheckInfo info, string[] notes)
+    {
+        if (network.AllowsMetadata)
+            return info.Found(network, FindingStatus.NotApplicable, [.. notes, "The network's profile, MetadataAccess, allows it."]);
+        var endpoints = network.Audit.Cloud.Endpoints;
+        var named = MetadataAccessOf.All(network, endpoints);
+        var answer = MetadataAccessOf.Unexcepted(network, endpoints);
         var status = answer.Status;
         if (status is FindingStatus.Pass or FindingStatus.NotApplicable && named.IsOpen)
         {
             return answer.Closed.Any()
-                ? info.Found(network, status, [.. Evidence.Of(answer), "Left open by exceptions of MetadataAccess:", .. Evidence.Of(named.Open)])
-                : info.Found(network, FindingStatus.NotApplicable, ["Exceptions of MetadataAccess leave it open to this network:", .. Evidence.Of(named.Open)]);
+                ? info.Found(network, status, [.. notes, .. Evidence.Of(answer), "Left open by exceptions of MetadataAccess:", .. Evidence.Of(named.Open)])
+                : info.Found(network, FindingStatus.NotApplicable, [.. notes, "Exceptions of MetadataAccess leave it open to this network:", .. Evidence.Of(named.Open)]);
         }
-        var finding = info.Found(network, status, answer.IsEmpty ? ["Nothing that containers on it can send goes there."] : Evidence.Of(answer));
+        var finding = info.Found(network, status, [.. notes, .. answer.IsEmpty ? ["Nothing that containers on it can send goes there."] : Evidence.Of(answer)]);
         if (status is not (FindingStatus.Fail or FindingStatus.Warning))
             return finding;
+        var provider = network.Audit.Cloud is { Leased.Count: > 0, Provider: { } leased } ? $" -Provider {leased.Id}" : "";
         return finding with
         {
             Evidence = [.. finding.Evidence, .. network.Audit.MetadataDecoys],
             Rules = Remedies.Metadata(network, answer),
             Remedy = "Pipe this finding to Invoke-FirewallRule, or run the command. What the host itself serves or redirects (ECS tasks, EKS Pod Identity) is closed by Block-ContainerHostAccess. "
                 + "If the network's containers need metadata, give them a network of their own (New-HardenedDockerNetwork -Profile MetadataAccess). "
-                + $"The command: Block-ContainerMetadataAccess -Network {network.Name} | Invoke-FirewallRule",
+                + $"The command: Block-ContainerMetadataAccess{provider} -Network {network.Name} | Invoke-FirewallRule",
         };
     }
-}
-
-/// <summary>What happens to packets to the metadata endpoints, cut out of a network's single answer about all of them.</summary>
-internal static class MetadataAccessOf
-{
-    // Merged, because one cloud's DNS may have the address of another's metadata: what is kept open for any of them does not count as open.
-    private static readonly IReadOnlyList<MetadataEndpoint> Endpoints = MetadataEndpoints.Merge(MetadataEndpoints.Providers);
-
-    // Computed once for all networks: a packet set has no link.
-    private static readonly Dictionary<(Cidr Address, string Ports, EndpointPath Path), (PacketSet Packets, IReadOnlyList<PacketSet> Kept)> Sets =
-        Endpoints.ToDictionary(endpoint => (endpoint.Address, string.Join(',', endpoint.Ports), endpoint.Path), endpoint =>
-        {
-            var place = new AccessQuery { Family = endpoint.Address.Family, InInterface = "any", Destinations = [endpoint.Address] };
-            return endpoint.Ports.Count > 0
-                ? (PortSets(place, endpoint.Ports).Aggregate((one, other) => one.Union(other)), (IReadOnlyList<PacketSet>)[])
-                : (PacketSet.Of(place with { Protocol = "tcp" }).Union(PacketSet.Of(place with { Protocol = "udp" })), [.. PortSets(place, Kept(endpoint.Address))]);
-        });
-
-    /// <summary>The addresses of all endpoints.</summary>
-    public static IReadOnlyList<Cidr> Addresses { get; } = [.. Endpoints.Select(endpoint => endpoint.Address).Distinct()];
-
-    /// <summary>What happens to packets to a provider's endpoints.</summary>
-    public static Answer All(AuditedNetwork network, MetadataProvider provider) =>
-        provider.Endpoints.Where(endpoint => network.Families.Contains(endpoint.Address.Family))
-            .Aggregate(Answer.Nothing, (answer, endpoint) => answer.And(Of(network, endpoint)));
-
-    /// <summary>What happens to packets to all endpoints of a family, out of an answer about all.</summary>
-    public static Answer All(AuditedNetwork network, Family family, Answer answer) => All(network, family, Endpoints, answer);
-
-    /// <summary>The same without what exceptions of our own control leave open.</summary>
-    public static Answer Unexcepted(AuditedNetwork network, MetadataProvider provider) =>
-        network.Families.Aggregate(Answer.Nothing, (answer, family) => answer.And(Unexcepted(network, family, provider.Endpoints)));
-
-    /// <summary>The same for all providers and one family.</summary>
-    public static Answer Unexcepted(AuditedNetwork network, Family family) => Unexcepted(network, family, Endpoints);
-
-    // Most clouds share an address, so its answer is computed once.
-    private static Answer Of(AuditedNetwork network, MetadataEndpoint endpoint)
-    {
-        var ports = string.Join(',', endpoint.Ports);
-        return network.Once($"{endpoint.Address} {ports} {endpoint.Path}", endpoint.Address.Family, () => Of(network, endpoint, network.Metadata(endpoint.Address.Family)));
-    }
-
-    private static Answer Of(AuditedNetwork network, MetadataEndpoint endpoint, Answer answer)
-    {
-        var (packets, kept) = Sets[(endpoint.Address, string.Join(',', endpoint.Ports), endpoint.Path)];
-        var cut = answer.Within(packets).Without(kept);
-        return endpoint.Path == EndpointPath.Forward ? cut : cut.Where(part => !IsSentAway(network.Audit, part));
-    }
-
-    // What the host serves or redirects itself is not outside. It may be in a container, behind DNAT or at a network's own address.
-    private static bool IsSentAway(AuditedHost audit, AccessPart part) =>
-        !Answer.IsBlocked(part) && part is { Path: PacketPath.Forward, NewDestination: null } && !audit.IsBridgeOfNetwork(part.OutInterface);
-
-    private static Answer All(AuditedNetwork network, Family family, IReadOnlyList<MetadataEndpoint> endpoints, Answer answer) =>
-        endpoints.Where(endpoint => endpoint.Address.Family == family).Aggregate(Answer.Nothing, (all, endpoint) => all.And(Of(network, endpoint, answer)));
-
-    private static Answer Unexcepted(AuditedNetwork network, Family family, IReadOnlyList<MetadataEndpoint> endpoints)
-    {
-        var all = endpoints.Where(endpoint => endpoint.Address.Family == family)
-            .Aggregate(Answer.Nothing, (answer, endpoint) => answer.And(Of(network, endpoint)));
-        return all.IsOpen ? all.Without(network.Audit.Controls.Exceptions("MetadataAccess", family, network.Bridge)) : all;
-    }
-
-    private static IEnumerable<PortSpec> Kept(Cidr address) =>
-        Endpoints.Where(endpoint => endpoint.Address == address).SelectMany(endpoint => endpoint.Keep).Distinct();
-
-    private static IEnumerable<PacketSet> PortSets(AccessQuery place, IEnumerable<PortSpec> ports) =>
-        PortSpec.Joined(ports).Select(joined => PacketSet.Of(place with { Protocol = joined.Protocol, Ports = PortList.Parse(joined.Ports, "Port") }));
 }

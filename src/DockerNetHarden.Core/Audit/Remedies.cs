@@ -18,11 +18,13 @@ internal static class Remedies
     {
         var open = answer.NotClosed.ToList();
         var (isForwarded, isLocal) = (open.Exists(part => part.Path != PacketPath.Local), open.Exists(part => part.Path == PacketPath.Local));
+        var isLeased = network.Audit.Cloud.Leased.Any(endpoint => open.Exists(part => part.Packets.Destinations.Any(place => place.Overlaps(endpoint.Address))));
         var redirected = open.Where(part => part is { Path: PacketPath.Forward, NewDestination: not null }).SelectMany(part => part.Packets.Destinations).Distinct().ToList();
         // Most clouds are mended by the same rules.
-        return network.Once($"{nameof(Metadata)} {isForwarded} {isLocal} {string.Join(' ', redirected)}", () => Bound(network, () =>
+        return network.Once($"{nameof(Metadata)} {isForwarded} {isLocal} {isLeased} {string.Join(' ', redirected)}", () => Bound(network, () =>
         [
             .. isForwarded ? new MetadataAccess { Network = network.Reference }.Rules() : [],
+            .. isLeased ? new MetadataAccess { Provider = network.Audit.Cloud.Provider!.Id, Network = network.Reference }.Rules() : [],
             .. isLocal ? new HostAccess { Network = network.Reference }.Rules() : [],
             .. Redirected(network, redirected),
         ]));

@@ -9,7 +9,7 @@ namespace DockerNetHarden.Controls;
 /// </summary>
 public sealed record MetadataAccess : Control
 {
-    /// <summary>The provider; null for all known endpoints.</summary>
+    /// <summary>The provider; <see cref="MetadataEndpoints.Auto"/> for the cloud that a host turns out to be in, all known ones if that is not known there; null for all known endpoints.</summary>
     public string? Provider { get; init; }
 
     /// <summary>True keeps DNS (53) open at every endpoint's address. False closes it even if the provider's data keep it open. Null leaves it to the data.</summary>
@@ -27,49 +27,71 @@ public sealed record MetadataAccess : Control
     /// <summary>True: the target's containers may reach the endpoints, even if they are blocked for the whole host.</summary>
     public bool Permit { get; init; }
 
+    // What a host makes of it: the addresses of its cloud.
+    private const string OfCloud = "cloud:metadata";
+
     private static IReadOnlyList<PortSpec> DnsPorts { get; } = PortSpec.ParseAll(["53/udp", "53/tcp"]);
 
     /// <inheritdoc/>
     public override IReadOnlyList<FirewallRule> Rules()
     {
         CheckAction();
-        var provider = Provider is null ? null : MetadataEndpoints.Find(Provider);
-        var list = new RuleList(nameof(MetadataAccess), provider?.Id, Network?.Name);
-        var endpoints = MetadataEndpoints.Merge(provider is null ? MetadataEndpoints.Providers : [provider])
-            .Where(endpoint => endpoint.Path == EndpointPath.Forward)
-            .Where(endpoint => !AllowAddresses.Any(allowed => allowed.Contains(endpoint.Address)))
-            .ToList();
-        foreach (var endpoint in endpoints)
+        var name = Provider is null ? null : MetadataEndpoints.NameOf(Provider);
+        var list = new RuleList(nameof(MetadataAccess), name, Network?.Name);
+        var targets = Targets(name).ToList();
+        foreach (var target in targets)
         {
             if (Permit)
-                Pass(list, Network ?? throw new RefusedValueException("Network", null, "metadata is permitted to a network; name it."), endpoint.Address);
+                Pass(list, Network ?? throw new RefusedValueException("Network", null, "metadata is permitted to a network; name it."), target);
             else
-                Exceptions(list, endpoint);
+                Exceptions(list, target);
         }
         if (!Permit)
-            Block(list, endpoints);
+            Block(list, targets);
         return list.Rules;
     }
 
-    private void Exceptions(RuleList list, MetadataEndpoint endpoint)
+    // What is blocked: addresses, or a symbol for those that only a host knows.
+    private sealed record Target(Family Family, string Destination, IReadOnlyList<PortSpec> Ports, IReadOnlyList<PortSpec> Keep);
+
+    private IEnumerable<Target> Targets(string? name)
     {
-        var address = endpoint.Address.ToString();
-        foreach (var network in ExceptNetworks)
-            Pass(list, new NetworkReference(network), endpoint.Address);
-        var kept = (Dns == false ? endpoint.Keep.Where(port => port.Ports is not "53") : endpoint.Keep)
-            .Concat(Dns == true ? DnsPorts : []).Concat(AllowPorts);
-        foreach (var (protocol, ports) in PortSpec.Joined(kept))
-        {
-            var match = new RuleSpec { Family = endpoint.Address.Family, Destination = address, Protocol = protocol, DestinationPort = ports };
-            list.Except(match with { InInterface = Network?.Interface });
-            foreach (var source in BackstopSources(endpoint.Address.Family))
-                list.Except(match with { Table = "mangle", Chain = "POSTROUTING", Source = source });
-        }
+        if (name is MetadataEndpoints.Auto)
+            return Enum.GetValues<Family>().Select(family => new Target(family, OfCloud, [], []));
+        var provider = name is null ? null : MetadataEndpoints.Find(name);
+        var fixedOnes = MetadataEndpoints.Merge(provider is null ? MetadataEndpoints.Providers : [provider])
+            .Where(endpoint => endpoint.Path == EndpointPath.Forward)
+            .Where(endpoint => !AllowAddresses.Any(allowed => allowed.Contains(endpoint.Address)))
+            .Select(endpoint => new Target(endpoint.Address.Family, endpoint.Address.ToString(), endpoint.Ports, endpoint.Keep));
+        return provider is { DhcpServerPorts: { Count: > 0 } ports } ? fixedOnes.Append(new Target(Family.IPv4, "cloud:dhcp-server", ports, [])) : fixedOnes;
     }
 
-    private void Block(RuleList list, IReadOnlyList<MetadataEndpoint> endpoints)
+    private void Exceptions(RuleList list, Target target)
     {
-        foreach (var match in endpoints.GroupBy(endpoint => (endpoint.Address.Family, Ports: string.Join(',', endpoint.Ports))).SelectMany(group => Matches(group.Key.Family, group.First().Ports, string.Join(',', group.Select(endpoint => endpoint.Address)))))
+        foreach (var network in ExceptNetworks)
+            Pass(list, new NetworkReference(network), target);
+        var kept = (Dns == false ? target.Keep.Where(port => port.Ports is not "53") : target.Keep)
+            .Concat(Dns == true ? DnsPorts : []).Concat(AllowPorts);
+        foreach (var (protocol, ports) in PortSpec.Joined(kept))
+            Except(list, new RuleSpec { Family = target.Family, Destination = target.Destination, Protocol = protocol, DestinationPort = ports });
+        if (target.Destination is not OfCloud)
+            return;
+        Except(list, new RuleSpec { Family = target.Family, Destination = OfCloud, DestinationPort = Dns == false ? "cloud:kept-without-dns" : "cloud:kept" });
+        // Which of them are addresses of the cloud is not known yet.
+        foreach (var allowed in AllowAddresses.Where(address => address.Family == target.Family))
+            Except(list, new RuleSpec { Family = target.Family, Destination = allowed.ToString() });
+    }
+
+    private void Except(RuleList list, RuleSpec match)
+    {
+        list.Except(match with { InInterface = Network?.Interface });
+        foreach (var source in BackstopSources(match.Family!.Value))
+            list.Except(match with { Table = "mangle", Chain = "POSTROUTING", Source = source });
+    }
+
+    private void Block(RuleList list, IReadOnlyList<Target> targets)
+    {
+        foreach (var match in targets.GroupBy(target => (target.Family, Ports: string.Join(',', target.Ports))).SelectMany(group => Matches(group.Key.Family, group.First().Ports, string.Join(',', group.Select(target => target.Destination)))))
         {
             list.Block(match with { InInterface = Network?.Interface }, Action, Log);
             foreach (var source in BackstopSources(match.Family!.Value))
@@ -82,11 +104,11 @@ public sealed record MetadataAccess : Control
             ? [new RuleSpec { Family = family, Destination = addresses }]
             : PortSpec.Joined(ports).Select(joined => new RuleSpec { Family = family, Destination = addresses, Protocol = joined.Protocol, DestinationPort = joined.Ports });
 
-    private static void Pass(RuleList list, NetworkReference network, Cidr address)
+    private static void Pass(RuleList list, NetworkReference network, Target target)
     {
-        var match = new RuleSpec { Family = address.Family, Destination = address.ToString() };
+        var match = new RuleSpec { Family = target.Family, Destination = target.Destination };
         list.Except(match with { InInterface = network.Interface });
-        foreach (var source in network.Sources(address.Family))
+        foreach (var source in network.Sources(target.Family))
             list.Except(match with { Table = "mangle", Chain = "POSTROUTING", Source = source });
     }
 }

@@ -35,6 +35,7 @@ internal sealed class HostReader(IShell shell, HostDocker? docker, TimeProvider 
             Links = reading.Links,
             Addresses = reading.Addresses,
             Resolvers = ResolverList.Merge(reading.DaemonDns, [.. asked.Containers.SelectMany(static container => container.Dns)], reading.HostDns),
+            Platform = reading.Platform,
             Session = reading.Session,
             Warnings = reading.Warnings,
         };

@@ -31,6 +31,7 @@ internal sealed class HostReading
         Addresses = HostLinks.ParseAddresses(Text("addresses"));
         Session = SessionText.Parse(Text("session") + "\n" + HostLinks.RouteOf(Text("addresses")));
         DaemonDns = [.. ResolverList.ParseArguments(Text("dockerd")), .. ReadDaemon()];
+        Platform = PlatformText.Read(path => files[path], files.Lines);
         HostDns = ResolverList.ParseHost(files["/etc/resolv.conf"], files["/run/systemd/resolve/resolv.conf"]);
         Warnings = warnings;
     }
@@ -54,6 +55,8 @@ internal sealed class HostReading
     internal IReadOnlyList<Cidr> DaemonDns { get; }
 
     internal IReadOnlyList<Cidr> HostDns { get; }
+
+    internal HostPlatform Platform { get; }
 
     internal IReadOnlyList<string> Warnings { get; }
 
@@ -158,6 +161,9 @@ internal sealed class HostReading
 internal sealed class PrintedFiles(string text)
 {
     private readonly string[] lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>All lines as they were printed.</summary>
+    internal IReadOnlyList<string> Lines => lines;
 
     /// <summary>The file's text; empty if there is no such file.</summary>
     internal string this[string path] =>

@@ -1,4 +1,5 @@
 using DockerNetHarden.Shells;
+using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;
 
@@ -83,7 +84,8 @@ internal static class ReadingProgram
 
     // One process for all files. They belong to the network namespace of whoever opens them; /sys/class/net does not: a shell that entered a network namespace with
     // nsenter still has the old namespace's /sys. Missing files are not printed.
-    private const string Files = """grep -a -s -e '' -- /dev/null /proc/net/dev /etc/resolv.conf /run/systemd/resolve/resolv.conf "$dnh_config" || :""";
+    // The texts of the firmware are the machine's, in every namespace. A pattern without a match is the name of a missing file.
+    private const string Files = $"""grep -a -s -e '' -- /dev/null /proc/net/dev /etc/resolv.conf /run/systemd/resolve/resolv.conf "$dnh_config" {PlatformText.Files} || :""";
 
     // One process for everything that ip knows. busybox's has no -batch and gets one question at a time. The client's address comes from sshd, but a user can set the variable.
     private const string Addresses = """

@@ -12,6 +12,7 @@ namespace DockerNetHarden.Planning;
 internal sealed class OperandResolver(HostSnapshot host, ICollection<string> warnings, bool createsChain = false)
 {
     private readonly Lazy<IReadOnlyDictionary<string, string>> _adopted = new(() => AdoptedProfiles.Of(host));
+    private readonly Lazy<HostCloud> _cloud = new(() => HostCloud.Of(host));
 
     private static readonly string[] Parts = ["InInterface", "OutInterface", "Source", "Destination"];
 
@@ -23,8 +24,8 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
 
     public IReadOnlyList<FirewallRule> Resolve(FirewallRule rule)
     {
-        IEnumerable<FirewallRule> rules = rule.DestinationPort is "docker:published" ? Published(rule) : [rule];
-        foreach (var operand in Parts.Select(part => OperandOf(rule, part)).OfType<Operand>().Where(operand => operand.IsSymbolic).Distinct())
+        IEnumerable<FirewallRule> rules = rule.DestinationPort is "docker:published" ? Published(rule) : CloudOperands.Resolve(rule, _cloud.Value, Warn);
+        foreach (var operand in Parts.Select(part => OperandOf(rule, part)).OfType<Operand>().Where(operand => operand.IsSymbolic && operand is not Operand.Cloud).Distinct())
             rules = [.. rules.SelectMany(each => Replace(each, operand))];
         var placement = new Placement(host, createsChain, Warn);
         return [.. rules.Where(placement.IsNeeded).Select(WithProfile).Select(placement.Of)];

@@ -24,7 +24,7 @@ internal static class PolicyShapes
     {
         [nameof(MetadataAccess)] = Shape(
             new MetadataAccess(),
-            Field<MetadataAccess, string>("provider", "The cloud whose endpoints are meant; all that are known without it.", PolicyType.Text(text => MetadataEndpoints.Find(text).Id), c => c.Provider, (c, v) => c with { Provider = v }),
+            Field<MetadataAccess, string>("provider", "The cloud whose endpoints are meant, or auto for the one that the host is in; all that are known without it.", PolicyType.Text(MetadataEndpoints.NameOf), c => c.Provider, (c, v) => c with { Provider = v }),
             Field<MetadataAccess, object>("permit", "True: the network's containers may reach the endpoints, whatever is blocked for the whole host.", PolicyType.Flag, c => c.Permit, (c, v) => c with { Permit = (bool)v }),
             Field<MetadataAccess, object>("dns", DnsMeaning, PolicyType.Flag, c => c.Dns, (c, v) => c with { Dns = (bool)v }),
             Field<MetadataAccess, IReadOnlyList<PortSpec>>("allowPorts", AllowPortsMeaning, Ports, c => c.AllowPorts, (c, v) => c with { AllowPorts = v }),

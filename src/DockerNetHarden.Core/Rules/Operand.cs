@@ -5,7 +5,7 @@ namespace DockerNetHarden.Rules;
 
 /// <summary>
 /// An interface, address or port in a rule: a literal, or the name of something that only a host knows. A symbolic operand has a colon and begins
-/// with <c>network:</c> or <c>docker:</c>; no interface name or address can look like that. It is resolved from a host's snapshot when the plan is made.
+/// with <c>network:</c>, <c>docker:</c> or <c>cloud:</c>; no interface name or address can look like that. It is resolved from a host's snapshot when the plan is made.
 /// </summary>
 public abstract partial record Operand
 {
@@ -37,10 +37,18 @@ public abstract partial record Operand
         public override string ToString() => Symbols[(int)Symbol];
     }
 
+    /// <summary>One of the symbols that begin with <c>cloud:</c>.</summary>
+    public sealed record Cloud(CloudSymbol Symbol) : Operand
+    {
+        /// <inheritdoc/>
+        public override string ToString() => CloudSymbols[(int)Symbol];
+    }
+
     /// <summary>Whether only a host can resolve it.</summary>
     public bool IsSymbolic => this is not Literal;
 
     private static readonly string[] Symbols = ["docker:bridges", "docker:new-bridges", "docker:pools", "docker:resolvers", "docker:published"];
+    private static readonly string[] CloudSymbols = ["cloud:metadata", "cloud:dhcp-server", "cloud:kept", "cloud:kept-without-dns"];
 
     /// <summary>Reads an operand; its <c>ToString()</c> is the inverse.</summary>
     /// <exception cref="RefusedValueException">The text looks symbolic but is not a known symbol, or its network's name is not possible.</exception>
@@ -52,12 +60,11 @@ public abstract partial record Operand
             var (name, at) = (text["network:".Length..], text.IndexOf('@', StringComparison.Ordinal));
             return at < 0 ? new Network(CheckNetworkName(name, part)) : new Network(CheckNetworkName(text["network:".Length..at], part), InterfaceName.Check(text[(at + 1)..], part));
         }
-        if (!text.StartsWith("docker:", StringComparison.Ordinal))
+        if (!text.StartsWith("docker:", StringComparison.Ordinal) && !text.StartsWith("cloud:", StringComparison.Ordinal))
             return new Literal(text);
-        var index = Array.IndexOf(Symbols, text);
-        return index >= 0
-            ? new Docker((DockerSymbol)index)
-            : throw new RefusedValueException(part, text, $"the symbols are {string.Join(", ", Symbols)}, network:NAME and network:NAME@BRIDGE.");
+        return Array.IndexOf(Symbols, text) is >= 0 and var docker ? new Docker((DockerSymbol)docker)
+            : Array.IndexOf(CloudSymbols, text) is >= 0 and var cloud ? new Cloud((CloudSymbol)cloud)
+            : throw new RefusedValueException(part, text, $"the symbols are {string.Join(", ", Symbols.Concat(CloudSymbols))}, network:NAME and network:NAME@BRIDGE.");
     }
 
     /// <summary>Checks a Docker network's name. Source: Docker's own pattern for names.</summary>
@@ -93,4 +100,20 @@ public enum DockerSymbol
 
     /// <summary><c>docker:published</c>: as a destination port, the ports that containers publish on the host.</summary>
     Published,
+}
+
+/// <summary>What the <c>cloud:</c> operands stand for: they depend on the cloud that a host is in. If that is not known, they mean all clouds.</summary>
+public enum CloudSymbol
+{
+    /// <summary><c>cloud:metadata</c>: as a destination, the addresses of the cloud's metadata service; a rule that blocks them is for their ports, unless it names its own.</summary>
+    Metadata,
+
+    /// <summary><c>cloud:dhcp-server</c>: as a destination, the DHCP server of the host's network (CloudStack has its metadata there).</summary>
+    DhcpServer,
+
+    /// <summary><c>cloud:kept</c>: with the destination <c>cloud:metadata</c> and as a destination port, what else these addresses serve and containers need (DNS, NTP).</summary>
+    Kept,
+
+    /// <summary><c>cloud:kept-without-dns</c>: the same without DNS.</summary>
+    KeptWithoutDns,
 }

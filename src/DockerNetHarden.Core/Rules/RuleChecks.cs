@@ -53,7 +53,8 @@ internal static partial class RuleChecks
     {
         Operand.Literal => LiteralAddress(rule, value, part),
         Operand.Docker { Symbol: DockerSymbol.Bridges or DockerSymbol.Pools or DockerSymbol.Resolvers } or Operand.Network => value,
-        _ => throw new RefusedValueException(part, value, "an address is a prefix, network:NAME, docker:bridges, docker:pools or docker:resolvers."),
+        Operand.Cloud { Symbol: CloudSymbol.Metadata or CloudSymbol.DhcpServer } when part is not "Source" => value,
+        _ => throw new RefusedValueException(part, value, "an address is a prefix, network:NAME, docker:bridges, docker:pools or docker:resolvers; a destination can be cloud:metadata or cloud:dhcp-server too."),
     };
 
     /// <summary>Destinations: an address or, in a control's rule, several.</summary>
@@ -88,9 +89,13 @@ internal static partial class RuleChecks
         return RuleWords.HasPorts(rule.Protocol) ? ports : throw new RefusedValueException("Protocol", rule.Protocol, $"the ports {ports} need a protocol that has ports: tcp, udp, sctp, dccp or udplite.");
     }
 
-    public static string DestinationPorts(RuleSpec rule, string text, string part) =>
-        rule.DestinationPort is not "docker:published" ? Ports(rule, text, part)
-        : rule.Protocol is null ? text : throw new RefusedValueException(part, text, "the published ports have their own protocols; leave the protocol out.");
+    public static string DestinationPorts(RuleSpec rule, string text, string part) => rule.DestinationPort switch
+    {
+        not ("docker:published" or "cloud:kept" or "cloud:kept-without-dns") => Ports(rule, text, part),
+        _ when rule.Protocol is not null => throw new RefusedValueException(part, text, "these ports have their own protocols; leave the protocol out."),
+        not "docker:published" when rule.Destination is not "cloud:metadata" => throw new RefusedValueException(part, text, "these are ports of the cloud's metadata addresses; name the destination cloud:metadata too."),
+        _ => text,
+    };
 
     public static string OnePort(string text, string part)
     {

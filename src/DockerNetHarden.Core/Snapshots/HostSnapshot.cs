@@ -98,6 +98,9 @@ public sealed record HostSnapshot
     /// </summary>
     public IReadOnlyList<Cidr> Resolvers { get; init; } = [];
 
+    /// <summary>What tells which cloud the host is in; null in a snapshot of a version that did not read it.</summary>
+    public HostPlatform? Platform { get; init; }
+
     /// <summary>The connection in use, if it is known.</summary>
     public SessionConnection? Session { get; init; }
 

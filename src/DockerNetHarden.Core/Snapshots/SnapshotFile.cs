@@ -43,8 +43,11 @@ public static class SnapshotFile
         writer.WriteNumber("format", Format);
         foreach (var property in SnapshotForm.MembersOf(Root))
         {
+            var value = property.Get!(snapshot);
+            if (value is null && SnapshotForm.MayBeMissing(Root, property))
+                continue;
             writer.WritePropertyName(property.Name);
-            JsonSerializer.Serialize(writer, property.Get!(snapshot), SnapshotForm.Of(property.PropertyType));
+            JsonSerializer.Serialize(writer, value, SnapshotForm.Of(property.PropertyType));
         }
         writer.WriteEndObject();
     }
@@ -120,7 +123,7 @@ public static class SnapshotFile
                     // If a member appears twice the last one counts, but the serializer reads both.
                     foreach (var member in value.EnumerateObject().Where(member => member.NameEquals(property.Name)).Select(static member => member.Value).DefaultIfEmpty())
                     {
-                        if (member.ValueKind != JsonValueKind.Null || !SnapshotForm.MayBeNull(type, property))
+                        if (!(member.ValueKind == JsonValueKind.Null && SnapshotForm.MayBeNull(type, property)) && !(member.ValueKind == JsonValueKind.Undefined && SnapshotForm.MayBeMissing(type, property)))
                             Check(member, SnapshotForm.Of(property.PropertyType), $"{path}.{property.Name}");
                     }
                 }

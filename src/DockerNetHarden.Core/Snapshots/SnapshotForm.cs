@@ -31,9 +31,12 @@ internal static class SnapshotForm
     // System.Text.Json of .NET 8 does not see the question marks of texts, lists and records; a test compares them with these names.
     private static readonly HashSet<string> CanBeNull = new(StringComparer.Ordinal)
     {
-        "HostSnapshot.engine", "HostSnapshot.dockerError", "HostSnapshot.session", "HostSnapshot.nft", "HostSnapshot.connections", "HostSnapshot.saved", "DockerEngine.firewallBackend",
+        "HostSnapshot.engine", "HostSnapshot.dockerError", "HostSnapshot.platform", "HostSnapshot.session", "HostSnapshot.nft", "HostSnapshot.connections", "HostSnapshot.saved", "DockerEngine.firewallBackend",
         "DockerNetwork.bridge", "DockerErrorText.endpoint", "IptablesTool.prefix6", "SessionConnection.link", "RoutingRule.inLink", "RoutingRule.table", "HostLink.kind", "HostLink.master",
     };
+
+    // Parts that came later: older files of this format do not have them, and mean the same as null.
+    private static readonly HashSet<string> CanBeMissing = new(StringComparer.Ordinal) { "HostSnapshot.platform" };
 
     private static readonly JsonSerializerOptions Options = new()
     {
@@ -58,6 +61,9 @@ internal static class SnapshotForm
     /// <summary>Whether a member may be null.</summary>
     public static bool MayBeNull(JsonTypeInfo type, JsonPropertyInfo property) =>
         Nullable.GetUnderlyingType(property.PropertyType) is not null || CanBeNull.Contains($"{type.Type.Name}.{property.Name}");
+
+    /// <summary>Whether a member may be missing.</summary>
+    public static bool MayBeMissing(JsonTypeInfo type, JsonPropertyInfo property) => CanBeMissing.Contains($"{type.Type.Name}.{property.Name}");
 
     private static void Adapt(JsonTypeInfo type)
     {

@@ -10,7 +10,7 @@ namespace DockerNetHarden.Commands;
 [OutputType(typeof(FirewallRule))]
 public sealed class BlockContainerMetadataAccessCommand : BlockCommand
 {
-    [Parameter(Position = 0, HelpMessage = "The clouds whose endpoints are blocked; all known ones if none is named.")]
+    [Parameter(Position = 0, HelpMessage = "The clouds whose endpoints are blocked, or Auto for the one that each host is in; all known ones if none is named.")]
     [ArgumentCompleter(typeof(Completer<ProviderNames>))]
     [ValidateNotNullOrEmpty]
     public string[]? Provider { get; set; }

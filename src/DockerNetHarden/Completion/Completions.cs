@@ -16,7 +16,10 @@ internal static class Completions
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(300);
 
     public static IReadOnlyList<(string Text, string Tip)> Providers() =>
-        [.. MetadataEndpoints.Providers.Select(provider => (provider.Id, $"{provider.Name}: {string.Join(", ", provider.Endpoints.Select(endpoint => endpoint.Address.ToShortString()).Distinct(StringComparer.Ordinal))}"))];
+        [
+            (MetadataEndpoints.Auto, "The cloud that each host is in: its addresses, or all known ones where the cloud is not known"),
+            .. MetadataEndpoints.Providers.Select(provider => (provider.Id, $"{provider.Name}: {string.Join(", ", provider.Endpoints.Select(endpoint => endpoint.Address.ToShortString()).Concat(provider.DhcpServerPorts.Count > 0 ? ["the DHCP server of the host's network"] : Array.Empty<string>()).Distinct(StringComparer.Ordinal))}")),
+        ];
 
     public static IReadOnlyList<(string Text, string Tip)> Controls() => [.. RuleMark.Controls.Select(control => (control, $"The rules of {control}"))];
 

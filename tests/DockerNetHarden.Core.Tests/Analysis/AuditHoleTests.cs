@@ -37,7 +37,7 @@ public sealed class AuditHoleTests
     {
         var host = Bare.WithIPv4Only().Iptables(Block).OnNft();
         host = host with { Nft = host.Nft! with { Chains = [.. host.Nft.Chains.Select(Hooked)], Rules = [.. host.Nft.Rules.Select(rule => Told(rule, host.Rules[Family.IPv4]))] } };
-        var findings = HardeningAudit.Of(host);
+        var findings = HardeningAudit.Of(host.InCloud("digitalocean"));
         Assert.Equal(FindingStatus.Pass, Find(findings, "METADATA-DIGITALOCEAN", "plain").Status);
         Assert.Equal(FindingStatus.Fail, Find(findings, "DOCKER-USER-BACKSTOP", "plain").Status);
     }
@@ -75,7 +75,7 @@ public sealed class AuditHoleTests
     {
         var host = Bare.WithIPv4Only().Iptables(Block, "-t nat -A PREROUTING -d 169.254.170.2/32 -p tcp -m tcp --dport 80 -m u32 --u32 \"6&0xFF=0x6\" -j REDIRECT --to-ports 51679");
         Assert.Equal(FindingStatus.Warning, Find(HardeningAudit.Of(host), "METADATA-AWS", "plain").Status);
-        Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(host), "METADATA-DIGITALOCEAN", "plain").Status);
+        Assert.Equal(FindingStatus.Pass, Find(HardeningAudit.Of(host.InCloud("digitalocean")), "METADATA-DIGITALOCEAN", "plain").Status);
     }
 
     [Theory]
@@ -276,7 +276,7 @@ public sealed class AuditHoleTests
     [Fact]
     public void An_unknown_accept_before_a_certain_block_is_neither_open_nor_closed()
     {
-        var host = Bare.WithIPv4Only().Iptables("-I DOCKER-USER -d 169.254.169.254 -j DROP").Iptables("-I DOCKER-USER -m u32 --u32 \"6&0xFF=0x6\" -j ACCEPT");
+        var host = Bare.InCloud("digitalocean").WithIPv4Only().Iptables("-I DOCKER-USER -d 169.254.169.254 -j DROP").Iptables("-I DOCKER-USER -m u32 --u32 \"6&0xFF=0x6\" -j ACCEPT");
         var finding = Find(HardeningAudit.Of(host), "METADATA-DIGITALOCEAN", "plain");
         Assert.Equal(FindingStatus.Warning, finding.Status);
         Assert.NotEmpty(finding.Rules);

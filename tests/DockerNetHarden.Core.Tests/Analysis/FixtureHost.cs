@@ -1,5 +1,6 @@
 using System.Text;
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Controls;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Planning;
@@ -9,7 +10,7 @@ using DockerNetHarden.Snapshots;
 namespace DockerNetHarden.Core.Tests.Analysis;
 
 /// <summary>
-/// Hosts on paper as three engines leave them: 20.10 and 28 with iptables, 29 with nftables. eth0 is 10.0.0.5 and leads out; docker0 is 172.17/16,
+/// Hosts on paper as three engines leave them: 20.10 and 28 with iptables, 29 with nftables. They are in AWS. eth0 is 10.0.0.5 and leads out; docker0 is 172.17/16,
 /// plain0 172.18/16 with a container that publishes 8080 to its port 80, inner0 172.19/16 internal, quiet0 172.20/16 with icc off, and from 28 on routed0
 /// 172.21/16 (gateway mode routed) and open0 172.22/16 (nat-unprotected, 8081 to 80). The rules are in Fixtures, in the forms that the engines write and
 /// iptables-save and nft print. Sources: moby's integration/network/bridge/iptablesdoc and nftablesdoc; for 20.10 its libnetwork.
@@ -65,6 +66,21 @@ internal static class FixtureHost
             [.. host.Rules.SelectMany(pair => pair.Value.AllRules.Select(line => new NftRule(Nft(pair.Key), line.Table, line.Chain, line.Position, [])))],
             []),
     };
+
+    /// <summary>The same host in another cloud, as its firmware tells; in none if there is no name.</summary>
+    public static HostSnapshot InCloud(this HostSnapshot host, string? provider, params string[] dhcpServers)
+    {
+        var sign = provider is null ? new FirmwareSign("vendor", "QEMU") : MetadataEndpoints.Find(provider).Firmware[0];
+        var text = sign.Text.Replace("*", " 1", StringComparison.Ordinal);
+        return host with
+        {
+            Platform = new HostPlatform
+            {
+                Vendor = sign.Place is "vendor" ? text : "QEMU", Product = sign.Place is "product" ? text : "", ChassisVendor = sign.Place is "chassisVendor" ? text : "",
+                ChassisAssetTag = sign.Place is "chassisAssetTag" ? text : "", BiosVersion = sign.Place is "biosVersion" ? text : "", DhcpServers = [.. dhcpServers.Select(Cidr.Parse)],
+            },
+        };
+    }
 
     public static HostSnapshot Sysctl(this HostSnapshot host, string name, string value) =>
         host with { Sysctls = new Dictionary<string, string>(host.Sysctls, StringComparer.Ordinal) { [name] = value } };
@@ -189,6 +205,7 @@ internal static class FixtureHost
                 .Append(KeyValuePair.Create("net.bridge.bridge-nf-call-ip6tables", "1")), StringComparer.Ordinal),
         Connections = [],
         Resolvers = [Cidr.Parse("10.0.0.2")],
+        Platform = new HostPlatform { Vendor = "Amazon EC2", Product = "m7i.large" },
     };
 
     private static DockerNetwork Network((string Name, string Bridge, int Octet) network) => new()

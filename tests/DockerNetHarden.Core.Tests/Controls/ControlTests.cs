@@ -82,7 +82,10 @@ public sealed class ControlTests
         // The file is the record of where each address comes from; the code reads only what rules need.
         using var data = JsonDocument.Parse(typeof(MetadataEndpoints).Assembly.GetManifestResourceStream("metadata-endpoints.json")!);
         var endpoints = data.RootElement.GetProperty("providers").EnumerateArray().SelectMany(provider => provider.GetProperty("endpoints").EnumerateArray()).ToList();
-        Assert.Equal(MetadataEndpoints.Providers.Sum(provider => provider.Endpoints.Count), endpoints.Count);
+        Assert.Equal(MetadataEndpoints.Providers.Sum(provider => provider.Endpoints.Count + (provider.DhcpServerPorts.Count > 0 ? 1 : 0)), endpoints.Count);
+        var signs = data.RootElement.GetProperty("providers").EnumerateArray().Where(provider => provider.TryGetProperty("firmware", out _)).SelectMany(provider => provider.GetProperty("firmware").EnumerateArray()).ToList();
+        Assert.Equal(MetadataEndpoints.Providers.Sum(provider => provider.Firmware.Count), signs.Count);
+        Assert.All(signs.Concat(data.RootElement.GetProperty("unblockable").EnumerateArray()), each => Assert.NotEmpty(each.GetProperty("source").GetString()!));
         Assert.All(endpoints, endpoint =>
         {
             Assert.NotEmpty(endpoint.GetProperty("what").GetString()!);

@@ -38,6 +38,18 @@ public sealed class ReadWholeTests
     }
 
     [Fact]
+    public async Task What_the_firmware_and_the_leases_say_is_read_with_the_other_files()
+    {
+        var read = await ReadAsync(docker: true, Section("files", "/proc/net/dev:  eth0: 0\n/sys/class/dmi/id/sys_vendor:Amazon EC2\n/sys/class/dmi/id/product_name:m7i.large \n/run/systemd/netif/leases/2:SERVER_ADDRESS=10.1.1.1\n"));
+        Assert.Equal(("Amazon EC2", "m7i.large", ""), (read.Platform!.Vendor, read.Platform.Product, read.Platform.ChassisAssetTag));
+        Assert.Equal([Cidr.Parse("10.1.1.1")], read.Platform.DhcpServers);
+        Assert.Equal(["eth0"], read.Links);
+        var none = await ReadAsync(docker: true, Section("files", "/proc/net/dev:  eth0: 0\n"));
+        Assert.Equal("", none.Platform!.Vendor);
+        Assert.Empty(none.Platform.DhcpServers);
+    }
+
+    [Fact]
     public async Task Each_part_is_in_its_place()
     {
         var whole = await ReadAsync(

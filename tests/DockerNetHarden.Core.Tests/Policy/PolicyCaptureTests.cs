@@ -15,6 +15,8 @@ public sealed class PolicyCaptureTests
     {
         { "plain metadata", new MetadataAccess() },
         { "one provider, dropped and logged", new MetadataAccess { Provider = "aws", Action = RuleAction.Drop, Log = true } },
+        { "metadata of the host's own cloud", new MetadataAccess { Provider = "auto" } },
+        { "metadata of the host's own cloud, but for a network", new MetadataAccess { Provider = "auto", ExceptNetworks = ["apps"], Dns = false } },
         { "metadata with DNS", new MetadataAccess { Provider = "aws", Dns = true } },
         { "metadata without DNS", new MetadataAccess { Provider = "gcp", Dns = false } },
         { "metadata with a port", new MetadataAccess { Provider = "aws", AllowPorts = PortSpec.ParseAll(["8080/tcp"]) } },

@@ -42,6 +42,7 @@ public sealed class SnapshotFileTests
         Links = ["lo", "web0"],
         Addresses = [new HostAddress("web0", Cidr.Parse("172.18.0.1"))],
         Resolvers = [Cidr.Parse("10.0.0.2")],
+        Platform = new HostPlatform { Vendor = "QEMU", Product = "Google Compute Engine", ChassisVendor = "c", ChassisAssetTag = "t", BiosVersion = "1.0", DhcpServers = [Cidr.Parse("10.0.0.1")] },
         Session = new SessionConnection(Cidr.Parse("192.0.2.7"), 22, "eth0"),
         OtherRules = new Dictionary<Family, Ruleset> { [Family.IPv4] = Ruleset.Parse(Family.IPv4, "*filter\n:FORWARD DROP [0:0]\nCOMMIT\n") },
         Nft = NftText.Parse("""
@@ -113,6 +114,7 @@ public sealed class SnapshotFileTests
         Containers = [Sample.Containers[0] with { Addresses = [new ContainerAddress("web", null, null)], Ports = [new PublishedPort(null, 0, 80, "udp"), new PublishedPort(Cidr.Parse("::/0"), 1, 2, "sctp")], Dns = [] }],
         Iptables = Sample.Iptables with { Prefix6 = null },
         Rules = new Dictionary<Family, Ruleset> { [Family.IPv6] = Sample.Rules[Family.IPv6], [Family.IPv4] = Sample.Rules[Family.IPv4] },
+        Platform = null,
         Session = Sample.Session! with { Link = null },
         Routes = [.. Sample.Routes, new HostRoute(Family.IPv4, "local", "local", Cidr.Parse("127.0.0.1"), [])],
         RoutingRules = [.. Sample.RoutingRules, new RoutingRule(Family.IPv4, 0, Cidr.Parse("10.0.0.1"), null, null, null, IsModelled: false, "0: from 10.0.0.1 lookup local")],
@@ -128,6 +130,15 @@ public sealed class SnapshotFileTests
         var file = File.ReadAllText(Path.Combine(DockerNetHarden.Tests.ProjectRoot.Path, "tests", "DockerNetHarden.Core.Tests", "Snapshots", "snapshot-format-1.json"));
         Assert.Equal(file, Write(Format1), StringComparer.Ordinal);
         Assert.Equal(file, Write(Read(file)), StringComparer.Ordinal);
+    }
+
+    [Fact]
+    public void A_part_that_came_later_may_be_missing_but_not_a_part_of_it()
+    {
+        var text = Write(Sample with { Platform = null });
+        Assert.DoesNotContain("platform", text, StringComparison.Ordinal);
+        Assert.Null(Read(text).Platform);
+        Assert.Equal("$.platform.vendor", Assert.Throws<SnapshotFormatException>(() => Read(text.Replace("\"hasIPv6\"", "\"platform\": {}, \"hasIPv6\"", StringComparison.Ordinal))).Place, StringComparer.Ordinal);
     }
 
     public static TheoryData<string> Properties => [.. Mutation.Of(Sample).Select(static mutation => mutation.Name)];
@@ -174,6 +185,7 @@ public sealed class SnapshotFileTests
     [InlineData("\"IPv6\": \"*filter", "\"IPv6\": \"*filter\\nnonsense", "$.rules['IPv6']")]
     [InlineData("\"handle\": 3", "\"handle\": \"3\"", "$.nft")]
     [InlineData("2026-01-31T", "the 31st ", "$.takenAt")]
+    [InlineData("\"product\": \"Google Compute Engine\"", "\"product\": 7", "$.platform.product")]
     [InlineData("\"net.ipv4.ip_forward\": \"1\"", "\"net.ipv4.ip_forward\": 1", "$.sysctls['net.ipv4.ip_forward']")]
     public void A_value_that_cannot_be_is_named_by_its_path(string good, string bad, string path)
     {

@@ -148,9 +148,10 @@ public abstract class RichHostTests(RichLab fixture)
         var isMixed = fixture.Engine.Backend == LabBackend.Legacy;
         foreach (var network in fixture.Networks.Where(network => network is { LeadsOutside: true, HasIPv4: true } && !(isMixed && network.HasIPv6)))
         {
-            foreach (var id in (string[])["METADATA-AWS", "METADATA-AZURE", "METADATA-GCP", "HOST-ACCESS", "MAIL-RATE"])
+            // Which cloud the machine is in decides the end of the first one's id.
+            foreach (var id in (string[])["METADATA-", "HOST-ACCESS", "MAIL-RATE"])
             {
-                var finding = Assert.Single(findings, finding => finding.Id == id && finding.Network == network.Name);
+                var finding = Assert.Single(findings, finding => finding.Id.StartsWith(id, StringComparison.Ordinal) && finding.Network == network.Name);
                 Assert.True(finding.Status == FindingStatus.Pass, $"{finding.Status}: {Describe([finding])}");
             }
         }

@@ -43,8 +43,8 @@ public abstract class OddNetworkTests(LabFixture fixture)
             var odd = Assert.Single(findings, finding => finding is { Id: "NETWORK-NAME", Status: FindingStatus.Fail });
             Assert.Contains(id, odd.Remedy!, StringComparison.Ordinal);
             Assert.DoesNotContain(odd.Network!, char.IsControl);
-            Assert.Contains(findings, finding => finding is { Id: "METADATA-AWS", Network: "bridge", Status: FindingStatus.Fail, Rules.Count: > 0 });
-            Assert.Contains(findings, finding => finding.Id == "METADATA-AWS" && finding.Network == odd.Network && finding is { Status: FindingStatus.Fail, Rules.Count: 0 });
+            Assert.Contains(findings, finding => IsMetadata(finding) && finding is { Network: "bridge", Status: FindingStatus.Fail, Rules.Count: > 0 });
+            Assert.Contains(findings, finding => IsMetadata(finding) && finding.Network == odd.Network && finding is { Status: FindingStatus.Fail, Rules.Count: 0 });
 
             var result = await hardening.ApplyAsync(new MetadataAccess(), new HostAccess());
             Assert.True(result.Verified);
@@ -100,7 +100,7 @@ public abstract class OddNetworkTests(LabFixture fixture)
                 await Lab.ExpectAsync(Reach.Refused, container, LabAddresses.Host, LabAddresses.HostHttpPort);
             await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Host, LabAddresses.HostHttpPort);
 
-            var metadata = Assert.Single(await AuditAsync(hardening), finding => finding is { Id: "METADATA-AWS", Network: "twin" });
+            var metadata = Assert.Single(await AuditAsync(hardening), finding => IsMetadata(finding) && finding.Network is "twin");
             Assert.True((await hardening.ApplyAsync(metadata.Rules)).Verified);
             foreach (var container in new[] { "odd1", "odd2" })
                 await Lab.ExpectAsync(Reach.Refused, container, LabAddresses.Metadata, 80);
@@ -111,6 +111,9 @@ public abstract class OddNetworkTests(LabFixture fixture)
             await RemoveAsync(second, "odd2");
         }
     }
+
+    // Which cloud the machine is in decides the rest of the id.
+    private static bool IsMetadata(HardeningFinding finding) => finding.Id.StartsWith("METADATA-", StringComparison.Ordinal);
 
     private static async Task<IReadOnlyList<HardeningFinding>> AuditAsync(Hardening hardening) => HardeningAudit.Of(await hardening.Host.ReadWholeAsync(CancellationToken.None));
 

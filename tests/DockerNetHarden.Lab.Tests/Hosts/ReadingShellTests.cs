@@ -17,7 +17,7 @@ public sealed class ReadingShellTests : IDisposable
         var hosts = new TheoryData<string, string>();
         foreach (var shell in new[] { "dash", "bash --posix", "busybox sh" })
         {
-            foreach (var layout in new[] { "Debian", "busybox's ip", "legacy", "no ip6tables", "odd files" })
+            foreach (var layout in new[] { "Debian", "busybox's ip", "legacy", "no ip6tables", "odd files", "a cloud" })
                 hosts.Add(shell, layout);
             // busybox's sh has an ip of its own.
             if (shell is not "busybox sh")
@@ -49,14 +49,17 @@ public sealed class ReadingShellTests : IDisposable
         foreach (var name in names)
             File.CreateSymbolicLink(Path.Combine(folder.FullName, name), program);
         var path = folder.FullName + ":/usr/sbin:/usr/bin:/sbin:/bin";
+        // The machine's own firmware is hidden too: most of these hosts have none, as where the kernel shows none.
         // The program appends /usr/sbin and /sbin to any PATH, so ip is hidden by a file that is not a program.
         var hide = layout switch
         {
             "no ip" => "mount --bind /dev/null /usr/sbin/ip && mount --bind /dev/null /usr/bin/ip",
             "odd files" => $"cp -a /etc/alternatives {folder.FullName} && mount -t tmpfs none /etc && cp -a {folder.FullName}/alternatives /etc && mkdir -p /etc/docker/daemon.json && printf 'nameserver 192.0.2.53\\n#\\000\\n' >/etc/resolv.conf",
+            "a cloud" => "mkdir -p /sys/class/dmi/id && printf 'Amazon EC2\\n' >/sys/class/dmi/id/sys_vendor && printf 'm7i.large\\n' >/sys/class/dmi/id/product_name && chmod 0 /sys/class/dmi/id/product_name"
+                + " && mount -t tmpfs none /run && mkdir -p /run/systemd/netif/leases && printf 'ADDRESS=10.1.1.7\\nSERVER_ADDRESS=10.1.1.1\\n' >/run/systemd/netif/leases/2",
             _ => "true",
         };
-        string[] hidden = ["unshare", "--mount", "sh", "-c", hide + " && exec \"$@\"", "sh"];
+        string[] hidden = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /sys && " + hide + " && exec \"$@\"", "sh"];
         await using var opened = new ProcessShell(space.Name, "ip", ["netns", "exec", space.Name, .. hidden, "env", "PATH=" + path, "SSH_CONNECTION=192.0.2.9 50000 192.0.2.5 22", .. shell.Split(' ')]);
         var snapshot = await new DockerHost(opened).ReadAsync(CancellationToken.None);
 
@@ -68,6 +71,8 @@ public sealed class ReadingShellTests : IDisposable
         Assert.Equal(["adm0", "idle0", "lo"], snapshot.Links.Order(StringComparer.Ordinal));
         Assert.Equal(Cidr.Parse("192.0.2.9"), snapshot.Session!.Client);
         Assert.Equal(22, snapshot.Session.ServerPort);
+        Assert.Equal(layout is "a cloud" ? "Amazon EC2" : "", snapshot.Platform!.Vendor);
+        Assert.Equal(layout is "a cloud" ? ["10.1.1.1"] : [], snapshot.Platform.DhcpServers.Select(static server => server.ToShortString()));
         if (layout is "odd files")
         {
             Assert.Contains("configuration file could not be read", Assert.Single(snapshot.Warnings), StringComparison.Ordinal);
