@@ -25,7 +25,9 @@ public abstract class KernelRoundTripTests(LabFixture fixture)
     public async Task Random_rules_of_the_whole_vocabulary_come_back_as_they_went_in()
     {
         await using var hardening = await Hardening.OfAsync(fixture.Lab);
-        var rules = new RandomRules(7).Take(1500).Distinct().ToList();
+        // Where ip6tables has no DOCKER-USER, these controls need no second half in IPv6, and a plan leaves it out.
+        var rules = new RandomRules(7).Take(1500).Distinct()
+            .Where(rule => rule is not { Family: Family.IPv6, Table: "mangle", Chain: "POSTROUTING", Control: "MetadataAccess" or "InternalAccess" }).ToList();
         var result = await hardening.ApplyAsync(rules, new PlanOptions { Force = true });
         Assert.True(result.Verified);
         Assert.True(result.Added.Count >= rules.Count);
