@@ -93,9 +93,9 @@ internal static class Choices
         }
         if (isOneWay && keys.TrueForAll(static key => key.Verdict == Verdict.Accept))
             return all with { Reason = $"{first.Reason}, and let through wherever else {cause.Place} sends them" };
-        // What becomes of them if no match that is not certain matches.
+        // What becomes of them if no match that is not certain matches. That they are let through on another way says nothing about this one: what the host serves is not what is outside.
         var unmatched = keys.FindAll(static key => !key.IsMatched);
-        Verdict? otherwise = unmatched.Exists(static key => key.Verdict is Verdict.Accept or Verdict.RateLimited || key.Otherwise is Verdict.Accept or Verdict.RateLimited) ? Verdict.Accept
+        Verdict? otherwise = isOneWay && unmatched.Exists(static key => key.Verdict is Verdict.Accept or Verdict.RateLimited || key.Otherwise is Verdict.Accept or Verdict.RateLimited) ? Verdict.Accept
             : unmatched.Count > 0 && unmatched.TrueForAll(IsBlocked) ? unmatched[0].Verdict : null;
         return all with
         {
