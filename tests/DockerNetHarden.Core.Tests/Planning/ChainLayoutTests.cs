@@ -129,7 +129,9 @@ public sealed class ChainLayoutTests
     public void A_long_list_is_found_in_few_steps()
     {
         var ranges = Enumerable.Range(0, 4000).Select(i => Cidr.Parse($"10.{i / 200}.{i % 200}.128/25")).ToList();
-        var host = Apply(Host(1), new InternalAccess { Ranges = ranges }.Rules());
+        // In one family: the model of iptables-restore that applies it here takes long for each chain.
+        var bare = Host(1);
+        var host = Apply(bare with { HasIPv6 = false, Rules = bare.Rules.Where(pair => pair.Key == Family.IPv4).ToDictionary() }, new InternalAccess { Ranges = ranges }.Rules());
         Assert.InRange(Meets(host, "filter", "DOCKER-USER", "10.7.77.5"), 3, 70);
         Assert.Equal(string.Join(',', Cidr.Aggregate(ranges)), OurChain.ReadAll(host.Rules[Family.IPv4]).SelectMany(chain => chain.Lines).First(line => line.Rule?.Connections is not null).Rule!.Destination);
     }

@@ -159,7 +159,7 @@ public abstract class LayoutTests(LayoutLab fixture)
         finally
         {
             await fixture.ResetRulesAsync(saved);
-            await ForeignLayout.RunAsync(Lab, ["for i in 1 2 3 4 5 6 7 8 9; do ipset destroy && exit; sleep 0.2; done; exit 1"]);
+            await ForeignLayout.RunAsync(Lab, ["for i in 1 2 3 4 5 6 7 8 9; do ipset flush && ipset destroy && exit; sleep 0.2; done; exit 1"]);
         }
     }
 
