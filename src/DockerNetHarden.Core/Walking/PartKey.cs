@@ -91,7 +91,9 @@ internal static class Choices
             var chosen = keys.Find(static key => key.Verdict == Verdict.Drop) ?? first;
             return all with { Verdict = chosen.Verdict, Place = chosen.Place, Path = chosen.Path, Reason = $"{chosen.Reason}, and blocked wherever else {cause.Place} sends them" };
         }
-        if (isOneWay && keys.TrueForAll(static key => key.Verdict == Verdict.Accept))
+        // What is let through certainly is so to a known place.
+        var isOnePlace = isOneWay && keys.TrueForAll(key => key.OutLink == first.OutLink && key.NewPlace is null == first.NewPlace is null);
+        if (isOnePlace && keys.TrueForAll(static key => key.Verdict == Verdict.Accept))
             return all with { Reason = $"{first.Reason}, and let through wherever else {cause.Place} sends them" };
         // What becomes of them if no match that is not certain matches. That they are let through on another way says nothing about this one: what the host serves is not what is outside.
         var unmatched = keys.FindAll(static key => !key.IsMatched);

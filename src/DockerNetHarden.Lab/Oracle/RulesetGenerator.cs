@@ -78,7 +78,7 @@ internal sealed class RulesetGenerator
         var kind = table switch
         {
             "filter" => _dice.Weighted((14, "ACCEPT"), (22, "DROP"), (15, "REJECT"), (14, "RETURN"), (28, "jump"), (7, "goto"), (2, "")),
-            "nat" => _dice.Weighted((35, "DNAT"), (14, "REDIRECT"), (6, "NETMAP"), (10, "ACCEPT"), (14, "RETURN"), (22, "jump"), (5, "goto")),
+            "nat" => _dice.Weighted((38, "DNAT"), (17, "REDIRECT"), (10, "ACCEPT"), (14, "RETURN"), (22, "jump"), (5, "goto")),
             "mangle" => _dice.Weighted((14, "ACCEPT"), (12, "DROP"), (16, "RETURN"), (30, "jump"), (8, "goto"), (14, "MARK"), (3, "")),
             _ => _dice.Weighted((16, "ACCEPT"), (14, "DROP"), (18, "RETURN"), (34, "jump"), (8, "goto"), (7, "NOTRACK"), (3, "")),
         };
@@ -92,7 +92,6 @@ internal sealed class RulesetGenerator
             "REJECT" => Reject(ref protocol),
             "DNAT" => Dnat(ref protocol),
             "REDIRECT" => Redirect(ref protocol),
-            "NETMAP" => "-j NETMAP --to " + (_family == Family.IPv4 ? _dice.Pick("10.1.2.0/24", "203.0.113.0/25", "10.0.0.0/8") : _dice.Pick("2001:db8:5::/64", "fd00:a::/32")),
             "NOTRACK" => "-j CT --notrack",
             "MARK" => "-j MARK --set-xmark " + _dice.Pick("0x1/0xffffffff", "0x2/0x2", "0x0/0x1", "0x3/0xff"),
             "" => "",
