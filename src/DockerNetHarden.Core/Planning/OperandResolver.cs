@@ -14,6 +14,9 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
     private readonly Lazy<IReadOnlyDictionary<string, string>> _adopted = new(() => AdoptedProfiles.Of(host));
     private readonly Lazy<HostCloud> _cloud = new(() => HostCloud.Of(host));
 
+    private readonly Lazy<HashSet<string>> _withoutIPv6 = new(() =>
+        host.Networks.Where(network => network.Bridge is not null).GroupBy(network => network.Bridge!, StringComparer.Ordinal).Where(bridge => bridge.All(network => !network.Families.Contains(Family.IPv6))).Select(bridge => bridge.Key).ToHashSet(StringComparer.Ordinal));
+
     private static readonly string[] Parts = ["InInterface", "OutInterface", "Source", "Destination"];
 
     /// <summary>A bridge of the host and its subnets; <c>HasIPv6</c> is false only if its containers are known to have no IPv6 addresses.</summary>
@@ -28,7 +31,7 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
         foreach (var operand in Parts.Select(part => OperandOf(rule, part)).OfType<Operand>().Where(operand => operand.IsSymbolic && operand is not Operand.Cloud).Distinct())
             rules = [.. rules.SelectMany(each => Replace(each, operand))];
         var placement = new Placement(host, createsChain, Warn);
-        return [.. rules.Where(placement.IsNeeded).Select(WithProfile).Select(placement.Of)];
+        return [.. rules.Where(IsSent).Where(placement.IsNeeded).Select(WithProfile).Select(placement.Of)];
     }
 
     // The comments of all rules for an adopted network keep its profile, whichever command applies them; the label of any other network does. A network that is not known (Docker is down) may have no label.
@@ -57,6 +60,9 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
 
     // What a control means in IPv6 for packets that are forwarded: a network without IPv6 sends none. The host is reached from link-local addresses too.
     private static bool IsForwarded(FirewallRule rule) => rule is { Family: Family.IPv6, Control: not ("HostAccess" or "Custom") };
+
+    // The same where a rule names the bridge itself, as those of a network that was just made do.
+    private bool IsSent(FirewallRule rule) => !IsForwarded(rule) || rule.InInterface is not { } link || !_withoutIPv6.Value.Contains(link);
 
     private IReadOnlyList<Location> Places(Operand operand)
     {

@@ -120,7 +120,11 @@ public sealed record HardenedNetwork
     public IReadOnlyList<FirewallRule> RulesOn(DockerNetwork? found)
     {
         var reference = new NetworkReference(Name, found?.Bridge ?? Bridge, found?.Subnets ?? Subnets);
-        return found is { Profile: null } ? NetworkProfiles.NotedRules(Profile, reference) : NetworkProfiles.Rules(Profile, reference);
+        if (found is not null)
+            return found.Profile is null ? NetworkProfiles.NotedRules(Profile, reference) : NetworkProfiles.Rules(Profile, reference);
+        // As on a host that has it: a network without IPv6 forwards none, and only the host itself is reached over link-local addresses.
+        var hasIPv6 = EnableIPv6 || Subnets.Any(subnet => subnet.Family == Family.IPv6);
+        return [.. NetworkProfiles.Rules(Profile, reference).Where(rule => hasIPv6 || rule.Family == Family.IPv4 || rule.Control is nameof(HostAccess))];
     }
 
     internal static bool HasGatewayModes(string version) =>
