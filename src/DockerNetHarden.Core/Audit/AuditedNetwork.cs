@@ -15,7 +15,6 @@ namespace DockerNetHarden.Audit;
 /// </summary>
 internal sealed class AuditedNetwork
 {
-    private static readonly IReadOnlyList<MetadataEndpoint> Endpoints = MetadataEndpoints.Merge(MetadataEndpoints.Providers);
     // 10.0.0.0/8 is wide, and so is everything.
     private const int WideLength = 8;
 
@@ -147,7 +146,7 @@ internal sealed class AuditedNetwork
     }
 
     public AccessQuery MetadataQuery(Family family) =>
-        Query(family) with { Destinations = Cidr.Aggregate(Endpoints.Concat(Audit.Cloud.Leased).Select(endpoint => endpoint.Address).Where(address => address.Family == family)) };
+        Query(family) with { Destinations = Cidr.Aggregate(MetadataEndpoints.All.Concat(Audit.Cloud.Leased).Select(endpoint => endpoint.Address).Where(address => address.Family == family)) };
 
     public AccessQuery? HostQuery(Family family)
     {

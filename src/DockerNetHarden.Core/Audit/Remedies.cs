@@ -79,7 +79,8 @@ internal static class Remedies
         return [.. there.Concat(possible).DistinctBy(rule => rule.ToString(), StringComparer.Ordinal)];
     }
 
-    private static IReadOnlyList<FirewallRule> Bound(AuditedNetwork network, Func<IReadOnlyList<FirewallRule>> rules) => network.WhyUnbindable is null ? Fit(network.Audit, rules()) : [];
+    private static IReadOnlyList<FirewallRule> Bound(AuditedNetwork network, Func<IReadOnlyList<FirewallRule>> rules) =>
+        network.WhyUnbindable is null ? Fit(network.Audit, [.. rules().Where(rule => network.HasIPv6 || !Placement.NeedsIPv6(rule))]) : [];
 
     /// <summary>Whether a rule is for a bridge that no longer exists: a plan with it is refused.</summary>
     public static bool IsStale(AuditedHost audit, FirewallRule rule) => audit.Bridges.Missing(rule) is not null;

@@ -66,12 +66,15 @@ public static class MetadataEndpoints
     /// <summary>All providers. One that runs on another's software (Huawei Cloud on OpenStack) comes before it.</summary>
     public static IReadOnlyList<MetadataProvider> Providers => Data.Value.Known;
 
+    /// <summary>The endpoints of all providers, each address and port once.</summary>
+    public static IReadOnlyList<MetadataEndpoint> All => field ??= Merge(Providers);
+
     /// <summary>The provider with this short name, in any case.</summary>
-    /// <exception cref="RefusedValueException">There is no such provider, or no address of it can be blocked.</exception>
+    /// <exception cref="RefusedValueException">There is no such provider, or none of its addresses can be blocked.</exception>
     public static MetadataProvider Find(string id) => Known(id) ?? throw Refused(id);
 
     /// <summary>The short name as it is written in a mark, of a provider or of <see cref="Auto"/>, from any case.</summary>
-    /// <exception cref="RefusedValueException">There is no such provider, or no address of it can be blocked.</exception>
+    /// <exception cref="RefusedValueException">There is no such provider, or none of its addresses can be blocked.</exception>
     public static string NameOf(string id) => IsAuto(id) ? Auto : Find(id).Id;
 
     /// <summary>Whether a provider's name means the cloud that a host is in.</summary>

@@ -8,13 +8,14 @@ internal static class CloudOperands
 {
     /// <summary>The rules.</summary>
     /// <param name="rule">Any rule; one without such a destination stays as it is.</param>
-    /// <param name="cloud">The host's cloud.</param>
+    /// <param name="hostCloud">The host's cloud, which few rules ask for.</param>
     /// <param name="warn">Gets what a person should know.</param>
     /// <exception cref="PlanException">The host does not know the address.</exception>
-    public static IEnumerable<FirewallRule> Resolve(FirewallRule rule, HostCloud cloud, Action<string> warn)
+    public static IEnumerable<FirewallRule> Resolve(FirewallRule rule, Lazy<HostCloud> hostCloud, Action<string> warn)
     {
         if (rule.Destination is not { } text || !text.Contains("cloud:", StringComparison.Ordinal))
             return [rule];
+        var cloud = hostCloud.Value;
         var destination = Negatable.Parse(text);
         if (destination.Not)
             throw Unresolved(cloud, destination.Value, "it can mean several addresses, and one rule cannot say 'none of them'.", "Name the address yourself.");

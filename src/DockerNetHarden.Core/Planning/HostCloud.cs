@@ -13,7 +13,8 @@ internal sealed class HostCloud
         DhcpServers = host.Platform?.DhcpServers ?? [];
         Leased = provider is { DhcpServerPorts.Count: > 0 } ? [.. DhcpServers.Select(server => new MetadataEndpoint(server, provider.DhcpServerPorts, [], EndpointPath.Forward))] : [];
         IsKnown = provider is not null && (provider.Endpoints.Count > 0 || Leased.Count > 0);
-        Endpoints = [.. MetadataEndpoints.Merge(IsKnown ? [provider!] : MetadataEndpoints.Providers), .. Leased];
+        Endpoints = [.. IsKnown ? MetadataEndpoints.Merge([provider!]) : MetadataEndpoints.All, .. Leased];
+        Others = [.. MetadataEndpoints.All.Where(endpoint => !Endpoints.Any(own => own.Address.Contains(endpoint.Address)))];
         Said = host.Platform is not { } platform ? "nothing was read of its firmware"
             : Texts(platform).Values.Where(text => text.Length > 0).Distinct(StringComparer.Ordinal).ToList() is { Count: > 0 } texts ? $"its firmware says {string.Join(", ", texts.Select(text => $"'{text}'"))}"
             : "its firmware says nothing (/sys/class/dmi/id)";
@@ -31,7 +32,10 @@ internal sealed class HostCloud
     /// <summary>The endpoints of the host's cloud, or of all.</summary>
     public IReadOnlyList<MetadataEndpoint> Endpoints { get; }
 
-    /// <summary>Those among them whose address only the host knew.</summary>
+    /// <summary>The endpoints of other clouds, at addresses that are none of this one's.</summary>
+    public IReadOnlyList<MetadataEndpoint> Others { get; }
+
+    /// <summary>Those of <see cref="Endpoints"/> whose address only the host knew.</summary>
     public IReadOnlyList<MetadataEndpoint> Leased { get; }
 
     /// <summary>The DHCP servers of the host's networks, as far as its leases were read.</summary>

@@ -14,10 +14,9 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
     private readonly Lazy<IReadOnlyDictionary<string, string>> _adopted = new(() => AdoptedProfiles.Of(host));
     private readonly Lazy<HostCloud> _cloud = new(() => HostCloud.Of(host));
 
-    private readonly Lazy<HashSet<string>> _withoutIPv6 = new(() =>
-        host.Networks.Where(network => network.Bridge is not null).GroupBy(network => network.Bridge!, StringComparer.Ordinal).Where(bridge => bridge.All(network => !network.Families.Contains(Family.IPv6))).Select(bridge => bridge.Key).ToHashSet(StringComparer.Ordinal));
-
     private static readonly string[] Parts = ["InInterface", "OutInterface", "Source", "Destination"];
+
+    private Placement Placement => field ??= new Placement(host, createsChain, Warn);
 
     /// <summary>A bridge of the host and its subnets; <c>HasIPv6</c> is false only if its containers are known to have no IPv6 addresses.</summary>
     private sealed record Location(string Bridge, IReadOnlyList<Cidr> Subnets, bool HasIPv6 = true)
@@ -27,11 +26,10 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
 
     public IReadOnlyList<FirewallRule> Resolve(FirewallRule rule)
     {
-        IEnumerable<FirewallRule> rules = rule.DestinationPort is "docker:published" ? Published(rule) : CloudOperands.Resolve(rule, _cloud.Value, Warn);
+        IEnumerable<FirewallRule> rules = rule.DestinationPort is "docker:published" ? Published(rule) : CloudOperands.Resolve(rule, _cloud, Warn);
         foreach (var operand in Parts.Select(part => OperandOf(rule, part)).OfType<Operand>().Where(operand => operand.IsSymbolic && operand is not Operand.Cloud).Distinct())
             rules = [.. rules.SelectMany(each => Replace(each, operand))];
-        var placement = new Placement(host, createsChain, Warn);
-        return [.. rules.Where(IsSent).Where(placement.IsNeeded).Select(WithProfile).Select(placement.Of)];
+        return [.. rules.Where(Placement.IsNeeded).Select(WithProfile).Select(Placement.Of)];
     }
 
     // The comments of all rules for an adopted network keep its profile, whichever command applies them; the label of any other network does. A network that is not known (Docker is down) may have no label.
@@ -55,14 +53,8 @@ internal sealed class OperandResolver(HostSnapshot host, ICollection<string> war
         var places = Places(operand);
         if (places.Count > 1 && OnlyNegated(rule, operand))
             throw Unresolved(operand, $"on this host it means {places.Count} bridges, and one rule cannot say 'none of them'.", "Name one network, or use it without '!' in the other interface too.");
-        return places.Where(place => place.HasIPv6 || !IsForwarded(rule)).SelectMany(place => Substitute(rule, operand, place));
+        return places.Where(place => place.HasIPv6 || !Placement.NeedsIPv6(rule)).SelectMany(place => Substitute(rule, operand, place));
     }
-
-    // What a control means in IPv6 for packets that are forwarded: a network without IPv6 sends none. The host is reached from link-local addresses too.
-    private static bool IsForwarded(FirewallRule rule) => rule is { Family: Family.IPv6, Control: not ("HostAccess" or "Custom") };
-
-    // The same where a rule names the bridge itself, as those of a network that was just made do.
-    private bool IsSent(FirewallRule rule) => !IsForwarded(rule) || rule.InInterface is not { } link || !_withoutIPv6.Value.Contains(link);
 
     private IReadOnlyList<Location> Places(Operand operand)
     {

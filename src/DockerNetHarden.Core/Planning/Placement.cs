@@ -19,6 +19,12 @@ internal sealed class Placement(HostSnapshot host, bool createsChain, Action<str
     /// <summary>Whether a host can have a rule: one for DOCKER-USER needs that chain, or another place.</summary>
     public static bool Exists(FirewallRule rule, HostSnapshot host) => rule.Hook.IsBuiltIn || HasDockerUser(rule.Family, host) || IsMovable(rule);
 
+    /// <summary>Whether a rule is about what containers forward in IPv6: those of a network without it send none. The host is reached from link-local addresses too.</summary>
+    public static bool NeedsIPv6(FirewallRule rule) => rule is { Family: Family.IPv6, Control: not ("HostAccess" or "Custom") };
+
+    /// <summary>Whether a rule is left out where nothing can write it: what a control means in IPv6 is, a rule that somebody wrote for IPv6 is not.</summary>
+    public static bool IsOptional(FirewallRule rule) => rule is { Family: Family.IPv6, Control: not "Custom" };
+
     /// <summary>Whether a rule is needed on the host: a block in mangle FORWARD needs no second half behind it, which is for the milliseconds without Docker's jump.</summary>
     public bool IsNeeded(FirewallRule rule) =>
         rule is not { Family: Family.IPv6, Table: "mangle", Chain: "POSTROUTING", Control: "MetadataAccess" or "InternalAccess" } || HasDockerUser(Family.IPv6, host) || WillHaveDockerUser();

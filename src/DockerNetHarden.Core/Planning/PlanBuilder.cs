@@ -36,8 +36,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
                 BuildFamily(rules, [.. literal.Where(rule => rule.Family == family)], keeps, keepsLine ?? (_ => true));
             else if (wantedFamilies.Contains(family) && (family == Family.IPv4 || host.HasIPv6))
             {
-                // What a control means in IPv6 is left out where nothing can write it; a rule that somebody wrote for IPv6 is not.
-                if (family == Family.IPv6 && !literal.Any(rule => rule is { Family: Family.IPv6, Control: "Custom" }))
+                if (literal.Where(rule => rule.Family == family).All(Placement.IsOptional))
                 {
                     warnings.Add($"{host.HostName} has no ip6tables, so nothing is closed in IPv6. If its containers can have IPv6 addresses, install the distribution's iptables package and apply the rules again.");
                     continue;

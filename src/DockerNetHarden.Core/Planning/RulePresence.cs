@@ -34,8 +34,8 @@ public static class RulePresence
                 continue;
             if (!host.Rules.TryGetValue(place.Key.Family, out var tables))
             {
-                // A plan warns of it, and leaves a control's half in IPv6 out.
-                if (place.Key.Family == Family.IPv4 || place.Key.Control is "Custom")
+                // A plan warns of those that it leaves out.
+                if (!place.All(Placement.IsOptional))
                     problems.Add($"{host.HostName} has no tables of {place.Key.Family}.");
             }
             else

@@ -4,6 +4,7 @@ using System.Text;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Docker;
+using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Policy;
@@ -120,11 +121,10 @@ public sealed record HardenedNetwork
     public IReadOnlyList<FirewallRule> RulesOn(DockerNetwork? found)
     {
         var reference = new NetworkReference(Name, found?.Bridge ?? Bridge, found?.Subnets ?? Subnets);
-        if (found is not null)
-            return found.Profile is null ? NetworkProfiles.NotedRules(Profile, reference) : NetworkProfiles.Rules(Profile, reference);
-        // As on a host that has it: a network without IPv6 forwards none, and only the host itself is reached over link-local addresses.
-        var hasIPv6 = EnableIPv6 || Subnets.Any(subnet => subnet.Family == Family.IPv6);
-        return [.. NetworkProfiles.Rules(Profile, reference).Where(rule => hasIPv6 || rule.Family == Family.IPv4 || rule.Control is nameof(HostAccess))];
+        // They name the bridge, and mean what rules that name the network do.
+        var hasIPv6 = found?.Families.Contains(Family.IPv6) ?? (EnableIPv6 || Subnets.Any(subnet => subnet.Family == Family.IPv6));
+        var rules = found is { Profile: null } ? NetworkProfiles.NotedRules(Profile, reference) : NetworkProfiles.Rules(Profile, reference);
+        return [.. rules.Where(rule => hasIPv6 || !Placement.NeedsIPv6(rule))];
     }
 
     internal static bool HasGatewayModes(string version) =>

@@ -44,7 +44,7 @@ internal sealed class InstalledMarks
 
     private bool AreThere(IReadOnlyList<FirewallRule> literal, IReadOnlyList<RuleMark> marks)
     {
-        if (literal.Any(rule => !_host.Rules.ContainsKey(rule.Family) && (rule.Family == Family.IPv4 || (_host.HasIPv6 && rule.Control is "Custom"))))
+        if (literal.Any(rule => !_host.Rules.ContainsKey(rule.Family) && !Placement.IsOptional(rule) && (rule.Family == Family.IPv4 || _host.HasIPv6)))
             return false;
         var there = marks.SelectMany(mark => _byMark[mark]).ToList();
         var wanted = RuleFold.Fold([.. literal.Where(rule => _host.Rules.ContainsKey(rule.Family))]);

@@ -25,7 +25,7 @@ public sealed class InstalledMarksTests
         { "a rule of mail twice", Changed("filter", "DNH-SMTP", lines => [.. lines, lines[^1]]) },
         { "mail in another order", Changed("filter", "DNH-SMTP", lines => lines.Reverse()) },
         { "the profile in another order", Changed("filter", "DNH-INTERNAL", lines => lines.Reverse()) },
-        { "a line of mail that is no rule of ours", Changed("filter", "DNH-SMTP", lines => [new RuleLine(lines[0].Family, "filter", "DNH-SMTP", [.. lines[0].Tokens.Take(lines[0].Tokens.Count - 2), "-m", "string", "--string", "x", "-j", "DROP"]), .. lines.Skip(1)]) },
+        { "a line of mail that is not a rule of ours", Changed("filter", "DNH-SMTP", lines => [new RuleLine(lines[0].Family, "filter", "DNH-SMTP", [.. lines[0].Tokens.Take(lines[0].Tokens.Count - 2), "-m", "string", "--string", "x", "-j", "DROP"]), .. lines.Skip(1)]) },
         { "somebody else's line between ours", Changed("filter", "DNH-INTERNAL", lines => [.. lines.Take(2), new RuleLine(lines[0].Family, "filter", "DNH-INTERNAL", ["-s", "10.0.0.1/32", "-j", "DROP"]), .. lines.Skip(2)]) },
         { "somebody else's line before ours", Changed("filter", "DNH-INTERNAL", lines => [new RuleLine(lines[0].Family, "filter", "DNH-INTERNAL", ["-s", "10.0.0.1/32", "-j", "DROP"]), .. lines]) },
         { "the half in mangle is gone", Changed("mangle", "DNH-METADATA", _ => []) },
@@ -49,6 +49,16 @@ public sealed class InstalledMarksTests
         ];
         Assert.Equal(candidates.Select(rules => IsPlanEmpty(rules, host)), candidates.Select(installed.AreExactly));
         Assert.True(what is not "as applied" || installed.AreExactly(Profile));
+    }
+
+    [Fact]
+    public void The_rules_that_come_with_a_network_name_its_bridge_and_are_those_of_its_profile()
+    {
+        var network = FixtureHost.Docker20.Networks.Single(network => network.Name is "plain");
+        Assert.DoesNotContain(Addresses.Family.IPv6, network.Families);
+        var rules = new HardenedNetwork { Name = network.Name, Profile = NetworkProfile.ExternalOnly }.RulesOn(network);
+        Assert.All(rules.Where(rule => rule.InInterface is not null), rule => Assert.Equal(network.Bridge, rule.InInterface));
+        Assert.True(new InstalledMarks(FixtureHost.Docker20.Applied(rules)).AreExactly(Profile));
     }
 
     private static bool IsPlanEmpty(FirewallRule[] rules, HostSnapshot host)
