@@ -25,4 +25,13 @@ internal static class Prefixes
     }
 
     private static UInt128 HostMask(int bits) => bits == 128 ? UInt128.MaxValue : (UInt128.One << bits) - 1;
+
+    /// <summary>The ends of a range as tools print it, <c>10.0.0.5-10.0.0.9</c>, or of a single address; null if the text is neither.</summary>
+    public static (Family Family, UInt128 First, UInt128 Last)? Ends(string text)
+    {
+        var ends = text.Split('-');
+        return ends.Length <= 2 && Cidr.TryParse(ends[0], out var first) && Cidr.TryParse(ends[^1], out var last) && first.IsSingleAddress && last.IsSingleAddress && first.Family == last.Family && first.Bits <= last.Bits
+            ? (first.Family, first.Bits, last.Bits)
+            : null;
+    }
 }

@@ -35,7 +35,7 @@ public static class AccessTargets
         ArgumentNullException.ThrowIfNull(host);
         ArgumentNullException.ThrowIfNull(inInterface);
         if (string.Equals(text, Metadata, StringComparison.OrdinalIgnoreCase))
-            return [.. MetadataQueries(MetadataEndpoints.Merge(MetadataEndpoints.Providers), inInterface)];
+            return [.. MetadataQueries(MetadataEndpoints.All, inInterface)];
         if (string.Equals(text, Host, StringComparison.OrdinalIgnoreCase))
             return ByFamily(HostAddresses(host, inInterface), inInterface);
         if (string.Equals(text, Internal, StringComparison.OrdinalIgnoreCase))

@@ -87,7 +87,7 @@ internal static class RulePackets
     public static AccessQuery? Of(FirewallRule rule, string bridge) => IsAskable(rule) ? Question(rule, bridge) : null;
 
     public static bool IsAskable(FirewallRule rule) => IsPlain(rule) && rule.OutInterface?.StartsWith('!') != false
-        && Plain(rule.Destination) && Plain(rule.Source) && Plain(rule.DestinationPort) && Plain(rule.SourcePort) && Plain(rule.Protocol);
+        && Operand.IsPlain(rule.Destination) && Operand.IsPlain(rule.Source) && Operand.IsPlain(rule.DestinationPort) && Operand.IsPlain(rule.SourcePort) && Operand.IsPlain(rule.Protocol);
 
     private static AccessQuery Question(FirewallRule rule, string bridge) => new()
     {
@@ -112,7 +112,4 @@ internal static class RulePackets
     // First packets from containers always meet these conditions: they go in their connection's first direction and do not come from an address of the host.
     private static bool IsPlain(FirewallRule rule) =>
         rule is { ConnectionDirection: null or "ORIGINAL", SourceAddressType: null or "!LOCAL" } && RuleFields.All.All(field => !rule.Spec.Has(field) || Asked.Contains(field));
-
-    // Neither negated nor a symbol that only a host can resolve.
-    private static bool Plain(string? text) => text is null || !(text.StartsWith('!') || text.Contains("docker:", StringComparison.Ordinal) || text.StartsWith("cloud:", StringComparison.Ordinal) || text.StartsWith("network:", StringComparison.Ordinal));
 }

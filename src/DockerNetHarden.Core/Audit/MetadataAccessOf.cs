@@ -10,16 +10,13 @@ namespace DockerNetHarden.Audit;
 /// <summary>What happens to packets to the metadata endpoints, cut out of a network's single answer about all of them.</summary>
 internal static class MetadataAccessOf
 {
-    /// <summary>The known endpoints of all clouds.</summary>
-    public static IReadOnlyList<MetadataEndpoint> Known { get; } = MetadataEndpoints.Merge(MetadataEndpoints.Providers);
-
     // Merged, because one cloud's DNS may have the address of another's metadata: what is kept open for any of them does not count as open.
     // Computed once for all networks: a packet set has no link.
     private static readonly Dictionary<(Cidr Address, string Ports, EndpointPath Path), (PacketSet Packets, IReadOnlyList<PacketSet> Kept)> Sets =
-        Known.ToDictionary(endpoint => (endpoint.Address, string.Join(',', endpoint.Ports), endpoint.Path), SetOf);
+        MetadataEndpoints.All.ToDictionary(endpoint => (endpoint.Address, string.Join(',', endpoint.Ports), endpoint.Path), SetOf);
 
     /// <summary>The addresses of all known endpoints.</summary>
-    public static IReadOnlyList<Cidr> Addresses { get; } = [.. Known.Select(endpoint => endpoint.Address).Distinct()];
+    public static IReadOnlyList<Cidr> Addresses { get; } = [.. MetadataEndpoints.All.Select(endpoint => endpoint.Address).Distinct()];
 
     /// <summary>What happens to packets to some endpoints.</summary>
     public static Answer All(AuditedNetwork network, IReadOnlyList<MetadataEndpoint> endpoints) =>
@@ -73,7 +70,7 @@ internal static class MetadataAccessOf
     }
 
     private static IEnumerable<PortSpec> Kept(Cidr address) =>
-        Known.Where(endpoint => endpoint.Address == address).SelectMany(endpoint => endpoint.Keep).Distinct();
+        MetadataEndpoints.All.Where(endpoint => endpoint.Address == address).SelectMany(endpoint => endpoint.Keep).Distinct();
 
     private static IEnumerable<PacketSet> PortSets(AccessQuery place, IEnumerable<PortSpec> ports) =>
         PortSpec.Joined(ports).Select(joined => PacketSet.Of(place with { Protocol = joined.Protocol, Ports = PortList.Parse(joined.Ports, "Port") }));

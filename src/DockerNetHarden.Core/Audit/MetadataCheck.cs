@@ -1,6 +1,5 @@
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Controls;
-using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Audit;
 
@@ -25,7 +24,7 @@ internal sealed class MetadataCheck : ICheck
         var cloud = network.Audit.Cloud;
         if (cloud.IsKnown)
         {
-            Note(network, cloud);
+            Note(network);
             return [Check(network, new CheckInfo(IdOf(cloud.Provider!), $"Metadata of {cloud.Provider!.Name} cannot be reached", Severity.Critical), [])];
         }
         var why = cloud.Provider is { } provider ? $"The host is in {provider.Name}, but no DHCP lease tells the address of its metadata; all other known addresses were asked about."
@@ -44,7 +43,7 @@ internal sealed class MetadataCheck : ICheck
             return [Other.Found(audit, audit.OtherClouds.Any(network => network.Status == FindingStatus.Pass) ? FindingStatus.Pass : FindingStatus.NotApplicable)];
         return
         [
-            Other.Found(audit, FindingStatus.Warning, [$"The host is in {audit.Cloud.Provider!.Name}, where these are no addresses of metadata.", .. open.SelectMany(network => network.Evidence.Prepend($"From {network.Network}:"))]) with
+            Other.Found(audit, FindingStatus.Warning, [$"The host is in {audit.Cloud.Provider!.Name}, where these are not addresses of metadata.", .. open.SelectMany(network => network.Evidence.Prepend($"From {network.Network}:"))]) with
             {
                 Rules = Remedies.Fit(audit, new MetadataAccess().Rules()),
                 Remedy = "It matters if the host moves to another cloud, or something of your own answers there. Pipe this finding to Invoke-FirewallRule, or run the command: Block-ContainerMetadataAccess | Invoke-FirewallRule",
@@ -55,12 +54,11 @@ internal sealed class MetadataCheck : ICheck
     public static string IdOf(MetadataProvider provider) => $"METADATA-{provider.Id.ToUpperInvariant()}";
 
     // The answers about a network are forgotten when the next one has its turn.
-    private static void Note(AuditedNetwork network, HostCloud cloud)
+    private static void Note(AuditedNetwork network)
     {
         if (network.AllowsMetadata)
             return;
-        var others = MetadataAccessOf.Known.Where(endpoint => !cloud.Endpoints.Any(own => own.Address.Contains(endpoint.Address))).ToList();
-        var answer = MetadataAccessOf.Unexcepted(network, others);
+        var answer = MetadataAccessOf.Unexcepted(network, network.Audit.Cloud.Others);
         network.Audit.OtherClouds.Add((network.Name, answer.Status, answer.Status is FindingStatus.Fail or FindingStatus.Warning ? [.. Evidence.Of(answer).Take(MostOfNetwork)] : []));
     }
 

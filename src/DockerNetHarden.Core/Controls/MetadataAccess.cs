@@ -59,7 +59,7 @@ public sealed record MetadataAccess : Control
         if (name is MetadataEndpoints.Auto)
             return Enum.GetValues<Family>().Select(family => new Target(family, OfCloud, [], []));
         var provider = name is null ? null : MetadataEndpoints.Find(name);
-        var fixedOnes = MetadataEndpoints.Merge(provider is null ? MetadataEndpoints.Providers : [provider])
+        var fixedOnes = (provider is null ? MetadataEndpoints.All : MetadataEndpoints.Merge([provider]))
             .Where(endpoint => endpoint.Path == EndpointPath.Forward)
             .Where(endpoint => !AllowAddresses.Any(allowed => allowed.Contains(endpoint.Address)))
             .Select(endpoint => new Target(endpoint.Address.Family, endpoint.Address.ToString(), endpoint.Ports, endpoint.Keep));

@@ -40,7 +40,7 @@ public static class NetworkProfiles
         Subject = "metadata",
         Ranges = [],
         Dns = false,
-        AllowAddresses = [.. MetadataEndpoints.Merge(MetadataEndpoints.Providers)
+        AllowAddresses = [.. MetadataEndpoints.All
             .Where(endpoint => endpoint.Path == EndpointPath.Forward && InternalAccess.DefaultRanges.Any(range => range.Contains(endpoint.Address)))
             .Select(endpoint => endpoint.Address)
             .Distinct()],

@@ -101,11 +101,9 @@ internal static class ActionReader
     {
         if (text.Length == 0)
             return [null];
-        var ends = text.Split('-');
-        if (ends.Length > 2 || !Cidr.TryParse(ends[0], out var first) || !Cidr.TryParse(ends[^1], out var last) || first.Family != family || last.Family != family
-            || !first.IsSingleAddress || !last.IsSingleAddress || last.Bits < first.Bits || last.Bits - first.Bits >= MostChoices)
-            return null;
-        return [.. Enumerable.Range(0, (int)(last.Bits - first.Bits) + 1).Select(at => (UInt128?)(first.Bits + (UInt128)at))];
+        return Prefixes.Ends(text) is var (its, first, last) && its == family && last - first < MostChoices
+            ? [.. Enumerable.Range(0, (int)(last - first) + 1).Select(at => (UInt128?)(first + (UInt128)at))]
+            : null;
     }
 
     // "80", "80-90", "80-90/8000": a range that is counted from another port leads to the same ports.

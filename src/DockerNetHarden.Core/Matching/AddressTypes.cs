@@ -11,7 +11,7 @@ namespace DockerNetHarden.Matching;
 internal sealed class AddressTypes
 {
     private readonly Family _family;
-    private readonly Dictionary<(string Type, bool IsSource, bool Negated), PacketSet> _packets = [];
+    private readonly Dictionary<(string Type, bool IsSource, bool Negated), PacketSet?> _packets = [];
 
     internal AddressTypes(HostSnapshot host, Family family)
     {
@@ -38,10 +38,14 @@ internal sealed class AddressTypes
     /// <summary>The packets from or to addresses of a type, or all others; null if the type is not modelled. Made once: a host can have thousands of rules about its own addresses, and hundreds of these.</summary>
     internal PacketSet? Named(string type, bool isSource, bool negated = false)
     {
-        if (!_packets.TryGetValue((type, isSource, negated), out var packets) && (negated ? Named(type, isSource) is { } named ? PacketSet.All(_family).Subtract(named) : null : Make(type, isSource)) is { } made)
-            _packets.Add((type, isSource, negated), packets = made);
+        if (_packets.TryGetValue((type, isSource, negated), out var known))
+            return known;
+        var packets = negated ? Others(Named(type, isSource)) : Make(type, isSource);
+        _packets.Add((type, isSource, negated), packets);
         return packets;
     }
+
+    private PacketSet? Others(PacketSet? packets) => packets is null ? null : PacketSet.All(_family).Subtract(packets);
 
     private PacketSet? Make(string type, bool isSource)
     {

@@ -133,13 +133,12 @@ internal static class MatchModules
             return false;
         var isSource = reader.Option == "--src-range";
         var text = reader.Value();
-        var ends = text.Split('-');
-        if (!Cidr.TryParse(ends[0], out var first) || !Cidr.TryParse(ends[^1], out var last) || ends.Length > 2 || first.Family != match.Family || last.Bits < first.Bits)
+        if (Prefixes.Ends(text) is not var (family, first, last) || family != match.Family)
             match.NotModelled($"the range '{text}' is not understood");
         else if (isSource)
-            match.From([(first.Bits, last.Bits)], reader.IsNegated);
+            match.From([(first, last)], reader.IsNegated);
         else
-            match.To([(first.Bits, last.Bits)], reader.IsNegated);
+            match.To([(first, last)], reader.IsNegated);
         return true;
     }
 

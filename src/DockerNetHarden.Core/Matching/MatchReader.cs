@@ -57,7 +57,7 @@ internal static class MatchReader
     // The modules that are read here; a module adds no match by itself, only limit does, even without its options.
     private static readonly FrozenSet<string> s_modules = new[]
     {
-        "tcp", "udp", "sctp", "dccp", "udplite", "icmp", "icmp6", "icmpv6", "multiport", "conntrack", "state", "comment", "addrtype", "set", "iprange", "mark", "hashlimit", "limit",
+        "tcp", "udp", "sctp", "dccp", "udplite", "icmp", "icmp6", "icmpv6", "multiport", "conntrack", "state", "comment", "addrtype", "set", "iprange", "mark", "hashlimit",
     }.ToFrozenSet(StringComparer.Ordinal);
 
     private static bool Generic(ref RuleTokens reader, MatchBuilder match)

@@ -12,18 +12,17 @@ internal sealed class OutLinks
     private readonly IReadOnlyList<(string Link, PacketSet Packets)> _links;
     private readonly Dictionary<string, PacketSet> _byName;
     private readonly Dictionary<LinkPattern, PacketSet> _byPattern = [];
-    private readonly AddressTree _places;
+    private readonly PacketPlaces _places;
 
     internal OutLinks(Family family, IReadOnlyList<(string Link, PacketSet Packets)> links)
     {
         _links = links;
         _byName = links.ToDictionary(static each => each.Link, static each => each.Packets, StringComparer.Ordinal);
-        _places = new([.. links.SelectMany(static (each, place) => each.Packets.Root!.InOrder().Select(span => (span.First, span.Last, place)))]);
-        All = links.Aggregate(PacketSet.None(family), static (all, each) => all.Union(each.Packets));
+        _places = new(family, [.. links.Select(static each => each.Packets)]);
     }
 
     /// <summary>The packets of all links, as they entered.</summary>
-    internal PacketSet All { get; }
+    internal PacketSet All => _places.All;
 
     internal int Count => _links.Count;
 
@@ -42,20 +41,8 @@ internal sealed class OutLinks
     }
 
     /// <summary>Packets that leave by these links, apart by link.</summary>
-    internal IEnumerable<(string Link, PacketSet Packets)> Split(PacketSet packets)
-    {
-        var found = PlaceSet.Rent(_links.Count);
-        foreach (var span in packets.Root?.InOrder() ?? [])
-            _places.Find(span.First, span.Last, found);
-        var parts = new List<(string Link, PacketSet Packets)>();
-        for (var place = found.From(0); place >= 0; place = found.From(place + 1))
-        {
-            if (packets.Intersect(_links[place].Packets) is { IsEmpty: false } part)
-                parts.Add((_links[place].Link, part));
-        }
-        found.Return();
-        return parts;
-    }
+    internal IEnumerable<(string Link, PacketSet Packets)> Split(PacketSet packets) =>
+        _places.For(packets).Select(place => (_links[place].Link, Packets: packets.Intersect(_links[place].Packets))).Where(static part => !part.Packets.IsEmpty);
 
     /// <summary>All packets of the links by which some of these leave.</summary>
     internal PacketSet OfLinksOf(PacketSet packets) => Split(packets).Aggregate(PacketSet.None(All.Family), (all, each) => all.Union(_byName[each.Link]));

@@ -173,10 +173,7 @@ internal sealed class SetMembers(Family family, string[] directions, Func<string
             var whole = width is { } length && length < prefix.Length ? prefix.Truncate(length) : prefix;
             return (whole.Bits, whole.Last);
         }
-        var ends = text.Split('-');
-        return ends.Length == 2 && Cidr.TryParse(ends[0], out var first) && Cidr.TryParse(ends[1], out var last) && first.Family == family && last.Family == family && first.Bits <= last.Bits
-            ? (first.Bits, last.Bits)
-            : null;
+        return Prefixes.Ends(text) is var (its, first, last) && its == family ? (first, last) : null;
     }
 
     /// <summary>A member as ipset save prints it: its parts, and the words that change what it means.</summary>

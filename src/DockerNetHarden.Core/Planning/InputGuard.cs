@@ -66,7 +66,7 @@ internal static class InputGuard
             return;
         // An exception with the same mark may let the session through.
         if (all.Any(other => other.Mark == rule.Mark && other.Phase == Phase.Exception && other.Chain == rule.Chain && other.Protocol is "tcp"
-            && other.DestinationPort is { } ports && !ports.Contains("docker:", StringComparison.Ordinal) && !ports.StartsWith('!') && PortList.Parse(ports, "DestinationPort").Contains(session.ServerPort)
+            && other.DestinationPort is { } ports && Operand.IsPlain(ports) && PortList.Parse(ports, "DestinationPort").Contains(session.ServerPort)
             && other.Destination is null && other.Source is null && other.ConnectionState is null))
             return;
         throw Refuse($"The rule '{rule}' would match the connection in use: {session.Client.Address} reaches {host.HostName} port {session.ServerPort} by {session.Link}.", $"Except it with -AllowPort {session.ServerPort}/tcp, or give -Force.");

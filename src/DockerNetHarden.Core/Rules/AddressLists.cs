@@ -12,7 +12,7 @@ internal static class AddressLists
     /// <summary>The prefixes of a rule's destination; empty if it has none, or one that is negated or only a host can resolve.</summary>
     public static IReadOnlyList<Cidr> Destinations(FirewallRule rule)
     {
-        if (rule.Destination is not { } text || text.StartsWith('!') || Operand.Parse(text, nameof(rule.Destination)).IsSymbolic)
+        if (rule.Destination is not { } text || !Operand.IsPlain(text))
             return [];
         return [.. Split(text).Select(Cidr.Parse)];
     }
@@ -111,9 +111,8 @@ internal static class AddressLists
 
     private static List<string> Range(string line, string text)
     {
-        var ends = text.Split('-');
-        if (ends.Length > 2 || !Cidr.TryParse(ends[0], out var first) || !Cidr.TryParse(ends[^1], out var last) || !first.IsSingleAddress || !last.IsSingleAddress || first.Family != last.Family || last.Bits < first.Bits)
+        if (Prefixes.Ends(text) is not var (family, first, last))
             throw new RefusedValueException("Rule", line, $"'{text}' is not a range of addresses; write it as 10.0.0.5-10.0.0.9.");
-        return [.. Prefixes.Of(first.Family, first.Bits, last.Bits).Select(prefix => prefix.ToString())];
+        return [.. Prefixes.Of(family, first, last).Select(prefix => prefix.ToString())];
     }
 }

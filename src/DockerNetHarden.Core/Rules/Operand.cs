@@ -47,6 +47,9 @@ public abstract partial record Operand
     /// <summary>Whether only a host can resolve it.</summary>
     public bool IsSymbolic => this is not Literal;
 
+    /// <summary>Whether what a rule says of an address, an interface or ports is literal: neither negated nor a symbol that only a host can resolve.</summary>
+    internal static bool IsPlain(string? text) => text is null || (!text.StartsWith('!') && !Parse(text, nameof(Operand)).IsSymbolic);
+
     private static readonly string[] Symbols = ["docker:bridges", "docker:new-bridges", "docker:pools", "docker:resolvers", "docker:published"];
     private static readonly string[] CloudSymbols = ["cloud:metadata", "cloud:dhcp-server", "cloud:kept", "cloud:kept-without-dns"];
 

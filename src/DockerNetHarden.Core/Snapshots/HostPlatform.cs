@@ -34,7 +34,7 @@ internal static partial class PlatformText
     private const string Dmi = "/sys/class/dmi/id/";
 
     /// <summary>The files of the firmware's texts, and where systemd-networkd, dhclient and NetworkManager keep leases, as patterns for a shell. Source: cloud-init, net/dhcp.py.</summary>
-    public const string Files = "/sys/class/dmi/id/sys_vendor /sys/class/dmi/id/product_name /sys/class/dmi/id/chassis_vendor /sys/class/dmi/id/chassis_asset_tag /sys/class/dmi/id/bios_version "
+    public const string Files = $"{Dmi}sys_vendor {Dmi}product_name {Dmi}chassis_vendor {Dmi}chassis_asset_tag {Dmi}bios_version "
         + "/run/systemd/netif/leases/* /run/dhclient*.lease* /var/lib/dhcp/dhclient*.lease* /var/lib/dhclient/*.lease* /var/lib/NetworkManager/*.lease*";
 
     /// <summary>Reads it.</summary>

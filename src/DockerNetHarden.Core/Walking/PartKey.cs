@@ -79,10 +79,10 @@ internal static class Choices
         var first = keys[0] with { Choice = null, IsMatched = false };
         if (keys.TrueForAll(key => key with { Choice = null, IsMatched = false } == first))
             return first;
-        var isOneWay = keys.TrueForAll(key => key.Path == first.Path);
+        var (isOneWay, isOneLink) = (keys.TrueForAll(key => key.Path == first.Path), keys.TrueForAll(key => key.OutLink == first.OutLink));
         var all = first with
         {
-            OutLink = keys.TrueForAll(key => key.OutLink == first.OutLink) ? first.OutLink : null,
+            OutLink = isOneLink ? first.OutLink : null,
             NewPlace = keys.TrueForAll(static key => key.NewPlace is not null) ? (keys.Min(static key => key.NewPlace!.Value.First), keys.Max(static key => key.NewPlace!.Value.Last)) : null,
             Proxied = keys.TrueForAll(key => key.Proxied == first.Proxied) ? first.Proxied : null,
         };
@@ -92,7 +92,7 @@ internal static class Choices
             return all with { Verdict = chosen.Verdict, Place = chosen.Place, Path = chosen.Path, Reason = $"{chosen.Reason}, and blocked wherever else {cause.Place} sends them" };
         }
         // What is let through certainly is so to a known place.
-        var isOnePlace = isOneWay && keys.TrueForAll(key => key.OutLink == first.OutLink && key.NewPlace is null == first.NewPlace is null);
+        var isOnePlace = isOneWay && isOneLink && keys.TrueForAll(key => key.NewPlace is null == first.NewPlace is null);
         if (isOnePlace && keys.TrueForAll(static key => key.Verdict == Verdict.Accept))
             return all with { Reason = $"{first.Reason}, and let through wherever else {cause.Place} sends them" };
         // What becomes of them if no match that is not certain matches. That they are let through on another way says nothing about this one: what the host serves is not what is outside.

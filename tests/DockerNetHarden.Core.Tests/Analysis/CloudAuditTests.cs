@@ -65,7 +65,7 @@ public sealed class CloudAuditTests
         Assert.Contains(finding.Evidence, line => line.Contains("10.0.0.1", StringComparison.Ordinal));
         Assert.Contains("-Provider cloudstack -Network plain", finding.Remedy, StringComparison.Ordinal);
         Assert.Equal(FindingStatus.Pass, Metadata(host.Applied(finding.Rules)).Single(each => each.Network is "plain").Status);
-        // What else the router serves stays open and is no failure.
+        // What else the router serves stays open and is not a failure.
         Assert.Equal(FindingStatus.Pass, Metadata(host.Applied(new MetadataAccess { Provider = "auto" }.Rules())).Single(each => each.Network is "plain").Status);
         // Without a lease nobody knows the one address that matters.
         var without = Bare.InCloud("cloudstack").Applied(new MetadataAccess().Rules());

@@ -67,7 +67,7 @@ internal static class FixtureHost
             []),
     };
 
-    /// <summary>The same host in another cloud, as its firmware tells; in none if there is no name.</summary>
+    /// <summary>The same host in another cloud, as its firmware tells; in none if no name is given.</summary>
     public static HostSnapshot InCloud(this HostSnapshot host, string? provider, params string[] dhcpServers)
     {
         var sign = provider is null ? new FirmwareSign("vendor", "QEMU") : MetadataEndpoints.Find(provider).Firmware[0];

@@ -18,23 +18,15 @@ public sealed class PartialFamilyTests
     public async Task A_second_family_that_fails_takes_the_first_one_back(string tool)
     {
         using var space = HostNamespace.Make();
-        space.Restore(tool, "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\nCOMMIT\n");
-        await using var shell = space.Open();
-        var before = Rules(space, tool);
         IReadOnlyList<FirewallRule> rules = [FirewallRule.Parse("-A INPUT -i docker0 -p tcp --dport 5000 -j DROP"), FirewallRule.Parse("-6 -A INPUT -i docker0 -p tcp --dport 5000 -j DROP")];
-        var error = await Assert.ThrowsAsync<HostException>(() => new DockerHost(shell).ApplyAsync(
-            snapshot =>
-            {
-                var plan = Plan.From(rules, snapshot, new PlanOptions { Force = true });
-                Assert.Equal([Family.IPv4, Family.IPv6], plan.Steps.Select(static step => step.Family));
-                return Broken(plan, rules, snapshot);
-            },
-            new CollectingSink(), CancellationToken.None));
-        Assert.Equal(HostFailure.RestoreFailed, error.Failure);
+        var error = await TakenBackAsync(space, tool, snapshot =>
+        {
+            var plan = Plan.From(rules, snapshot, new PlanOptions { Force = true });
+            Assert.Equal([Family.IPv4, Family.IPv6], plan.Steps.Select(static step => step.Family));
+            return Broken(plan, rules, snapshot);
+        });
         Assert.Contains("IPv6", error.Message, StringComparison.Ordinal);
         Assert.Contains("IPv4 filter", error.Message, StringComparison.Ordinal);
-        Assert.Contains("taken back", error.Message, StringComparison.Ordinal);
-        Assert.Equal(before, Rules(space, tool));
     }
 
     [SkippableTheory]
@@ -43,22 +35,27 @@ public sealed class PartialFamilyTests
     public async Task A_control_that_cannot_be_written_in_IPv6_leaves_nothing_in_IPv4(string tool)
     {
         using var space = HostNamespace.Make();
+        await TakenBackAsync(space, tool, snapshot =>
+        {
+            var plan = Plan.From(new MetadataAccess().Rules(), snapshot);
+            Assert.Equal(["IPv4 mangle", "IPv4 filter", "IPv6 mangle"], plan.Steps.Select(static step => $"{step.Family} {step.Table}"));
+            var broken = plan.Steps[2] with { Restore = plan.Steps[2].Restore.Replace("-j DNH-DROP", "-m nosuchmatch -j DNH-DROP", StringComparison.Ordinal) };
+            return new Plan(snapshot) { Added = plan.Added, Premises = plan.Premises, Steps = [plan.Steps[0], plan.Steps[1], broken] };
+        });
+        await using var shell = space.Open();
+        Assert.True((await new DockerHost(shell).ApplyAsync(snapshot => Plan.From(new MetadataAccess().Rules(), snapshot), new CollectingSink(), CancellationToken.None)).Verified);
+    }
+
+    private static async Task<HostException> TakenBackAsync(HostNamespace space, string tool, Func<HostSnapshot, Plan> plan)
+    {
         space.Restore(tool, "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\nCOMMIT\n");
         await using var shell = space.Open();
         var before = Rules(space, tool);
-        var error = await Assert.ThrowsAsync<HostException>(() => new DockerHost(shell).ApplyAsync(
-            snapshot =>
-            {
-                var plan = Plan.From(new MetadataAccess().Rules(), snapshot);
-                Assert.Equal(["IPv4 mangle", "IPv4 filter", "IPv6 mangle"], plan.Steps.Select(static step => $"{step.Family} {step.Table}"));
-                var broken = plan.Steps[2] with { Restore = plan.Steps[2].Restore.Replace("-j DNH-DROP", "-m nosuchmatch -j DNH-DROP", StringComparison.Ordinal) };
-                return new Plan(snapshot) { Added = plan.Added, Premises = plan.Premises, Steps = [plan.Steps[0], plan.Steps[1], broken] };
-            },
-            new CollectingSink(), CancellationToken.None));
+        var error = await Assert.ThrowsAsync<HostException>(() => new DockerHost(shell).ApplyAsync(plan, new CollectingSink(), CancellationToken.None));
         Assert.Equal(HostFailure.RestoreFailed, error.Failure);
         Assert.Contains("taken back", error.Message, StringComparison.Ordinal);
         Assert.Equal(before, Rules(space, tool));
-        Assert.True((await new DockerHost(shell).ApplyAsync(snapshot => Plan.From(new MetadataAccess().Rules(), snapshot), new CollectingSink(), CancellationToken.None)).Verified);
+        return error;
     }
 
     // A normal plan, but its IPv6 half names a match that this kernel does not have.
