@@ -1,4 +1,5 @@
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Nftables;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
@@ -16,14 +17,17 @@ internal sealed class InstalledMarks
     private readonly IReadOnlyList<OurChain> _chains;
     private readonly ILookup<RuleMark?, (OurChain Chain, OurLine Line)> _byMark;
     private readonly Lazy<bool> _isSettled;
+    private readonly FirewallBackend _backend;
 
     internal InstalledMarks(HostSnapshot host)
     {
         _host = host;
         _resolver = new OperandResolver(host, []);
-        _chains = [.. host.Rules.OrderBy(pair => pair.Key).SelectMany(pair => OurChain.ReadAll(pair.Value))];
+        _chains = OurChain.OfHost(host);
         _byMark = _chains.SelectMany(chain => RuleFold.Fold(chain.Lines), (chain, line) => (Chain: chain, Line: line)).ToLookup(pair => pair.Line.Mark);
         _isSettled = new(IsSettled);
+        // Rules that somebody put into the table on purpose are asked for there.
+        _backend = HostBackend.DockerUsesNftables(host) || (_chains.Any(chain => chain.IsNft) && !_chains.Any(chain => !chain.IsNft && chain.Lines.Count > 0)) ? FirewallBackend.Nftables : FirewallBackend.Iptables;
     }
 
     /// <summary>All rules of ours, in the order of the tables: IPv4 first.</summary>
@@ -46,12 +50,14 @@ internal sealed class InstalledMarks
 
     private bool AreThere(IReadOnlyList<FirewallRule> literal, IReadOnlyList<RuleMark> marks)
     {
-        if (literal.Any(rule => !_host.Rules.ContainsKey(rule.Family) && (rule.Family == Family.IPv4 || _host.HasIPv6)))
+        if (_backend == FirewallBackend.Nftables)
+            literal = [.. literal.Select(NftTables.Canonical)];
+        else if (literal.Any(rule => !_host.Rules.ContainsKey(rule.Family) && (rule.Family == Family.IPv4 || _host.HasIPv6)))
             return false;
         var there = marks.SelectMany(mark => _byMark[mark]).ToList();
-        var wanted = RuleFold.Fold([.. literal.Where(rule => _host.Rules.ContainsKey(rule.Family))]);
+        var wanted = RuleFold.Fold([.. literal.Where(rule => _backend == FirewallBackend.Nftables || _host.Rules.ContainsKey(rule.Family))]);
         // All other lines are where they belong. Between them, each mark has a place for each phase, and only what stands in it depends on the rules.
-        return there.TrueForAll(pair => pair.Line.Rule is not null) && Places(there.Select(pair => pair.Line.Rule!)).SetEquals(Places(wanted));
+        return there.TrueForAll(pair => pair.Line.Rule is not null && pair.Chain.IsNft == (_backend == FirewallBackend.Nftables)) && Places(there.Select(pair => pair.Line.Rule!)).SetEquals(Places(wanted));
     }
 
     // What stands in each place, as text. Limits and custom rules depend on their order. Exceptions and blocks do not, and the parts of a chain give them in another order than rules have when they are made.
@@ -68,6 +74,6 @@ internal sealed class InstalledMarks
     {
         if (_byMark.FirstOrDefault(mark => mark.Key is not null && mark.All(pair => pair.Line.Rule is not null)) is not { Key: { } one } known)
             return false;
-        return new PlanBuilder(_host, new PlanOptions { Force = true }, []).Build([.. known.Select(pair => pair.Line.Rule!)], mark => mark != one, mark => mark == one).IsEmpty;
+        return new PlanBuilder(_host, new PlanOptions { Force = true, Backend = _backend }, []).Build([.. known.Select(pair => pair.Line.Rule!)], mark => mark != one, mark => mark == one).IsEmpty;
     }
 }

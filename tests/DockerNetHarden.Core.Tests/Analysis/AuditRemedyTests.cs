@@ -56,7 +56,7 @@ public sealed class AuditRemedyTests
         foreach (var finding in HardeningAudit.Of(host).Where(finding => finding.Rules.Count > 0))
         {
             // Rules under the same mark are kept; only those bound to an interface that no longer exists are removed.
-            Assert.Empty(Plan.From(finding.Rules, host).Removed.Select(line => $"{finding.Id} {finding.Network} removes {line.Text}"));
+            Assert.Empty(Plan.From(finding.Rules, host, new PlanOptions { Backend = FirewallBackend.Iptables }).Removed.Select(line => $"{finding.Id} {finding.Network} removes {line.Text}"));
         }
     }
 
@@ -67,7 +67,7 @@ public sealed class AuditRemedyTests
         var own = new HostAccess { Network = new NetworkReference("plain", "plain0"), HostAddresses = [Cidr.Parse("10.0.0.5")] };
         var host = FixtureHost.Docker20.Applied(own.Rules());
         var finding = HardeningAudit.Of(host).Single(each => each is { Id: "GATEWAY-ACCESS", Network: "plain", Status: FindingStatus.Fail });
-        Assert.Empty(Plan.From(finding.Rules, host).Removed);
+        Assert.Empty(Plan.From(finding.Rules, host, new PlanOptions { Backend = FirewallBackend.Iptables }).Removed);
         Assert.Equal(FindingStatus.Pass, HardeningAudit.Of(host.Applied(finding.Rules)).Single(each => each is { Id: "GATEWAY-ACCESS", Network: "plain" }).Status);
     }
 
