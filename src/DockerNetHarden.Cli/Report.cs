@@ -36,8 +36,8 @@ internal sealed class Report(TextWriter output, TextWriter errors, bool json, bo
     public void Plan(string host, Plan plan) => Say(output, "plan", host, plan.IsEmpty ? "nothing to do" : plan.Diff, line =>
     {
         line.WriteBoolean("empty", plan.IsEmpty);
-        Texts(line, "added", plan.Added.Select(Planning.Plan.CommandLine));
-        Texts(line, "removed", plan.Removed.Select(Planning.Plan.CommandLine));
+        Texts(line, "added", plan.AddedCommands);
+        Texts(line, "removed", plan.RemovedCommands);
         Texts(line, "problems", plan.Problems);
     });
 

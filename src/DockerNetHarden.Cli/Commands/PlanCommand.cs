@@ -35,12 +35,15 @@ internal sealed class PlanningOptions
     private readonly Option<bool> _createChain = new("--create-chain") { Description = "Make DOCKER-USER and the jump to it where Docker has not made them." };
     private readonly Option<bool> _force = new("--force") { Description = "Write what could lock somebody out, and let --prune remove a whole control." };
 
+    private readonly Option<FirewallBackend> _backend = new("--backend") { Description = "Where the rules go: Auto (where Docker writes its own), Iptables or Nftables." };
+
     public void AddTo(Command command)
     {
+        command.Options.Add(_backend);
         command.Options.Add(_prune);
         command.Options.Add(_createChain);
         command.Options.Add(_force);
     }
 
-    public PlanOptions Of(ParseResult given) => new() { Prune = given.GetValue(_prune), CreateChain = given.GetValue(_createChain), Force = given.GetValue(_force) };
+    public PlanOptions Of(ParseResult given) => new() { Prune = given.GetValue(_prune), CreateChain = given.GetValue(_createChain), Force = given.GetValue(_force), Backend = given.GetValue(_backend) };
 }

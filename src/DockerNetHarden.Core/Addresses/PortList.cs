@@ -18,6 +18,23 @@ public sealed class PortList
     /// <summary>Whether it is a single port or a single range, so that no multiport match is needed.</summary>
     public bool IsSingle => _ranges.Length == 1;
 
+    /// <summary>The same ports in as few ranges as there can be: <c>1,2,5:9,9</c> is <c>1:2,5:9</c>.</summary>
+    public PortList Joined
+    {
+        get
+        {
+            var joined = new List<(ushort First, ushort Last)>();
+            foreach (var range in _ranges)
+            {
+                if (joined.Count > 0 && range.First <= joined[^1].Last + 1)
+                    joined[^1] = (joined[^1].First, Math.Max(joined[^1].Last, range.Last));
+                else
+                    joined.Add(range);
+            }
+            return new PortList([.. joined]);
+        }
+    }
+
     /// <summary>Whether a port is in the list.</summary>
     public bool Contains(int port) => Array.Exists(_ranges, range => port >= range.First && port <= range.Last);
 

@@ -86,7 +86,7 @@ internal sealed class AuditedHost
     public bool IsRootless => Host.Engine?.IsRootless == true;
 
     /// <summary>Whether Docker writes its rules with nftables: then nothing jumps to DOCKER-USER.</summary>
-    public bool IsNftables => Host.Engine?.FirewallBackend?.StartsWith("nftables", StringComparison.Ordinal) == true;
+    public bool IsNftables => HostBackend.DockerUsesNftables(Host);
 
     /// <summary>Whether DOCKER-USER of IPv4 can hold rules.</summary>
     public bool HasDockerUser => !IsNftables && Host.Rules.TryGetValue(Family.IPv4, out var rules) && rules.HasChain("filter", Hook.DockerUser);

@@ -22,12 +22,21 @@ internal sealed class BackendCheck : ICheck
     {
         if (!audit.IsNftables)
             return Nftables.Found(audit, FindingStatus.NotApplicable, "Docker writes with iptables.");
-        var lines = audit.Host.Rules.OrderBy(pair => pair.Key).SelectMany(pair => Meant(pair.Value).Where(line => !IsAsked(pair.Value))).ToList();
-        return lines.Count == 0 ? Nftables.Found(audit, FindingStatus.Pass)
-            : Nftables.Found(audit, FindingStatus.Fail, [.. lines.Take(6).Select(line => $"{line.Table} {line.Text}")]) with
-            {
-                Remedy = "This engine writes with nftables and makes no jump to DOCKER-USER. Rules in INPUT and in mangle hold: pipe the findings that fail to Invoke-FirewallRule, which puts them there; or set \"firewall-backend\": \"iptables\" in daemon.json.",
-            };
+        var found = audit.Host.Rules.OrderBy(pair => pair.Key).Select(pair => (Rules: pair.Value, Lines: Meant(pair.Value).ToList())).Where(pair => pair.Lines.Count > 0).ToList();
+        if (found.Count == 0)
+            return Nftables.Found(audit, FindingStatus.Pass);
+        // An engine that was switched to nftables leaves the jump behind, and what it leads to decides until the next start.
+        var isDead = found.Exists(pair => !IsAsked(pair.Rules));
+        List<string> lines = [.. found.SelectMany(pair => pair.Lines).Take(6).Select(line => $"{line.Table} {line.Text}")];
+        var marks = found.SelectMany(pair => OurChain.ReadAll(pair.Rules)).Where(chain => chain.Hook.Chain is Hook.DockerUser).SelectMany(chain => chain.Lines).Select(line => line.Mark).OfType<RuleMark>().Distinct();
+        IReadOnlyList<FirewallRule> rules = [.. marks.SelectMany(mark => audit.Controls.ByMark[mark]).Where(rule => !Remedies.IsStale(audit, rule)).DistinctBy(rule => rule.ToString(), StringComparer.Ordinal)];
+        return Nftables.Found(audit, isDead ? FindingStatus.Fail : FindingStatus.Warning,
+            [isDead ? "Nothing jumps to DOCKER-USER any more, so these decide nothing:" : "Docker writes with nftables and will not make the jump to DOCKER-USER again: these decide until the next start.", .. lines]) with
+        {
+            Rules = rules,
+            Remedy = rules.Count > 0 ? "Pipe this finding to Invoke-FirewallRule: it moves the rules of this module into a table of nftables."
+                : "Write what these lines mean with New-FirewallRule and Invoke-FirewallRule, which puts it into a table of nftables, and remove the lines.",
+        };
     }
 
     private static HardeningFinding Inactive(AuditedHost audit)

@@ -17,7 +17,7 @@ internal sealed class InstalledControls
 
     public InstalledControls(PacketWalk walk)
     {
-        Chains = [.. walk.Host.Rules.OrderBy(pair => pair.Key).SelectMany(pair => OurChain.ReadAll(pair.Value))];
+        Chains = OurChain.OfHost(walk.Host);
         Rules = [.. Chains.SelectMany(chain => chain.Lines).Where(line => line.Mark is not null).Select(line => line.Rule).OfType<FirewallRule>()];
         ByMark = Rules.ToLookup(rule => rule.Mark);
         _byInterface = Rules.ToLookup(rule => (rule.Control, rule.Family, rule.InInterface ?? ""));

@@ -31,7 +31,8 @@ internal sealed class PresenceCheck : ICheck
         {
             // Rules that only make sense in DOCKER-USER have no place on a host without it: then nothing is left to apply.
             Rules = Remedies.Fit(audit, [.. rules.Where(rule => !Remedies.IsStale(audit, rule))]),
-            Remedy = audit.HasDockerUser
+            Remedy = audit.IsNftables ? "Pipe this finding to Invoke-FirewallRule: it writes the rules where packets meet them."
+                : audit.HasDockerUser
                 ? "Pipe this finding to Invoke-FirewallRule: it repairs the jumps and the order. A jump from FORWARD to DOCKER-USER is Docker's own, unless Docker runs with \"iptables\": false: restart Docker to get it back."
                 : "This host's Docker does not ask DOCKER-USER. Rules in mangle and INPUT still hold; pipe the other findings to Invoke-FirewallRule.",
         };

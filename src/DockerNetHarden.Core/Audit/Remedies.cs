@@ -73,7 +73,6 @@ internal static class Remedies
     {
         var possible = rules
             .Where(rule => Placement.Exists(rule, audit.Host))
-            .Where(rule => rule.Family == Family.IPv4 || audit.Host.Rules.ContainsKey(Family.IPv6))
             .ToList();
         var there = possible.Select(rule => rule.Mark).Distinct().SelectMany(mark => audit.Controls.ByMark[mark]).Where(rule => !IsStale(audit, rule));
         return [.. there.Concat(possible).DistinctBy(rule => rule.ToString(), StringComparer.Ordinal)];

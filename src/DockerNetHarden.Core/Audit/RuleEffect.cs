@@ -26,11 +26,11 @@ public static class RuleEffect
     {
         ArgumentNullException.ThrowIfNull(rules);
         ArgumentNullException.ThrowIfNull(walk);
-        var problems = RulePresence.Problems(rules, walk.Host);
-        var resolver = new OperandResolver(walk.Host, []);
+        var chains = OurChain.OfHost(walk.Host);
+        var problems = RulePresence.Problems(rules, walk.Host, chains);
         var audit = new AuditedHost(walk);
         var undecided =
-            from rule in rules.SelectMany(resolver.Resolve)
+            from rule in RulePresence.Resolved(rules, walk.Host, chains)
             where rule.Action is not RuleAction.Return && rule.Chain is not "OUTPUT" && (rule.Family == Family.IPv4 || walk.Host.HasIPv6)
             from network in audit.Networks
             where ComesInBy(rule, network.Bridge) && IsOf(rule, network)

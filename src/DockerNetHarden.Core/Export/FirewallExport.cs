@@ -61,14 +61,14 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
         ArgumentNullException.ThrowIfNull(rules);
         if (host is null && NeedsHost(rules) is { } operand)
             throw new PlanException(PlanFailure.UnresolvedOperand, $"'{operand}' only has a meaning on a host, and no host was read.", "Name one, or bind the rule to a fixed bridge name or prefix instead.");
-        var plan = Plan.From(rules, Basis(format, host), new PlanOptions { Force = force });
+        var plan = Plan.From(rules, Basis(format, host), new PlanOptions { Force = force, Backend = format == ExportFormat.Nftables ? FirewallBackend.Nftables : FirewallBackend.Iptables });
         var tables = ExportedTable.AllOf(plan);
         var warnings = new List<string>(plan.Warnings);
         warnings.AddRange(SetsOf(tables).Select(set => $"The set {set} has to be on the host before the export is loaded: ipset create {set} ... ."));
         IReadOnlyList<ExportedText> texts = format switch
         {
             ExportFormat.IptablesRestore => RestoreText.Write(tables),
-            ExportFormat.Nftables => [new("", NftText(plan, tables, warnings))],
+            ExportFormat.Nftables => [new("", NftText(plan.WholeTable!, warnings))],
             ExportFormat.Shell => [new("", ShellText.Write(tables))],
             ExportFormat.Ansible => [new("", ExportTemplate.Playbook(Saved(tables, plan)))],
             ExportFormat.CloudInit => [new("", ExportTemplate.CloudConfig(Saved(tables, plan)))],
@@ -79,11 +79,10 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
         return new FirewallExport(texts, warnings);
     }
 
-    // An export is complete and not a difference, so the host is taken to have nothing of ours. nftables needs nothing of Docker's.
+    // An export is complete and not a difference, so the host is taken to have nothing of ours.
     private static HostSnapshot Basis(ExportFormat format, HostSnapshot? host)
     {
-        var nft = format == ExportFormat.Nftables;
-        var dockerUser6 = nft || (host?.Rules.TryGetValue(Family.IPv6, out var rules) == true && rules.HasChain("filter", Hook.DockerUser));
+        var dockerUser6 = host?.Rules.TryGetValue(Family.IPv6, out var rules) == true && rules.HasChain("filter", Hook.DockerUser);
         var bare = new Dictionary<Family, Ruleset>
         {
             [Family.IPv4] = Ruleset.Parse(Family.IPv4, BareWithDocker),
@@ -96,19 +95,17 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
             Iptables = new IptablesTool(IptablesBackend.Nft, "", "iptables", "ip6tables"),
             Rules = bare,
         };
-        return host with { Rules = bare, Engine = nft && host.Engine is { } engine ? engine with { FirewallBackend = null } : host.Engine };
+        return host with { Rules = bare, OwnTable = new NftRuleset([], [], []), Engine = format != ExportFormat.Nftables || host.Engine is not { } engine ? host.Engine : engine with { FirewallBackend = null } };
     }
 
     private static SavedRules Saved(IReadOnlyList<ExportedTable> tables, Plan plan) =>
         SavedRules.FromLines(tables.SelectMany(table => table.Chains).SelectMany(chain => chain.Lines), plan.Before.Iptables);
 
-    private static string NftText(Plan plan, IReadOnlyList<ExportedTable> tables, List<string> warnings)
+    private static string NftText(NftModel table, List<string> warnings)
     {
-        var rules = tables.SelectMany(table => table.Hooks.SelectMany(hook => hook.Jumps.SelectMany(jump =>
-            plan.Chains.First(chain => chain.Family == table.Family && chain.Hook == hook.Hook && string.Equals(chain.Name, jump.Target, StringComparison.Ordinal)).Lines.Select(line => line.Rule!)))).ToList();
-        if (rules.Exists(rule => rule.Action == RuleAction.Accept))
+        if (table.Chains.Any(chain => chain.Lines.Any(line => line.Verdict is "accept")))
             warnings.Add("In nftables an accept in this table does not protect packets: later tables can still drop them.");
-        return ExportTemplate.Header("#!/usr/sbin/nft -f", "Load: nft -f FILE (one transaction). Remove: nft delete table " + NftRenderer.Table, "Rates start again with each load.") + NftRenderer.Render(rules);
+        return ExportTemplate.Header("#!/usr/sbin/nft -f", "Load: nft -f FILE (one transaction). Remove: nft delete table " + NftRenderer.Table, "Rates start again with each load.") + NftRenderer.Render(table);
     }
 
     private static IEnumerable<string> SetsOf(IReadOnlyList<ExportedTable> tables) => tables.SelectMany(table => table.Chains).SelectMany(chain => chain.Lines)

@@ -98,7 +98,7 @@ public sealed class DockerHost : IAsyncDisposable
     public async Task<WriteOutcome> WriteAsync(WriteRequest request, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var steps = (2 * request.Steps.Count) + request.NewChains.Count + (2 * request.NewTables.Count) + request.EmptiedTables.Count;
+        var steps = (2 * request.Steps.Count) + request.NewChains.Count + (2 * request.NewTables.Count) + request.EmptiedTables.Count + (request.Nft is null ? 0 : 2);
         var script = WritingProgram.Of(request, HostReader.Timeout + (StepTimeout * steps));
         return WriteReading.Read(Name, request, await Shell.RunAsync(script, stop).ConfigureAwait(false));
     }
@@ -208,7 +208,7 @@ public sealed class DockerHost : IAsyncDisposable
                 change.Written(plan);
             if (outcome.Status == WriteStatus.Written || outcome.WasKilled)
             {
-                var after = change.Make(before with { Rules = outcome.Rules });
+                var after = change.Make(before with { Rules = outcome.Rules, OwnTable = outcome.OwnTable ?? before.OwnTable });
                 if (after.IsEmpty && outcome.WasKilled)
                     change.Written(plan);
                 if (after.IsEmpty)
@@ -231,7 +231,8 @@ public sealed class DockerHost : IAsyncDisposable
             try
             {
                 await Task.Delay(100, stop).ConfigureAwait(false);
-                plan = change.Make(planned with { Rules = (await ReadAsync(stop).ConfigureAwait(false)).Rules });
+                var now = await ReadAsync(stop).ConfigureAwait(false);
+                plan = change.Make(planned with { Rules = now.Rules, OwnTable = now.OwnTable });
             }
             // The host has been written: from here on it is reported, whatever happens.
             catch (Exception error) when (error is HostException or OperationCanceledException)

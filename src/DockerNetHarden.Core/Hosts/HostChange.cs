@@ -67,6 +67,8 @@ internal sealed class HostChange(string host, Func<HostSnapshot, Plan> planner, 
             NewChains = plan.NewChains,
             NewTables = plan.NewTables,
             EmptiedTables = plan.EmptiedTables,
+            Nft = plan.Nft,
+            HasNft = plan.Before.OwnTable is not null,
             Rollback = _arm,
         };
     }
@@ -76,8 +78,8 @@ internal sealed class HostChange(string host, Func<HostSnapshot, Plan> planner, 
 
     public void Written(Plan plan)
     {
-        _added.AddRange(plan.Added.Select(Plan.CommandLine));
-        _removed.AddRange(plan.Removed.Select(Plan.CommandLine));
+        _added.AddRange(plan.AddedCommands);
+        _removed.AddRange(plan.RemovedCommands);
     }
 
     public InvocationResult Result(Plan plan, InvocationStatus status, bool verified) => new()
@@ -85,8 +87,9 @@ internal sealed class HostChange(string host, Func<HostSnapshot, Plan> planner, 
         HostName = host,
         Status = status,
         Iptables = plan.Before.Iptables.Version,
-        Added = status == InvocationStatus.Planned ? [.. plan.Added.Select(Plan.CommandLine)] : _added,
-        Removed = status == InvocationStatus.Planned ? [.. plan.Removed.Select(Plan.CommandLine)] : _removed,
+        Backend = plan.Backend,
+        Added = status == InvocationStatus.Planned ? plan.AddedCommands : _added,
+        Removed = status == InvocationStatus.Planned ? plan.RemovedCommands : _removed,
         Unchanged = plan.Unchanged,
         Verified = verified,
         RollbackId = _arm?.Id,
@@ -96,8 +99,8 @@ internal sealed class HostChange(string host, Func<HostSnapshot, Plan> planner, 
     /// <summary>The result of a write whose answer got lost, with the decision that was found on the host.</summary>
     public InvocationResult Lost(InvocationStatus status) => Result(_agreed!, status, verified: false) with
     {
-        Added = [.. _agreed!.Added.Select(Plan.CommandLine)],
-        Removed = [.. _agreed!.Removed.Select(Plan.CommandLine)],
+        Added = _agreed!.AddedCommands,
+        Removed = _agreed!.RemovedCommands,
     };
 
     public void Warn(IEnumerable<string> warnings)

@@ -61,6 +61,7 @@ internal static class HostErrors
             PlanFailure.ChainMissing => HostFailure.ChainMissing,
             PlanFailure.FamilyMissing => HostFailure.IptablesMissing,
             PlanFailure.NeedsForce => HostFailure.NeedsForce,
+            PlanFailure.NotInNftables => HostFailure.NotInNftables,
             _ => HostFailure.NothingToDo,
         },
         host, error.Cause, error.Remedy, inner: error);

@@ -31,12 +31,15 @@ internal sealed class HostReader(IShell shell, HostDocker? docker, TimeProvider 
             Networks = asked.Networks,
             Containers = asked.Containers,
             Rules = reading.Rules,
+            OwnTable = reading.OwnTable,
+            OwnTableError = reading.OwnTableError,
             HasIPv6 = reading.HasIPv6,
             Links = reading.Links,
             Addresses = reading.Addresses,
             Resolvers = ResolverList.Merge(reading.DaemonDns, [.. asked.Containers.SelectMany(static container => container.Dns)], reading.HostDns),
             Platform = reading.Platform,
             Session = reading.Session,
+            DaemonSettings = reading.DaemonSettings,
             Warnings = reading.Warnings,
         };
         return whole ? new WholeReading(reading).Complete(snapshot) : snapshot;

@@ -19,6 +19,7 @@ internal sealed class HostReading
         (Host, Reply) = (host, reply);
         tools = InstalledTools.Parse(Text("tools"));
         files = new PrintedFiles(Text("files"));
+        (OwnTable, OwnTableError) = OwnTables.Read(host, reply.Find(OwnTables.Section));
         var four = Choose(Family.IPv4) ?? throw HostErrors.IptablesMissing(host);
         var six = Choose(Family.IPv6);
         var rules = new Dictionary<Family, Ruleset> { [Family.IPv4] = four.Rules };
@@ -43,6 +44,12 @@ internal sealed class HostReading
     internal IptablesTool Iptables { get; }
 
     internal IReadOnlyDictionary<Family, Ruleset> Rules { get; }
+
+    /// <summary>Our nftables table; null if there is no nft, or it could not be read.</summary>
+    internal NftRuleset? OwnTable { get; }
+
+    /// <summary>Why it could not be read.</summary>
+    internal string? OwnTableError { get; }
 
     internal bool HasIPv6 { get; }
 
@@ -134,6 +141,22 @@ internal sealed class HostReading
 
     private static bool DoesAnything(Ruleset rules) =>
         rules.AllRules.Count > 0 || rules.Tables.SelectMany(rules.ChainsOf).Any(static chain => chain.Policy is not (null or "ACCEPT"));
+
+    /// <summary>dockerd's settings, as far as they could be read: they say which firewall backend it uses before it runs.</summary>
+    internal IReadOnlyDictionary<string, string> DaemonSettings
+    {
+        get
+        {
+            try
+            {
+                return DaemonText.Parse(Text("dockerd"), DaemonFile ?? "");
+            }
+            catch (FormatException)
+            {
+                return new Dictionary<string, string>(StringComparer.Ordinal);
+            }
+        }
+    }
 
     internal string Text(string section) => Reply.Find(section)?.Text ?? "";
 

@@ -34,6 +34,9 @@ public sealed record InvocationResult
     /// <summary>Which iptables the rules are in, as it names itself: the one with Docker's chains.</summary>
     public required string Iptables { get; init; }
 
+    /// <summary>Where the rules that were asked for are: in the tables of iptables, or in a table of our own in nftables.</summary>
+    public Planning.FirewallBackend Backend { get; init; } = Planning.FirewallBackend.Iptables;
+
     /// <summary>The lines that were added (or would have been), as commands.</summary>
     public IReadOnlyList<string> Added { get; init; } = [];
 

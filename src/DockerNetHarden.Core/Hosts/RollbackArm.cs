@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Planning;
+using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;
 
@@ -13,8 +14,10 @@ public sealed record RollbackArm
     private RollbackArm(string id, TimeSpan after, IReadOnlyList<Target> all, IReadOnlyList<Target> more) =>
         (Id, After, this.all, Targets, More) = (id, after, all, Lines(all), Lines(more));
 
-    // A chain of ours in a table.
-    private sealed record Target(Family Family, string Table, string Chain);
+    // A chain of ours in a table; without a family our nftables table, which is taken back as a whole.
+    private sealed record Target(Family? Family, string Table, string Chain);
+
+    private static readonly Target OwnTable = new(null, HostSnapshot.OwnFamily, HostSnapshot.OwnName);
 
     /// <summary>The id of the rollback: 128 random bits, hexadecimal.</summary>
     public string Id { get; }
@@ -22,7 +25,7 @@ public sealed record RollbackArm
     /// <summary>How long the host waits, in whole seconds.</summary>
     public TimeSpan After { get; }
 
-    /// <summary>One line per table: <c>4</c> or <c>6</c>, the table, and the names of our chains in it that the plan changes.</summary>
+    /// <summary>One line per table: <c>4</c> or <c>6</c>, the table, and the names of our chains in it that the plan changes; <c>n</c> and our table's name for nftables.</summary>
     internal string Targets { get; }
 
     /// <summary>Those of <see cref="Targets"/> that an earlier write did not name: they are passed to a timer that already waits. Empty for the first write.</summary>
@@ -50,10 +53,10 @@ public sealed record RollbackArm
     }
 
     private static IReadOnlyList<Target> TargetsOf(Plan plan) =>
-        [.. plan.Steps.SelectMany(static step => ChainsOf(step.Restore).Select(chain => new Target(step.Family, step.Table, chain))).Distinct()];
+        [.. plan.Steps.SelectMany(static step => ChainsOf(step.Restore).Select(chain => new Target(step.Family, step.Table, chain))).Distinct(), .. plan.Nft is null ? Array.Empty<Target>() : [OwnTable]];
 
     private static string Lines(IReadOnlyList<Target> targets) => string.Join('\n', targets.GroupBy(static target => (target.Family, target.Table)).Select(static table =>
-        string.Create(CultureInfo.InvariantCulture, $"{(table.Key.Family == Family.IPv4 ? 4 : 6)} {table.Key.Table} {string.Join(' ', table.Select(static target => target.Chain))}")));
+        string.Create(CultureInfo.InvariantCulture, $"{(table.Key.Family is { } family ? family == Family.IPv4 ? "4" : "6" : "n")} {table.Key.Table} {string.Join(' ', table.Select(static target => target.Chain))}")));
 
     // A chain of ours that a restore text declares, makes, flushes or deletes, or whose jump it inserts or deletes; FORWARD's jump to DOCKER-USER too.
     private static IEnumerable<string> ChainsOf(string restore)

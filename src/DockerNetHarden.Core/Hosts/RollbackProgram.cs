@@ -41,6 +41,7 @@ internal static class RollbackProgram
         cd "$b/$1" || exit 1
         [ -e more4 ] || { $S "$3-save" -c >new4 && mv new4 more4; } || exit 1
         [ -e more6 ] || [ -z "$4" ] || { $S "$4-save" -c >new6 && mv new6 more6; } || exit 1
+        case $7 in *"n inet "*) [ -e tabled ] || { { $S nft list table inet docker_net_harden 2>/dev/null || :; } >newt && mv newt tabled; } || exit 1 ;; esac
         { cat more 2>/dev/null; printf '%s\n' "$7"; } >new && mv new more || exit 1
         # The timer decides before it looks for them.
         [ -d decided ] && exit 11
@@ -51,6 +52,8 @@ internal static class RollbackProgram
         give_up() { cd / && rm -rf "$b/.$1"; exit 1; }
         $S "$3-save" -c >saved4 || give_up "$1"
         if [ -n "$4" ]; then $S "$4-save" -c >saved6 || give_up "$1"; else : >saved6; fi
+        # Our nftables table as it is, with its counters; empty if there is none.
+        case $5 in *"n inet "*) { $S nft list table inet docker_net_harden 2>/dev/null || :; } >tabled || give_up "$1" ;; esac
         # A session of its own, and no stream of the conversation: neither the connection's end nor sudo's or the terminal's signals reach
         # it, ssh does not wait for it, and it does not hold the lock of writers (9). It says "ready" before it lets go of the pipe.
         if command -v setsid >/dev/null; then d=setsid; elif command -v nohup >/dev/null; then d=nohup; else d=; fi

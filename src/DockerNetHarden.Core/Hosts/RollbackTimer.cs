@@ -13,6 +13,9 @@ internal static class RollbackTimer
     // the state. $S and $chains are split into words on purpose.
     internal const string Code = $$"""
         trap '' HUP INT QUIT TERM PIPE
+        tabled= is_tabled=0
+        take_table_text() { if [ "$is_tabled" = 0 ] && [ -e tabled ]; then tabled=$(cat tabled) is_tabled=1; fi; }
+        take_table_text
         saved4=$(cat saved4) && saved6=$(cat saved6) && printf '%s\n' "$$" >pid || exit 1
         # Out of the login session's control group, which systemd-logind may kill with the session (KillUserProcesses=). Only root can.
         for f in /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/systemd/cgroup.procs /sys/fs/cgroup/unified/cgroup.procs; do
@@ -25,6 +28,7 @@ internal static class RollbackTimer
         more4= more6=
         take_more() {
         [ -e more ] || return 0
+        take_table_text
         [ -n "$more4" ] || { more4=$(cat more4); more6=$(cat more6); }
         todo="$todo
         $(sed 's/^[46]/&+/' more)"
@@ -32,13 +36,13 @@ internal static class RollbackTimer
         }
         while [ "$n" -gt 0 ]; do
         take_more
-        if [ -d decided ]; then rm -f saved4 saved6 more4 more6; exit 0; fi
+        if [ -d decided ]; then rm -f saved4 saved6 more4 more6 tabled; exit 0; fi
         sleep 1
         n=$((n - 1))
         done
         # Either the one who confirms or this timer makes the folder. If it is missing and cannot be made, the state's folder is gone, and
         # nobody has confirmed.
-        if mkdir decided; then printf 'fired\n' >decided/by; elif [ -d decided ]; then rm -f saved4 saved6 more4 more6; exit 0; fi
+        if mkdir decided; then printf 'fired\n' >decided/by; elif [ -d decided ]; then rm -f saved4 saved6 more4 more6 tabled; exit 0; fi
         take_more
 
         # The lines of one table in a save output that concern us, and the names of its chains.
@@ -105,8 +109,13 @@ internal static class RollbackTimer
         for c in $gone; do printf '%s %s\n' -X "$c"; done
         echo COMMIT
         }
+        # The whole table, in one transaction: what nft listed it loads again, with the counters. Nothing in it is anybody else's.
+        put_table() {
+        said=$({ printf 'table inet docker_net_harden\ndelete table inet docker_net_harden\n'; printf '%s\n' "$tabled"; } | $S nft -f - 2>&1)
+        }
         put_back() {
         case $1 in
+        n) put_table; return ;;
         4) p=$p4 all=$saved4 ;;
         6) p=$p6 all=$saved6 ;;
         4+) p=$p4 all=$more4 ;;
@@ -143,6 +152,6 @@ internal static class RollbackTimer
         sleep 1
         done
         if [ -z "$todo" ]; then printf 'restored\n' >decided/done; else printf 'failed: %s\n' "$said" >decided/done; fi
-        rm -f saved4 saved6 more4 more6
+        rm -f saved4 saved6 more4 more6 tabled
         """;
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Shells;
+using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;
 
@@ -12,7 +13,7 @@ internal static partial class WriteErrors
     {
         WriteStatus.Stale => "somebody else changed our chains since they were read; nothing was written.",
         WriteStatus.Written => "what was read back is not what was written.",
-        _ => $"iptables-restore lost a race ({outcome.Errors.Trim()}).",
+        _ => $"{(outcome.IsTableRefused ? "nft" : "iptables-restore")} lost a race ({outcome.Errors.Trim()}).",
     };
 
     // What a plan deletes or makes shows what it was planned on: if it is refused, somebody else was there. iptables-legacy gives no reason, only the line.
@@ -30,16 +31,19 @@ internal static partial class WriteErrors
             "Look at it with Get-FirewallRule, then apply again or Remove-FirewallRule -All.", outcome.ExitCode, outcome.Errors),
         _ => new(
             HostFailure.RestoreFailed, host, $"{host}: {Refusal(outcome, plan)}. {TakenBack(outcome, plan)}",
-            outcome.WasKilled ? "Find out what killed iptables-restore there (journalctl -k shows a lack of memory), then apply again." : "Correct what iptables-restore names, then apply again.", outcome.ExitCode, outcome.Errors),
+            outcome.IsTableRefused ? "Correct what nft names, then apply again." : outcome.WasKilled ? "Find out what killed iptables-restore there (journalctl -k shows a lack of memory), then apply again." : "Correct what iptables-restore names, then apply again.", outcome.ExitCode, outcome.Errors),
     };
 
-    private static string Refusal(WriteOutcome outcome, Plan plan) => outcome.WasKilled
+    private static string Refusal(WriteOutcome outcome, Plan plan) => outcome.IsTableRefused
+        ? $"nft refused the rules for the table {HostSnapshot.OwnFamily} {HostSnapshot.OwnName} (exit code {outcome.ExitCode}): {outcome.Errors.Trim().TrimEnd('.')}"
+        : outcome.WasKilled
         ? string.Create(CultureInfo.InvariantCulture, $"iptables-restore was killed by signal {outcome.ExitCode - WriteOutcome.LastOwnCode} while it wrote {Where(outcome, plan)}")
         : $"iptables-restore refused the rules for {Where(outcome, plan)} (exit code {outcome.ExitCode}): {outcome.Errors.Trim().TrimEnd('.')}{Refused(outcome, plan)}";
 
     // Exit codes do not prove what stands: killed after its commit, iptables-restore has written. What was read back does.
     private static List<string> Changed(WriteOutcome outcome, Plan plan) =>
-        [.. plan.Steps.Where(step => !step.OursIn(plan.Before.Rules).SequenceEqual(step.OursIn(outcome.Rules), StringComparer.Ordinal)).Select(Name)];
+        [.. plan.Steps.Where(step => !step.OursIn(plan.Before.Rules).SequenceEqual(step.OursIn(outcome.Rules), StringComparer.Ordinal)).Select(Name),
+            .. plan.Nft is not null && OwnTable.Of(plan.Before).Text != OwnTable.Of(plan.Before with { OwnTable = outcome.OwnTable }).Text ? [$"the table {HostSnapshot.OwnFamily} {HostSnapshot.OwnName}"] : Array.Empty<string>()];
 
     // iptables-restore names lines by number; a person wants to see them.
     private static string Refused(WriteOutcome outcome, Plan plan) =>
@@ -58,7 +62,9 @@ internal static partial class WriteErrors
 
     private static string Where(WriteOutcome outcome, Plan plan) => outcome.FailedStep is { } step ? Name(plan.Steps[step]) : "a table";
 
-    private static string TakenBack(WriteOutcome outcome, Plan plan) => outcome.FailedStep is > 0 and { } step
+    private static string TakenBack(WriteOutcome outcome, Plan plan) => outcome.IsTableRefused && plan.Nft is { IsFirst: false } && plan.Steps.Count > 0
+        ? $"What had been written before ({string.Join(", ", plan.Steps.Select(Name))}) was taken back: the host is as it was."
+        : outcome.FailedStep is > 0 and { } step
         ? $"What had been written before ({string.Join(", ", plan.Steps.Take(step).Select(Name))}) was taken back: the host is as it was."
         : "Nothing was written: the host is as it was.";
 

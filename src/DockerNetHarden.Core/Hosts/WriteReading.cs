@@ -2,6 +2,7 @@ using System.Globalization;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Shells;
+using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Hosts;
 
@@ -15,6 +16,7 @@ internal static class WriteReading
         var undone = reply.Sections.Where(static section => section.Name.StartsWith("undo-", StringComparison.Ordinal)).ToList();
         var premises = reply.Sections.Where(static section => section.Name.StartsWith("premise-", StringComparison.Ordinal)).ToList();
         var failed = steps.Find(static step => step.ExitCode != 0);
+        var table = reply.Find("table") is { ExitCode: not 0 } refused ? refused : null;
         // That the step that was killed could not be taken back says nothing: perhaps it had written nothing.
         var killed = failed is { ExitCode: > WriteOutcome.LastOwnCode } ? failed.Name.Replace("step-", "undo-", StringComparison.Ordinal) : null;
         var stuck = undone.Where(undo => undo.ExitCode != 0 && undo.Name != killed).ToList();
@@ -30,11 +32,15 @@ internal static class WriteReading
             throw HostErrors.NotArmed(host, arm);
         if (failed is not null && steps.Count == 1 && ShellErrors.IsNoRight(failed.Errors))
             throw HostErrors.NoPermission(host, "of the conversation", failed);
+        if (table is not null && steps.Count == 0 && ShellErrors.IsNoRight(table.Errors))
+            throw HostErrors.NoPermission(host, "of the conversation", table);
+        if (reply.Find("untable") is { ExitCode: not 0 } stayed)
+            stuck.Add(stayed);
 
         var status = premises.Exists(static premise => premise.ExitCode == 1) ? WriteStatus.Stale
-            : failed is not null ? WriteStatus.Failed
+            : failed is not null || table is not null ? WriteStatus.Failed
             : WriteStatus.Written;
-        if (status == WriteStatus.Written && steps.Count != request.Steps.Count)
+        if (status == WriteStatus.Written && (steps.Count != request.Steps.Count || (request.Nft is not null && reply.Find("table") is null)))
             throw new HostException(
                 HostFailure.ConnectionLost, host,
                 $"Host '{host}': only {steps.Count} of {request.Steps.Count} steps were reported.",
@@ -44,11 +50,13 @@ internal static class WriteReading
         {
             Status = status,
             Rules = ReadBack(host, request, reply, status, stuck.Count > 0, killed is not null),
+            OwnTable = OwnTables.Read(host, reply.Find(OwnTables.Section)).Table,
+            IsTableRefused = table is not null,
             RollbackArmed = arm is not null && reply.Find("disarm") is not { ExitCode: 0 },
             FailedStep = failed is null ? null : int.Parse(failed.Name.AsSpan("step-".Length), CultureInfo.InvariantCulture) - 1,
-            ExitCode = failed?.ExitCode,
-            Errors = failed is null ? "" : string.Join('\n', stuck.Prepend(failed).Select(static section => section.Errors.Trim())),
-            IsTransient = failed is not null && stuck.Count == 0 && HostErrors.IsTransient(failed.ExitCode, failed.Errors),
+            ExitCode = (failed ?? table)?.ExitCode,
+            Errors = (failed ?? table) is not { } first ? "" : string.Join('\n', stuck.Prepend(first).Select(static section => section.Errors.Trim())),
+            IsTransient = stuck.Count == 0 && (failed is not null ? HostErrors.IsTransient(failed.ExitCode, failed.Errors) : table is not null && OwnTables.IsLostRace(table.Errors)),
             UndoFailed = stuck.Count > 0,
         };
     }
@@ -103,6 +111,12 @@ public sealed record WriteOutcome
 
     /// <summary>The rule sets as read back after the write, one per family.</summary>
     public required IReadOnlyDictionary<Family, Ruleset> Rules { get; init; }
+
+    /// <summary>Our nftables table as read back; null if it was not read.</summary>
+    public NftRuleset? OwnTable { get; init; }
+
+    /// <summary>Whether nft refused the text for it; <see cref="FailedStep"/> is null then.</summary>
+    public bool IsTableRefused { get; init; }
 
     /// <summary>Whether the rollback of the request waits on the host: this write or an earlier one armed it, and it has not ended.</summary>
     public bool RollbackArmed { get; init; }

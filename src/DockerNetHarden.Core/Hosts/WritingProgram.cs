@@ -67,7 +67,7 @@ internal static class WritingProgram
             // From here on the program finishes what it began: neither a lost connection (HUP, PIPE) nor a Ctrl-C, which the terminal
             // sends to the whole process group (INT, QUIT), may stop it between two tables. iptables-restore inherits this. It is never
             // reset: a signal could still come before the last frame. The shell ends with its input anyway.
-            .Do("trap '' HUP INT QUIT PIPE TERM; dnh_go=1 dnh_failed=0 dnh_killed=0 dnh_wrote=0 dnh_done=0 dnh_lock=0 dnh_armed=0 dnh_stuck=0")
+            .Do("trap '' HUP INT QUIT PIPE TERM; dnh_go=1 dnh_failed=0 dnh_killed=0 dnh_wrote=0 dnh_done=0 dnh_lock=0 dnh_armed=0 dnh_stuck=0 dnh_tabled=0")
             .Do(OpenLock)
             .Section("premise-lock", Lock, when: """[ "$dnh_lock" = 1 ]""", then: """[ "$dnh_rc" = 0 ] || dnh_go=0""", subshell: false);
         foreach (var family in request.Premises.GroupBy(static premise => premise.Family))
@@ -77,6 +77,7 @@ internal static class WritingProgram
                 data: [PrefixOf(request, family.Key), .. family.SelectMany(static premise => new[] { premise.Table, premise.Lines })],
                 then: """[ "$dnh_rc" = 0 ] || dnh_go=0""", subshell: false);
         }
+        OwnTables.AddPremise(program, request.Nft);
         if (request.Rollback is { } rollback)
         {
             // Before anything is written, and only if something will be; without a timer nothing is written.
@@ -99,6 +100,8 @@ internal static class WritingProgram
                 Named("create", i + 1), """$S "$1" -w 10 -t "$2" -N "$3" 2>/dev/null || :""",
                 data: [PrefixOf(request, chain.Family), chain.Table, chain.Chain], when: Go);
         }
+        if (request.Nft is { IsFirst: true })
+            OwnTables.AddWrite(program, request.Nft);
         for (var i = 0; i < request.Steps.Count; i++)
         {
             program.Section(
@@ -106,6 +109,8 @@ internal static class WritingProgram
                 data: [PrefixOf(request, request.Steps[i].Family)], input: request.Steps[i].Restore, when: Go,
                 then: """if [ "$dnh_rc" = 0 ]; then dnh_done=$((dnh_done + 1)); else dnh_go=0 dnh_failed=1; [ "$dnh_rc" -le 128 ] || dnh_killed=$((dnh_done + 1)); fi""");
         }
+        if (request.Nft is { IsFirst: false })
+            OwnTables.AddWrite(program, request.Nft);
         // One that was killed may have written its table, or not. If its table is as it was, there is nothing to take back: the inverse of a step that deletes a jump would insert a second one.
         for (var i = request.Steps.Count - 1; i >= 0; i--)
         {
@@ -123,12 +128,15 @@ internal static class WritingProgram
                 data: [PrefixOf(request, step.Family), (i + 1).ToString(CultureInfo.InvariantCulture)], input: step.Inverse,
                 when: """[ "$dnh_failed" = 1 ] && { [ "$dnh_done" -ge "$2" ] || [ "$dnh_killed$dnh_wrote" = "${2}1" ]; }""", then: """[ "$dnh_rc" = 0 ] || dnh_stuck=1""");
         }
+        OwnTables.AddUndo(program, request.Nft);
         if (request.Rollback is { } armed)
             program.Section("disarm", RollbackProgram.Disarm, data: [armed.Id], when: """[ "$dnh_armed$dnh_failed$dnh_stuck" = 110 ]""");
         MadeTables.AddTakings(program, request);
         program.Section("save4", """$S "$1-save" -c""", data: [request.Tool.Prefix4]);
         if (request.Tool.Prefix6 is { } prefix6)
             program.Section("save6", """$S "$1-save" -c""", data: [prefix6]);
+        if (request.HasNft)
+            program.Section(OwnTables.Section, OwnTables.List);
         return program.Do("exec 9<&-").Build(timeout, changes: true);
     }
 
@@ -162,6 +170,12 @@ public sealed record WriteRequest
 
     /// <summary>Tables with that mark that may be empty after the write, and are then removed.</summary>
     public IReadOnlyList<PlanTable> EmptiedTables { get; init; } = [];
+
+    /// <summary>What changes in our nftables table; null if nothing does. It comes before the steps if it adds, else after them.</summary>
+    public NftChange? Nft { get; init; }
+
+    /// <summary>Whether our nftables table is read back.</summary>
+    public bool HasNft { get; init; }
 
     /// <summary>The rollback to arm first; null if the change is final at once. One that is already armed stays as it is.</summary>
     public RollbackArm? Rollback { get; init; }

@@ -62,14 +62,16 @@ internal static class RuleWords
 
     /// <summary>The one name or number of a protocol.</summary>
     /// <exception cref="RefusedValueException">It is none.</exception>
-    public static string ProtocolName(string text)
+    public static string ProtocolName(string text) => FindProtocol(text)
+        ?? throw new RefusedValueException("Protocol", text, $"a protocol is one of {string.Join(", ", Protocols.Select(known => known.Name))} or a number from 1 to 255.");
+
+    /// <summary>The same; null if it is none.</summary>
+    public static string? FindProtocol(string text)
     {
         var name = text.ToLowerInvariant() switch { "icmpv6" or "icmp6" => "ipv6-icmp", var other => other };
         if (!int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
             number = Array.Find([.. Protocols, .. OtherProtocols], known => string.Equals(known.Name, name, StringComparison.Ordinal)).Number;
-        return number is > 0 and <= 255
-            ? Array.Find(Protocols, known => known.Number == number).Name ?? number.ToString(CultureInfo.InvariantCulture)
-            : throw new RefusedValueException("Protocol", text, $"a protocol is one of {string.Join(", ", Protocols.Select(known => known.Name))} or a number from 1 to 255.");
+        return number is > 0 and <= 255 ? Array.Find(Protocols, known => known.Number == number).Name ?? number.ToString(CultureInfo.InvariantCulture) : null;
     }
 
     public static string Protocol(string text, Family family)

@@ -10,6 +10,8 @@ namespace DockerNetHarden.Matching;
 /// </summary>
 internal sealed class NativeReader(RuleContext context, NftRuleset ruleset, Func<NftRule, string, CompiledChain?> chainNamed)
 {
+    private readonly Dictionary<NftSet, JsonElement> _sets = new(ReferenceEqualityComparer.Instance);
+
     internal IEnumerable<CompiledRule> Read(NftRule rule, Place place)
     {
         for (var i = 0; i < rule.Expressions.Count; i++)
@@ -49,7 +51,7 @@ internal sealed class NativeReader(RuleContext context, NftRuleset ruleset, Func
             switch (name)
             {
                 case "match" when NativeValues.Member(body, "left") is { } left && NativeValues.Member(body, "right") is { } right:
-                    native.Add(left, NativeValues.Text(NativeValues.Member(body, "op")), right);
+                    native.Add(left, NativeValues.Text(NativeValues.Member(body, "op")), Listed(rule, right));
                     break;
                 case "limit" when Exceeds(rule, body) is { } isOver:
                     match.May(isOver ? Chance.AboveRate : Chance.WithinRate, "a limit counts a rate");
@@ -68,6 +70,16 @@ internal sealed class NativeReader(RuleContext context, NftRuleset ruleset, Func
             }
         }
         return match;
+    }
+
+    // A named set as its elements, if they are those that were given; packets fill any other.
+    private JsonElement Listed(NftRule rule, JsonElement right)
+    {
+        if (NativeValues.Text(right) is not ['@', .. var name] || ruleset.Sets.FirstOrDefault(each => each.Family == rule.Family && each.Table == rule.Table && each.Name == name) is not { Timeout: null, Elements.Count: > 0 } set)
+            return right;
+        if (!_sets.TryGetValue(set, out var listed))
+            _sets.Add(set, listed = NftText.AsSet(set.Elements));
+        return listed;
     }
 
     // Whether a limit matches what is above its rate. It belongs to the rule, or to the table by name; null if it is not a known limit.

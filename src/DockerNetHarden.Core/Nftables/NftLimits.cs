@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Rules;
@@ -15,32 +14,29 @@ internal sealed class NftLimits
     // hashlimit's own default is 65,536 entries and more; anything beyond that fails closed.
     private const int SetSize = 65535;
 
-    private readonly Dictionary<(Family Family, string Name), string> _sets = [];
-    private readonly StringBuilder _objects = new();
-    private readonly StringBuilder _chains = new();
-    private int _limits;
-    private int _guards;
+    private readonly SortedDictionary<string, NftObject> _objects = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, NftChainModel> _chains = new(StringComparer.Ordinal);
 
-    /// <summary>Limits and sets, which come first in the table.</summary>
-    public string Objects => _objects.ToString();
+    /// <summary>Limits and sets.</summary>
+    public IEnumerable<NftObject> Objects => _objects.Values;
 
     /// <summary>Chains that rules of the table jump to.</summary>
-    public string Chains => _chains.ToString();
+    public IEnumerable<NftChainModel> Chains => _chains.Values;
 
     /// <summary>The matches for a rule's rates, and the verdict that remains: a packet takes from each at most once.</summary>
     public (string Matches, string Verdict) Of(FirewallRule rule, string verdict)
     {
         var words = new List<string>();
         if (rule.Limit is { } limit)
-            words.Add($"limit name \"{Named(Rate(limit, hash: false), rule.LimitBurst ?? 5, over: false)}\"");
+            words.Add(Named(NftNames.Rate, rule, Rates.ToNft(limit), rule.LimitBurst ?? 5, over: false));
         if (rule.HashLimit?.Split(' ') is not [var direction, var text])
             return (string.Join(' ', words), verdict);
 
         var above = direction is "above";
-        var rate = Rate(text, hash: true);
+        var rate = Rates.ToNft(text);
         var burst = rule.HashLimitBurst ?? 5;
         if (rule.HashLimitMode is null)
-            words.Add($"limit name \"{Named(rate, burst, above)}\"");
+            words.Add(Named(NftNames.BucketRate, rule, rate, burst, above));
         else if (above && rule.Action is RuleAction.Drop or RuleAction.Reject)
             return (string.Join(' ', words), $"jump {Guard(Update(rule, rate, burst, over: false), verdict)}");
         else
@@ -48,18 +44,21 @@ internal sealed class NftLimits
         return (string.Join(' ', words), verdict);
     }
 
-    private string Named(string rate, int burst, bool over)
+    /// <summary>The words of a limit in an element of a set, and after <c>limit</c> of an object.</summary>
+    public static string Said(string rate, long burst, bool over) => string.Create(CultureInfo.InvariantCulture, $"rate {(over ? "over " : "")}{rate} burst {burst} packets");
+
+    private string Named(string prefix, FirewallRule rule, string rate, int burst, bool over)
     {
-        var name = string.Create(CultureInfo.InvariantCulture, $"rate_{++_limits}");
-        _objects.Append(CultureInfo.InvariantCulture, $"    limit {name} {{ rate {(over ? "over " : "")}{rate} burst {burst} packets; }}\n");
-        return name;
+        var name = NftNames.Hashed(prefix, rule.ToString());
+        _objects.TryAdd(name, new NftObject("limit", name, Said(rate, burst, over) + ";"));
+        return $"limit name \"{name}\"";
     }
 
     // A full set accepts no new entry, and the rule that needs one does not match. Within the rate the chain returns, so packets that are not counted are stopped.
     private string Guard(string within, string verdict)
     {
-        var name = string.Create(CultureInfo.InvariantCulture, $"beyond_{++_guards}");
-        _chains.Append(CultureInfo.InvariantCulture, $"    chain {name} {{\n        {within} return\n        {verdict}\n    }}\n");
+        var name = NftNames.Hashed(NftNames.Beyond, $"{within} {verdict}");
+        _chains.TryAdd(name, new NftChainModel(name, null, [new NftLine(within, "return", RuleMark.Owner) { Counts = false }, new NftLine("", verdict, RuleMark.Owner) { Counts = false }]));
         return name;
     }
 
@@ -67,14 +66,11 @@ internal sealed class NftLimits
     {
         var keys = rule.HashLimitMode!.Split(',');
         // Each address family has its own buckets, as ip6tables does.
-        if (!_sets.TryGetValue((rule.Family, rule.HashLimitName!), out var set))
-        {
-            set = string.Create(CultureInfo.InvariantCulture, $"buckets_{_sets.Count + 1}");
-            _sets.Add((rule.Family, rule.HashLimitName!), set);
-            var types = keys.Select(key => key is "srcip" or "dstip" ? rule.Family == Family.IPv4 ? "ipv4_addr" : "ipv6_addr" : "inet_service");
-            _objects.Append(CultureInfo.InvariantCulture, $"    set {set} {{ type {string.Join(" . ", types)}; size {SetSize}; flags dynamic,timeout; timeout {Timeout(rule)}s; }}\n");
-        }
-        return string.Create(CultureInfo.InvariantCulture, $"update @{set} {{ {string.Join(" . ", keys.Select(key => Key(rule, key)))} limit rate {(over ? "over " : "")}{rate} burst {burst} packets }}");
+        var types = keys.Select(key => key is "srcip" or "dstip" ? rule.Family == Family.IPv4 ? "ipv4_addr" : "ipv6_addr" : "inet_service");
+        var body = string.Create(CultureInfo.InvariantCulture, $"type {string.Join(" . ", types)}; size {SetSize}; flags dynamic,timeout; timeout {Timeout(rule)}s;");
+        var name = NftNames.Hashed(NftNames.Buckets, $"{rule.HashLimitName}|{body}");
+        _objects.TryAdd(name, new NftObject("set", name, body));
+        return $"update @{name} {{ {string.Join(" . ", keys.Select(key => Key(rule, key)))} limit {Said(rate, burst, over)} }}";
     }
 
     // A forgotten entry starts again with a full burst, so it is not forgotten before its burst would be full anyway.
@@ -89,10 +85,16 @@ internal sealed class NftLimits
         "srcport" => rule.Protocol + " sport",
         _ => rule.Protocol + " dport",
     };
+}
 
-    private static string Rate(string text, bool hash)
-    {
-        var rate = (hash ? Rules.Rate.ParseHashLimit(text, "HashLimit") : Rules.Rate.ParseLimit(text, "Limit")).ToString().Split('/');
-        return $"{rate[0]}/{(rate[1] switch { "sec" => "second", "min" => "minute", var unit => unit })}";
-    }
+/// <summary>Rates as iptables and as nft write them: <c>5/min</c>, <c>5/minute</c>.</summary>
+internal static class Rates
+{
+    private static readonly (string Iptables, string Nft)[] Units = [("sec", "second"), ("min", "minute"), ("hour", "hour"), ("day", "day"), ("week", "week")];
+
+    /// <summary>A canonical rate in nft's words.</summary>
+    public static string ToNft(string rate) => rate.Split('/') is [var number, var unit] ? $"{number}/{Array.Find(Units, each => each.Iptables == unit).Nft}" : rate;
+
+    /// <summary>A rate of nft in iptables' words.</summary>
+    public static string ToIptables(string rate) => rate.Split('/') is [var number, var unit] ? $"{number}/{Array.Find(Units, each => each.Nft == unit).Iptables}" : rate;
 }

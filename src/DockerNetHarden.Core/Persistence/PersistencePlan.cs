@@ -63,6 +63,8 @@ public sealed class PersistencePlan
                 throw new PersistenceException("there is no folder /usr/share/netfilter-persistent/plugins.d; install the package netfilter-persistent, or use -Method Systemd.");
             case PersistenceMethod.IptablesServices when !now.Systems.Contains("iptables-services", StringComparer.Ordinal):
                 throw new PersistenceException("there is no /etc/sysconfig/iptables; install the package iptables-services, or use -Method Systemd.");
+            case PersistenceMethod.IptablesServices when rules.NftText.Length > 0:
+                throw new PersistenceException("iptables.service loads rules of iptables only, and there are rules in a table of nftables. Use -Method Systemd.");
             case PersistenceMethod.IptablesServices when rules.SetNames.Count > 0:
                 throw new PersistenceException(
                     $"rules use the set {rules.SetNames[0]}: if it is missing, iptables.service would load no rule at all from /etc/sysconfig/iptables. Use -Method Systemd, which loads such rules separately.");

@@ -80,5 +80,5 @@ public sealed record SavedComparison
 
     private static List<string> Lines(SavedRules rules) =>
         [.. rules.Tables.SelectMany(static table => table.Chains.SelectMany(static chain => chain.Lines)
-            .Select(line => $"{(table.Family == Family.IPv4 ? "iptables" : "ip6tables")} {(table.Table is "filter" ? "" : $"-t {table.Table} ")}{line}"))];
+            .Select(line => $"{(table.Family == Family.IPv4 ? "iptables" : "ip6tables")} {(table.Table is "filter" ? "" : $"-t {table.Table} ")}{line}")), .. rules.NftRules];
 }

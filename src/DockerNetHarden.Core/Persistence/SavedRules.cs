@@ -1,6 +1,7 @@
 using System.Text;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
+using DockerNetHarden.Nftables;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
@@ -26,11 +27,31 @@ public sealed record SavedRules
     /// <summary>The sets that the rules use, as <c>ipset save</c> prints them: <c>create</c> and <c>add</c> lines.</summary>
     public IReadOnlyList<string> SetLines { get; init; } = [];
 
+    /// <summary>Our nftables table, as a text for <c>nft -f</c> without empty lines; empty if there is none.</summary>
+    public string NftText { get; init; } = "";
+
     /// <summary>Whether there are no rules of ours.</summary>
-    public bool IsEmpty => Tables.Count == 0;
+    public bool IsEmpty => Tables.Count == 0 && NftText.Length == 0;
 
     /// <summary>How many rules there are. Jumps do not count, nor do lines that bring packets to a rule.</summary>
-    public int Count => Tables.Sum(static table => table.Chains.Sum(static chain => chain.Lines.Count(static line => line.Contains(RuleMark.Owner + ":", StringComparison.Ordinal))));
+    public int Count => Tables.Sum(static table => table.Chains.Sum(static chain => chain.Lines.Count(static line => line.Contains(RuleMark.Owner + ":", StringComparison.Ordinal)))) + NftRules.Count(static line => !line.EndsWith(NftTables.Continues + "\"", StringComparison.Ordinal));
+
+    /// <summary>The rules in our nftables table, as commands.</summary>
+    internal IReadOnlyList<string> NftRules
+    {
+        get
+        {
+            var (rules, chain) = (new List<string>(), "");
+            foreach (var line in NftText.Split('\n').Select(static line => line.Trim()))
+            {
+                if (line.StartsWith("chain ", StringComparison.Ordinal))
+                    chain = line.Split(' ')[1];
+                else if (line.Contains($"comment \"{RuleMark.Owner}:", StringComparison.Ordinal))
+                    rules.Add($"nft add rule {NftRenderer.Table} {chain} {line}");
+            }
+            return rules;
+        }
+    }
 
     /// <summary>The names of the sets that the rules use, in order.</summary>
     public IReadOnlyList<string> SetNames =>
@@ -42,7 +63,7 @@ public sealed record SavedRules
     public static SavedRules Of(HostSnapshot host)
     {
         ArgumentNullException.ThrowIfNull(host);
-        return FromLines(host.Rules.Values.SelectMany(static rules => rules.AllRules), host.Iptables);
+        return FromLines(host.Rules.Values.SelectMany(static rules => rules.AllRules), host.Iptables) with { NftText = OwnTable.Of(host).Text };
     }
 
     /// <summary>Picks our lines from any lines: rules with a mark in chains of ours, and jumps to chains that have such rules.</summary>
@@ -95,6 +116,8 @@ public sealed record SavedRules
             foreach (var line in SetLines)
                 text.Append(line).Append('\n');
         }
+        if (NftText.Length > 0)
+            text.Append("[nftables]\n").Append(NftText);
         return text.ToString();
     }
 
@@ -111,6 +134,7 @@ public sealed record SavedRules
         var commands = new Dictionary<Family, string>();
         var rules = new List<RuleLine>();
         var sets = new List<string>();
+        var table = new StringBuilder();
         var section = "";
         for (var i = 1; i < lines.Length; i++)
         {
@@ -119,11 +143,13 @@ public sealed record SavedRules
                 continue;
             if (line.StartsWith('['))
                 section = line;
+            else if (section is "[nftables]")
+                table.Append(line).Append('\n');
             else if (!Read(section, line, commands, rules, sets))
                 throw new FormatException($"Line {i + 1} of the saved rules ('{line}') does not belong in section '{section}'; save again with Save-FirewallRule.");
         }
         var tool = new IptablesTool(IptablesBackend.Nft, "", commands.GetValueOrDefault(Family.IPv4, "iptables"), commands.GetValueOrDefault(Family.IPv6));
-        return FromLines(rules, tool) with { Commands = commands, SetLines = sets };
+        return FromLines(rules, tool) with { Commands = commands, SetLines = sets, NftText = table.ToString() };
     }
 
     /// <summary>Whether both have the same saved text.</summary>

@@ -8,7 +8,8 @@
 #   loader check   writes nothing; prints what load would write, and nothing where that is nothing
 #
 # Only chains that begin with DNH-, the jumps to them, and FORWARD's jump to DOCKER-USER are written: Docker's own or, where Docker makes none, one with
-# our comment. Where something cannot be written all else is, and the exit code is 1. It needs sh, sed, awk and iptables, and ipset where rules ask sets.
+# our comment; and the table inet docker_net_harden of nftables. Where something cannot be written all else is, and the exit code is 1. It needs sh, sed, awk
+# and iptables or nft, whichever has rules, and ipset where rules ask sets.
 LC_ALL=C
 PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin
 export LC_ALL PATH
@@ -142,10 +143,62 @@ make_sets() {
     done | ipset restore
 }
 
+# What a text of our nftables table says, in words that do not depend on who wrote it: of each rule its chain and its place
+# there, the sets and rates that it names, what it does, and whose it is.
+table_print() {
+    awk '
+    $1 == "chain" { chain = $2 }
+    / hook / && $1 == "type" { print chain, 0, "hook" }
+    /comment "DockerNetHarden/ {
+        names = verdict = ""
+        for (i = 1; i <= NF && $i != "comment"; i++) {
+            if ($i ~ /^@/ || $i ~ /^"(bucket)?rate_/) names = names " " $i
+            if ($i ~ /^(accept|drop|return|reject|log)$/) verdict = $i
+            if ($i == "jump") verdict = $i " " $(i + 1)
+        }
+        sub(/.*comment /, "")
+        print chain, ++count[chain], names, verdict, $0
+    }' | sort -k 1,1 -k 2,2n
+}
+
+# Whether our table is not as it was saved; where rules are only kept, whether a chain of it is missing or empty.
+table_wants() {
+    want=$(section nftables | table_print)
+    have=$(nft list table inet docker_net_harden 2>/dev/null | table_print)
+    [ "$want" != "$have" ] || return 1
+    [ "$mode" = keep ] || return 0
+    for chain in $(printf '%s\n' "$want" | sed 's/ .*//' | sort -u); do
+        printf '%s\n' "$have" | grep -q "^$chain [1-9]" || return 0
+    done
+    return 1
+}
+
+# Our table of nftables, whole and in one transaction, in a subshell. Its exit code is 3 where something was written.
+settle_table() {
+    table_wants || exit 0
+    if [ -n "$dry" ]; then
+        printf 'nft:\n%s\n' "$(section nftables)"
+        exit 0
+    fi
+    lock
+    table_wants || exit 0
+    section nftables | nft -f - || exit 1
+    say "$mode: nft inet docker_net_harden, $(section nftables | grep -c 'comment "DockerNetHarden:') rules written"
+    exit 3
+}
+
 # The whole, of both families. mangle first: the half of a block that Docker never touches.
 round() {
     failed=0 wrote=0
     read_commands
+    if [ -n "$(section nftables)" ]; then
+        (settle_table)
+        case $? in
+        0) ;;
+        3) wrote=1 ;;
+        *) failed=1 ;;
+        esac
+    fi
     for pass in plain sets; do
         if [ "$pass" = sets ]; then
             [ -n "$(section sets)" ] || continue
@@ -170,14 +223,18 @@ round() {
 
 # What the guard compares from second to second; all else is done only where something of it changed.
 print_of() {
-    for prefix in $prefix4 $prefix6; do
-        "$prefix-save" | sed -n -e '/^\*/p' -e '/DNH-/p' -e '/^-A FORWARD /p'
-    done 2>&1
+    {
+        for prefix in $prefix4 $prefix6; do
+            "$prefix-save" | sed -n -e '/^\*/p' -e '/DNH-/p' -e '/^-A FORWARD /p'
+        done
+        [ -z "$tabled" ] || nft list table inet docker_net_harden | table_print
+    } 2>&1
 }
 
 guard() {
     mode=keep good=unknown said=
     read_commands
+    tabled=$(section nftables)
     while :; do
         print=$(print_of)
         if [ "$print" != "$good" ]; then

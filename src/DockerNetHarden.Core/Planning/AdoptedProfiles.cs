@@ -47,13 +47,16 @@ public static class AdoptedProfiles
     }
 
     private static IEnumerable<(RuleMark Mark, string Profile)> Notes(HostSnapshot host) =>
-        from rules in host.Rules.Values
-        from table in Hook.Tables
-        from chain in rules.ChainsOf(table)
-        where Hook.OwnerOf(table, Hook.WholeOf(chain.Name)) is not null
-        from line in rules[table, chain.Name]
-        from comment in RuleOptions.ValuesOf(line.Tokens, "--comment")
+        from comment in Comments(host)
         let note = RuleMark.TryParse(comment, out var mark, out var words) && mark!.ProfileIn(words) is { } profile ? (mark, profile) : default
         where note.mark is not null
         select note;
+
+    private static IEnumerable<string> Comments(HostSnapshot host) =>
+        (from rules in host.Rules.Values
+         from table in Hook.Tables
+         from chain in rules.ChainsOf(table)
+         where Hook.OwnerOf(table, Hook.WholeOf(chain.Name)) is not null
+         from line in rules[table, chain.Name]
+         select line).Concat(OwnTable.Of(host).Chains.SelectMany(static chain => chain.Lines).Select(static line => line.Line)).SelectMany(static line => RuleOptions.ValuesOf(line.Tokens, "--comment"));
 }

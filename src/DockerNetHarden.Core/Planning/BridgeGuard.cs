@@ -30,7 +30,7 @@ internal static class BridgeGuard
         var planned = resolved.Where(rule => rule.Network is not null).SelectMany(rule => LinksOf(rule).Take(1).Where(name => !host.Links.Contains(name, StringComparer.Ordinal)).Select(name => (Rule: rule, Name: name))).ToList();
         if (planned.Count == 0)
             return;
-        var there = host.Rules.Values.SelectMany(OurChain.ReadAll).SelectMany(chain => chain.Lines).Select(line => line.Rule).OfType<FirewallRule>().Where(rule => rule.Network is not null)
+        var there = OurChain.OfHost(host).SelectMany(chain => chain.Lines).Select(line => line.Rule).OfType<FirewallRule>().Where(rule => rule.Network is not null)
             .SelectMany(rule => LinksOf(rule).Take(1).Select(name => (Network: rule.Network!, Name: name))).ToLookup(pair => pair.Network, pair => pair.Name, StringComparer.Ordinal);
         foreach (var (rule, name) in planned)
         {

@@ -1,4 +1,5 @@
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Nftables;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
@@ -16,10 +17,13 @@ public sealed record InstalledRule
     /// <summary>The family.</summary>
     public required Family Family { get; init; }
 
-    /// <summary>The table.</summary>
+    /// <summary>The backend that holds it: <c>Iptables</c>, or <c>Nftables</c> for a rule in our own table <c>inet docker_net_harden</c>.</summary>
+    public FirewallBackend Backend { get; init; } = FirewallBackend.Iptables;
+
+    /// <summary>The table: one of iptables, or <c>inet docker_net_harden</c>.</summary>
     public required string Table { get; init; }
 
-    /// <summary>The chain that holds the line; for a rule of ours its control's own chain, for example <c>DNH-METADATA</c>, or a part of it: <c>DNH-METADATA.1</c>.</summary>
+    /// <summary>The chain that holds the line; for a rule of ours its control's own chain, for example <c>DNH-METADATA</c>, or a part of it: <c>DNH-METADATA.1</c>; in nftables for example <c>filter_forward_metadataaccess_ip</c>.</summary>
     public required string Chain { get; init; }
 
     /// <summary>The place in the chain, counted from 1.</summary>
@@ -124,7 +128,7 @@ public sealed record InstalledRule
     /// <inheritdoc cref="FirewallRule.JumpTarget"/>
     public string? JumpTarget => Said.Text(RuleFields.JumpTarget);
 
-    /// <summary>The line as a person would type it, with the command.</summary>
+    /// <summary>The line as a person would type it, with the command; of a rule in nftables the same in iptables' words, which are read back wherever rules are given.</summary>
     public required string Text { get; init; }
 
     /// <summary>The line as a rule; null if it is not ours, or was changed to one that this module does not write.</summary>
@@ -143,7 +147,7 @@ public sealed record InstalledRule
     public static IReadOnlyList<InstalledRule> ReadAll(HostSnapshot host)
     {
         ArgumentNullException.ThrowIfNull(host);
-        return [.. host.Rules.OrderBy(rules => rules.Key).SelectMany(rules => ReadAll(rules.Value, host.HostName))];
+        return [.. host.Rules.OrderBy(rules => rules.Key).SelectMany(rules => ReadAll(rules.Value, host.HostName)), .. OwnTable.Of(host).Chains.OrderBy(chain => chain.Family).SelectMany(chain => ReadAll(chain, host.HostName))];
     }
 
     /// <summary>
@@ -164,7 +168,9 @@ public sealed record InstalledRule
             throw new RefusedValueException(nameof(Text), text, "it is somebody else's line: it has no mark of this module, or is in no chain of it.");
         if (kept is not null && !rule.Equals(kept is IReadOnlyDictionary<string, object?> bag ? FirewallRule.FromProperties(bag) : FirewallRule.Parse(kept.ToString()!)))
             throw Contradiction(nameof(Rule), kept is string ? kept : null, text);
-        foreach (var field in RuleFields.All)
+        // There, table and chain are nft's.
+        var isNft = string.Equals(RuleField.Print(values.GetValueOrDefault(nameof(Backend))), nameof(FirewallBackend.Nftables), StringComparison.OrdinalIgnoreCase);
+        foreach (var field in RuleFields.All.Where(field => !isNft || (field != RuleFields.Table && field != RuleFields.Chain)))
         {
             var said = RuleField.Print(field == RuleFields.Chain ? rule.Hook.ChainOf(rule.Control) : rule.Spec[field]);
             if (field == RuleFields.Chain && values.TryGetValue(field.Name, out var part) && part is string name && Hook.WholeOf(name) == said)
@@ -191,6 +197,16 @@ public sealed record InstalledRule
             .ToDictionary(line => (line.Line.Table, line.Line.Chain, line.Line.Position));
         return rules.AllRules.Select(line => Read(line, ours.GetValueOrDefault((line.Table, line.Chain, line.Position)), host));
     }
+
+    // A rule counts as one, however many lines nft needs for it.
+    private static IEnumerable<InstalledRule> ReadAll(OurChain chain, string host) => chain.Lines.Select((line, index) => Read(line.Line, line.Mark is null ? null : line, host) with
+    {
+        Backend = FirewallBackend.Nftables,
+        Table = NftRenderer.Table,
+        Chain = NftNames.Chain(chain.Hook, chain.Control, chain.Family),
+        Position = index + 1,
+        Text = line.Rule is null ? OwnTable.Commands(chain, line).First() : Plan.CommandLine(line.Line),
+    });
 
     private static InstalledRule Read(Iptables.RuleLine line, OurLine? ours, string host) => new()
     {

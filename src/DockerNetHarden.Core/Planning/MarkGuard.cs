@@ -15,7 +15,7 @@ internal static class MarkGuard
         // Reading the host's chains takes time; a set with blocks in it needs no check.
         if (marks.Count == 0)
             return;
-        var there = host.Rules.Values.SelectMany(OurChain.ReadAll).SelectMany(chain => chain.Lines).Where(line => line.Rule is not null).ToList();
+        var there = OurChain.OfHost(host).SelectMany(chain => chain.Lines).Where(line => line.Rule is not null).ToList();
         foreach (var mark in marks)
         {
             if (there.Exists(line => line.Mark == mark.Key && Blocks(line.Rule!)))

@@ -9,14 +9,18 @@ namespace DockerNetHarden.Planning;
 /// Turns a rule with symbolic operands into the literal rules that it means on one host. An operand that occurs several times in a rule
 /// (<c>-i network:web ! -o network:web</c>) means the same place each time. The rules are for where they stand on that host (<see cref="Placement"/>).
 /// </summary>
-internal sealed class OperandResolver(HostSnapshot host, ICollection<string> warnings, bool createsChain = false)
+/// <param name="host">The host.</param>
+/// <param name="warnings">Gets what a person should know.</param>
+/// <param name="createsChain">Whether a plan with the rules makes DOCKER-USER where nobody else does.</param>
+/// <param name="backend">Where the rules are put.</param>
+internal sealed class OperandResolver(HostSnapshot host, ICollection<string> warnings, bool createsChain = false, FirewallBackend backend = FirewallBackend.Auto)
 {
     private readonly Lazy<IReadOnlyDictionary<string, string>> _adopted = new(() => AdoptedProfiles.Of(host));
     private readonly Lazy<HostCloud> _cloud = new(() => HostCloud.Of(host));
 
     private static readonly string[] Parts = ["InInterface", "OutInterface", "Source", "Destination"];
 
-    private Placement Placement => field ??= new Placement(host, createsChain, Warn);
+    private Placement Placement => field ??= new Placement(host, createsChain, HostBackend.Of(backend, host), Warn);
 
     /// <summary>A bridge of the host and its subnets; <c>HasIPv6</c> is false only if its containers are known to have no IPv6 addresses.</summary>
     private sealed record Location(string Bridge, IReadOnlyList<Cidr> Subnets, bool HasIPv6 = true)

@@ -1,6 +1,7 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Planning;
 
@@ -34,6 +35,19 @@ internal sealed record OurLine(RuleLine Line, RuleMark? Mark, FirewallRule? Rule
     /// <summary>The line as a person reads it: with all that it means, in the control's own chain.</summary>
     public RuleLine Shown(string chain) => Rule is null || (Line.Chain == chain && Line.Tokens.Count == Rule.Tokens.Count) ? Line : Line with { Chain = chain, Tokens = Rule.Tokens };
 
+    /// <summary>The lines that are not elsewhere, each as often as it is missing there.</summary>
+    public static IEnumerable<OurLine> Missing(IReadOnlyList<OurLine> lines, IReadOnlyList<OurLine> elsewhere)
+    {
+        var counts = elsewhere.GroupBy(line => line.Key, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.Count(), StringComparer.Ordinal);
+        foreach (var line in lines)
+        {
+            if (counts.TryGetValue(line.Key, out var count) && count > 0)
+                counts[line.Key] = count - 1;
+            else
+                yield return line;
+        }
+    }
+
     public OurLine Counted(IEnumerable<OurLine> lines)
     {
         var (packets, bytes) = lines.Aggregate((0L, 0L), (sum, line) => (sum.Item1 + line.Line.Packets, sum.Item2 + line.Line.Bytes));
@@ -56,6 +70,9 @@ internal sealed record OurChain(Family Family, Hook Hook, string Control, IReadO
     /// <summary>The lines as this version writes them (<see cref="RuleFold"/>).</summary>
     public IReadOnlyList<OurLine> Folded => _folded ??= RuleFold.Fold(Lines);
 
+    /// <summary>Whether it is a chain of our nftables table. It has no parts: sets ask first there.</summary>
+    public bool IsNft { get; init; }
+
     /// <summary>Lines in parts of the chain that are not ours, or that this version does not write. They stay in their part.</summary>
     public IReadOnlyList<OurLine> Strays { get; init; } = [];
 
@@ -65,6 +82,9 @@ internal sealed record OurChain(Family Family, Hook Hook, string Control, IReadO
         get => _laid ??= ChainLayout.Of(this);
         init => _laid = value;
     }
+
+    /// <summary>All our chains of a host, those of iptables first.</summary>
+    public static IReadOnlyList<OurChain> OfHost(HostSnapshot host) => [.. host.Rules.OrderBy(pair => pair.Key).SelectMany(pair => ReadAll(pair.Value)), .. OwnTable.Of(host).Chains];
 
     /// <summary>All our chains of a rule set. Foreign chains are not ours, even if they have our prefix.</summary>
     public static IEnumerable<OurChain> ReadAll(Ruleset rules) => ChainReader.ReadAll(rules);
@@ -77,7 +97,7 @@ internal sealed record OurChain(Family Family, Hook Hook, string Control, IReadO
     {
         var first = Lines.TakeWhile(line => line.Mark is null).ToList();
         var last = Lines.Skip(first.Count).Where(line => line.Mark is null);
-        return new OurChain(Family, Hook, Control, [.. first, .. Sorted(ours), .. last]) { Strays = Strays };
+        return new OurChain(Family, Hook, Control, [.. first, .. Sorted(ours), .. last]) { Strays = Strays, IsNft = IsNft };
     }
 
     /// <summary>Whether the kernel has, or will have, the same chains with the same lines.</summary>

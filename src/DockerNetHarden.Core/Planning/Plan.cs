@@ -1,5 +1,6 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
+using DockerNetHarden.Nftables;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
@@ -45,6 +46,21 @@ public sealed class Plan
         [.. Steps.Select(static step => new PlanTable(step.Family, step.Table)).Where(table => Before.Rules[table.Family].HasChain(table.Table, PlanTable.Made)
             && !Added.Any(line => line.Family == table.Family && string.Equals(line.Table, table.Table, StringComparison.Ordinal)))];
 
+    /// <summary>What changes in our nftables table; null if nothing does.</summary>
+    public NftChange? Nft { get; internal init; }
+
+    /// <summary>Our nftables table as it will be; null if there is none and none is made.</summary>
+    internal NftModel? WholeTable { get; init; }
+
+    /// <summary>Where the requested rules go.</summary>
+    public FirewallBackend Backend { get; internal init; }
+
+    /// <summary>What goes in, as a person would type it.</summary>
+    public IReadOnlyList<string> AddedCommands => [.. Added.Select(CommandLine), .. Nft?.Added ?? []];
+
+    /// <summary>What goes out, as a person would type it.</summary>
+    public IReadOnlyList<string> RemovedCommands => [.. Removed.Select(CommandLine), .. Nft?.Removed ?? []];
+
     /// <summary>What a person should know, though it does not stop the plan.</summary>
     public IReadOnlyList<string> Warnings { get; internal init; } = [];
 
@@ -54,11 +70,11 @@ public sealed class Plan
     /// <summary>If the host is already as desired: what still keeps the rules from acting, one sentence each.</summary>
     public IReadOnlyList<string> Problems { get; internal init; } = [];
 
-    /// <summary>Our chains as they will be.</summary>
+    /// <summary>Our chains of iptables as they will be.</summary>
     internal IReadOnlyList<OurChain> Chains { get; init; } = [];
 
     /// <summary>Whether the host is already as desired.</summary>
-    public bool IsEmpty => Steps.Count == 0 && NewChains.Count == 0;
+    public bool IsEmpty => Steps.Count == 0 && NewChains.Count == 0 && Nft is null;
 
     /// <summary>What a person reads: the exact lines that go out (-) and in (+), as commands would write them; a change of order is described in words.</summary>
     public string Diff
@@ -66,8 +82,8 @@ public sealed class Plan
         get
         {
             var lines = NewChains.Select(chain => $"+ {Command(chain.Family)} -N {chain.Chain}")
-                .Concat(Removed.Select(line => $"- {CommandLine(line)}"))
-                .Concat(Added.Select(line => $"+ {CommandLine(line)}"))
+                .Concat(RemovedCommands.Select(line => $"- {line}"))
+                .Concat(AddedCommands.Select(line => $"+ {line}"))
                 .ToList();
             if (lines.Count == 0 && !IsEmpty)
                 lines.Add("~ the same rules, in other chains or another order");
@@ -97,7 +113,7 @@ public sealed class Plan
             throw new PlanException(PlanFailure.NothingGiven, options.Prune ? "Without a rule, Prune would remove everything of ours." : "There is no rule to apply.", "To remove everything of ours on purpose, use Remove-FirewallRule -All.");
 
         var warnings = new List<string>();
-        var resolver = new OperandResolver(actual, warnings, options.CreateChain);
+        var resolver = new OperandResolver(actual, warnings, options.CreateChain, options.Backend);
         var literal = new List<FirewallRule>();
         foreach (var rule in desired)
         {
@@ -114,7 +130,7 @@ public sealed class Plan
             AdoptedProfiles.Check(literal, actual);
         }
         var builder = new PlanBuilder(actual, options, warnings);
-        literal = [.. RuleFold.Fold(literal)];
+        literal = [.. RuleFold.Fold(builder.IsNft ? [.. literal.Select(NftTables.Canonical)] : literal)];
         var plan = builder.Build(literal, mark => !options.Prune && !marks.Contains(mark), mark => marks.Contains(mark));
         return plan.IsEmpty ? builder.MakeEmpty(literal, plan.VanishingControls) : plan;
     }
@@ -132,9 +148,9 @@ public sealed class Plan
     {
         ArgumentNullException.ThrowIfNull(rules);
         ArgumentNullException.ThrowIfNull(actual);
-        var resolver = new OperandResolver(actual, []);
-        // As they were given too: what a rule read from this host resolves to may have changed since.
-        var texts = rules.SelectMany(resolver.Resolve).Concat(rules).Select(rule => rule.ToString()).ToHashSet(StringComparer.Ordinal);
+        // As they were given too: what a rule read from this host resolves to may have changed since. And as nft keeps them.
+        var given = new[] { FirewallBackend.Iptables, FirewallBackend.Nftables }.SelectMany(backend => rules.SelectMany(new OperandResolver(actual, [], backend: backend).Resolve)).Concat(rules).ToList();
+        var texts = given.Concat(given.Select(NftTables.Canonical)).Select(rule => rule.ToString()).ToHashSet(StringComparer.Ordinal);
         return new PlanBuilder(actual, new PlanOptions { Force = true }, []).Build([], _ => true, _ => true, line => !texts.Contains(line.Key));
     }
 
@@ -186,6 +202,9 @@ public sealed record PlanOptions
 {
     /// <summary>Make what is given all that is ours: marks that are not given are removed.</summary>
     public bool Prune { get; init; }
+
+    /// <summary>Where the rules go. The same marks in the other backend are removed: a mark stands in one of them.</summary>
+    public FirewallBackend Backend { get; init; }
 
     /// <summary>Plan what could lock somebody out.</summary>
     public bool Force { get; init; }

@@ -1,5 +1,6 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
+using DockerNetHarden.Nftables;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
@@ -16,9 +17,15 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
 
     // Every line of ours is parsed, so do it only once: a host can have thousands.
     private readonly List<OurChain> _existing = [.. host.Rules.Values.SelectMany(OurChain.ReadAll)];
+    private readonly OwnTable _table = OwnTable.Of(host);
     private readonly List<OurChain> _after = [];
+    private NftChange? _nft;
+    private NftModel? _wholeTable;
     private int _unchanged;
     private bool _removing;
+
+    /// <summary>Whether the rules go into our nftables table.</summary>
+    public bool IsNft { get; } = HostBackend.Of(options.Backend, host) == FirewallBackend.Nftables;
 
     /// <summary>Builds the plan.</summary>
     /// <param name="literal">The resolved rules that go in.</param>
@@ -29,11 +36,13 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
     {
         // What is already there may always be taken away.
         _removing = literal.Count == 0;
-        var wantedFamilies = literal.Select(rule => rule.Family).ToHashSet();
+        // What goes into the one backend leaves the other: there the same marks have no rules.
+        IReadOnlyList<FirewallRule> iptables = IsNft ? [] : literal;
+        var wantedFamilies = iptables.Select(rule => rule.Family).ToHashSet();
         foreach (var family in new[] { Family.IPv4, Family.IPv6 })
         {
             if (host.Rules.TryGetValue(family, out var rules))
-                BuildFamily(rules, [.. literal.Where(rule => rule.Family == family)], keeps, keepsLine ?? (_ => true));
+                BuildFamily(rules, [.. iptables.Where(rule => rule.Family == family)], keeps, keepsLine ?? (_ => true));
             else if (wantedFamilies.Contains(family) && (family == Family.IPv4 || host.HasIPv6))
             {
                 if (literal.Where(rule => rule.Family == family).All(Placement.IsOptional))
@@ -44,15 +53,16 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
                 throw new PlanException(PlanFailure.FamilyMissing, $"{host.HostName} has no {(family == Family.IPv4 ? "iptables" : "ip6tables")} to write {family} rules with.", "Install the distribution's iptables package.");
             }
         }
+        var inTable = BuildTable(IsNft ? literal : [], keeps, keepsLine ?? (_ => true));
         if (_removed.Count > 0 && literal.Any(rule => rule.Mark == new RuleMark("Custom")) && _removed.Any(line => RuleMark.TryParse(line.Comment, out var mark, out _) && mark == new RuleMark("Custom")))
             warnings.Add("Rules without a name replace the rules without a name that stood before: give New-FirewallRule a -Name to keep both.");
         var marks = literal.Select(rule => rule.Mark).ToHashSet();
-        warnings.AddRange(NarrowerFirst.Warnings(_after, marks.Contains));
+        warnings.AddRange(NarrowerFirst.Warnings(_after.Concat(inTable), marks.Contains));
         return Make([], Vanishing(literal, keeps, named));
     }
 
     /// <summary>The plan of a host that is already as desired, with the problems that keep these rules from acting.</summary>
-    public Plan MakeEmpty(IReadOnlyList<FirewallRule> literal, IReadOnlyList<string> vanishing) => Make(RulePresence.OfResolved(literal, host, _existing), vanishing);
+    public Plan MakeEmpty(IReadOnlyList<FirewallRule> literal, IReadOnlyList<string> vanishing) => Make(RulePresence.OfResolved(literal, host, [.. _existing, .. _table.Chains], IsNft), vanishing);
 
     /// <summary>The plan with everything that has to be done.</summary>
     private Plan Make(IReadOnlyList<string> problems, IReadOnlyList<string> vanishing) => new(host)
@@ -63,6 +73,9 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
         // Until the last step is done there may be a block too many, never one too few.
         Steps = [.. _steps.OrderBy(step => step.Adds ? 0 : 1).Select(step => step.Step)],
         Premises = _premises,
+        Nft = _nft,
+        WholeTable = _wholeTable,
+        Backend = IsNft ? FirewallBackend.Nftables : FirewallBackend.Iptables,
         NewChains = _newChains,
         Warnings = warnings,
         Problems = problems,
@@ -94,6 +107,38 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
         }
     }
 
+    // The whole table at once: the rules of both families, and what brings packets to them.
+    private IReadOnlyList<OurChain> BuildTable(IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<OurLine, bool> keepsLine)
+    {
+        if (host.OwnTable is null)
+        {
+            return literal.Count == 0 ? [] : throw new PlanException(PlanFailure.FamilyMissing, $"{host.HostName} has no nft to write rules with{(host.OwnTableError is { } error ? $", or it may not be used ({error})" : "")}.",
+                "Install the distribution's nftables package; a user needs the right to run it with sudo, as docs/guides/sudoers.md describes.");
+        }
+        var places = _table.Chains.Select(chain => (chain.Family, chain.Hook, chain.Control)).Concat(literal.Select(rule => (rule.Family, rule.Hook, rule.Control))).Distinct().ToList();
+        if (places.Count == 0 && !_table.Read.Exists)
+            return [];
+        var (after, added, removed) = (new List<OurChain>(), new List<string>(), new List<string>());
+        try
+        {
+            foreach (var (family, hook, control) in places)
+            {
+                var before = _table.Chains.FirstOrDefault(chain => chain.Family == family && chain.Hook == hook && chain.Control == control) ?? new OurChain(family, hook, control, []) { IsNft = true, Laid = [] };
+                after.Add(Compose(before, [.. literal.Where(rule => rule.Family == family && rule.Hook == hook && rule.Control == control)], keeps, keepsLine) with { Laid = [] });
+                added.AddRange(OurLine.Missing(after[^1].Lines, before.Lines).SelectMany(line => OwnTable.Commands(before, line)));
+                removed.AddRange(OurLine.Missing(before.Lines, after[^1].Lines).SelectMany(line => OwnTable.Commands(before, line)));
+            }
+            _wholeTable = _table.With(after);
+            if (NftDiff.Of(_table.Read, _wholeTable) is { } text)
+                _nft = new NftChange(text, _table.Read.Handles, added, removed);
+            return after;
+        }
+        catch (NftException error)
+        {
+            throw new PlanException(PlanFailure.NotInNftables, error.Message, "Leave the rule out, write it in another way, or give -Backend Iptables where Docker writes with iptables.");
+        }
+    }
+
     private OurChain Compose(OurChain before, IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<OurLine, bool> keepsLine)
     {
         // A requested line that is already there keeps its counters.
@@ -108,7 +153,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
     private void PlanHook(Ruleset rules, Hook hook, TableChange changes)
     {
         var wanted = changes.Chains.Where(chain => chain.Hook == hook && chain.Lines.Count > 0).ToList();
-        if (wanted.Count > 0 && !hook.IsBuiltIn && (!rules.HasChain(hook.Table, hook.Chain) || (IsNftables && !_removing)))
+        if (wanted.Count > 0 && !hook.IsBuiltIn && (!rules.HasChain(hook.Table, hook.Chain) || (IsNftables && !_removing && !IsNft)))
         {
             // An engine that writes with nftables would never ask the chain: it would only look like protection. Where Docker writes without a DOCKER-USER (ip6tables before engine 27), it puts
             // rules that accept before any jump of ours whenever a network is made. Rules for IPv6 come here only if they jump, or if the chain is to be made: see Placement.
@@ -134,14 +179,14 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
             _premises.Add(new PlanPremise(rules.Family, table, changes.Ours));
     }
 
-    private bool IsNftables => Placement.WritesNftables(host);
+    private bool IsNftables => HostBackend.DockerUsesNftables(host);
 
     private PlanException ChainMissing(Ruleset rules, Hook hook)
     {
         const string Elsewhere = "Use table mangle, chain FORWARD or POSTROUTING, for IPv6";
         var (why, remedy) = IsNftables
             ? (": its Docker writes with the nftables firewall backend, which never asks that chain; rules there would look like protection but have no effect.",
-                "Set \"firewall-backend\": \"iptables\" in its daemon.json.")
+                "Leave -Backend out, or give -Backend Nftables: the rules then go into a table of nftables.")
             : (rules.Family, host.Engine) switch
             {
                 (Family.IPv6, not null) when ForwardJump.IsDockers(host, rules) =>
@@ -157,7 +202,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
 
     private List<string> Vanishing(IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<RuleMark, bool> named)
     {
-        var marks = _existing.SelectMany(chain => chain.Lines).Select(line => line.Mark).OfType<RuleMark>().ToHashSet();
+        var marks = _existing.Concat(_table.Chains).SelectMany(chain => chain.Lines).Select(line => line.Mark).OfType<RuleMark>().ToHashSet();
         return [.. marks.Select(mark => mark.Control).Distinct(StringComparer.Ordinal).Where(control =>
             !literal.Any(rule => string.Equals(rule.Control, control, StringComparison.Ordinal))
             && marks.Where(mark => string.Equals(mark.Control, control, StringComparison.Ordinal)).All(mark => !keeps(mark) && !named(mark)))];

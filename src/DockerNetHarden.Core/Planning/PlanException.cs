@@ -17,6 +17,9 @@ public enum PlanFailure
     /// <summary>The plan could lock somebody out and is made only with Force.</summary>
     NeedsForce,
 
+    /// <summary>nftables cannot express a rule.</summary>
+    NotInNftables,
+
     /// <summary>There is nothing to plan.</summary>
     NothingGiven,
 }

@@ -1,5 +1,6 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
+using DockerNetHarden.Nftables;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
@@ -17,30 +18,51 @@ public static class RulePresence
     {
         ArgumentNullException.ThrowIfNull(rules);
         ArgumentNullException.ThrowIfNull(host);
-        return Problems(rules, host, [.. host.Rules.Values.SelectMany(OurChain.ReadAll)]);
+        return Problems(rules, host, OurChain.OfHost(host));
     }
 
     /// <summary>The same, with our chains already read; a host can have thousands of rules.</summary>
     internal static IReadOnlyList<string> Problems(IReadOnlyList<FirewallRule> rules, HostSnapshot host, IReadOnlyList<OurChain> all) =>
-        OfResolved(RuleFold.Fold([.. rules.SelectMany(new OperandResolver(host, []).Resolve)]), host, all);
+        OfResolved(RuleFold.Fold([.. Resolved(rules, host, all)]), host, all, HostBackend.DockerUsesNftables(host));
+
+    /// <summary>The rules as they would stand on the host: in the backend that has rules with the same mark, or else where rules go by default.</summary>
+    /// <exception cref="PlanException">An operand of a rule means nothing on this host.</exception>
+    internal static IEnumerable<FirewallRule> Resolved(IEnumerable<FirewallRule> rules, HostSnapshot host, IReadOnlyList<OurChain> all)
+    {
+        var backends = all.SelectMany(chain => chain.Lines, (chain, line) => (line.Mark, chain.IsNft)).Where(pair => pair.Mark is not null).ToLookup(pair => pair.Mark!, pair => pair.IsNft ? FirewallBackend.Nftables : FirewallBackend.Iptables);
+        var resolvers = new[] { FirewallBackend.Iptables, FirewallBackend.Nftables }.ToDictionary(backend => backend, backend => new OperandResolver(host, [], backend: backend));
+        var usual = HostBackend.Of(FirewallBackend.Auto, host);
+        return rules.SelectMany(rule => resolvers[backends[rule.Mark].Contains(usual) ? usual : backends[rule.Mark].FirstOrDefault(usual)].Resolve(rule));
+    }
 
     /// <summary>The same, for rules whose operands are already resolved, folded.</summary>
-    internal static IReadOnlyList<string> OfResolved(IReadOnlyList<FirewallRule> literal, HostSnapshot host, IReadOnlyList<OurChain> all)
+    /// <param name="literal">The rules.</param>
+    /// <param name="host">The host.</param>
+    /// <param name="all">Our chains there.</param>
+    /// <param name="isNft">Whether rules that are nowhere are missed in our nftables table.</param>
+    internal static IReadOnlyList<string> OfResolved(IReadOnlyList<FirewallRule> literal, HostSnapshot host, IReadOnlyList<OurChain> all, bool isNft)
     {
         var problems = new List<string>();
+        var inTable = all.Where(chain => chain.IsNft).SelectMany(chain => chain.Lines).Select(line => line.Key).ToHashSet(StringComparer.Ordinal);
+        var inIptables = all.Where(chain => !chain.IsNft).SelectMany(chain => chain.Folded).Select(line => line.Key).ToHashSet(StringComparer.Ordinal);
         foreach (var place in literal.GroupBy(rule => (rule.Family, rule.Hook, rule.Control)))
         {
             if (place.Key.Family == Family.IPv6 && !host.HasIPv6)
                 continue;
-            if (!host.Rules.TryGetValue(place.Key.Family, out var tables))
+            var kept = place.Select(NftTables.Canonical).ToList();
+            if (kept.Exists(rule => inTable.Contains(rule.ToString())) ? !place.All(rule => inIptables.Contains(rule.ToString())) || isNft : isNft && !place.Any(rule => inIptables.Contains(rule.ToString())))
+                problems.AddRange(kept.Select(rule => rule.ToString()).Distinct(StringComparer.Ordinal).Where(text => !inTable.Contains(text)).Select(text => $"'{text}' is not there."));
+            else if (!host.Rules.TryGetValue(place.Key.Family, out var tables))
             {
                 // A plan warns of those that it leaves out.
                 if (!place.All(Placement.IsOptional))
                     problems.Add($"{host.HostName} has no tables of {place.Key.Family}.");
             }
             else
-                problems.AddRange(Of([.. place], host, tables, [.. all.Where(chain => chain.Family == place.Key.Family && chain.Hook == place.Key.Hook && chain.Lines.Count > 0)], place.Key.Control));
+                problems.AddRange(Of([.. place], host, tables, [.. all.Where(chain => !chain.IsNft && chain.Family == place.Key.Family && chain.Hook == place.Key.Hook && chain.Lines.Count > 0)], place.Key.Control));
         }
+        if (literal.Any(rule => inTable.Contains(NftTables.Canonical(rule).ToString())))
+            problems.AddRange(OwnTable.Of(host).Problems());
         return problems;
     }
 

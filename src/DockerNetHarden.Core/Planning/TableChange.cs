@@ -41,8 +41,8 @@ internal sealed class TableChange(Ruleset rules, string table)
     {
         _chains.Add((before, after));
         IReadOnlyList<OurLine> was = [.. before?.Folded ?? [], .. before?.Strays ?? []], will = [.. after.Lines, .. after.Strays];
-        Added.AddRange(Missing(will, was).Select(line => line.Shown(after.Name)));
-        Removed.AddRange(Missing(was, will).Select(line => line.Shown(after.Name)));
+        Added.AddRange(OurLine.Missing(will, was).Select(line => line.Shown(after.Name)));
+        Removed.AddRange(OurLine.Missing(was, will).Select(line => line.Shown(after.Name)));
         if (after.Lines.Count > 0 && after.Lines.All(line => line.Mark is null))
             Warnings.Add($"{table} {after.Name} holds {after.Lines.Count} line(s) that are not ours; the chain and its jump are kept for them.");
         if (before is not null && after.Lines.Count == 0 && !IsFree(after.Name))
@@ -142,18 +142,6 @@ internal sealed class TableChange(Ruleset rules, string table)
         ({ } one, { } other) => !one.IsSameAs(other),
         _ => true,
     };
-
-    private static IEnumerable<OurLine> Missing(IReadOnlyList<OurLine> lines, IReadOnlyList<OurLine> elsewhere)
-    {
-        var counts = elsewhere.GroupBy(line => line.Key, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.Count(), StringComparer.Ordinal);
-        foreach (var line in lines)
-        {
-            if (counts.TryGetValue(line.Key, out var count) && count > 0)
-                counts[line.Key] = count - 1;
-            else
-                yield return line;
-        }
-    }
 
     private static bool Same(RuleLine one, RuleLine other) =>
         string.Equals(one.Chain, other.Chain, StringComparison.Ordinal) && one.Tokens.SequenceEqual(other.Tokens, StringComparer.Ordinal);

@@ -1,4 +1,5 @@
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Nftables;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
@@ -13,15 +14,19 @@ internal sealed class InstalledMarks
 {
     private readonly HostSnapshot _host;
     private readonly OperandResolver _resolver;
-    private readonly ILookup<RuleMark?, OurLine> _byMark;
+    private readonly ILookup<RuleMark?, (OurChain Chain, OurLine Line)> _byMark;
     private readonly Lazy<bool> _isSettled;
+    private readonly FirewallBackend _backend;
 
     internal InstalledMarks(HostSnapshot host)
     {
         _host = host;
-        _resolver = new OperandResolver(host, []);
-        _byMark = host.Rules.Values.SelectMany(OurChain.ReadAll).SelectMany(chain => chain.Folded).ToLookup(line => line.Mark);
+        var chains = OurChain.OfHost(host);
+        _byMark = chains.SelectMany(chain => chain.Folded, (chain, line) => (Chain: chain, Line: line)).ToLookup(pair => pair.Line.Mark);
         _isSettled = new(IsSettled);
+        // Rules that somebody put into the table on purpose are asked for there.
+        _backend = HostBackend.DockerUsesNftables(host) || (chains.Any(chain => chain.IsNft) && !chains.Any(chain => !chain.IsNft && chain.Lines.Count > 0)) ? FirewallBackend.Nftables : FirewallBackend.Iptables;
+        _resolver = new OperandResolver(host, [], backend: _backend);
     }
 
     /// <summary>All rules of ours, in the order of the tables: IPv4 first.</summary>
@@ -44,14 +49,16 @@ internal sealed class InstalledMarks
 
     private bool AreThere(IReadOnlyList<FirewallRule> literal, IReadOnlyList<RuleMark> marks)
     {
-        if (literal.Any(rule => !_host.Rules.ContainsKey(rule.Family) && !Placement.IsOptional(rule) && (rule.Family == Family.IPv4 || _host.HasIPv6)))
+        if (_backend == FirewallBackend.Nftables)
+            literal = [.. literal.Select(NftTables.Canonical)];
+        else if (literal.Any(rule => !_host.Rules.ContainsKey(rule.Family) && !Placement.IsOptional(rule) && (rule.Family == Family.IPv4 || _host.HasIPv6)))
             return false;
         var there = marks.SelectMany(mark => _byMark[mark]).ToList();
-        var wanted = RuleFold.Fold([.. literal.Where(rule => _host.Rules.ContainsKey(rule.Family))]);
+        var wanted = RuleFold.Fold([.. literal.Where(rule => _backend == FirewallBackend.Nftables || _host.Rules.ContainsKey(rule.Family))]);
         // All other lines are where they belong. Between them, each mark has a place for each phase, and only what stands in it depends on the rules.
         var places = wanted.ToLookup(PlaceOf);
-        return there.TrueForAll(line => line.Rule is not null) && there.Select(line => PlaceOf(line.Rule!)).ToHashSet().SetEquals(places.Select(place => place.Key))
-            && there.Select(line => line.Rule!).GroupBy(PlaceOf).All(place => IsSame([.. place.DistinctBy(rule => rule.ToString(), StringComparer.Ordinal)], [.. places[place.Key].Select(rule => rule.ToString()).Distinct(StringComparer.Ordinal)]));
+        return there.TrueForAll(pair => pair.Line.Rule is not null && pair.Chain.IsNft == (_backend == FirewallBackend.Nftables)) && there.Select(pair => PlaceOf(pair.Line.Rule!)).ToHashSet().SetEquals(places.Select(place => place.Key))
+            && there.Select(pair => pair.Line.Rule!).GroupBy(PlaceOf).All(place => IsSame([.. place.DistinctBy(rule => rule.ToString(), StringComparer.Ordinal)], [.. places[place.Key].Select(rule => rule.ToString()).Distinct(StringComparer.Ordinal)]));
     }
 
     private static (Family, Hook, RuleMark, Phase) PlaceOf(FirewallRule rule) => (rule.Family, rule.Hook, rule.Mark, rule.Phase);
@@ -80,8 +87,8 @@ internal sealed class InstalledMarks
     // not write is never as it should be.
     private bool IsSettled()
     {
-        if (_byMark.FirstOrDefault(mark => mark.Key is not null && mark.All(line => line.Rule is not null)) is not { Key: { } one } known)
+        if (_byMark.FirstOrDefault(mark => mark.Key is not null && mark.All(pair => pair.Line.Rule is not null)) is not { Key: { } one } known)
             return false;
-        return new PlanBuilder(_host, new PlanOptions { Force = true }, []).Build([.. known.Select(line => line.Rule!)], mark => mark != one, mark => mark == one).IsEmpty;
+        return new PlanBuilder(_host, new PlanOptions { Force = true, Backend = _backend }, []).Build([.. known.Select(pair => pair.Line.Rule!)], mark => mark != one, mark => mark == one).IsEmpty;
     }
 }

@@ -11,8 +11,13 @@ internal readonly record struct NftForm(string? Text, string? Problem = null)
     /// <summary>For what the renderer expresses in another way: as a chain, a verdict, a limit or several rules.</summary>
     public static NftForm ByTheRenderer(RuleSpec rule, Negatable value) => default;
 
-    public static Func<RuleSpec, Negatable, NftForm> Interface(string key) => (_, name) =>
-        $"{key} {Not(name)}\"{(name.Value.EndsWith('+') ? name.Value[..^1] + "*" : name.Value.EndsWith('*') ? name.Value[..^1] + @"\*" : name.Value)}\"";
+    public static Func<RuleSpec, Negatable, NftForm> Interface(string key) => (_, name) => $"{key} {Not(name)}\"{Link(name.Value)}\"";
+
+    /// <summary>An interface's name or pattern as nft writes it.</summary>
+    public static string Link(string name) => name.EndsWith('+') ? name[..^1] + "*" : name.EndsWith('*') ? name[..^1] + @"\*" : name;
+
+    /// <summary>The name or pattern that nft writes so.</summary>
+    public static string LinkOf(string text) => text.EndsWith(@"\*", StringComparison.Ordinal) ? text[..^2] + "*" : text.EndsWith('*') ? text[..^1] + "+" : text;
 
     public static Func<RuleSpec, Negatable, NftForm> Address(string key, string before = "") => (rule, cidr) =>
         $"{before}{Word(rule.Family!.Value)} {key} {Not(cidr)}{OneOrSet(string.Join(',', AddressLists.Split(cidr.Value).Select(Prefix)))}";

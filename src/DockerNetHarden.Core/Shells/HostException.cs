@@ -50,6 +50,9 @@ public enum HostFailure
     /// <summary>Docker runs rootless: this host's tables do not decide its packets.</summary>
     RootlessDocker,
 
+    /// <summary>nftables cannot express a rule.</summary>
+    NotInNftables,
+
     /// <summary>There is nothing to plan.</summary>
     NothingToDo,
 

@@ -50,6 +50,14 @@ public sealed record SavedFiles
 /// <remarks>The properties of this record and of those in it, in their order, define the form of <see cref="SnapshotFile"/>.</remarks>
 public sealed record HostSnapshot
 {
+    /// <summary>The family of our own nftables table.</summary>
+    internal const string OwnFamily = "inet";
+
+    /// <summary>The name of our own nftables table.</summary>
+    internal const string OwnName = "docker_net_harden";
+
+    private readonly NftRuleset? _ownTable;
+
     /// <summary>The host as the user named it; <c>localhost</c> for this one.</summary>
     public required string HostName { get; init; }
 
@@ -109,6 +117,14 @@ public sealed record HostSnapshot
 
     /// <summary>nf_tables as nft prints it; null if nft is missing or could not be read: there may then be rules that iptables-save does not show.</summary>
     public NftRuleset? Nft { get; init; }
+
+    /// <summary>
+    /// The nftables table of our own; empty if there is none, null if nft is missing or could not be read. A snapshot of the whole host has it in <see cref="Nft"/> too, and a file only there.
+    /// </summary>
+    internal NftRuleset? OwnTable { get => _ownTable ?? Nft?.Only(OwnFamily, OwnName); init => _ownTable = value; }
+
+    /// <summary>Why <see cref="OwnTable"/> could not be read; null if it could, or if there is no nft.</summary>
+    internal string? OwnTableError { get; init; }
 
     /// <summary>The routes of all tables, both families.</summary>
     public IReadOnlyList<HostRoute> Routes { get; init; } = [];

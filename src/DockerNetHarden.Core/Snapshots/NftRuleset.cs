@@ -20,7 +20,26 @@ public sealed record NftChain(string Family, string Table, string Name, string? 
 /// <param name="Chain">The chain.</param>
 /// <param name="Handle">The handle.</param>
 /// <param name="Expressions">The statements, as libnftables-json(5) writes them.</param>
-public sealed record NftRule(string Family, string Table, string Chain, long Handle, IReadOnlyList<JsonElement> Expressions);
+public sealed record NftRule(string Family, string Table, string Chain, long Handle, IReadOnlyList<JsonElement> Expressions)
+{
+    /// <summary>The comment; null if it has none.</summary>
+    public string? Comment { get; init; }
+}
+
+/// <summary>A named set of nf_tables.</summary>
+/// <param name="Family">The family of its table.</param>
+/// <param name="Table">The table.</param>
+/// <param name="Name">The name, which rules write with a leading <c>@</c>.</param>
+/// <param name="Type">The type of its elements, for example <c>ipv4_addr</c>; several of a concatenation are joined by <c> . </c>.</param>
+/// <param name="Elements">The elements, as libnftables-json(5) writes them.</param>
+public sealed record NftSet(string Family, string Table, string Name, string Type, IReadOnlyList<JsonElement> Elements)
+{
+    /// <summary>How long an element that a rule added stays, in seconds; null if the set has no timeout: then its elements are those that were given.</summary>
+    public long? Timeout { get; init; }
+
+    /// <summary>How many elements it can have; null if that was not given.</summary>
+    public long? Size { get; init; }
+}
 
 /// <summary>A named map of nf_tables.</summary>
 /// <param name="Family">The family of its table.</param>
@@ -34,7 +53,14 @@ public sealed record NftMap(string Family, string Table, string Name, IReadOnlyL
 /// <param name="Table">The table.</param>
 /// <param name="Name">The name, by which rules use it.</param>
 /// <param name="IsOver">Whether it matches what is above the rate (<c>over</c>) instead of what is within.</param>
-public sealed record NftLimit(string Family, string Table, string Name, bool IsOver);
+public sealed record NftLimit(string Family, string Table, string Name, bool IsOver)
+{
+    /// <summary>The rate and its unit, for example <c>5/minute</c>; null if it does not count packets.</summary>
+    public string? Rate { get; init; }
+
+    /// <summary>How many packets may come at once.</summary>
+    public long Burst { get; init; }
+}
 
 /// <summary>A table of nf_tables that has flags. Source: nft(8), "Tables".</summary>
 /// <param name="Family">The family.</param>
@@ -54,6 +80,24 @@ public sealed record NftRuleset(IReadOnlyList<NftChain> Chains, IReadOnlyList<Nf
 
     /// <summary>The named limits.</summary>
     public IReadOnlyList<NftLimit> Limits { get; init; } = [];
+
+    /// <summary>The named sets.</summary>
+    public IReadOnlyList<NftSet> Sets { get; init; } = [];
+
+    /// <summary>The handles of all tables, chains, rules, sets and objects that were read, ascending: what is made anew gets a new one. Not part of a file.</summary>
+    internal IReadOnlyList<long> Handles { get; init; } = [];
+
+    /// <summary>What belongs to one table; the handles are those of everything.</summary>
+    /// <param name="family">Its family.</param>
+    /// <param name="table">Its name.</param>
+    public NftRuleset Only(string family, string table) => new(
+        [.. Chains.Where(chain => chain.Family == family && chain.Table == table)], [.. Rules.Where(rule => rule.Family == family && rule.Table == table)], [])
+    {
+        Limits = [.. Limits.Where(limit => limit.Family == family && limit.Table == table)],
+        Sets = [.. Sets.Where(set => set.Family == family && set.Table == table)],
+        FlaggedTables = [.. FlaggedTables.Where(each => each.Family == family && each.Name == table)],
+        Handles = Handles,
+    };
 
     /// <summary>The tables that have flags; one without is only named by its chains.</summary>
     public IReadOnlyList<NftTable> FlaggedTables { get; init; } = [];

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Globalization;
 using System.Text.Json;
 
 namespace DockerNetHarden.Snapshots;
@@ -7,7 +9,7 @@ public static class NftText
 {
     /// <summary>Reads the output.</summary>
     /// <param name="json">The output, UTF-8; empty means an empty rule set (nft before 1.0 printed nothing for it).</param>
-    /// <returns>Chains, rules, maps, limits, flowtables, tables with flags; other tables, sets and objects are left out, but rules that use them name them.</returns>
+    /// <returns>Chains, rules, sets, maps, limits, flowtables, tables with flags; other tables and objects are left out, but rules that use them name them.</returns>
     /// <exception cref="FormatException">It is not such output.</exception>
     public static NftRuleset Parse(ReadOnlyMemory<byte> json)
     {
@@ -34,6 +36,8 @@ public static class NftText
         List<NftRule> rules = [];
         List<NftMap> maps = [];
         List<NftLimit> limits = [];
+        List<NftSet> sets = [];
+        List<long> handles = [];
         List<NftTable> tables = [];
         List<string> flowtables = [];
         foreach (var item in items.EnumerateArray())
@@ -42,6 +46,8 @@ public static class NftText
                 throw new FormatException("each item of 'nftables' is an object with one member.");
             foreach (var member in item.EnumerateObject())
             {
+                if (member.Value.ValueKind == JsonValueKind.Object && Number(member.Value, "handle") is { } handle)
+                    handles.Add(handle);
                 switch (member.Name)
                 {
                     case "table" when Texts(member.Value, "flags") is { Count: > 0 } flags:
@@ -56,9 +62,11 @@ public static class NftText
                     case "map":
                         maps.Add(Map(member.Value));
                         break;
+                    case "set":
+                        sets.Add(Set(member.Value));
+                        break;
                     case "limit":
-                        limits.Add(new NftLimit(
-                            Text(member.Value, "family"), Text(member.Value, "table"), Text(member.Value, "name"), Find(member.Value, "inv") is { ValueKind: JsonValueKind.True }));
+                        limits.Add(Limit(member.Value));
                         break;
                     case "flowtable":
                         flowtables.Add($"{Text(member.Value, "family")} {Text(member.Value, "table")} {Text(member.Value, "name")}");
@@ -66,7 +74,22 @@ public static class NftText
                 }
             }
         }
-        return new NftRuleset(chains, rules, flowtables) { Maps = maps, Limits = limits, FlaggedTables = tables };
+        handles.Sort();
+        return new NftRuleset(chains, rules, flowtables) { Maps = maps, Limits = limits, Sets = sets, FlaggedTables = tables, Handles = handles };
+    }
+
+    /// <summary>Elements as an anonymous set has them.</summary>
+    internal static JsonElement AsSet(IReadOnlyList<JsonElement> elements)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            WriteList(json, "set", elements, element => element.WriteTo(json));
+            json.WriteEndObject();
+        }
+        using var document = JsonDocument.Parse(buffer.WrittenMemory);
+        return document.RootElement.Clone();
     }
 
     /// <summary>Writes the objects of a rule set, which <see cref="Read"/> reads.</summary>
@@ -93,15 +116,35 @@ public static class NftText
             Write(json, "rule", ["family", rule.Family, "table", rule.Table, "chain", rule.Chain], () =>
             {
                 json.WriteNumber("handle", rule.Handle);
+                if (rule.Comment is not null)
+                    json.WriteString("comment", rule.Comment);
                 WriteList(json, "expr", rule.Expressions, expression => expression.WriteTo(json));
             });
         }
         foreach (var map in ruleset.Maps)
             Write(json, "map", ["family", map.Family, "table", map.Table, "name", map.Name], () => WriteList(json, "elem", map.Elements, element => element.WriteTo(json)));
+        foreach (var set in ruleset.Sets)
+        {
+            Write(json, "set", ["family", set.Family, "table", set.Table, "name", set.Name, "type", set.Type], () =>
+            {
+                if (set.Size is { } size)
+                    json.WriteNumber("size", size);
+                if (set.Timeout is { } timeout)
+                    json.WriteNumber("timeout", timeout);
+                if (set.Elements.Count > 0)
+                    WriteList(json, "elem", set.Elements, element => element.WriteTo(json));
+            });
+        }
         foreach (var limit in ruleset.Limits)
         {
             Write(json, "limit", ["family", limit.Family, "table", limit.Table, "name", limit.Name], () =>
             {
+                if (limit.Rate?.Split('/') is [var rate, var per])
+                {
+                    json.WriteNumber("rate", long.Parse(rate, CultureInfo.InvariantCulture));
+                    json.WriteString("per", per);
+                    json.WriteNumber("burst", limit.Burst);
+                }
                 if (limit.IsOver)
                     json.WriteBoolean("inv", true);
             });
@@ -160,8 +203,40 @@ public static class NftText
             throw new FormatException($"rule {handle} has no list 'expr'.");
         // The snapshot outlives the document.
         return new NftRule(
-            Text(rule, "family"), Text(rule, "table"), Text(rule, "chain"), handle, [.. expressions.EnumerateArray().Select(static expression => expression.Clone())]);
+            Text(rule, "family"), Text(rule, "table"), Text(rule, "chain"), handle, [.. expressions.EnumerateArray().Select(static expression => expression.Clone())])
+        {
+            Comment = MaybeText(rule, "comment"),
+        };
     }
+
+    private static NftSet Set(JsonElement set)
+    {
+        var timeout = Number(set, "timeout");
+        var type = Find(set, "type") switch
+        {
+            { ValueKind: JsonValueKind.Array } parts => string.Join(" . ", parts.EnumerateArray().Select(static part => AsText(part, "type"))),
+            { ValueKind: JsonValueKind.String } one => one.GetString()!,
+            var other => other?.GetRawText() ?? "",
+        };
+        return new NftSet(
+            Text(set, "family"), Text(set, "table"), Text(set, "name"), type,
+            Find(set, "elem") is { ValueKind: JsonValueKind.Array } elements ? [.. elements.EnumerateArray().Select(static element => element.Clone())] : [])
+        {
+            Timeout = timeout,
+            Size = Number(set, "size"),
+        };
+    }
+
+    // "rate_unit" is only there for bytes.
+    private static NftLimit Limit(JsonElement limit) =>
+        new(Text(limit, "family"), Text(limit, "table"), Text(limit, "name"), Find(limit, "inv") is { ValueKind: JsonValueKind.True })
+        {
+            Rate = Find(limit, "rate_unit") is null && Number(limit, "rate") is { } rate ? string.Create(CultureInfo.InvariantCulture, $"{rate}/{MaybeText(limit, "per")}") : null,
+            Burst = Number(limit, "burst") ?? 0,
+        };
+
+    private static long? Number(JsonElement element, string name) =>
+        Find(element, name) is { ValueKind: JsonValueKind.Number } number && number.TryGetInt64(out var value) ? value : null;
 
     // An empty map has no list at all.
     private static NftMap Map(JsonElement map) => new(

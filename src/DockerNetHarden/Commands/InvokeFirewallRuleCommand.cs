@@ -29,6 +29,9 @@ public sealed class InvokeFirewallRuleCommand : HostCmdlet
     [Parameter(HelpMessage = "Write rules that could lock somebody out, and do not ask if -Prune removes a whole control.")]
     public SwitchParameter Force { get; set; }
 
+    [Parameter(HelpMessage = "Where the rules go: Auto (where Docker writes its own), Iptables, or Nftables.")]
+    public FirewallBackend Backend { get; set; }
+
     [Parameter(HelpMessage = "Seconds after which a host takes the change back, unless it is confirmed.")]
     [ValidateRange(2, 86400)]
     public int RollbackAfter { get; set; }
@@ -55,7 +58,7 @@ public sealed class InvokeFirewallRuleCommand : HostCmdlet
             queue.Warning(host.Name, "No rule mends these findings; read their Remedy.");
             return;
         }
-        var options = new PlanOptions { Prune = Prune, Force = Force, CreateChain = CreateChain };
+        var options = new PlanOptions { Prune = Prune, Force = Force, CreateChain = CreateChain, Backend = Backend };
         var rollback = RollbackAfter > 0 ? new RollbackOptions(TimeSpan.FromSeconds(RollbackAfter)) : null;
         queue.Write(await host.ApplyAsync(before => Plan.From(rules, before, options), queue, stop, rollback).ConfigureAwait(false));
     }

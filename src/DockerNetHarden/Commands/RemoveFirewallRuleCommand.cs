@@ -113,7 +113,7 @@ public sealed class RemoveFirewallRuleCommand : HostCmdlet
             var plan = ParameterSetName is RuleSet ? Plan.WithoutRules(_input!.Of(target), before) : Plan.Without(IsChosen, before);
             if (isFirst && plan.IsEmpty && ParameterSetName is RuleSet)
                 RefuseForeign(_input!.Of(target), before);
-            comesBack |= plan.Removed.Any(line => saved.Contains(Plan.CommandLine(line)));
+            comesBack |= plan.RemovedCommands.Any(saved.Contains);
             return plan;
         }
     }

@@ -61,6 +61,7 @@ internal static class ErrorIds
     public const string UndoFailed = "UndoFailed";
     public const string UnresolvedOperand = "UnresolvedOperand";
     public const string NothingToDo = "NothingToDo";
+    public const string NotInNftables = "NotInNftables";
     public const string NeedsForce = "NeedsForce";
     public const string UnknownHostKey = "UnknownHostKey";
     public const string ChangedHostKey = "ChangedHostKey";

@@ -54,6 +54,7 @@ internal static class ErrorRecords
         HostFailure.UndoFailed => (ErrorIds.UndoFailed, ErrorCategory.WriteError),
         HostFailure.UnresolvedOperand => (ErrorIds.UnresolvedOperand, ErrorCategory.ObjectNotFound),
         HostFailure.RootlessDocker => (ErrorIds.DockerRootless, ErrorCategory.NotImplemented),
+        HostFailure.NotInNftables => (ErrorIds.NotInNftables, ErrorCategory.InvalidArgument),
         HostFailure.NothingToDo => (ErrorIds.NothingToDo, ErrorCategory.InvalidArgument),
         HostFailure.NeedsForce => (ErrorIds.NeedsForce, ErrorCategory.SecurityError),
         HostFailure.UnknownHostKey => (ErrorIds.UnknownHostKey, ErrorCategory.SecurityError),
@@ -76,6 +77,7 @@ internal static class ErrorRecords
         PlanFailure.ChainMissing => HostFailure.ChainMissing,
         PlanFailure.FamilyMissing => HostFailure.IptablesMissing,
         PlanFailure.NeedsForce => HostFailure.NeedsForce,
+        PlanFailure.NotInNftables => HostFailure.NotInNftables,
         _ => HostFailure.NothingToDo,
     });
 

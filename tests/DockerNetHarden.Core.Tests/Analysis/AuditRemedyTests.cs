@@ -11,11 +11,16 @@ namespace DockerNetHarden.Core.Tests.Analysis;
 /// <summary>A finding's remedy mends it and turns nothing else from Pass to Fail; each on the fixtures, applied in memory.</summary>
 public sealed class AuditRemedyTests
 {
-    private static readonly string[] FixtureNames = ["20.10", "20.10 with IPv6", "20.10 with profiles", "20.10 with exceptions", "28", "28 with IPv6 only", "29", "29 with profiles"];
+    private static readonly string[] FixtureNames = ["20.10", "20.10 with IPv6", "20.10 with profiles", "20.10 with exceptions", "28", "28 with IPv6 only"];
+
+    // What mends these stands in a table of nftables, of which there is no model on paper: the lab mends the recorded host (RecordedNftablesTests).
+    private static readonly string[] NftablesNames = ["29", "29 with profiles"];
 
     public static TheoryData<string> Hosts => [.. FixtureNames];
 
-    public static TheoryData<string> AllHosts => [.. FixtureNames, .. RecordedHost.Probed.Select(name => "recorded " + name)];
+    public static TheoryData<string> HostsOfBothBackends => [.. FixtureNames, .. NftablesNames];
+
+    public static TheoryData<string> AllHosts => [.. FixtureNames, .. RecordedHost.Probed.Where(name => !name.Contains("nftables", StringComparison.Ordinal)).Select(name => "recorded " + name)];
 
     [Theory]
     [MemberData(nameof(Hosts))]
@@ -49,14 +54,14 @@ public sealed class AuditRemedyTests
     }
 
     [Theory]
-    [MemberData(nameof(Hosts))]
+    [MemberData(nameof(HostsOfBothBackends))]
     public void A_remedy_is_complete_for_its_marks(string name)
     {
         var host = Host(name);
         foreach (var finding in HardeningAudit.Of(host).Where(finding => finding.Rules.Count > 0))
         {
             // Rules under the same mark are kept; only those bound to an interface that no longer exists are removed.
-            Assert.Empty(Plan.From(finding.Rules, host).Removed.Select(line => $"{finding.Id} {finding.Network} removes {line.Text}"));
+            Assert.Empty(Plan.From(finding.Rules, host).RemovedCommands.Select(line => $"{finding.Id} {finding.Network} removes {line}"));
         }
     }
 

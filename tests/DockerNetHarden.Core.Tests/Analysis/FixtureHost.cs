@@ -122,7 +122,8 @@ internal static class FixtureHost
 
     /// <summary>The host after rules were applied: the plan's transactions, in memory.</summary>
     public static HostSnapshot Applied(this HostSnapshot host, IReadOnlyList<FirewallRule> rules, PlanOptions? options = null) =>
-        Planning.Snapshots.After(host, Plan.From(rules, host, options).Steps.Select(step => (step.Family, step.Restore)));
+        // On paper there is a model of iptables only.
+        Planning.Snapshots.After(host, Plan.From(rules, host, (options ?? new PlanOptions()) with { Backend = FirewallBackend.Iptables }).Steps.Select(step => (step.Family, step.Restore)));
 
     public static Ruleset Rules(string save, Family family = Family.IPv4) => Ruleset.Parse(family, save);
 

@@ -36,7 +36,7 @@ public sealed class SudoersGuideTests
         var tool = new IptablesTool(IptablesBackend.Nft, "iptables v1.8.9 (nf_tables)", "iptables", "ip6tables");
         var step = new PlanStep(Family.IPv4, "filter", "*filter\n-F DNH-X\nCOMMIT\n", "*filter\nCOMMIT\n");
         var write = WritingProgram.Of(
-            new WriteRequest { Tool = tool, Steps = [step, step], Premises = [new PlanPremise(Family.IPv4, "filter", "")], NewChains = [new NewChain(Family.IPv4, "filter", "DOCKER-USER")], NewTables = [new PlanTable(Family.IPv4, "filter")] }, TimeSpan.FromSeconds(1));
+            new WriteRequest { Tool = tool, Steps = [step, step], Premises = [new PlanPremise(Family.IPv4, "filter", "")], NewChains = [new NewChain(Family.IPv4, "filter", "DOCKER-USER")], NewTables = [new PlanTable(Family.IPv4, "filter")], Nft = new NftChange("", "", [], []), HasNft = true }, TimeSpan.FromSeconds(1));
         var code = ReadingProgram.Whole(ReadingProgram.Begin()).Build(TimeSpan.FromSeconds(1)).Text + write.Text + RollbackProgram.Arm + RollbackProgram.Disarm + RollbackProgram.Ask + RollbackTimer.Code;
         var used = Regex.Matches(code, @"(?<=(^|[ (])\$S )\S[^<>)|&\n]*", RegexOptions.Multiline | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))
             .Select(static match => Regex.Replace(match.Value, "( 2| \\|\\|.*)$", "", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)).Trim())

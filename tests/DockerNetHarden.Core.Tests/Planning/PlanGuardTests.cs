@@ -113,13 +113,16 @@ public sealed class PlanGuardTests
         host = host with { Engine = host.Engine! with { Version = "29.0.0", FirewallBackend = "nftables" } };
         foreach (var create in new[] { false, true })
         {
-            var error = Assert.Throws<PlanException>(() => Plan.From(new MetadataAccess().Rules(), host, new PlanOptions { CreateChain = create }));
+            var error = Assert.Throws<PlanException>(() => Plan.From(new MetadataAccess().Rules(), host, new PlanOptions { CreateChain = create, Backend = FirewallBackend.Iptables }));
             Assert.Equal(PlanFailure.ChainMissing, error.Failure);
             Assert.Contains("nftables firewall backend", error.Message, StringComparison.Ordinal);
+            Assert.Contains("-Backend Nftables", error.Remedy, StringComparison.Ordinal);
         }
         // Nothing jumps to a chain that an earlier engine left, either.
         var left = Snapshots.Host() with { Engine = host.Engine };
-        Assert.Equal(PlanFailure.ChainMissing, Assert.Throws<PlanException>(() => Plan.From(new SmtpRate().Rules(), left)).Failure);
+        Assert.Equal(PlanFailure.ChainMissing, Assert.Throws<PlanException>(() => Plan.From(new SmtpRate().Rules(), left, new PlanOptions { Backend = FirewallBackend.Iptables })).Failure);
+        // Without being told, the rules go where that engine writes, and a host without nft has nothing to write them with.
+        Assert.Contains("nftables package", Assert.Throws<PlanException>(() => Plan.From(new SmtpRate().Rules(), left)).Remedy, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -47,8 +47,9 @@ public sealed class SnapshotFileTests
         OtherRules = new Dictionary<Family, Ruleset> { [Family.IPv4] = Ruleset.Parse(Family.IPv4, "*filter\n:FORWARD DROP [0:0]\nCOMMIT\n") },
         Nft = NftText.Parse("""
             {"nftables":[{"table":{"family":"netdev","name":"n","flags":["owner","persist"]}},{"chain":{"family":"netdev","table":"n","name":"i","type":"filter","hook":"ingress","prio":-150,"policy":"drop","dev":["br0","br1"]}},
-             {"rule":{"family":"netdev","table":"n","chain":"i","handle":3,"expr":[{"match":{"op":"==","left":{"meta":{"key":"mark"}},"right":1}},{"drop":null}]}},{"flowtable":{"family":"ip","table":"x","name":"f g"}},
-             {"map":{"family":"ip","table":"x","name":"jumps","type":"ifname","map":"verdict","elem":[["web0",{"jump":{"target":"c"}}]]}},{"limit":{"family":"ip","table":"x","name":"l","handle":4,"rate":5,"per":"minute","inv":true}}]}
+             {"rule":{"family":"netdev","table":"n","chain":"i","handle":3,"comment":"ours","expr":[{"match":{"op":"==","left":{"meta":{"key":"mark"}},"right":1}},{"drop":null}]}},{"flowtable":{"family":"ip","table":"x","name":"f g"}},
+             {"map":{"family":"ip","table":"x","name":"jumps","type":"ifname","map":"verdict","elem":[["web0",{"jump":{"target":"c"}}]]}},{"limit":{"family":"ip","table":"x","name":"l","handle":4,"rate":5,"per":"minute","burst":6,"inv":true}},
+             {"set":{"family":"ip","table":"x","name":"s","type":["ipv4_addr","inet_service"],"size":9,"timeout":60,"elem":[{"concat":["10.0.0.1",80]}]}}]}
             """u8.ToArray()),
         Routes = [new HostRoute(Family.IPv4, "main", "unicast", Cidr.Parse("0.0.0.0/0"), ["eth0"], 4_294_967_295, IsModelled: false)],
         RoutingRules = [new RoutingRule(Family.IPv6, 5, Cidr.Parse("fd00::/8"), Cidr.Parse("fd01::/16"), "web0", "7", IsModelled: true, "5: from ...")],
@@ -119,6 +120,8 @@ public sealed class SnapshotFileTests
         Routes = [.. Sample.Routes, new HostRoute(Family.IPv4, "local", "local", Cidr.Parse("127.0.0.1"), [])],
         RoutingRules = [.. Sample.RoutingRules, new RoutingRule(Family.IPv4, 0, Cidr.Parse("10.0.0.1"), null, null, null, IsModelled: false, "0: from 10.0.0.1 lookup local")],
         LinkDetails = [.. Sample.LinkDetails, new HostLink("lo", null, null, HasXdp: false, HasTcFilter: false)],
+        // What later versions write besides.
+        Nft = Sample.Nft! with { Rules = [Sample.Nft.Rules[0] with { Comment = null }], Limits = [new NftLimit("ip", "x", "l", IsOver: true)], Sets = [] },
         IpSets = [.. Sample.IpSets, new HostIpSet("ports", "bitmap:port", null, [])],
         Sysctls = new Dictionary<string, string> { ["b"] = "1", ["a.c"] = "2", ["a.B"] = "3" },
     };
