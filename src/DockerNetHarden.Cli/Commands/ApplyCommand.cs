@@ -32,7 +32,7 @@ internal sealed class ApplyCommand() : PolicyCommand("apply", "Bring hosts to th
         return OnEachAsync(request, sink, async (host, token) =>
         {
             if (!request.Given.GetValue(_noNetworks))
-                await PolicyRun.MakeNetworksAsync(request.Policy, host, request.Report, token).ConfigureAwait(false);
+                await PolicyRun.MakeNetworksAsync(request.Policy, host, _options.Of(request.Given), request.Report, sink, token).ConfigureAwait(false);
             return await PolicyRun.ApplyAsync(request.Policy, host, _options.Of(request.Given), sink, rollback, token).ConfigureAwait(false);
         }, stop);
     }
