@@ -78,6 +78,34 @@ public abstract class IPv6Tests(RichLab fixture)
         }
     }
 
+    // As the EKS Pod Identity agent does it, at an address of the host. The host's own HTTP service stands for it.
+    [LabFact]
+    public async Task Credentials_that_the_host_serves_are_refused_but_to_the_excepted_network()
+    {
+        const string Agent = "fd00:ec2::23";
+        var ip6tables = Lab.Iptables.Replace("ip", "ip6", StringComparison.Ordinal);
+        string[] redirect = ["PREROUTING", "-d", Agent, "-p", "tcp", "--dport", "80", "-j", "REDIRECT", "--to-ports", $"{LabAddresses.HostHttpPort}"];
+        await using var hardening = await Hardening.OfAsync(Lab);
+        hardening.CompareForeign = false; // the table nat
+        (await Lab.ExecAsync(["ip", "address", "add", Agent + "/128", "dev", "lo", "nodad"])).OrThrow();
+        (await Lab.ExecAsync([ip6tables, "-t", "nat", "-I", .. redirect])).OrThrow();
+        try
+        {
+            await Lab.ExpectAsync(Reach.Open, Asker, Agent, 80);
+            Assert.True((await hardening.ApplyAsync(new MetadataAccess())).Verified);
+            // A client hears of an ICMP error that comes while it still sends its first packet only when it sends the second, a second later.
+            Assert.Equal(Reach.Refused, (await Lab.AskAsync(Asker, Agent, 80, ProbeProtocol.Http)).Result);
+            await Lab.ExpectAsync(Reach.Open, Asker, LabAddresses.HostV6, LabAddresses.HostHttpPort);
+            Assert.True((await hardening.ApplyAsync(new MetadataAccess { ExceptNetworks = ["dual"] })).Verified);
+            await Lab.ExpectAsync(Reach.Open, Asker, Agent, 80);
+        }
+        finally
+        {
+            (await Lab.ExecAsync([ip6tables, "-t", "nat", "-D", .. redirect])).OrThrow();
+            (await Lab.ExecAsync(["ip", "address", "del", Agent + "/128", "dev", "lo"])).OrThrow();
+        }
+    }
+
     [LabFact]
     public async Task Internal_hosts_are_closed_directly_and_through_NAT64_and_their_own_connections_are_answered()
     {
