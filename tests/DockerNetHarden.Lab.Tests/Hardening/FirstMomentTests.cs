@@ -94,7 +94,7 @@ public abstract class FirstMomentTests(LabFixture fixture)
         await hardening.ApplyAsync(new HostAccess());
         var before = await OursAsync(hardening);
         // The first write, whose rules name the bridge; and the second, whose rules name the subnet, in mangle.
-        foreach (var (refused, said) in new[] { ("*dnh-web*", "was not made: its rules come first"), ("*'*mangle'*:web*", "which had just been made, was removed again. The rules that were written for it were taken back") })
+        foreach (var (refused, said) in new[] { ("*dnh-web*", "was not made: its rules come first"), ("*'*mangle'*' -s '*:web*", "which had just been made, was removed again. The rules that were written for it were taken back") })
         {
             foreach (var isFar in new[] { false, true })
             {
