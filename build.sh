@@ -135,6 +135,21 @@ counter() {
     printf '%s\n' "${value:-0}"
 }
 
+# The names of the failed tests in result file $1, with the first line of what each said, for the end of the output: a log that is cut off keeps its end.
+failures=
+name_failures() {
+    [ -f "$1" ] || return 0
+    found=$(awk -v RS='<UnitTestResult ' '/ outcome="Failed"/ {
+        match($0, /testName="[^"]*"/); name = substr($0, RSTART + 10, RLENGTH - 11)
+        said = ""
+        if (match($0, /<Message>[^<]*/)) said = substr($0, RSTART + 9, RLENGTH - 9)
+        gsub(/[ \t\r\n]+/, " ", said)
+        printf "FAILED: %s: %s\n", name, substr(said, 1, 400)
+    }' "$1") || :
+    [ -z "$found" ] || failures="$failures$found
+"
+}
+
 passed=0 failed=0 skipped=0
 add() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3)); }
 
@@ -156,6 +171,7 @@ run_xunit() {
         bad=1
     fi
     say "$name: $good passed, $bad failed, $((total - executed)) skipped"
+    [ "$bad" -eq 0 ] || name_failures "$results/$name.trx"
     add "$good" "$bad" $((total - executed))
 }
 
@@ -180,6 +196,8 @@ run_pester() {
         loud "PESTER ENDED WITH EXIT CODE $code THOUGH NO TEST FAILED"
         bad=1
     fi
+    [ "$bad" -eq 0 ] || failures="$failures$(sed -n 's/^ *\[-\]/FAILED:/p' "$results/pester.log")
+"
     add "$1" "$bad" "$3"
 }
 
@@ -248,6 +266,7 @@ run_tests() {
         loud "THE BUILD FAILED"
         add 0 1 0
     fi
+    [ -z "$failures" ] || printf '\n%s\n' "$failures"
     say "$passed passed, $failed failed, $skipped skipped"
     [ "$failed" -eq 0 ]
 }
