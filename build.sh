@@ -129,29 +129,8 @@ has_pester() {
         exit [int](-not (Get-Module Pester -ListAvailable | Where-Object Version -GE 5.5.0))' </dev/null >/dev/null 2>&1
 }
 
-# Reads attribute $2 of the <Counters> line $1 of a trx file; 0 if it is missing.
-counter() {
-    value=$(printf '%s\n' "$1" | sed -n 's/.* '"$2"'="\([0-9][0-9]*\)".*/\1/p')
-    printf '%s\n' "${value:-0}"
-}
-
-# The names of the failed tests in result file $1, with the first line of what each said, for the end of the output: a log that is cut off keeps its end.
-failures=
-name_failures() {
-    [ -f "$1" ] || return 0
-    found=$(awk -v RS='<UnitTestResult ' '/ outcome="Failed"/ {
-        match($0, /testName="[^"]*"/); name = substr($0, RSTART + 10, RLENGTH - 11)
-        said = ""
-        if (match($0, /<Message>[^<]*/)) said = substr($0, RSTART + 9, RLENGTH - 9)
-        gsub(/[ \t\r\n]+/, " ", said)
-        printf "FAILED: %s: %s\n", name, substr(said, 1, 400)
-    }' "$1") || :
-    [ -z "$found" ] || failures="$failures$found
-"
-}
-
-passed=0 failed=0 skipped=0
-add() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3)); }
+# shellcheck source=tests/results.sh
+. tests/results.sh
 
 # Runs one xunit project and adds its counts. A crashed or hanging test host, a missing result file and a run without tests are failures.
 run_xunit() {
@@ -169,6 +148,9 @@ run_xunit() {
     elif [ "$code" -ne 0 ] && [ "$bad" -eq 0 ]; then
         loud "$name ENDED WITH EXIT CODE $code THOUGH NO TEST FAILED: the test host crashed or hung"
         bad=1
+    fi
+    if [ "$total" -gt 0 ] && passes_again "$name" "$bad"; then
+        good=$((good + bad)) bad=0
     fi
     say "$name: $good passed, $bad failed, $((total - executed)) skipped"
     [ "$bad" -eq 0 ] || name_failures "$results/$name.trx"
