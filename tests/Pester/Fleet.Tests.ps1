@@ -91,7 +91,7 @@ Describe "A fleet$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         @($printed -eq 'Planned').Count | Should -Be 3
         foreach ($number in 1..3) {
             $printed -match "On $($all[$number - 1])," | Should -HaveCount 1
-            $printed -match "^\+ iptables .*-i apps$number " | Should -Not -BeNullOrEmpty
+            $printed -match "^  \+ .*-i apps$number( |`$)" | Should -Not -BeNullOrEmpty
         }
     }
 

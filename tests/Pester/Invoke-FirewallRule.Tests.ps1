@@ -170,14 +170,21 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         Set-SmtpRateLimit | Test-FirewallRule | Should -BeTrue
     }
 
-    It 'prints the exact lines under -WhatIf, changes nothing, and still says what it would do' {
+    It 'prints a diff by chain under -WhatIf, changes nothing, and still says exactly what it would do' {
         $rules = Block-ContainerMetadataAccess aws
         $planned = $rules | Invoke-FirewallRule -WhatIf
         $planned.Status, $planned.Verified | Should -Be @('Planned', $false)
         Get-TableText | Should -BeExactly $before
         $printed = Invoke-Pwsh "Import-Module '$(Get-StagedModule)'; Block-ContainerMetadataAccess aws | Invoke-FirewallRule -WhatIf | Out-Null"
         $printed -join "`n" | Should -Match '^What if: '
-        foreach ($line in $planned.Added) { $printed | Should -Contain "+ $line" }
+        # One line for each rule, under its chain, that fits a terminal: what the result has exactly.
+        $diff = @($printed | Where-Object { $_ -match '^  [-+~] ' })
+        $diff | Should -HaveCount $planned.Added.Count
+        $printed | Should -Contain 'iptables DNH-METADATA'
+        $printed | Should -Contain '  + DROP -d 169.254.169.254/32 ! --src-type LOCAL'
+        $printed | Should -Contain '  + first: DNH-METADATA'
+        ($diff | ForEach-Object Length | Measure-Object -Maximum).Maximum | Should -BeLessOrEqual 80
+        "$diff" | Should -Not -Match 'comment|\e'
         ($rules | Invoke-FirewallRule).Added | Should -Be $planned.Added
     }
 
@@ -188,7 +195,7 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         $result = $shell.AddScript('Set-SmtpRateLimit | Invoke-FirewallRule -Confirm').Invoke()
         $shell.Dispose()
         $answering.Answers.Questions | Should -HaveCount 1
-        $answering.Answers.Questions[0] | Should -BeLike '*+ iptables -I DOCKER-USER*DNH-SMTP*'
+        $answering.Answers.Questions[0] | Should -BeLike '*iptables DOCKER-USER*+ first: DNH-SMTP*'
         $result.Status | Should -Be $Status
         if ($Status -eq 'Planned') { Get-TableText | Should -BeExactly $before }
     }

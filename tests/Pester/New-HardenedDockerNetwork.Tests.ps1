@@ -156,7 +156,7 @@ Describe "New-HardenedDockerNetwork on a Docker host$(Get-LabReason)" -Skip:(-no
         $result = $shell.AddScript('New-HardenedDockerNetwork web -Confirm').Invoke()
         $shell.Dispose()
         $answering.Answers.Questions.Count | Should -Be 1
-        $answering.Answers.Questions[0] | Should -BeLike "*'web'*dnh-web*+ iptables*"
+        $answering.Answers.Questions[0] | Should -BeLike "*'web'*dnh-web*iptables*+ DROP*"
         $result.Status | Should -Be 'Planned'
         docker network ls -q -f 'name=^web$' | Should -BeNullOrEmpty
     }

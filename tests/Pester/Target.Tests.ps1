@@ -96,7 +96,7 @@ Describe "Hosts that do not answer$noSsh" -Skip:($noSsh -ne '') {
     It 'gives each its own error, with id, category and target, and counts them in a closing line' {
         # The lab's network has no name server, and the resolver waits twice five seconds for each.
         $env:RES_OPTIONS = 'timeout:1 attempts:1'
-        try { $lines = Get-FirewallRule -HostName '127.0.0.1:1', 'nosuch.invalid' -Verbose -ErrorAction SilentlyContinue -ErrorVariable failures 4>&1 }
+        try { $lines = Get-FirewallRule -HostName '127.0.0.1:1', 'nosuch.invalid' -Verbose -ErrorAction SilentlyContinue -ErrorVariable failures 4>&1 6>&1 }
         finally { $env:RES_OPTIONS = $null }
         $failures | Should -HaveCount 2
         $refused = $failures | Where-Object TargetObject -EQ '127.0.0.1:1'

@@ -57,7 +57,7 @@ public sealed class GetDockerNetworkHardeningCommand : AuditCommand
                 queue.Failure(CommandFailure.NoFinding(id));
         }
         // Whoever pipes the findings on has no table that the line could close.
-        if (!All && Id is null && _hosts > 0 && MyInvocation.PipelinePosition == MyInvocation.PipelineLength)
+        if (!All && Id is null && _hosts > 0 && queue.IsLast)
         {
             var where = _hosts == 1 ? "" : FormattableString.Invariant($"{_hosts} hosts: ");
             queue.Say(FormattableString.Invariant($"{where}{_failed} failed, {_uncertain} not certain; {_passed} passed and {_notApplicable} not applicable are not shown (-All shows them)."));

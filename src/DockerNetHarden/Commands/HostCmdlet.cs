@@ -149,7 +149,7 @@ public abstract class HostCmdlet : CancellableCmdlet
         // An empty pipeline does not mean this machine.
         if (targets.Count == 0)
             return;
-        var queue = new PipelineQueue(targets.Count, ThrottleLimit, Danger, EndsAtFailure(targets.Count));
+        var queue = new PipelineQueue(targets.Count, ThrottleLimit, Danger, EndsAtFailure(targets.Count)) { Shown = ShownPlan.Of(this), IsLast = MyInvocation.PipelinePosition == MyInvocation.PipelineLength };
         var stop = StopToken;
         var work = Task.Run(() => WorkOnAsync(targets, queue, stop), CancellationToken.None);
         try

@@ -171,6 +171,6 @@ public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
 
         public Task<bool> ConfirmAsync(string host, Plan plan, CancellationToken stop) => plan.IsEmpty
             ? queue.AskAsync(question, question + "?", null, stop)
-            : queue.AskAsync($"{question}. First, lines that are removed (-) and added (+):\n{plan.Diff}", $"{question}? First, lines that are removed (-) and added (+):\n{plan.Diff}", null, stop);
+            : queue.AskAsync($"{question}. First, rules that are removed (-) and added (+):\n{queue.Shown.Text(plan)}", $"{question}? First, rules that are removed (-) and added (+):\n{queue.Shown.Text(plan)}", null, stop);
     }
 }

@@ -25,6 +25,12 @@ internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?>
     private readonly Channel<PipelineMessage> _messages = Channel.CreateUnbounded<PipelineMessage>();
     private readonly ConcurrentDictionary<string, bool> _failed = new(StringComparer.Ordinal);
 
+    /// <summary>How plans are shown.</summary>
+    public ShownPlan Shown { get; init; } = ShownPlan.Plain;
+
+    /// <summary>Whether the command is the last one of its pipeline: then a person reads what it emits, and a closing line belongs under it.</summary>
+    public bool IsLast { get; init; }
+
     /// <summary>Whether any host has had an error so far.</summary>
     public bool HasFailures => !_failed.IsEmpty;
 
@@ -97,14 +103,17 @@ internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?>
         if (hosts > 1)
         {
             var failed = _failed.Keys.Order(StringComparer.Ordinal).ToList();
-            Post(new PipelineMessage.Verbose(
-                $"{hosts - failed.Count} of {hosts} hosts done{(failed.Count == 0 ? "." : $"; with an error: {string.Join(", ", failed)}.")}"));
+            var line = $"{hosts - failed.Count} of {hosts} hosts done{(failed.Count == 0 ? "." : $"; with an error: {string.Join(", ", failed)}.")}";
+            if (IsLast)
+                Say(line);
+            else
+                Post(new PipelineMessage.Verbose(line));
         }
     }
 
     public Task<bool> ConfirmAsync(string host, Plan plan, CancellationToken stop) => AskAsync(
-        $"On {host}, lines that are removed (-) and added (+):\n{plan.Diff}",
-        $"Change the firewall of {host}? Lines that are removed (-) and added (+):\n{plan.Diff}",
+        $"On {host}, rules that are removed (-) and added (+):\n{Shown.Text(plan)}",
+        $"Change the firewall of {host}? Rules that are removed (-) and added (+):\n{Shown.Text(plan)}",
         danger(plan), stop);
 
     /// <summary>Asks before files of a host are changed.</summary>
