@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
+using DockerNetHarden.Effects;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Planning;
 
@@ -33,12 +34,14 @@ internal sealed class Report(TextWriter output, TextWriter errors, bool json, bo
             line.WriteString("status", status);
         });
 
-    public void Plan(string host, Plan plan) => Say(output, "plan", host, plan.IsEmpty ? "nothing to do" : plan.Diff, line =>
+    public void Plan(string host, Plan plan, ChangeEffect? effect = null) => Say(output, "plan", host, plan.IsEmpty ? "nothing to do" : effect is null ? plan.Diff : $"{plan.Diff}\n{effect.Text}", line =>
     {
         line.WriteBoolean("empty", plan.IsEmpty);
         Texts(line, "added", plan.AddedCommands);
         Texts(line, "removed", plan.RemovedCommands);
         Texts(line, "problems", plan.Problems);
+        if (effect is not null)
+            Affected(line, effect.Connections, effect.Notes);
     });
 
     public void Result(InvocationResult result, string? cause = null)
@@ -81,6 +84,46 @@ internal sealed class Report(TextWriter output, TextWriter errors, bool json, bo
     }
 
     private static string Word<T>(T value) where T : struct, Enum => value.ToString().ToLowerInvariant();
+
+    // A null list was not found out; the notes say why.
+    private static void Affected(Utf8JsonWriter line, IReadOnlyList<AffectedConnection>? connections, IReadOnlyList<string> notes)
+    {
+        line.WritePropertyName("affected");
+        if (connections is null)
+            line.WriteNullValue();
+        else
+        {
+            line.WriteStartArray();
+            foreach (var connection in connections)
+                Affected(line, connection);
+            line.WriteEndArray();
+        }
+        Texts(line, "affectedNotes", notes);
+    }
+
+    private static void Affected(Utf8JsonWriter line, AffectedConnection connection)
+    {
+        line.WriteStartObject();
+        line.WriteString("container", connection.Container);
+        line.WriteString("network", connection.Network);
+        line.WriteString("openedBy", Word(connection.OpenedBy));
+        line.WriteString("source", connection.Source);
+        line.WriteString("destination", connection.Destination);
+        if (connection.Port is { } port)
+            line.WriteNumber("port", port);
+        else
+            line.WriteNull("port");
+        line.WriteString("protocol", connection.Protocol);
+        line.WriteNumber("count", connection.Count);
+        if (connection.Age is { } age)
+            line.WriteNumber("ageSeconds", (long)age.TotalSeconds);
+        else
+            line.WriteNull("ageSeconds");
+        line.WriteString("effect", Word(connection.Effect));
+        line.WriteString("decidedBy", connection.DecidedBy);
+        line.WriteString("reason", connection.Reason);
+        line.WriteEndObject();
+    }
 
     private static void Texts(Utf8JsonWriter line, string name, IEnumerable<string> texts)
     {

@@ -29,8 +29,9 @@ public sealed partial class LayeringTests
         ["Walking"] = ["Addresses", "Iptables", "Snapshots", "Packets", "Matching"],
         ["Analysis"] = ["Addresses", "Iptables", "Docker", "Rules", "Controls", "Snapshots", "Packets", "Matching", "Walking"],
         ["Audit"] = ["Addresses", "Iptables", "Docker", "Rules", "Controls", "Snapshots", "Planning", "Persistence", "Packets", "Matching", "Walking", "Analysis"],
+        ["Effects"] = ["Addresses", "Iptables", "Docker", "Rules", "Snapshots", "Planning", "Packets", "Matching", "Walking"],
         ["Shells"] = ["Addresses", "Docker"],
-        ["Hosts"] = ["Addresses", "Iptables", "Docker", "Snapshots", "Planning", "Persistence", "Packets", "Matching", "Walking", "Analysis", "Shells"],
+        ["Hosts"] = ["Addresses", "Iptables", "Docker", "Snapshots", "Planning", "Persistence", "Packets", "Matching", "Walking", "Analysis", "Effects", "Shells"],
     };
 
     private static readonly string[] CodeFiles = [".cs", ".ps1", ".psm1", ".psd1", ".sh"];

@@ -11,7 +11,7 @@ public sealed partial class ModuleLayeringTests
     private static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
     {
         ["Errors"] = ["Addresses", "Docker", "Snapshots", "Planning", "Analysis", "Shells"],
-        ["Hosting"] = ["Addresses", "Snapshots", "Planning", "Persistence", "Shells", "Hosts", "Errors"],
+        ["Hosting"] = ["Addresses", "Snapshots", "Planning", "Persistence", "Effects", "Shells", "Hosts", "Errors"],
         ["Input"] = ["Addresses", "Rules", "Controls", "Planning", "Analysis", "Errors", "Hosting"],
         ["Completion"] = ["Rules", "Controls", "Analysis", "Audit", "Hosts"],
         ["Commands"] = ["Addresses", "Docker", "Rules", "Controls", "Snapshots", "Planning", "Persistence", "Export", "Policy", "Matching", "Walking", "Analysis", "Audit", "Shells", "Hosts", "Errors", "Hosting", "Input", "Completion"],

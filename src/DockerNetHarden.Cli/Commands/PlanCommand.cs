@@ -23,7 +23,7 @@ internal sealed class PlanCommand() : PolicyCommand("plan", "Show what would cha
         var plan = request.Policy.PlanOn(snapshot, _options.Of(request.Given));
         foreach (var warning in plan.Warnings)
             request.Report.Warning(host.Name, warning);
-        request.Report.Plan(host.Name, plan);
+        request.Report.Plan(host.Name, plan, plan.IsEmpty ? null : await host.EffectAsync(plan, token).ConfigureAwait(false));
         return plan.IsEmpty && missing.Count == 0 ? ExitCodes.Good : ExitCodes.Differs;
     }, stop);
 }

@@ -1,3 +1,4 @@
+using DockerNetHarden.Effects;
 using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Hosts.Probing;
 using DockerNetHarden.Planning;
@@ -149,6 +150,16 @@ public sealed class DockerHost : IAsyncDisposable
         }
     }
 
+    /// <summary>What a plan would do to the connections that are open on the host, which is read as a whole for that. Changes nothing.</summary>
+    /// <param name="plan">A plan for this host.</param>
+    /// <param name="stop">Ends the reading.</param>
+    /// <returns>The effect. If it could not be found out, its notes say why.</returns>
+    public Task<ChangeEffect> EffectAsync(Plan plan, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        return EffectReading.OfAsync(plan, reader, stop);
+    }
+
     /// <summary>Tells the host that a change may stay.</summary>
     /// <param name="rollbackId">From <see cref="InvocationResult.RollbackId"/>.</param>
     /// <param name="stop">Ends the attempt; whether it was in time is then unknown.</param>
@@ -184,7 +195,7 @@ public sealed class DockerHost : IAsyncDisposable
             torn = null;
             if (plan.IsEmpty)
                 return change.Result(plan, change.WroteAnything ? InvocationStatus.Applied : InvocationStatus.Unchanged, await HoldsAsync(change, before, plan, stop).ConfigureAwait(false));
-            if (!await change.AgreeAsync(plan, stop).ConfigureAwait(false))
+            if (!await change.AgreeAsync(plan, EffectAsync, stop).ConfigureAwait(false))
                 return change.Result(plan, change.WroteAnything ? InvocationStatus.Applied : InvocationStatus.Planned, verified: false);
             WriteOutcome outcome;
             try

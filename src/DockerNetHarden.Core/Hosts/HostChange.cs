@@ -1,4 +1,5 @@
 using DockerNetHarden.Docker;
+using DockerNetHarden.Effects;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Snapshots;
 
@@ -10,6 +11,7 @@ internal sealed class HostChange(string host, Func<HostSnapshot, Plan> planner, 
     private readonly List<string> _added = [];
     private readonly List<string> _removed = [];
     private Plan? _agreed;
+    private ChangeEffect? _effect;
     private RollbackArm? _arm;
     private RollbackArm? _armedBefore;
     private DateTimeOffset? _due;
@@ -43,10 +45,17 @@ internal sealed class HostChange(string host, Func<HostSnapshot, Plan> planner, 
     }
 
     /// <summary>Asks about a plan; asks again if it differs from the one that was agreed to.</summary>
-    public async Task<bool> AgreeAsync(Plan plan, CancellationToken stop)
+    /// <param name="plan">The plan.</param>
+    /// <param name="effectOf">Finds out what it would do to open connections.</param>
+    /// <param name="stop">Ends the wait for an answer.</param>
+    public async Task<bool> AgreeAsync(Plan plan, Func<Plan, CancellationToken, Task<ChangeEffect>> effectOf, CancellationToken stop)
     {
-        if (!string.Equals(_agreed?.Diff, plan.Diff, StringComparison.Ordinal) && !await sink.ConfirmAsync(host, plan, stop).ConfigureAwait(false))
-            return false;
+        if (!string.Equals(_agreed?.Diff, plan.Diff, StringComparison.Ordinal))
+        {
+            _effect = sink.WantsEffect ? await effectOf(plan, stop).ConfigureAwait(false) : null;
+            if (!await (_effect is null ? sink.ConfirmAsync(host, plan, stop) : sink.ConfirmAsync(host, plan, _effect, stop)).ConfigureAwait(false))
+                return false;
+        }
         _agreed = plan;
         return true;
     }
@@ -91,6 +100,8 @@ internal sealed class HostChange(string host, Func<HostSnapshot, Plan> planner, 
         Added = status == InvocationStatus.Planned ? plan.AddedCommands : _added,
         Removed = status == InvocationStatus.Planned ? plan.RemovedCommands : _removed,
         Unchanged = plan.Unchanged,
+        Affected = status == InvocationStatus.Unchanged ? [] : _effect?.Connections,
+        AffectedNotes = _effect?.Notes ?? [],
         Verified = verified,
         RollbackId = _arm?.Id,
         RollbackAt = _arm is null ? null : _due,

@@ -45,6 +45,19 @@ internal sealed class HostReader(IShell shell, HostDocker? docker, TimeProvider 
         return whole ? new WholeReading(reading).Complete(snapshot) : snapshot;
     }
 
+    /// <summary>Reads the whole host and its open connections. Docker is not asked again.</summary>
+    /// <param name="known">What is known of the host, its networks and containers.</param>
+    /// <param name="stop">Stops reading.</param>
+    /// <returns>The host, and its connections; null with the reason if they could not be read.</returns>
+    /// <exception cref="HostException">The shell does not answer, or the rules cannot be read.</exception>
+    internal async Task<(HostSnapshot Host, IReadOnlyList<TrackedConnection>? Connections, string Why)> ReadConnectionsAsync(HostSnapshot known, CancellationToken stop)
+    {
+        var (reading, _) = await ReadShellAsync(ReadingProgram.Whole(ReadingProgram.Begin()), stop).ConfigureAwait(false);
+        var whole = new WholeReading(reading);
+        var host = whole.Complete(known with { TakenAt = clock.GetUtcNow(), Iptables = reading.Iptables, Rules = reading.Rules, OwnTable = reading.OwnTable, OwnTableError = reading.OwnTableError, Links = reading.Links, Addresses = reading.Addresses });
+        return (host, whole.ConnectionsText is { } text ? TrackedConnection.Parse(text) : null, host.Unread.GetValueOrDefault("Connections", "the connections could not be read."));
+    }
+
     /// <summary>Whether an output could not be read because its form is wrong, as when a table changes while it is printed.</summary>
     internal static bool IsTorn(Exception? error) => error is FormatException || (error is not null && IsTorn(error.InnerException));
 

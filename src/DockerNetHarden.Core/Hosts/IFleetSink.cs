@@ -1,3 +1,4 @@
+using DockerNetHarden.Effects;
 using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Hosts;
@@ -28,4 +29,14 @@ public interface IFleetSink
     /// <param name="plan">The plan, which changes something.</param>
     /// <param name="stop">Ends the wait for an answer.</param>
     Task<bool> ConfirmAsync(string host, Plan plan, CancellationToken stop);
+
+    /// <summary>Whether to find out what a plan would do to open connections before it is asked about. The whole host is read for that, in one more program.</summary>
+    bool WantsEffect => false;
+
+    /// <summary>Asks whether to carry a plan out, if <see cref="WantsEffect"/>.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="plan">The plan, which changes something.</param>
+    /// <param name="effect">What it would do to open connections.</param>
+    /// <param name="stop">Ends the wait for an answer.</param>
+    Task<bool> ConfirmAsync(string host, Plan plan, ChangeEffect effect, CancellationToken stop) => ConfirmAsync(host, plan, stop);
 }

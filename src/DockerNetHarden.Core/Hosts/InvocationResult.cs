@@ -1,3 +1,5 @@
+using DockerNetHarden.Effects;
+
 namespace DockerNetHarden.Hosts;
 
 /// <summary>How applying rules to a host ended.</summary>
@@ -45,6 +47,12 @@ public sealed record InvocationResult
 
     /// <summary>How many of the lines that were asked for were already there.</summary>
     public int Unchanged { get; init; }
+
+    /// <summary>The open connections of containers that the change cut or limited, or would have; null if nobody asked for them, or if they could not be found out, as <see cref="AffectedNotes"/> says.</summary>
+    public IReadOnlyList<AffectedConnection>? Affected { get; init; }
+
+    /// <summary>What is not known of <see cref="Affected"/>, one sentence each.</summary>
+    public IReadOnlyList<string> AffectedNotes { get; init; } = [];
 
     /// <summary>Whether the host, read back, has exactly the rules that were asked for.</summary>
     public bool Verified { get; init; }

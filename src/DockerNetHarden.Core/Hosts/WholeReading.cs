@@ -42,6 +42,9 @@ internal sealed class WholeReading(HostReading lean)
         return whole with { Unread = unread };
     }
 
+    /// <summary>All connections as the kernel prints them; null until the rest was read, or if they could not be.</summary>
+    internal string? ConnectionsText { get; private set; }
+
     private SavedFiles? Saved()
     {
         try
@@ -131,8 +134,8 @@ internal sealed class WholeReading(HostReading lean)
     // Only those that containers opened: all others are the host's own business and do not belong in a snapshot.
     private IReadOnlyList<OpenConnection>? Connections(HostSnapshot snapshot)
     {
-        var text = Part("Connections", "connections", Printed, null, "the host has neither /proc/net/nf_conntrack nor the command conntrack: install conntrack.");
-        if (text is null)
+        ConnectionsText = Part("Connections", "connections", Printed, null, "the host has neither /proc/net/nf_conntrack nor the command conntrack: install conntrack.");
+        if (ConnectionsText is not { } text)
             return null;
         if (snapshot.Engine is null)
         {

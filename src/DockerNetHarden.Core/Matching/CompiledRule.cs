@@ -131,14 +131,14 @@ internal sealed class CompiledMatch
             return null;
         if (Mark is { } wanted && state.Mark is { } mark && (mark & wanted.Mask) == wanted.Value == wanted.Negated)
             return null;
-        var now = state.Rewriting.IsRedirected ? WhenRedirected : Now;
+        var now = state.IsRedirected ? WhenRedirected : Now;
         var packets = flow.Packets;
         if (Out is not null && state.OutLinks is { } links && links.By(Out) is var leaving && !ReferenceEquals(leaving, links.All))
             packets = packets.Intersect(leaving);
         if (now is not null && !packets.IsEmpty)
             packets = packets.Intersect(state.Rewriting == default ? now : now.Before(state.Rewriting));
         if (Original is not null && !packets.IsEmpty)
-            packets = packets.Intersect(Original);
+            packets = packets.Intersect(state.Connected?.Origins?.RepliesTo(Original) ?? Original);
         return packets.IsEmpty ? null : packets;
     }
 

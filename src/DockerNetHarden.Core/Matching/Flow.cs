@@ -138,6 +138,32 @@ internal sealed record Pending(MayBe Ends, Chance When, Cause Cause, Place? Bloc
         };
 }
 
+/// <summary>What conntrack keeps of an open connection, and does to each of its packets without asking nat again.</summary>
+/// <param name="Rewriting">Where it sends them.</param>
+/// <param name="IsReply">Whether they answer the side that opened it.</param>
+/// <param name="IsRedirected">Whether the connection's destination was redirected, whichever way the packets go.</param>
+internal sealed record Connected(Rewriting Rewriting, bool IsReply, bool IsRedirected)
+{
+    /// <summary>What the connections of replies began with; null if the packets are no replies.</summary>
+    internal Origins? Origins { get; init; }
+}
+
+/// <summary>The first packets of connections, which matches on the original direction ask of replies too.</summary>
+/// <param name="all">For each connection, its first packet and its replies.</param>
+internal sealed class Origins(IReadOnlyList<(Packet First, PacketSet Replies)> all)
+{
+    // Each rule has one such set, and is met by several flows.
+    private readonly Dictionary<PacketSet, PacketSet> _known = new(ReferenceEqualityComparer.Instance);
+
+    /// <summary>The replies on connections that began with one of these packets.</summary>
+    internal PacketSet RepliesTo(PacketSet first)
+    {
+        if (!_known.TryGetValue(first, out var replies))
+            _known.Add(first, replies = all.Where(each => first.Contains(each.First)).Aggregate(PacketSet.None(first.Family), static (some, each) => some.Union(each.Replies)));
+        return replies;
+    }
+}
+
 /// <summary>What is true of all packets of a flow alike, apart from the packets themselves.</summary>
 internal sealed record FlowState
 {
@@ -174,6 +200,12 @@ internal sealed record FlowState
 
     /// <summary>The container to which docker-proxy carries the packets; null if it does not.</summary>
     internal string? Proxied { get; init; }
+
+    /// <summary>What conntrack keeps of the connection that they belong to; null for packets that open one.</summary>
+    internal Connected? Connected { get; init; }
+
+    /// <summary>Whether conntrack counts their connection as redirected (its virtual state DNAT).</summary>
+    internal bool IsRedirected => Connected?.IsRedirected ?? Rewriting.IsRedirected;
 }
 
 /// <summary>The chains that packets have come through, the last one first.</summary>

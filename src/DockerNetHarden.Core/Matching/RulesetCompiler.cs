@@ -12,7 +12,8 @@ internal sealed class RulesetCompiler(Ruleset rules, string backend, bool isActi
     private readonly Dictionary<(string Table, string Chain), CompiledChain> _chains = [];
 
     /// <summary>The chains at hooks that incoming packets pass.</summary>
-    internal List<BaseChain> Compile()
+    /// <param name="before">By how much they come before the tables of iptables.</param>
+    internal List<BaseChain> Compile(int before = 0)
     {
         List<string> tables = [.. rules.Tables.Where(table => native?.Shows(table) != false)];
         foreach (var table in tables)
@@ -22,7 +23,7 @@ internal sealed class RulesetCompiler(Ruleset rules, string backend, bool isActi
             foreach (var chain in rules.ChainsOf(table))
                 _chains[(table, chain.Name)].Fill(rules[table, chain.Name].SelectMany(Rule));
         }
-        return [.. IptablesHooks.All.Where(hook => tables.Contains(hook.Table, StringComparer.Ordinal) && rules.HasChain(hook.Table, hook.Chain)).Select(hook => Base(hook.Table, hook.Chain, hook.Priority))];
+        return [.. IptablesHooks.All.Where(hook => tables.Contains(hook.Table, StringComparer.Ordinal) && rules.HasChain(hook.Table, hook.Chain)).Select(hook => Base(hook.Table, hook.Chain, hook.Priority - before))];
     }
 
     private BaseChain Base(string table, string name, int priority)

@@ -73,6 +73,9 @@ public sealed class Plan
     /// <summary>Our chains of iptables as they will be.</summary>
     internal IReadOnlyList<OurChain> Chains { get; init; } = [];
 
+    /// <summary>Our chains in nftables as they will be.</summary>
+    internal IReadOnlyList<OurChain> TableChains { get; init; } = [];
+
     /// <summary>Whether the host is already as desired.</summary>
     public bool IsEmpty => Steps.Count == 0 && NewChains.Count == 0 && Nft is null;
 

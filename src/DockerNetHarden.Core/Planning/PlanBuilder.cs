@@ -19,6 +19,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
     private readonly List<OurChain> _existing = [.. host.Rules.Values.SelectMany(OurChain.ReadAll)];
     private readonly OwnTable _table = OwnTable.Of(host);
     private readonly List<OurChain> _after = [];
+    private IReadOnlyList<OurChain> _inTable = [];
     private NftChange? _nft;
     private NftModel? _wholeTable;
     private int _unchanged;
@@ -53,11 +54,11 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
                 throw new PlanException(PlanFailure.FamilyMissing, $"{host.HostName} has no {(family == Family.IPv4 ? "iptables" : "ip6tables")} to write {family} rules with.", "Install the distribution's iptables package.");
             }
         }
-        var inTable = BuildTable(IsNft ? literal : [], keeps, keepsLine ?? (_ => true));
+        _inTable = BuildTable(IsNft ? literal : [], keeps, keepsLine ?? (_ => true));
         if (_removed.Count > 0 && literal.Any(rule => rule.Mark == new RuleMark("Custom")) && _removed.Any(line => RuleMark.TryParse(line.Comment, out var mark, out _) && mark == new RuleMark("Custom")))
             warnings.Add("Rules without a name replace the rules without a name that stood before: give New-FirewallRule a -Name to keep both.");
         var marks = literal.Select(rule => rule.Mark).ToHashSet();
-        warnings.AddRange(NarrowerFirst.Warnings(_after.Concat(inTable), marks.Contains));
+        warnings.AddRange(NarrowerFirst.Warnings(_after.Concat(_inTable), marks.Contains));
         return Make([], Vanishing(literal, keeps, named));
     }
 
@@ -81,6 +82,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
         Problems = problems,
         VanishingControls = vanishing,
         Chains = _after,
+        TableChains = _inTable,
     };
 
     private void BuildFamily(Ruleset rules, IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<OurLine, bool> keepsLine)

@@ -99,6 +99,13 @@ public sealed record NftRuleset(IReadOnlyList<NftChain> Chains, IReadOnlyList<Nf
         Handles = Handles,
     };
 
+    /// <summary>Everything but one table.</summary>
+    internal NftRuleset Without(string family, string table) => this with
+    {
+        Chains = [.. Chains.Where(chain => chain.Family != family || chain.Table != table)],
+        Rules = [.. Rules.Where(rule => rule.Family != family || rule.Table != table)],
+    };
+
     /// <summary>The tables that have flags; one without is only named by its chains.</summary>
     public IReadOnlyList<NftTable> FlaggedTables { get; init; } = [];
 }

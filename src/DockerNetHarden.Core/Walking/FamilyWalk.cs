@@ -1,4 +1,5 @@
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Iptables;
 using DockerNetHarden.Matching;
 using DockerNetHarden.Packets;
 using DockerNetHarden.Snapshots;
@@ -10,10 +11,14 @@ internal sealed class FamilyWalk
 {
     private static readonly Version s_linkBehindRouting = new(5, 7);
 
+    // Our table's chains come so much before the tables of iptables that have the same hooks (docs/decisions/0014).
+    private const int OwnBefore = 10;
+
     private readonly List<BaseChain> _hooks = [];
     private readonly RuleContext _context;
+    private readonly NativeRuleset? _native;
 
-    internal FamilyWalk(HostSnapshot host, Family family)
+    internal FamilyWalk(HostSnapshot host, Family family, Ruleset? ownTable = null)
     {
         (Host, Family) = (host, family);
         _context = new RuleContext(host, family);
@@ -21,7 +26,8 @@ internal sealed class FamilyWalk
         Bridging = new Bridging(host, family, _context);
         Sources = new Sources(host, family, _context.AddressTypes);
         Published = PublishedPorts.Of(host, family);
-        Mechanisms = new Mechanisms(host, family, AddRules());
+        _native = AddRules(ownTable);
+        Mechanisms = new Mechanisms(host, family, _native);
     }
 
     internal HostSnapshot Host { get; }
@@ -81,11 +87,14 @@ internal sealed class FamilyWalk
         : Host.Unread.ContainsKey("OtherRules") ? "the rules of the implementation of iptables that Docker does not use were not read"
         : null;
 
-    private NativeRuleset? AddRules()
+    /// <summary>Whether the rules of a table are walked as iptables-save prints them.</summary>
+    internal bool IsWalkedAsPrinted(string table) => Host.Iptables.Backend != IptablesBackend.Nft || Host.Rules.GetValueOrDefault(Family)?.Tables.Contains(table, StringComparer.Ordinal) != true || _native?.Shows(table) != false;
+
+    private NativeRuleset? AddRules(Ruleset? ownTable)
     {
         var isNft = Host.Iptables.Backend == IptablesBackend.Nft;
         var (active, other) = (Host.Rules.GetValueOrDefault(Family), Host.OtherRules.GetValueOrDefault(Family));
-        var native = Host.Nft is { } nft ? new NativeRuleset(nft, isNft ? active : other, _context) : null;
+        var native = Host.Nft is { } nft ? new NativeRuleset(ownTable is null ? nft : nft.Without(HostSnapshot.OwnFamily, HostSnapshot.OwnName), isNft ? active : other, _context) : null;
         var hooks = new List<BaseChain>();
         if (active is not null)
             hooks.AddRange(new RulesetCompiler(active, isNft ? "nft" : "legacy", isActive: true, _context, isNft ? native : null).Compile());
@@ -93,6 +102,8 @@ internal sealed class FamilyWalk
             hooks.AddRange(new RulesetCompiler(other, isNft ? "legacy" : "nft", isActive: false, _context, isNft ? null : native).Compile());
         if (native is not null)
             hooks.AddRange(native.Chains());
+        if (ownTable is not null)
+            hooks.AddRange(new RulesetCompiler(ownTable, $"{HostSnapshot.OwnFamily} {HostSnapshot.OwnName}", isActive: true, _context, native: null).Compile(before: OwnBefore));
         // The order of chains with the same priority is not known. It matters only to nat, which handles it.
         var forgets = !KeepsLink(Host);
         _hooks.AddRange(hooks.OrderBy(static hook => hook.Priority).Select(hook => forgets && hook.Hook == "postrouting" ? hook with { ForgetsLink = true } : hook));

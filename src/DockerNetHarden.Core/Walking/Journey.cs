@@ -18,6 +18,9 @@ internal sealed class Journey
 
     private readonly bool _isTogether;
 
+    // DNAT comes here, in the order of the chains (NF_IP_PRI_NAT_DST in linux/netfilter_ipv4.h).
+    private const int NatPriority = -100;
+
     private Journey(FamilyWalk host, PacketSet packets, string inLink, bool isTogether, Outcome outcome)
     {
         (_host, _packets, _inLink, _bounds, _isTogether, _outcome) = (host, packets, inLink, Bounds.Of(packets), isTogether, outcome);
@@ -36,9 +39,21 @@ internal sealed class Journey
         return journey._outcome.Parts(inLink);
     }
 
-    private void Go()
+    /// <summary>What happens to packets of open connections that enter by a link.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="packets">The packets, in the states that conntrack gives them.</param>
+    /// <param name="inLink">The link.</param>
+    /// <param name="connected">What conntrack keeps of their connections.</param>
+    internal static IReadOnlyList<AccessPart> Of(FamilyWalk host, PacketSet packets, string inLink, Connected connected)
     {
-        var start = Doubted(new Flow(_packets, new FlowState(), null), _host.Unseen);
+        var journey = new Journey(host, packets, inLink, isTogether: false, new Outcome());
+        journey.Go(new FlowState { Connected = connected });
+        return journey._outcome.Parts(inLink);
+    }
+
+    private void Go(FlowState? state = null)
+    {
+        var start = Doubted(new Flow(_packets, state ?? new FlowState(), null), _host.Unseen);
         if (_host.Family == Addresses.Family.IPv6 && !_host.Host.HasIPv6)
             _outcome.Ended(start, MayBe.Dropped, null, "the host's kernel has no IPv6");
         else if (_host.Mechanisms.Entering(_inLink) is { } why)
@@ -212,14 +227,19 @@ internal sealed class Journey
         int? natPriority = null;
         foreach (var chain in _host.HooksAt(hook))
         {
+            if (hook == "prerouting" && chain.Priority >= NatPriority)
+                on = [.. on.Select(Translated)];
             _outcome.Enter(chain);
             on = chain.IsNat ? Nat(chain, on, natPriority) : chain.IsBeforeConntrack ? BeforeConntrack(chain, on) : _walk.Run(chain, on);
             natPriority = chain.IsNat ? chain.Priority : natPriority;
             if (chain.Why is { } why)
                 on = [.. on.Select(flow => Unclear(flow, why))];
         }
-        return on;
+        return hook == "prerouting" ? [.. on.Select(Translated)] : on;
     }
+
+    private static Flow Translated(Flow flow) => flow.State.Connected is { } connected && flow.State.Rewriting == default
+        ? flow with { State = flow.State with { Rewriting = connected.Rewriting } } : flow;
 
     // Conntrack has not seen the packets: every match sees them as INVALID, unless they were taken out of tracking.
     private List<Flow> BeforeConntrack(BaseChain chain, List<Flow> flows)
@@ -237,7 +257,7 @@ internal sealed class Journey
         var (done, asked) = (new List<Flow>(), new List<Flow>());
         foreach (var flow in flows)
         {
-            if (flow.State.Rewriting.Tracking is not null)
+            if (flow.State.Rewriting.Tracking is not null || flow.State.Connected is not null)
                 done.Add(flow);
             else if (flow.State.Rewriting.IsRedirected && chain.Hook == "prerouting")
                 done.AddRange(before == chain.Priority ? RedirectedTwice(chain, flow) : [flow]);

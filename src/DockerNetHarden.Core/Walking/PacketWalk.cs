@@ -14,6 +14,7 @@ public sealed class PacketWalk
 {
     private readonly object _gate = new();
     private readonly Dictionary<Family, FamilyWalk> _families = [];
+    private readonly IReadOnlyDictionary<Family, Ruleset>? _ownTable;
 
     /// <summary>Prepares a host's rulesets for questions. Do it once for many questions.</summary>
     /// <param name="host">The host. Rules are prepared when the first question of their family is asked.</param>
@@ -22,6 +23,12 @@ public sealed class PacketWalk
         ArgumentNullException.ThrowIfNull(host);
         Host = host;
     }
+
+    /// <summary>Prepares a host whose own nftables table holds other rules than its snapshot says.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="ownTable">What that table holds, in the words of iptables.</param>
+    internal PacketWalk(HostSnapshot host, IReadOnlyDictionary<Family, Ruleset> ownTable)
+        : this(host) => _ownTable = ownTable;
 
     /// <summary>The host.</summary>
     public HostSnapshot Host { get; }
@@ -74,6 +81,22 @@ public sealed class PacketWalk
             return NamedPackets.Ask(Of(line.Family), line);
     }
 
+    /// <summary>What happens to packets of open connections that enter by a link.</summary>
+    internal IReadOnlyList<AccessPart> AskOpen(PacketSet packets, string inInterface, Connected connected)
+    {
+        if (packets.IsEmpty)
+            return [];
+        lock (_gate)
+            return Journey.Of(Of(packets.Family), packets, inInterface, connected);
+    }
+
+    /// <summary>Whether the rules of a table are walked as iptables-save prints them.</summary>
+    internal bool IsWalkedAsPrinted(Family family, string table)
+    {
+        lock (_gate)
+            return Of(family).IsWalkedAsPrinted(table);
+    }
+
     /// <summary>What a rule's own matches describe, however it is reached.</summary>
     internal CompiledMatch MatchOf(Family family, IReadOnlyList<string> tokens)
     {
@@ -84,7 +107,7 @@ public sealed class PacketWalk
     private FamilyWalk Of(Family family)
     {
         if (!_families.TryGetValue(family, out var walk))
-            _families.Add(family, walk = new FamilyWalk(Host, family));
+            _families.Add(family, walk = new FamilyWalk(Host, family, _ownTable?.GetValueOrDefault(family)));
         return walk;
     }
 }

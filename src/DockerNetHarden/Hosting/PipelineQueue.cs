@@ -3,6 +3,7 @@ using System.Management.Automation;
 using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Effects;
 using DockerNetHarden.Errors;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Persistence;
@@ -111,9 +112,16 @@ internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?>
         }
     }
 
-    public Task<bool> ConfirmAsync(string host, Plan plan, CancellationToken stop) => AskAsync(
-        $"On {host}, rules that are removed (-) and added (+):\n{Shown.Text(plan)}",
-        $"Change the firewall of {host}? Rules that are removed (-) and added (+):\n{Shown.Text(plan)}",
+    /// <summary>Whether a change also says what it would do to open connections.</summary>
+    public bool WantsEffect => true;
+
+    public Task<bool> ConfirmAsync(string host, Plan plan, CancellationToken stop) => ConfirmAsync(host, plan, "", stop);
+
+    public Task<bool> ConfirmAsync(string host, Plan plan, ChangeEffect effect, CancellationToken stop) => ConfirmAsync(host, plan, "\n" + effect.Text, stop);
+
+    private Task<bool> ConfirmAsync(string host, Plan plan, string effect, CancellationToken stop) => AskAsync(
+        $"On {host}, rules that are removed (-) and added (+):\n{Shown.Text(plan)}{effect}",
+        $"Change the firewall of {host}? Rules that are removed (-) and added (+):\n{Shown.Text(plan)}{effect}",
         danger(plan), stop);
 
     /// <summary>Asks before files of a host are changed.</summary>

@@ -1,4 +1,5 @@
 using DockerNetHarden.Controls;
+using DockerNetHarden.Effects;
 using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Probing;
@@ -76,6 +77,10 @@ internal sealed class CollectingSink : IFleetSink
 
     public bool Answer { get; set; } = true;
 
+    public bool WantsEffect { get; set; }
+
+    public System.Collections.Concurrent.ConcurrentQueue<ChangeEffect> Effects { get; } = new();
+
     public void Failure(string host, Exception error) => Failures.Enqueue(error);
 
     public void Warning(string host, string message) => Warnings.Enqueue(message);
@@ -83,6 +88,12 @@ internal sealed class CollectingSink : IFleetSink
     public void Trace(string host, string message) => Traces.Enqueue(message);
 
     public Task<bool> ConfirmAsync(string host, Plan plan, CancellationToken stop) => Task.FromResult(Answer);
+
+    public Task<bool> ConfirmAsync(string host, Plan plan, ChangeEffect effect, CancellationToken stop)
+    {
+        Effects.Enqueue(effect);
+        return Task.FromResult(Answer);
+    }
 }
 
 /// <summary>One line per packet: from, to, port, and what must happen to it.</summary>
