@@ -131,16 +131,36 @@ settle() {
     exit 3
 }
 
-# Sets that are missing. One that is there may hold more by now than was saved: it is left alone.
+# Sets that are missing. One that is there may hold more by now than was saved: it is left alone, unless it is one of ours, whose name says what is in it.
+# That one is swapped for a whole one.
 make_sets() {
-    missing=
+    missing= changed=
     for set in $(section sets | sed -n 's/^create \([^ ]*\) .*/\1/p'); do
-        ipset list -n "$set" >/dev/null 2>&1 || missing="$missing $set"
+        live=$(ipset save "$set" 2>/dev/null) || { missing="$missing $set"; continue; }
+        case $set in DNH-[46]-*) ;; *) continue ;; esac
+        [ "$(section sets | grep "^add $set " | sort)" = "$(printf '%s\n' "$live" | grep '^add ' | sort)" ] || changed="$changed $set"
     done
-    [ -n "$missing" ] || return 0
-    section sets | while read -r verb set rest; do
-        case "$missing " in *" $set "*) printf '%s %s %s\n' "$verb" "$set" "$rest" ;; esac
-    done | ipset restore
+    [ -n "$missing$changed" ] || return 0
+    {
+        section sets | awk -v missing="$missing " -v changed="$changed " '
+            index(missing, " " $2 " ") { print }
+            index(changed, " " $2 " ") { $2 = $2 "-x"; print }'
+        for set in $changed; do printf 'swap %s-x %s\ndestroy %s-x\n' "$set" "$set" "$set"; done
+    } | ipset restore || return 1
+    [ -z "$changed" ] || say "$mode: ipset,$changed filled again"
+}
+
+# Sets of ours that nothing asks any more, because other rules were loaded over those that asked them.
+drop_sets() {
+    command -v ipset >/dev/null || return 0
+    lock
+    used=$(for prefix in $prefix4 $prefix6; do "$prefix-save"; done)
+    for set in $(ipset list -n); do
+        case $set in DNH-[46]-*) ;; *) continue ;; esac
+        case $used in *" --match-set $set "*) continue ;; esac
+        # nf_tables lets go of a set some milliseconds after the line that asked it.
+        ipset destroy "$set" 2>/dev/null || { sleep 0.3; ipset destroy "$set" 2>/dev/null; } || :
+    done
 }
 
 # What a text of our nftables table says, in words that do not depend on who wrote it: of each rule its chain and its place
@@ -218,6 +238,7 @@ round() {
             done
         done
     done
+    if [ "$mode$wrote$dry" = load1 ] && { [ -e /sys/module/ip_set ] || ! [ -d /sys/module ]; }; then (drop_sets); fi
     return "$failed"
 }
 
@@ -227,6 +248,7 @@ print_of() {
         for prefix in $prefix4 $prefix6; do
             "$prefix-save" | sed -n -e '/^\*/p' -e '/DNH-/p' -e '/^-A FORWARD /p'
         done
+        [ -z "$own_sets" ] || ipset list -t | sed -n -e '/^Name: DNH-/p' -e '/^Number of entries: /p'
         [ -z "$tabled" ] || nft list table inet docker_net_harden | table_print
     } 2>&1
 }
@@ -234,7 +256,7 @@ print_of() {
 guard() {
     mode=keep good=unknown said=
     read_commands
-    tabled=$(section nftables)
+    tabled=$(section nftables) own_sets=$(section sets | sed -n '/^create DNH-[46]-/p')
     while :; do
         print=$(print_of)
         if [ "$print" != "$good" ]; then
