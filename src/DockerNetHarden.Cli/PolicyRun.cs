@@ -2,15 +2,17 @@ using DockerNetHarden.Docker;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Policy;
+using DockerNetHarden.Shells;
 
 namespace DockerNetHarden.Cli;
 
-/// <summary>Brings one host to a policy: the networks first, then the rules.</summary>
+/// <summary>Brings one host to a policy: the networks that are missing, each after its own rules, then all rules.</summary>
 internal static class PolicyRun
 {
-    /// <summary>Makes the networks of the policy that do not exist.</summary>
+    /// <summary>Makes the networks of the policy that do not exist, each protected from the moment it exists. Nothing is pruned here.</summary>
     /// <exception cref="DockerException">A network exists with other settings, or Docker refused.</exception>
-    public static async Task MakeNetworksAsync(HardeningPolicy policy, DockerHost host, Report report, CancellationToken stop)
+    /// <exception cref="HostException">The rules of a network could not be written, so it was not made.</exception>
+    public static async Task MakeNetworksAsync(HardeningPolicy policy, DockerHost host, PlanOptions options, Report report, ReportSink sink, CancellationToken stop)
     {
         if (policy.Networks.Count == 0)
             return;
@@ -24,7 +26,9 @@ internal static class PolicyRun
                         remedy: $"Change the policy to match it, remove it first (docker network rm {network.Name}), or name the controls of its profile ({network.Profile}) with \"network\": \"{network.Name}\" under \"controls\".");
                 continue;
             }
-            await host.Docker.CreateNetworkAsync(network.ToSpec(engine), stop).ConfigureAwait(false);
+            var made = await NetworkCreation.RunAsync(host, network.ToSpec(engine), before => network.PlanOn(before, options with { Prune = false }), sink, options.Force, stop).ConfigureAwait(false);
+            foreach (var write in made.Writes.Where(static write => write.Status == InvocationStatus.Applied))
+                sink.Result(write);
             report.Network(host.Name, network.Name, "created");
         }
     }

@@ -68,6 +68,19 @@ internal sealed class EngineClient(HttpMessageHandler transport, string endpoint
         return AskAsync(exchange, $"create the network '{spec.Name}'", "POST /networks/create", (client, token) => client.Networks.CreateNetworkAsync(Parameters(spec), token), ModelReader.CreatedId, stop);
     }
 
+    public Task RemoveNetworkAsync(string id, CancellationToken stop)
+    {
+        DockerNames.Check(id, "network");
+        return AskAsync(
+            new Exchange(_transport), $"remove the network '{id}'", "DELETE /networks/{id}",
+            async (client, token) =>
+            {
+                await client.Networks.DeleteNetworkAsync(id, token).ConfigureAwait(false);
+                return "";
+            },
+            static (done, _) => done, stop);
+    }
+
     public Task<IReadOnlyList<DockerContainer>> ListContainersAsync(CancellationToken stop) =>
         AskAsync(
             new Exchange(_transport), "list its containers", "GET /containers/json",

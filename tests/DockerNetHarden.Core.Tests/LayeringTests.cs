@@ -25,7 +25,7 @@ public sealed partial class LayeringTests
         ["Export"] = ["Addresses", "Iptables", "Rules", "Snapshots", "Nftables", "Planning", "Persistence"],
         ["Policy"] = ["Addresses", "Docker", "Rules", "Controls", "Snapshots", "Nftables", "Planning"],
         ["Packets"] = ["Addresses"],
-        ["Matching"] = ["Addresses", "Iptables", "Rules", "Snapshots", "Packets"],
+        ["Matching"] = ["Addresses", "Iptables", "Rules", "Snapshots", "Nftables", "Packets"],
         ["Walking"] = ["Addresses", "Iptables", "Snapshots", "Packets", "Matching"],
         ["Analysis"] = ["Addresses", "Iptables", "Docker", "Rules", "Controls", "Snapshots", "Packets", "Matching", "Walking"],
         ["Audit"] = ["Addresses", "Iptables", "Docker", "Rules", "Controls", "Snapshots", "Planning", "Persistence", "Packets", "Matching", "Walking", "Analysis"],

@@ -15,9 +15,9 @@ Describe 'Block-ContainerMetadataAccess' {
     }
 
     It 'blocks with a second half that Docker never touches' {
-        $backstop = Block-ContainerMetadataAccess aws | Where-Object Table -EQ mangle
+        $backstop = Block-ContainerMetadataAccess aws | Where-Object Chain -EQ POSTROUTING
         $backstop.Family | Should -Be @('IPv4', 'IPv6')
-        $backstop.Chain | Select-Object -Unique | Should -Be 'POSTROUTING'
+        $backstop.Table | Select-Object -Unique | Should -Be 'mangle'
         $backstop.SourceAddressType | Select-Object -Unique | Should -Be '!LOCAL'
     }
 
@@ -26,7 +26,7 @@ Describe 'Block-ContainerMetadataAccess' {
     }
 
     It 'keeps the DNS that GCP serves at the same address' {
-        $kept = Block-ContainerMetadataAccess gcp | Where-Object { $_.Action -eq 'Return' -and $_.Table -eq 'filter' }
+        $kept = Block-ContainerMetadataAccess gcp | Where-Object { $_.Action -eq 'Return' -and $_.Chain -eq 'DOCKER-USER' }
         $kept.Family | Select-Object -Unique | Should -Be @('IPv4', 'IPv6')
         ($kept | Where-Object Protocol -EQ udp).DestinationPort | Select-Object -Unique | Should -Be '53,123'
         ($kept | Where-Object Protocol -EQ tcp).DestinationPort | Select-Object -Unique | Should -Be '53'
@@ -38,16 +38,24 @@ Describe 'Block-ContainerMetadataAccess' {
 
     It 'keeps DNS even if the cloud serves none, and other ports, if asked' {
         (Block-ContainerMetadataAccess aws -AllowDns | Where-Object Action -EQ Return).DestinationPort | Should -Contain '53'
-        (Block-ContainerMetadataAccess aws -AllowPort 123/udp, 8080 | Where-Object { $_.Action -eq 'Return' -and $_.Table -eq 'filter' } | ForEach-Object { "$($_.DestinationPort)/$($_.Protocol)" } | Select-Object -Unique) |
+        (Block-ContainerMetadataAccess aws -AllowPort 123/udp, 8080 | Where-Object { $_.Action -eq 'Return' -and $_.Chain -eq 'DOCKER-USER' } | ForEach-Object { "$($_.DestinationPort)/$($_.Protocol)" } | Select-Object -Unique) |
             Should -Be @('8080/tcp', '123/udp')
     }
 
+    It 'blocks what the host serves or redirects by what was asked for' {
+        $task = Block-ContainerMetadataAccess aws | Where-Object OriginalDestination -EQ 169.254.170.2/32
+        $task | ForEach-Object { "$($_.Table) $($_.Chain) $($_.InInterface) $($_.Action)" } | Should -Be @('filter INPUT !lo Reject', 'mangle FORWARD  Drop')
+        Block-ContainerMetadataAccess aws -ExceptNetwork tasks | Where-Object { $_.OriginalDestination -eq '169.254.170.2/32' -and $_.InInterface -eq 'network:tasks' } |
+            ForEach-Object { "$($_.Chain) $($_.Action)" } | Should -Be @('INPUT Return', 'FORWARD Return')
+        (Block-ContainerMetadataAccess aws | Where-Object { $_.DestinationPort -eq 51678 -and $_.Family -eq 'IPv4' }).InInterface | Should -Be @('docker+', 'br-+')
+    }
+
     It 'leaves out an address that is allowed' {
-        (Block-ContainerMetadataAccess azure -AllowAddress 169.254.169.254).Destination | Select-Object -Unique | Should -Be '168.63.129.16/32'
+        (Block-ContainerMetadataAccess azure -AllowAddress 169.254.169.254).Destination | Where-Object { $_ } | Select-Object -Unique | Should -Be '168.63.129.16/32'
     }
 
     It 'ends with an error if nothing would be blocked' {
-        { Block-ContainerMetadataAccess aws -AllowAddress 169.254.0.0/16, fd00:ec2::254 } | Should -Throw -ErrorId 'NothingToBlock,*'
+        { Block-ContainerMetadataAccess aws -AllowAddress 169.254.0.0/16, 'fd00:ec2::/32' } | Should -Throw -ErrorId 'NothingToBlock,*'
     }
 
     It 'refuses -AllowDns with -BlockDns' { { Block-ContainerMetadataAccess -AllowDns -BlockDns } | Should -Throw -ErrorId 'ConflictingParameters,*' }

@@ -101,7 +101,8 @@ Describe "A fleet$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
             $made.Status | Select-Object -Unique | Should -Be 'Created'
             $made.HostName | Sort-Object | Should -Be $all
             $made.Subnet | Sort-Object -Unique | Should -HaveCount 3
-            ($made | Invoke-FirewallRule).Status | Select-Object -Unique | Should -Be 'Applied'
+            $made.Verified | Should -Not -Contain $false
+            ($made | Invoke-FirewallRule).Status | Select-Object -Unique | Should -Be 'Unchanged'
             foreach ($network in $made) {
                 $rules = Get-FirewallRule -HostName $network.HostName -Network external
                 $rules | Where-Object { $_.Text -like '*-i dnh-external *' } | Should -Not -BeNullOrEmpty

@@ -106,11 +106,47 @@ Describe "New-HardenedDockerNetwork on a Docker host$(Get-LabReason)" -Skip:(-no
         (docker network inspect web | ConvertFrom-Json).Id | Should -Be $first.Id
     }
 
+    It 'has its rules from the beginning, and nothing changes the second time' {
+        Block-ContainerMetadataAccess -Provider Gcp | Invoke-FirewallRule | Out-Null
+        $made = New-HardenedDockerNetwork web ExternalOnly -WarningVariable warnings
+        $warnings | Should -BeNullOrEmpty
+        $made.Status, $made.Verified | Should -Be @('Created', $true)
+        $made | Test-FirewallRule | Should -BeTrue
+        $rules = (Get-FirewallRule).Text -join "`n"
+        $again = New-HardenedDockerNetwork web ExternalOnly
+        $again.Status, $again.Verified | Should -Be @('Exists', $true)
+        ($made | Invoke-FirewallRule).Status | Should -Be 'Unchanged'
+        (Get-FirewallRule).Text -join "`n" | Should -BeExactly $rules
+    }
+
+    It 'writes again what somebody removed from a network that exists' {
+        New-HardenedDockerNetwork web ExternalOnly | Out-Null
+        Remove-FirewallRule -Network web | Out-Null
+        $planned = New-HardenedDockerNetwork web ExternalOnly -WhatIf
+        $planned.Status, $planned.Verified | Should -Be @('Exists', $false)
+        Get-FirewallRule -Network web | Should -BeNullOrEmpty
+        (New-HardenedDockerNetwork web ExternalOnly).Verified | Should -BeTrue
+        Get-FirewallRule -Network web | Should -Not -BeNullOrEmpty
+    }
+
+    It 'makes no network if its rules cannot be written, and takes its rules back if Docker refuses it' {
+        # In INPUT, the interface of the host's other clients.
+        $failure = Get-TerminatingError { New-HardenedDockerNetwork web -BridgeName lo }
+        $failure.FullyQualifiedErrorId | Should -BeLike 'NeedsForce,*'
+        "$failure" | Should -BeLike "*The network 'web' was not made: its rules come first*"
+        $failure = Get-TerminatingError { New-HardenedDockerNetwork web -Option @{ 'com.docker.network.bridge.enable_ip_masquerade' = 'perhaps' } }
+        $failure.FullyQualifiedErrorId | Should -BeLike 'Docker*,*'
+        "$failure" | Should -BeLike '*The rules that were written for it were taken back*'
+        Get-FirewallRule | Should -BeNullOrEmpty
+        docker network ls -q -f 'name=^web$' | Should -BeNullOrEmpty
+    }
+
     It 'emits a plan with its rules under -WhatIf, and makes nothing' {
         $planned = New-HardenedDockerNetwork web -WhatIf
         $planned.Status, $planned.Id, $planned.Bridge | Should -Be @('Planned', $null, 'dnh-web')
         $planned.Rules.Count | Should -BeGreaterThan 0
         docker network ls -q -f 'name=^web$' | Should -BeNullOrEmpty
+        Get-FirewallRule | Should -BeNullOrEmpty
     }
 
     It 'asks under -Confirm, and makes nothing if the answer is no' {
@@ -119,7 +155,8 @@ Describe "New-HardenedDockerNetwork on a Docker host$(Get-LabReason)" -Skip:(-no
         $shell = New-TestShell $answering
         $result = $shell.AddScript('New-HardenedDockerNetwork web -Confirm').Invoke()
         $shell.Dispose()
-        $answering.Answers.Questions[0] | Should -BeLike "*'web'*dnh-web*"
+        $answering.Answers.Questions.Count | Should -Be 1
+        $answering.Answers.Questions[0] | Should -BeLike "*'web'*dnh-web*+ iptables*"
         $result.Status | Should -Be 'Planned'
         docker network ls -q -f 'name=^web$' | Should -BeNullOrEmpty
     }

@@ -3,7 +3,7 @@ using DockerNetHarden.Hosts;
 
 namespace DockerNetHarden.Cli.Commands;
 
-/// <summary>Brings hosts to a policy: makes the missing networks, then applies the rules and reads them back.</summary>
+/// <summary>Brings hosts to a policy: makes the missing networks, each after its own rules, then applies all rules and reads them back.</summary>
 internal sealed class ApplyCommand() : PolicyCommand("apply", "Bring hosts to the policy: make missing networks, apply the rules, read them back. Applied twice, nothing is written.")
 {
     private readonly PlanningOptions _options = new();
@@ -32,7 +32,7 @@ internal sealed class ApplyCommand() : PolicyCommand("apply", "Bring hosts to th
         return OnEachAsync(request, sink, async (host, token) =>
         {
             if (!request.Given.GetValue(_noNetworks))
-                await PolicyRun.MakeNetworksAsync(request.Policy, host, request.Report, token).ConfigureAwait(false);
+                await PolicyRun.MakeNetworksAsync(request.Policy, host, _options.Of(request.Given), request.Report, sink, token).ConfigureAwait(false);
             return await PolicyRun.ApplyAsync(request.Policy, host, _options.Of(request.Given), sink, rollback, token).ConfigureAwait(false);
         }, stop);
     }

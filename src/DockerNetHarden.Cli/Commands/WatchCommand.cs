@@ -32,7 +32,7 @@ internal sealed class WatchCommand() : PolicyCommand("watch", "Keep this host at
                 {
                     var current = policy.Read();
                     if (!request.Given.GetValue(_noNetworks))
-                        await PolicyRun.MakeNetworksAsync(current, host, request.Report, working).ConfigureAwait(false);
+                        await PolicyRun.MakeNetworksAsync(current, host, _options.Of(request.Given), request.Report, sink, working).ConfigureAwait(false);
                     return await PolicyRun.ApplyAsync(current, host, _options.Of(request.Given), sink, null, working).ConfigureAwait(false);
                 }, token).ConfigureAwait(false) == ExitCodes.Good;
             },

@@ -31,12 +31,13 @@ internal static class Evidence
     // The verdict and the place that decides.
     private static string Decision(AccessPart part)
     {
-        var backend = part.Backend is null or "nft" ? "" : part.Backend + " ";
+        // A native table has its name in both.
+        var table = part.Backend is null or "nft" ? part.Table : part.Backend.EndsWith($" {part.Table}", StringComparison.Ordinal) ? part.Backend : $"{part.Backend} {part.Table}";
         var place = part switch
         {
-            { Rule: { } rule } => string.Create(CultureInfo.InvariantCulture, $"{backend}{part.Table} {part.Chain} rule {part.Position} ({rule.Text})"),
-            { Chain: { } chain, Position: > 0 } => string.Create(CultureInfo.InvariantCulture, $"{backend}{part.Table} {chain} rule {part.Position}"),
-            { Chain: { } chain } => $"{backend}{part.Table} {chain}, policy",
+            { Rule: { } rule } => string.Create(CultureInfo.InvariantCulture, $"{table} {part.Chain} rule {part.Position} ({rule.Text})"),
+            { Chain: { } chain, Position: > 0 } => string.Create(CultureInfo.InvariantCulture, $"{table} {chain} rule {part.Position}"),
+            { Chain: { } chain } => $"{table} {chain}, policy",
             _ => "no rule",
         };
         return $"{part.Verdict} by {place}. {part.Reason}{(part.Otherwise is Verdict.Accept ? " If it does not match, they pass." : "")}";

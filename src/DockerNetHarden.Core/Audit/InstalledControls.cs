@@ -43,13 +43,13 @@ internal sealed class InstalledControls
     public IEnumerable<Block> Blocks(string control, Family family, string bridge) => For(_blocks.Value, control, family, bridge);
 
     /// <summary>
-    /// What a control's own exceptions leave open to a bridge, as sets. Only what they certainly leave open: the exceptions in filter or, if the control has none there (Docker with
+    /// What a control's own exceptions leave open to a bridge, as sets. Only what they certainly leave open: the exceptions in filter and INPUT or, if the control has none there (Docker with
     /// nftables), those of its half in mangle.
     /// </summary>
     public IEnumerable<PacketSet> Exceptions(string control, Family family, string bridge)
     {
         var rules = For(control, family, bridge).ToList();
-        return Exceptions(rules.Exists(rule => rule.Table is "filter") ? rules.Where(rule => rule.Table is "filter") : rules, bridge);
+        return Exceptions(rules.Exists(rule => rule.Table is "filter") ? rules.Where(rule => rule.Table is "filter" || rule.Chain is "INPUT") : rules, bridge);
     }
 
     /// <summary>
@@ -65,7 +65,7 @@ internal sealed class InstalledControls
 
     private static IEnumerable<PacketSet> Exceptions(IEnumerable<FirewallRule> rules, string bridge) => rules
         .Where(rule => rule.Phase is Phase.Exception)
-        .Select(rule => RulePackets.Of(rule, bridge))
+        .Select(rule => RulePackets.OfFirst(rule, bridge))
         .OfType<AccessQuery>()
         .Select(PacketSet.Of);
 
@@ -85,6 +85,11 @@ internal static class RulePackets
     /// caller: it means forwarded packets.
     /// </summary>
     public static AccessQuery? Of(FirewallRule rule, string bridge) => IsAskable(rule) ? Question(rule, bridge) : null;
+
+    /// <summary>The same for a rule that names what the packets were sent to before a redirection: that is what a container asks for.</summary>
+    public static AccessQuery? OfFirst(FirewallRule rule, string bridge) => rule is { OriginalDestination: { } asked, Destination: null, DestinationPort: null, OriginalDestinationPort: var port }
+        ? Of(rule.With(spec => (spec.OriginalDestination, spec.OriginalDestinationPort, spec.Destination, spec.DestinationPort) = (null, null, asked, port)), bridge)
+        : Of(rule, bridge);
 
     public static bool IsAskable(FirewallRule rule) => IsPlain(rule) && rule.OutInterface?.StartsWith('!') != false
         && Operand.IsPlain(rule.Destination) && Operand.IsPlain(rule.Source) && Operand.IsPlain(rule.DestinationPort) && Operand.IsPlain(rule.SourcePort) && Operand.IsPlain(rule.Protocol);

@@ -84,7 +84,7 @@ internal sealed class MetadataCheck : ICheck
         {
             Evidence = [.. finding.Evidence, .. network.Audit.MetadataDecoys],
             Rules = Remedies.Metadata(network, answer),
-            Remedy = "Pipe this finding to Invoke-FirewallRule, or run the command. What the host itself serves or redirects (ECS tasks, EKS Pod Identity) is closed by Block-ContainerHostAccess. "
+            Remedy = "Pipe this finding to Invoke-FirewallRule, or run the command. It also closes what the host itself serves or redirects (ECS tasks, GKE, EKS Pod Identity). "
                 + "If the network's containers need metadata, give them a network of their own (New-HardenedDockerNetwork -Profile MetadataAccess). "
                 + $"The command: Block-ContainerMetadataAccess{provider} -Network {network.Name} | Invoke-FirewallRule",
         };

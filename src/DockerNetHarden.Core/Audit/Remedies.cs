@@ -17,9 +17,10 @@ internal static class Remedies
     public static IReadOnlyList<FirewallRule> Metadata(AuditedNetwork network, Answer answer)
     {
         var open = answer.NotClosed.ToList();
-        var (isForwarded, isLocal) = (open.Exists(part => part.Path != PacketPath.Local), open.Exists(part => part.Path == PacketPath.Local));
+        var isForwarded = open.Exists(part => part.Path != PacketPath.Local || MetadataAccessOf.IsServed(part));
+        var isLocal = open.Exists(part => part.Path == PacketPath.Local && !MetadataAccessOf.IsServed(part));
         var isLeased = network.Audit.Cloud.Leased.Any(endpoint => open.Exists(part => part.Packets.Destinations.Any(place => place.Overlaps(endpoint.Address))));
-        var redirected = open.Where(part => part is { Path: PacketPath.Forward, NewDestination: not null }).SelectMany(part => part.Packets.Destinations).Distinct().ToList();
+        var redirected = open.Where(part => part is { Path: PacketPath.Forward, NewDestination: not null } && !MetadataAccessOf.IsServed(part)).SelectMany(part => part.Packets.Destinations).Distinct().ToList();
         // Most clouds are mended by the same rules.
         return network.Once($"{nameof(Metadata)} {isForwarded} {isLocal} {isLeased} {string.Join(' ', redirected)}", () => Bound(network, () =>
         [

@@ -30,6 +30,9 @@ public sealed record HostAccess : Control
     /// <summary>Networks whose containers may reach the host.</summary>
     public IReadOnlyList<string> ExceptNetworks { get; init; } = [];
 
+    // A network that may reach metadata may reach it where the host serves it too: controls combine by AND.
+    internal bool AllowsMetadata { get; init; }
+
     /// <inheritdoc/>
     public override IReadOnlyList<FirewallRule> Rules()
     {
@@ -59,6 +62,13 @@ public sealed record HostAccess : Control
         }
         foreach (var network in ExceptNetworks)
             list.Except(scope with { InInterface = "network:" + network });
+        if (AllowsMetadata)
+        {
+            foreach (var place in ServedMetadata.PlacesOf(MetadataEndpoints.All).Where(place => place.Family == family))
+                list.Except(scope with { Protocol = "tcp", OriginalDestination = place.Address, OriginalDestinationPort = place.Port!.Ports });
+            foreach (var port in MetadataEndpoints.Providers.SelectMany(provider => provider.HostPorts).Distinct())
+                list.Except(scope with { Protocol = port.Protocol, DestinationPort = port.Ports });
+        }
         if (Dns != false)
         {
             foreach (var protocol in new[] { "udp", "tcp" })

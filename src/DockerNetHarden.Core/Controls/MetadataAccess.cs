@@ -28,7 +28,7 @@ public sealed record MetadataAccess : Control
     public bool Permit { get; init; }
 
     // What a host makes of it: the addresses of its cloud.
-    private const string OfCloud = "cloud:metadata";
+    internal const string OfCloud = "cloud:metadata";
 
     private static IReadOnlyList<PortSpec> DnsPorts { get; } = PortSpec.ParseAll(["53/udp", "53/tcp"]);
 
@@ -48,7 +48,19 @@ public sealed record MetadataAccess : Control
         }
         if (!Permit)
             Block(list, targets);
+        Served(list, name);
         return list.Rules;
+    }
+
+    // What the host itself serves or redirects.
+    private void Served(RuleList list, string? name)
+    {
+        var isAuto = name is MetadataEndpoints.Auto;
+        IReadOnlyList<MetadataProvider> providers = isAuto ? [] : name is null ? MetadataEndpoints.Providers : [MetadataEndpoints.Find(name)];
+        var places = ServedMetadata.PlacesOf(MetadataEndpoints.Merge(providers).Where(endpoint => !AllowAddresses.Any(allowed => allowed.Contains(endpoint.Address))));
+        var hostPorts = isAuto ? "cloud:host-ports" : places.Count == 0 ? "" : string.Join(',', providers.SelectMany(provider => provider.HostPorts).Select(port => port.Ports));
+        foreach (var family in Enum.GetValues<Family>())
+            new ServedMetadata(this, list, family).Add(isAuto ? ServedMetadata.OfCloud(family) : [.. places.Where(place => place.Family == family)], hostPorts.Length > 0 ? hostPorts : null);
     }
 
     // What is blocked: addresses, or a symbol for those that only a host knows.

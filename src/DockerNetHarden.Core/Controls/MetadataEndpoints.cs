@@ -21,7 +21,11 @@ public enum EndpointPath
 /// <param name="Ports">The ports to block; empty for the whole address.</param>
 /// <param name="Keep">Ports of other services on the same address that stay open (DNS, NTP).</param>
 /// <param name="Path">Where its packets can be decided.</param>
-public sealed record MetadataEndpoint(Cidr Address, IReadOnlyList<PortSpec> Ports, IReadOnlyList<PortSpec> Keep, EndpointPath Path);
+public sealed record MetadataEndpoint(Cidr Address, IReadOnlyList<PortSpec> Ports, IReadOnlyList<PortSpec> Keep, EndpointPath Path)
+{
+    /// <summary>Ports that an agent on the host may redirect to itself, so that only the original destination tells what they are (GKE, kube2iam).</summary>
+    public IReadOnlyList<PortSpec> Redirected { get; init; } = [];
+}
 
 /// <summary>What the firmware of a cloud's machines says about itself in one place.</summary>
 /// <param name="Place">The place: <c>vendor</c>, <c>product</c>, <c>chassisVendor</c>, <c>chassisAssetTag</c> or <c>biosVersion</c>.</param>
@@ -47,6 +51,9 @@ public sealed record MetadataProvider(string Id, string Name, IReadOnlyList<Meta
     /// <summary>What tells that a host is in this cloud; one of them is enough. Empty: nothing does.</summary>
     public IReadOnlyList<FirmwareSign> Firmware { get; init; } = [];
 
+    /// <summary>The ports of services with metadata at every address of the host itself.</summary>
+    public IReadOnlyList<PortSpec> HostPorts { get; init; } = [];
+
     /// <summary>The ports of the metadata service at the DHCP server of the host's network, whose address only the host knows; empty if the cloud has none there.</summary>
     public IReadOnlyList<PortSpec> DhcpServerPorts { get; init; } = [];
 }
@@ -59,6 +66,7 @@ public static class MetadataEndpoints
 
     // In the data, in place of an address.
     private const string DhcpServer = "dhcp-server";
+    private const string Host = "host";
 
     private static readonly string[] Places = ["vendor", "product", "chassisVendor", "chassisAssetTag", "biosVersion"];
     private static readonly Lazy<(IReadOnlyList<MetadataProvider> Known, IReadOnlyDictionary<string, string> Unblockable)> Data = new(Load);
@@ -86,7 +94,14 @@ public static class MetadataEndpoints
         ArgumentNullException.ThrowIfNull(providers);
         return [.. providers.SelectMany(provider => provider.Endpoints)
             .GroupBy(endpoint => (endpoint.Address, Ports: string.Join(',', endpoint.Ports), endpoint.Path))
-            .Select(group => group.First() with { Keep = [.. group.SelectMany(endpoint => endpoint.Keep).Distinct()] })];
+            .Select(group => group.First() with { Keep = [.. group.SelectMany(endpoint => endpoint.Keep).Distinct()], Redirected = Widest(group.SelectMany(endpoint => endpoint.Redirected)) })];
+    }
+
+    // A port in another's range needs no rule of its own.
+    private static IReadOnlyList<PortSpec> Widest(IEnumerable<PortSpec> ports)
+    {
+        var all = ports.Distinct().ToList();
+        return [.. all.Where(port => !all.Exists(other => other != port && other.Contains(port)))];
     }
 
     private static MetadataProvider? Known(string id) => Providers.FirstOrDefault(provider => string.Equals(provider.Id, id, StringComparison.OrdinalIgnoreCase));
@@ -109,13 +124,14 @@ public static class MetadataEndpoints
 
     private static MetadataProvider Provider(JsonElement json)
     {
-        var endpoints = json.GetProperty("endpoints").EnumerateArray().ToLookup(endpoint => Text(endpoint, "address") is DhcpServer);
-        return new(Text(json, "id"), Text(json, "name"), [.. endpoints[false].Select(Endpoint)])
+        var endpoints = json.GetProperty("endpoints").EnumerateArray().ToLookup(endpoint => Text(endpoint, "address") is DhcpServer or Host ? Text(endpoint, "address") : "", StringComparer.Ordinal);
+        return new(Text(json, "id"), Text(json, "name"), [.. endpoints[""].Select(Endpoint)])
         {
             Firmware = json.TryGetProperty("firmware", out var signs)
                 ? [.. signs.EnumerateArray().SelectMany(sign => sign.EnumerateObject()).Where(member => Places.Contains(member.Name, StringComparer.Ordinal)).Select(member => new FirmwareSign(member.Name, member.Value.GetString()!))]
                 : [],
-            DhcpServerPorts = [.. endpoints[true].SelectMany(endpoint => Ports(endpoint, "ports"))],
+            HostPorts = [.. endpoints[Host].SelectMany(endpoint => Ports(endpoint, "ports"))],
+            DhcpServerPorts = [.. endpoints[DhcpServer].SelectMany(endpoint => Ports(endpoint, "ports"))],
         };
     }
 
@@ -123,7 +139,10 @@ public static class MetadataEndpoints
         Cidr.Parse(Text(json, "address")),
         Ports(json, "ports"),
         Ports(json, "keep"),
-        Enum.Parse<EndpointPath>(Text(json, "seen"), ignoreCase: true));
+        Enum.Parse<EndpointPath>(Text(json, "seen"), ignoreCase: true))
+    {
+        Redirected = Ports(json, "redirected"),
+    };
 
     private static string Text(JsonElement json, string name) => json.GetProperty(name).GetString()!;
 

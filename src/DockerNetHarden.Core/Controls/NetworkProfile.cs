@@ -27,7 +27,7 @@ public static class NetworkProfiles
     {
         NetworkProfile.Default => [new MetadataAccess { Network = network }, new HostAccess { Network = network }],
         NetworkProfile.MetadataAccess =>
-            [new MetadataAccess { Network = network, Permit = true }, new HostAccess { Network = network }, MetadataBehindInternal(network)],
+            [new MetadataAccess { Network = network, Permit = true }, new HostAccess { Network = network, AllowsMetadata = true }, MetadataBehindInternal(network)],
         NetworkProfile.ExternalOnly or NetworkProfile.Isolated =>
             [new MetadataAccess { Network = network }, new HostAccess { Network = network }, new InternalAccess { Network = network }],
         _ => throw new RefusedValueException("Profile", profile.ToString(), $"the profiles are {string.Join(", ", Enum.GetNames<NetworkProfile>())}."),

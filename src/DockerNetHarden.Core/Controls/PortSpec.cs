@@ -33,6 +33,14 @@ public sealed record PortSpec
         return [.. texts.SelectMany(text => text.Split(',')).Select(text => Parse(text.Trim(), part)).Distinct()];
     }
 
+    /// <summary>Whether all of another's ports are among these.</summary>
+    public bool Contains(PortSpec other) => other is not null && Protocol == other.Protocol && Range is var (first, last) && other.Range is var (from, to) && first <= from && to <= last;
+
+    /// <summary>Whether they have a port in common.</summary>
+    public bool Overlaps(PortSpec other) => other is not null && Protocol == other.Protocol && Range is var (first, last) && other.Range is var (from, to) && first <= to && from <= last;
+
+    private (ushort First, ushort Last) Range => PortList.Parse(Ports, "Port").Ranges[0];
+
     /// <summary>One entry for each protocol with its ports joined, so that one rule serves all of them.</summary>
     public static IEnumerable<(string Protocol, string Ports)> Joined(IEnumerable<PortSpec> ports) =>
         ports.GroupBy(port => port.Protocol, StringComparer.Ordinal)

@@ -52,6 +52,9 @@ public enum DockerFailure
 public sealed class DockerException(DockerFailure failure, string cause, string? endpoint = null, int? status = null, Exception? inner = null, string? remedy = null)
     : Exception(FarText.OneLine(remedy is null ? cause : $"{cause} {remedy}"), inner)
 {
+    /// <summary>What happened: the message without its remedy.</summary>
+    public string Cause { get; } = FarText.OneLine(cause);
+
     /// <summary>What to do about it, in whole sentences.</summary>
     public string Remedy { get; } = FarText.OneLine(remedy ?? cause);
 

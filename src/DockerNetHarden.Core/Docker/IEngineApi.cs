@@ -54,6 +54,10 @@ internal interface IEngineApi : IDisposable
     /// <summary>Creates a network and returns its id.</summary>
     Task<string> CreateNetworkAsync(NetworkSpec spec, CancellationToken stop);
 
+    /// <summary>Removes a network.</summary>
+    /// <exception cref="FormatException">The id cannot be a network's.</exception>
+    Task RemoveNetworkAsync(string id, CancellationToken stop);
+
     /// <summary>All containers, without what only <see cref="GetContainerAsync"/> says: DNS servers, process, privileges.</summary>
     Task<IReadOnlyList<DockerContainer>> ListContainersAsync(CancellationToken stop);
 

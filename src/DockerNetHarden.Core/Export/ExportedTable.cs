@@ -37,6 +37,6 @@ internal sealed record ExportedTable(Family Family, string Table, IReadOnlyList<
     private static RuleLine AsSaved(RuleLine line) => line with
     {
         Tokens = [.. line.Tokens.Select((token, index) =>
-            index > 0 && line.Tokens[index - 1] is "--ctorigdst" && Cidr.TryParse(token, out var cidr) && cidr.IsSingleAddress ? token[..token.IndexOf('/', StringComparison.Ordinal)] : token)],
+            index > 0 && line.Tokens[index - 1] is "--ctorigdst" && Cidr.TryParse(token, out var cidr) && cidr.IsSingleAddress ? cidr.ToShortString() : token)],
     };
 }

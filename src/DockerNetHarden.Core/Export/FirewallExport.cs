@@ -113,7 +113,7 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
         .Select(line => RuleOptions.LastValueOf(line.Tokens, "--match-set")).OfType<string>().Distinct(StringComparer.Ordinal);
 
     private static IEnumerable<Operand> Operands(FirewallRule rule) =>
-        new[] { ("InInterface", rule.InInterface), ("OutInterface", rule.OutInterface), ("Source", rule.Source), ("Destination", rule.Destination), ("DestinationPort", rule.DestinationPort) }
+        new[] { ("InInterface", rule.InInterface), ("OutInterface", rule.OutInterface), ("Source", rule.Source), ("Destination", rule.Destination), ("DestinationPort", rule.DestinationPort), ("OriginalDestination", rule.OriginalDestination) }
             .Where(part => part.Item2 is not null)
             .Select(part => Operand.Parse(Negatable.Parse(part.Item2!).Value, part.Item1));
 }

@@ -1,5 +1,6 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
+using DockerNetHarden.Nftables;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Matching;
@@ -43,7 +44,12 @@ internal sealed class NativeRuleset
             rules.Add(rule);
         }
         foreach (var chain in nft.Chains.Where(IsOfFamily))
-            _chains[(chain.Family, chain.Table, chain.Name)] = new CompiledChain(Shows(chain.Family, chain.Table) ? $"{chain.Table} {chain.Name}" : $"{chain.Family} {chain.Table} {chain.Name}");
+        {
+            _chains[(chain.Family, chain.Table, chain.Name)] = new CompiledChain(Shows(chain.Family, chain.Table) ? $"{chain.Table} {chain.Name}" : $"{chain.Family} {chain.Table} {chain.Name}")
+            {
+                IsTarget = NftNames.IsTarget($"{chain.Family} {chain.Table}", chain.Name),
+            };
+        }
         var reader = new NativeReader(context, nft, (rule, name) => _chains.GetValueOrDefault((rule.Family, rule.Table, name)));
         foreach (var (key, chain) in _chains)
             chain.Fill(_rules.GetValueOrDefault(key, []).SelectMany((rule, i) => reader.Read(rule, PlaceOf(rule, i))));

@@ -143,6 +143,8 @@ internal sealed class NftReader
     {
         if (rule.Comment != RuleMark.Owner)
             return false;
+        if (rule.Expressions.Select(NftJson.Statement).ToList() is [("match", var needed), ("counter", _), ("return", _)])
+            return line.Verdict == "return" && NftStatement.IcmpTypes6(needed) is { } types && types.ToHashSet(StringComparer.Ordinal).SetEquals(VerdictChain.Needed6);
         var isReject = rule.Expressions.Select(NftJson.Statement).LastOrDefault() is ("reject", var body) ? NftJson.Text(NftJson.Member(body, "type")) : null;
         var plain = rule with { Expressions = isReject is null ? rule.Expressions : [.. rule.Expressions.SkipLast(1), Drop] };
         if (NftStatement.Read(plain, Family.IPv4, _objects) is not { } read || !Equals(read.Fields[RuleFields.Action], RuleAction.Drop) || read.Fields.ContainsKey(RuleFields.Connections))

@@ -68,6 +68,14 @@ internal sealed class NftStatement
         return read._icmpType is null && read._icmpCode is not null || !read.Fields.ContainsKey(RuleFields.Action) ? null : read;
     }
 
+    /// <summary>The ICMPv6 types that a match names; null if it is about anything else.</summary>
+    public static IReadOnlyList<string?>? IcmpTypes6(JsonElement match)
+    {
+        var payload = NftJson.Member(NftJson.Member(match, "left"), "payload");
+        return NftJson.Text(NftJson.Member(match, "op")) == "==" && NftJson.Text(NftJson.Member(payload, "protocol")) == "icmpv6" && NftJson.Text(NftJson.Member(payload, "field")) == "type"
+            ? NftJson.Texts(NftJson.Member(match, "right") ?? default)?.Select(type => Numbered(type, Types6)).ToList() : null;
+    }
+
     private bool Take(string name, JsonElement body) => name switch
     {
         "counter" => true,

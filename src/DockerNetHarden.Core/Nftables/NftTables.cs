@@ -43,13 +43,17 @@ internal static class NftTables
         });
     }
 
-    /// <summary>The chain that decides for all blocks with this action, as in iptables: a reset for tcp, an ICMP error for the rest, nothing for packets of no connection.</summary>
+    /// <summary>
+    /// The chain that decides for all blocks with this action, as in iptables (<see cref="VerdictChain"/>): a reset for tcp, an ICMP error for the rest, nothing for packets of no connection. What IPv6 needs goes back
+    /// to the rule after the one that jumped.
+    /// </summary>
     public static NftChainModel SharedChain(RuleAction action)
     {
+        var needed = new NftLine($"icmpv6 type {{ {string.Join(", ", VerdictChain.Needed6)} }}", "return", RuleMark.Owner);
         var none = new NftLine(NftStates.Said(["INVALID", "UNTRACKED"]), "drop", RuleMark.Owner);
         return new NftChainModel(NftNames.Verdict(action), null, action == RuleAction.Drop
-            ? [new NftLine("ct direction original", "drop", RuleMark.Owner), none]
-            : [new NftLine("ct direction original meta l4proto tcp", "reject with tcp reset", RuleMark.Owner), new NftLine("ct direction original", "reject with icmpx type port-unreachable", RuleMark.Owner), none]);
+            ? [needed, new NftLine("ct direction original", "drop", RuleMark.Owner), none]
+            : [needed, new NftLine("ct direction original meta l4proto tcp", "reject with tcp reset", RuleMark.Owner), new NftLine("ct direction original", "reject with icmpx type port-unreachable", RuleMark.Owner), none]);
     }
 
     /// <summary>

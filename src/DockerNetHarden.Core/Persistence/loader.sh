@@ -193,7 +193,18 @@ table_wants() {
     return 1
 }
 
-# Our table of nftables, whole and in one transaction, in a subshell. Its exit code is 3 where something was written.
+# What is written: the whole table or, where rules are only kept, what its rules name and the chains that hold nothing.
+table_text() {
+    if [ "$mode" != keep ]; then section nftables; return; fi
+    section nftables | awk -v have=" $(printf '%s\n' "$have" | sed -n 's/^\([^ ]*\) [1-9].*/\1/p' | sort -u | tr '\n' ' ')" '
+    $1 == "table" && $NF == "{" { inside = 1 }
+    !inside { next }
+    $1 == "chain" { skip = index(have, " " $2 " ") }
+    skip { if ($1 == "}") skip = 0; next }
+    { print }'
+}
+
+# Our table of nftables in one transaction, in a subshell. Its exit code is 3 where something was written.
 settle_table() {
     table_wants || exit 0
     if [ -n "$dry" ]; then
@@ -202,8 +213,9 @@ settle_table() {
     fi
     lock
     table_wants || exit 0
-    section nftables | nft -f - || exit 1
-    say "$mode: nft inet docker_net_harden, $(section nftables | grep -c 'comment "DockerNetHarden:') rules written"
+    text=$(table_text)
+    printf '%s\n' "$text" | nft -f - || exit 1
+    say "$mode: nft inet docker_net_harden, $(printf '%s\n' "$text" | grep -c 'comment "DockerNetHarden:') rules written"
     exit 3
 }
 

@@ -72,7 +72,15 @@ internal sealed class ChainLayout
             part.Lines.Add(Scaffold(part, Reply));
             isReplyGone = true;
         }
-        if (kind == GateKind.Destination && OfDestinations(part, lines, isReplyGone))
+        if (part.IsWhole && lines.Count >= 2 && !lines.All(IsException) && lines.All(line => IsException(line) || line.Rule!.ConnectionState is "DNAT"))
+        {
+            // All blocks are about what was redirected, and most packets were not.
+            var inner = NewPart();
+            part.Lines.Add(Gate(part, ["-m", "conntrack", "--ctstate", "DNAT"], inner));
+            Fill(inner, lines, null, kind, isReplyGone);
+            return;
+        }
+        if (kind == GateKind.Destination && (OfDestinations(part, lines, isReplyGone, isOriginal: false) || OfDestinations(part, lines, isReplyGone, isOriginal: true)))
             return;
         for (kind = kind == GateKind.Destination ? GateKind.Port : kind; kind <= GateKind.Source; kind++)
         {
@@ -80,7 +88,7 @@ internal sealed class ChainLayout
                 continue;
             var inner = NewPart();
             if (gates.Prefixes.Count > 0)
-                Dispatch(part, "-s", [.. gates.Prefixes.Select(prefix => (prefix, (Func<Part, LaidLine>)(at => Gate(at, ["-s", prefix.ToString()], inner))))]);
+                Dispatch(part, Source, [.. gates.Prefixes.Select(prefix => (prefix, (Func<Part, LaidLine>)(at => Gate(at, Source(prefix), inner))))], part.IsWhole ? PrefixTree.FewForAll : PrefixTree.FewInPart);
             else
                 part.Lines.AddRange(gates.Matches.Select(match => Gate(part, match, inner)));
             Fill(inner, lines, destinations, kind + 1, isReplyGone);
@@ -89,13 +97,14 @@ internal sealed class ChainLayout
         part.Lines.AddRange(lines.SelectMany(line => Written(line, part, destinations)));
     }
 
-    // Gates by destination: lines that concern the same destinations go to one part. False if a line that blocks is about any destination.
-    private bool OfDestinations(Part part, IReadOnlyList<OurLine> lines, bool isReplyGone)
+    // Gates by destination: lines that concern the same destinations go to one part. False if a line that blocks is about any destination. The original destination does as well, where only that is known.
+    private bool OfDestinations(Part part, IReadOnlyList<OurLine> lines, bool isReplyGone, bool isOriginal)
     {
-        if (DestinationGroup.Of(lines) is not { } groups)
+        if (DestinationGroup.Of(lines, isOriginal) is not { } groups)
             return false;
+        Func<Cidr, IReadOnlyList<string>> side = isOriginal ? Original : Destination;
         // A rule for several destinations stays one line in a part of its own.
-        if (!lines.Any(line => line.Rule!.Destination?.Contains(',', StringComparison.Ordinal) == true) && groups.Sum(group => group.Places.Count) + 1 >= lines.Count)
+        if (isOriginal ? lines.Count < Worthwhile : !lines.Any(line => line.Rule!.Destination?.Contains(',', StringComparison.Ordinal) == true) && groups.Sum(group => group.Places.Count) + 1 >= lines.Count)
             return false;
         var gates = new List<(Cidr, Func<Part, LaidLine>)>();
         foreach (var group in groups)
@@ -106,19 +115,20 @@ internal sealed class ChainLayout
                 continue;
             }
             var inner = NewPart();
-            if (_chain.UsesSets && AddressSet.IsWorth(group.Places))
+            if (!isOriginal && _chain.UsesSets && AddressSet.IsWorth(group.Places))
                 part.Lines.Add(Gate(part, AddressSet.Of(group.Places), inner));
             else
-                gates.AddRange(group.Places.Select(prefix => (prefix, (Func<Part, LaidLine>)(at => Gate(at, ["-d", prefix.ToString()], inner)))));
-            Fill(inner, group.Lines, group.Places, GateKind.Port, isReplyGone);
+                gates.AddRange(group.Places.Select(prefix => (prefix, (Func<Part, LaidLine>)(at => Gate(at, side(prefix), inner)))));
+            // What is not a destination is named by each line itself.
+            Fill(inner, group.Lines, isOriginal ? null : group.Places, GateKind.Port, isReplyGone);
         }
-        Dispatch(part, "-d", [.. gates.OrderBy(gate => gate.Item1)]);
+        Dispatch(part, side, [.. gates.OrderBy(gate => gate.Item1)], part.IsWhole ? PrefixTree.FewForAll : PrefixTree.FewInPart);
         return true;
     }
 
-    private void Dispatch(Part part, string side, IReadOnlyList<(Cidr Place, Func<Part, LaidLine> Line)> gates)
+    private void Dispatch(Part part, Func<Cidr, IReadOnlyList<string>> side, IReadOnlyList<(Cidr Place, Func<Part, LaidLine> Line)> gates, int few)
     {
-        foreach (var (place, of) in PrefixTree.Split(gates, part.IsWhole))
+        foreach (var (place, of, fewThere) in PrefixTree.Split(gates, few))
         {
             if (of is [var (_, line)])
             {
@@ -126,10 +136,17 @@ internal sealed class ChainLayout
                 continue;
             }
             var inner = NewPart();
-            part.Lines.Add(Gate(part, [side, place.ToString()], inner));
-            Dispatch(inner, side, of);
+            part.Lines.Add(Gate(part, side(place), inner));
+            Dispatch(inner, side, of, fewThere);
         }
     }
+
+    private static IReadOnlyList<string> Destination(Cidr place) => ["-d", place.ToString()];
+
+    private static IReadOnlyList<string> Source(Cidr place) => ["-s", place.ToString()];
+
+    // As iptables-save prints it: conntrack names a single address without its length.
+    private static IReadOnlyList<string> Original(Cidr place) => ["-m", "conntrack", "--ctorigdst", place.IsSingleAddress ? place.ToShortString() : place.ToString()];
 
     private sealed record Gates(IReadOnlyList<IReadOnlyList<string>> Matches, IReadOnlyList<Cidr> Prefixes)
     {

@@ -13,6 +13,10 @@ internal static class CloudOperands
     /// <exception cref="PlanException">The host does not know the address.</exception>
     public static IEnumerable<FirewallRule> Resolve(FirewallRule rule, Lazy<HostCloud> hostCloud, Action<string> warn)
     {
+        if (rule.DestinationPort is "cloud:host-ports")
+            return PortSpec.Joined(hostCloud.Value.HostPorts).Select(ports => rule.With(spec => (spec.Protocol, spec.DestinationPort) = (ports.Protocol, ports.Ports)));
+        if (rule.OriginalDestination is MetadataAccess.OfCloud)
+            return Served(rule, hostCloud.Value, warn);
         if (rule.Destination is not { } text || !text.Contains("cloud:", StringComparison.Ordinal))
             return [rule];
         var cloud = hostCloud.Value;
@@ -31,12 +35,7 @@ internal static class CloudOperands
 
     private static IEnumerable<FirewallRule> AtMetadata(FirewallRule rule, HostCloud cloud, Action<string> warn)
     {
-        if (!cloud.IsKnown)
-        {
-            warn(cloud.Provider is { } provider
-                ? $"{cloud.HostName} is in {provider.Name}, but no DHCP lease was found there that tells the address of its metadata: the addresses of all other known clouds are meant. Block the address of the network's virtual router with New-FirewallRule."
-                : $"It is not known in which cloud {cloud.HostName} is ({cloud.Said}): the metadata addresses of all known clouds are meant. Name the -Provider to mean fewer.");
-        }
+        WarnIfUnknown(cloud, warn);
         var endpoints = cloud.Endpoints.Where(endpoint => endpoint.Path == EndpointPath.Forward && endpoint.Address.Family == rule.Family).ToList();
         if (rule.DestinationPort is "cloud:kept" or "cloud:kept-without-dns")
             return endpoints.SelectMany(endpoint => Kept(rule, endpoint));
@@ -44,6 +43,29 @@ internal static class CloudOperands
             return endpoints.Select(endpoint => endpoint.Address).Distinct().Select(address => To(rule, address.ToString()));
         return endpoints.GroupBy(endpoint => string.Join(',', endpoint.Ports), StringComparer.Ordinal)
             .SelectMany(group => Blocks(rule, string.Join(',', group.Select(endpoint => endpoint.Address)), group.First().Ports));
+    }
+
+    // What the container asked for, before a redirection. What is at an address of the host itself comes to INPUT only.
+    private static IEnumerable<FirewallRule> Served(FirewallRule rule, HostCloud cloud, Action<string> warn)
+    {
+        WarnIfUnknown(cloud, warn);
+        var places = ServedMetadata.PlacesOf(cloud.Endpoints).Where(place => place.Family == rule.Family && (rule.Chain is "INPUT" || place.IsRedirected));
+        if (rule.OriginalDestinationPort is not { } text)
+            return places.Select(place => From(rule, place.Address, place.Port!.Ports));
+        var port = PortSpec.Parse(text);
+        return places.Where(place => place.Port!.Overlaps(port)).Select(place => place.Address).Distinct(StringComparer.Ordinal).Select(address => From(rule, address, text));
+    }
+
+    private static FirewallRule From(FirewallRule rule, string address, string port) => rule.With(spec => (spec.Protocol, spec.OriginalDestination, spec.OriginalDestinationPort) = ("tcp", address, port));
+
+    private static void WarnIfUnknown(HostCloud cloud, Action<string> warn)
+    {
+        if (!cloud.IsKnown)
+        {
+            warn(cloud.Provider is { } provider
+                ? $"{cloud.HostName} is in {provider.Name}, but no DHCP lease was found there that tells the address of its metadata: the addresses of all other known clouds are meant. Block the address of the network's virtual router with New-FirewallRule."
+                : $"It is not known in which cloud {cloud.HostName} is ({cloud.Said}): the metadata addresses of all known clouds are meant. Name the -Provider to mean fewer.");
+        }
     }
 
     private static IEnumerable<FirewallRule> Kept(FirewallRule rule, MetadataEndpoint endpoint) =>

@@ -9,13 +9,17 @@ namespace DockerNetHarden.Planning;
 internal sealed record DestinationGroup(IReadOnlyList<Cidr> Places, IReadOnlyList<OurLine> Lines)
 {
     /// <summary>The groups of a chain's lines, of which no two have a destination in common; null if a block is about any destination, or there is none.</summary>
-    public static IReadOnlyList<DestinationGroup>? Of(IReadOnlyList<OurLine> lines)
+    /// <param name="lines">The lines.</param>
+    /// <param name="isOriginal">Whether the original destinations count, before a redirection.</param>
+    public static IReadOnlyList<DestinationGroup>? Of(IReadOnlyList<OurLine> lines, bool isOriginal)
     {
-        var blocks = lines.Where(line => line.Rule!.Phase != Phase.Exception).GroupBy(line => line.Rule!.Destination ?? "", StringComparer.Ordinal).ToList();
+        string Named(OurLine line) => (isOriginal ? line.Rule!.OriginalDestination : line.Rule!.Destination) ?? "";
+        IReadOnlyList<Cidr> PlacesOf(OurLine line) => isOriginal ? AddressLists.OriginalDestinations(line.Rule!) : AddressLists.Destinations(line.Rule!);
+        var blocks = lines.Where(line => line.Rule!.Phase != Phase.Exception).GroupBy(Named, StringComparer.Ordinal).ToList();
         var groups = new List<(List<Cidr> Places, HashSet<string> Blocks)>();
         foreach (var block in blocks)
         {
-            if (AddressLists.Destinations(block.First().Rule!) is not { Count: > 0 } places)
+            if (PlacesOf(block.First()) is not { Count: > 0 } places)
                 return null;
             var found = groups.Where(group => Overlap(group.Places, places)).ToList();
             groups.RemoveAll(found.Contains);
@@ -24,15 +28,14 @@ internal sealed record DestinationGroup(IReadOnlyList<Cidr> Places, IReadOnlyLis
         if (groups.Count == 0)
             return null;
         groups.Sort((one, other) => one.Places[0].CompareTo(other.Places[0]));
-        var exceptions = lines.Where(line => line.Rule!.Phase == Phase.Exception).DistinctBy(line => line.Key, StringComparer.Ordinal).ToDictionary(line => line.Key, line => Where(line.Rule!, groups), StringComparer.Ordinal);
+        var exceptions = lines.Where(line => line.Rule!.Phase == Phase.Exception).DistinctBy(line => line.Key, StringComparer.Ordinal).ToDictionary(line => line.Key, line => Where(PlacesOf(line), groups), StringComparer.Ordinal);
         return [.. groups.Select((group, index) => new DestinationGroup(group.Places,
-            [.. lines.Where(line => exceptions.TryGetValue(line.Key, out var at) ? at.Contains(index) : group.Blocks.Contains(line.Rule!.Destination ?? ""))]))];
+            [.. lines.Where(line => exceptions.TryGetValue(line.Key, out var at) ? at.Contains(index) : group.Blocks.Contains(Named(line)))]))];
     }
 
     // An exception for what no block is about has no effect. It stays, because its mark does.
-    private static List<int> Where(FirewallRule exception, List<(List<Cidr> Places, HashSet<string> Blocks)> groups)
+    private static List<int> Where(IReadOnlyList<Cidr> places, List<(List<Cidr> Places, HashSet<string> Blocks)> groups)
     {
-        var places = AddressLists.Destinations(exception);
         var found = Enumerable.Range(0, groups.Count).Where(index => places.Count == 0 || Overlap(groups[index].Places, places)).ToList();
         return found.Count == 0 ? [0] : found;
     }

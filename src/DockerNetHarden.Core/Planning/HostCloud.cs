@@ -38,6 +38,9 @@ internal sealed class HostCloud
     /// <summary>Those of <see cref="Endpoints"/> whose address only the host knew.</summary>
     public IReadOnlyList<MetadataEndpoint> Leased { get; }
 
+    /// <summary>The ports at which hosts of this cloud, or of any, serve metadata themselves.</summary>
+    public IReadOnlyList<PortSpec> HostPorts => [.. (IsKnown ? [Provider!] : MetadataEndpoints.Providers).SelectMany(provider => provider.HostPorts).Distinct()];
+
     /// <summary>The DHCP servers of the host's networks, as far as its leases were read.</summary>
     public IReadOnlyList<Cidr> DhcpServers { get; }
 

@@ -1,4 +1,5 @@
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Controls;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
@@ -33,11 +34,20 @@ internal static class InputGuard
 
     private static void CheckInterface(FirewallRule rule, HostSnapshot host)
     {
+        if (NamesMetadata(rule))
+            return;
         if (rule.InInterface is null || Negatable.Parse(rule.InInterface).Not)
             throw Refuse($"The rule '{rule}' decides in {rule.Table} {rule.Chain} without a container's in-interface: it would affect every other client of {host.HostName} too, perhaps you.", "Add -InInterface docker:bridges or network:NAME, or give -Force.");
         if (Operand.Parse(rule.InInterface, "InInterface") is Operand.Literal { Value: var link } && !IsContainers(link, host))
             throw Refuse($"The rule '{rule}' decides in {rule.Table} {rule.Chain} packets from {link}, which is not one of Docker's bridges on {host.HostName}.", "Name a bridge of a Docker network, or give -Force.");
     }
+
+    // Nobody is a client of the host by the address of a cloud's metadata: what comes there under it was redirected or is for metadata that the host serves. The same is true of the ports at which it serves some.
+    private static bool NamesMetadata(FirewallRule rule) => rule.OriginalDestination is not { } asked ? IsOfHostPorts(rule) : !asked.StartsWith('!')
+        && (asked is "cloud:metadata" || (Cidr.TryParse(asked, out var address) && MetadataEndpoints.Providers.Any(provider => provider.Endpoints.Any(endpoint => endpoint.Address.Contains(address)))));
+
+    private static bool IsOfHostPorts(FirewallRule rule) => rule.Control is "MetadataAccess"
+        && (rule.DestinationPort is "cloud:host-ports" || MetadataEndpoints.Providers.SelectMany(provider => provider.HostPorts).Any(port => port.Protocol == rule.Protocol && port.Ports == rule.DestinationPort));
 
     private static bool IsOfContainers(FirewallRule rule, HostSnapshot host)
     {
@@ -62,7 +72,7 @@ internal static class InputGuard
 
     private static void CheckSession(FirewallRule rule, HostSnapshot host, IReadOnlyList<FirewallRule> all)
     {
-        if (host.Session is not { } session || rule.Chain is not ("INPUT" or "PREROUTING") || !Matches(rule, session))
+        if (NamesMetadata(rule) || host.Session is not { } session || rule.Chain is not ("INPUT" or "PREROUTING") || !Matches(rule, session))
             return;
         // An exception with the same mark may let the session through.
         if (all.Any(other => other.Mark == rule.Mark && other.Phase == Phase.Exception && other.Chain == rule.Chain && other.Protocol is "tcp"

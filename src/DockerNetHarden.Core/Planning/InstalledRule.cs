@@ -169,7 +169,8 @@ public sealed record InstalledRule
         if (kept is not null && !rule.Equals(kept is IReadOnlyDictionary<string, object?> bag ? FirewallRule.FromProperties(bag) : FirewallRule.Parse(kept.ToString()!)))
             throw Contradiction(nameof(Rule), kept is string ? kept : null, text);
         // There, table and chain are nft's.
-        var isNft = string.Equals(RuleField.Print(values.GetValueOrDefault(nameof(Backend))), nameof(FirewallBackend.Nftables), StringComparison.OrdinalIgnoreCase);
+        // JSON has the number of a value.
+        var isNft = Enum.TryParse<FirewallBackend>(RuleField.Print(values.GetValueOrDefault(nameof(Backend))), ignoreCase: true, out var backend) && backend == FirewallBackend.Nftables;
         foreach (var field in RuleFields.All.Where(field => !isNft || (field != RuleFields.Table && field != RuleFields.Chain)))
         {
             var said = RuleField.Print(field == RuleFields.Chain ? rule.Hook.ChainOf(rule.Control) : rule.Spec[field]);

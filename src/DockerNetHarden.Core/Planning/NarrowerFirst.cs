@@ -24,7 +24,8 @@ internal static class NarrowerFirst
     private static IEnumerable<LostExceptions> Lost(OurChain chain, Func<RuleMark, bool> isGiven)
     {
         var rules = chain.Lines.Where(line => line is { Mark: not null, Rule: not null }).ToList();
-        var exceptions = rules.Where(line => line.Mark!.Network is null && line.Rule!.Phase == Phase.Exception).ToList();
+        // Those about what a redirected packet was first sent to repeat the ones about where it goes.
+        var exceptions = rules.Where(line => line.Mark!.Network is null && line.Rule is { Phase: Phase.Exception, OriginalDestination: null }).ToList();
         if (exceptions.Count == 0)
             yield break;
         foreach (var network in rules.Where(line => line.Mark!.Network is not null).GroupBy(line => line.Mark!))
@@ -54,12 +55,13 @@ internal static class NarrowerFirst
     }
 
     private static bool Covers(FirewallRule rule, FirewallRule other) =>
+        (rule.OriginalDestination is null || (rule.OriginalDestination == other.OriginalDestination && (rule.OriginalDestinationPort is null || rule.OriginalDestinationPort == other.OriginalDestinationPort))) &&
         (rule.Protocol is null || rule.Protocol == other.Protocol)
         && (rule.IcmpType is null || rule.IcmpType == other.IcmpType)
         && (rule.Destination is null || rule.Destination == other.Destination || AddressLists.Destinations(other) is { Count: > 0 } narrow && AddressLists.Destinations(rule) is var wide && narrow.All(place => wide.Any(each => each.Contains(place))))
         && (rule.DestinationPort is null || (Ports(rule) is { } allowed && Ports(other)?.All(range => allowed.Any(each => each.First <= range.First && range.Last <= each.Last)) == true));
 
-    private static bool Meets(FirewallRule rule, FirewallRule other) =>
+    private static bool Meets(FirewallRule rule, FirewallRule other) => Overlap(rule.OriginalDestination, other.OriginalDestination) &&
         (rule.InInterface is null || other.InInterface is null || InterfaceName.Matches(other.InInterface, rule.InInterface))
         && (rule.Protocol is null || other.Protocol is null || rule.Protocol == other.Protocol)
         && Overlap(AddressLists.Destinations(rule), AddressLists.Destinations(other)) && Overlap(rule.Source, other.Source)

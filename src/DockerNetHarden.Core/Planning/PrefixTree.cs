@@ -5,20 +5,30 @@ namespace DockerNetHarden.Planning;
 /// <summary>Splits many prefixes by what they have in common, so that a packet to an address far from all of them meets only the first lines.</summary>
 internal static class PrefixTree
 {
-    // At the top every packet asks; behind the first fork only few do, and a chain more costs as much as some lines.
-    private const int FewAtTheTop = 3;
-    private const int Few = 8;
+    /// <summary>How many prefixes stand one after the other where every packet asks.</summary>
+    public const int FewForAll = 3;
+
+    /// <summary>How many where few packets ask: a chain more costs as much as some lines.</summary>
+    public const int FewInPart = 8;
+
+    // Of half of all packets.
+    private const int FewForHalf = 2;
 
     // Beyond this many, more branches at each fork make the way shorter.
     private const int Many = 16;
 
-    /// <summary>The forks: a prefix that contains a group, and the group; or a prefix alone. All prefixes stand apart from one another.</summary>
-    public static IReadOnlyList<(Cidr Place, IReadOnlyList<(Cidr Place, T Value)> Of)> Split<T>(IReadOnlyList<(Cidr Place, T Value)> sorted, bool isTop)
+    /// <summary>The forks: a prefix that contains a group, the group, and how many of it may stand one after the other; or a prefix alone. All prefixes stand apart from one another.</summary>
+    public static IReadOnlyList<(Cidr Place, IReadOnlyList<(Cidr Place, T Value)> Of, int Few)> Split<T>(IReadOnlyList<(Cidr Place, T Value)> sorted, int few)
     {
-        if (sorted.Count <= (isTop ? FewAtTheTop : Few))
-            return [.. sorted.Select(one => (one.Place, (IReadOnlyList<(Cidr, T)>)[one]))];
+        if (sorted.Count <= few)
+            return [.. sorted.Select(one => (one.Place, (IReadOnlyList<(Cidr, T)>)[one], FewInPart))];
         var length = Common(sorted[0].Place, sorted[^1].Place) + (sorted.Count > Many ? 4 : 2);
-        return [.. Groups(sorted, length)];
+        var groups = Groups(sorted, length).Select(group => (Place: group.Item1, Of: group.Item2, Few: FewInPart)).ToList();
+        if (few == FewInPart || groups.Count != 4 || sorted.Count > Many)
+            return groups;
+        // Where every packet asks, one of the halves behind one gate: whoever goes there meets two more lines, as all others do.
+        IReadOnlyList<(Cidr Place, T Value)> half = [.. groups[2].Of, .. groups[3].Of];
+        return [(half[0].Place.Truncate(Common(half[0].Place, half[^1].Place)), half, FewForHalf), groups[0], groups[1]];
     }
 
     private static IEnumerable<(Cidr, IReadOnlyList<(Cidr, T)>)> Groups<T>(IReadOnlyList<(Cidr Place, T Value)> sorted, int length)

@@ -6,6 +6,7 @@ using DockerNetHarden.Controls;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
+using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Policy;
 
@@ -125,6 +126,18 @@ public sealed record HardenedNetwork
         var hasIPv6 = found?.Families.Contains(Family.IPv6) ?? (EnableIPv6 || Subnets.Any(subnet => subnet.Family == Family.IPv6));
         var rules = found is { Profile: null } ? NetworkProfiles.NotedRules(Profile, reference) : NetworkProfiles.Rules(Profile, reference);
         return [.. rules.Where(rule => hasIPv6 || !Placement.NeedsIPv6(rule))];
+    }
+
+    /// <summary>What has to change on a host for the rules of its profile to be there, before the network exists and after.</summary>
+    /// <param name="host">The host; its Docker was asked.</param>
+    /// <param name="options">How; null for the defaults.</param>
+    /// <exception cref="PlanException">The host cannot have these rules, or its Docker does not answer.</exception>
+    public Plan PlanOn(HostSnapshot host, PlanOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        return host.Engine is null
+            ? throw new PlanException(PlanFailure.UnresolvedOperand, $"Which bridge and subnets the network '{Name}' has on {host.HostName} is not known: {host.DockerError?.Message ?? "Docker was not asked."}", "Docker has to run and be asked: see what docker info says there.")
+            : Plan.From(RulesOn(host.Networks.FirstOrDefault(each => string.Equals(each.Name, Name, StringComparison.Ordinal) || string.Equals(each.Id, Name, StringComparison.Ordinal))), host, options);
     }
 
     internal static bool HasGatewayModes(string version) =>

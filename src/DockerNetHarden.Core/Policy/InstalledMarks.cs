@@ -70,11 +70,12 @@ internal sealed class InstalledMarks
         if (there.Count != wanted.Count || places.Contains(-1))
             return false;
         var destinations = there.Select(AddressLists.Destinations).ToList();
+        var asked = there.Select(AddressLists.OriginalDestinations).ToList();
         for (var later = 1; later < there.Count; later++)
         {
             for (var earlier = 0; earlier < later; earlier++)
             {
-                if (places[earlier] > places[later] && CanMeetBoth(destinations[earlier], destinations[later]))
+                if (places[earlier] > places[later] && CanMeetBoth(destinations[earlier], destinations[later]) && CanMeetBoth(asked[earlier], asked[later]))
                     return false;
             }
         }

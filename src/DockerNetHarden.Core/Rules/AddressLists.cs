@@ -17,6 +17,9 @@ internal static class AddressLists
         return [.. Split(text).Select(Cidr.Parse)];
     }
 
+    /// <summary>The prefix that packets of a rule were sent to before a redirection; empty as with <see cref="Destinations"/>.</summary>
+    public static IReadOnlyList<Cidr> OriginalDestinations(FirewallRule rule) => rule.OriginalDestination is { } text && Operand.IsPlain(text) ? [Cidr.Parse(text)] : [];
+
     /// <summary>The arguments of a rule that names a destination, with another or without one.</summary>
     public static IReadOnlyList<string> WithDestination(FirewallRule rule, string? destination)
     {

@@ -232,7 +232,7 @@ internal static class RuleFields
     public static readonly RuleField IcmpType = Add(RuleField.Text("IcmpType", (rule, text, _) => RuleChecks.IcmpType(rule, text), NftForm.IcmpType,
         new(["icmp"], "--icmp-type") { Fits = (rule, _) => rule.Family == Addresses.Family.IPv4 }, new(["icmp6", "icmpv6"], "--icmpv6-type")));
     public static readonly RuleField ConnectionState = Add(RuleField.Text("ConnectionState", (_, text, _) => RuleWords.State(text), NftForm.ByTheRenderer, new(Conntrack, "--ctstate"), new(["state"], "--state")));
-    public static readonly RuleField OriginalDestination = Add(RuleField.Address("OriginalDestination", RuleChecks.LiteralAddress, NftForm.Address("daddr", "ct original "), new RuleForm(Conntrack, "--ctorigdst")));
+    public static readonly RuleField OriginalDestination = Add(RuleField.Address("OriginalDestination", RuleChecks.OriginalDestination, NftForm.Address("daddr", "ct original "), new RuleForm(Conntrack, "--ctorigdst")));
     public static readonly RuleField OriginalDestinationPort = Add(RuleField.Text("OriginalDestinationPort", (_, text, part) => RuleChecks.OnePort(text, part), NftForm.OriginalPort, new RuleForm(Conntrack, "--ctorigdstport")));
     public static readonly RuleField ConnectionDirection = Add(RuleField.Plain("ConnectionDirection", (_, text) => RuleWords.Direction(text), (_, direction) => $"ct direction {direction.Value.ToLowerInvariant()}", new RuleForm(Conntrack, "--ctdir")));
     public static readonly RuleField SourceAddressType = Add(RuleField.Text("SourceAddressType", (rule, text, part) => RuleWords.AddressType(text, part, rule.Family!.Value), NftForm.AddressType("saddr"), new RuleForm(AddressType, "--src-type")));

@@ -51,7 +51,7 @@ public abstract partial record Operand
     internal static bool IsPlain(string? text) => text is null || (!text.StartsWith('!') && !Parse(text, nameof(Operand)).IsSymbolic);
 
     private static readonly string[] Symbols = ["docker:bridges", "docker:new-bridges", "docker:pools", "docker:resolvers", "docker:published"];
-    private static readonly string[] CloudSymbols = ["cloud:metadata", "cloud:dhcp-server", "cloud:kept", "cloud:kept-without-dns"];
+    private static readonly string[] CloudSymbols = ["cloud:metadata", "cloud:dhcp-server", "cloud:kept", "cloud:kept-without-dns", "cloud:host-ports"];
 
     /// <summary>Reads an operand; its <c>ToString()</c> is the inverse.</summary>
     /// <exception cref="RefusedValueException">The text looks symbolic but is not a known symbol, or its network's name is not possible.</exception>
@@ -119,4 +119,7 @@ public enum CloudSymbol
 
     /// <summary><c>cloud:kept-without-dns</c>: the same without DNS.</summary>
     KeptWithoutDns,
+
+    /// <summary><c>cloud:host-ports</c>: as a destination port, the ports at which the host itself serves metadata (the ECS agent's introspection).</summary>
+    HostPorts,
 }

@@ -91,11 +91,13 @@ internal static partial class RuleChecks
 
     public static string DestinationPorts(RuleSpec rule, string text, string part) => rule.DestinationPort switch
     {
-        not ("docker:published" or "cloud:kept" or "cloud:kept-without-dns") => Ports(rule, text, part),
+        not ("docker:published" or "cloud:kept" or "cloud:kept-without-dns" or "cloud:host-ports") => Ports(rule, text, part),
         _ when rule.Protocol is not null => throw new RefusedValueException(part, text, "these ports have their own protocols; leave the protocol out."),
-        not "docker:published" when rule.Destination is not "cloud:metadata" => throw new RefusedValueException(part, text, "these are ports of the cloud's metadata addresses; name the destination cloud:metadata too."),
+        not ("docker:published" or "cloud:host-ports") when rule.Destination is not "cloud:metadata" => throw new RefusedValueException(part, text, "these are ports of the cloud's metadata addresses; name the destination cloud:metadata too."),
         _ => text,
     };
+
+    public static string? OriginalDestination(RuleSpec rule, string text, string part) => text is "cloud:metadata" ? text : LiteralAddress(rule, text, part);
 
     public static string OnePort(string text, string part)
     {

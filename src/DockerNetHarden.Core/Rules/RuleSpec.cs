@@ -31,7 +31,8 @@ internal sealed record RuleSpec
     public string? IcmpType { init => this[RuleFields.IcmpType] = value; }
     public string? ConnectionState { init => this[RuleFields.ConnectionState] = value; }
     public string? ConnectionDirection { init => this[RuleFields.ConnectionDirection] = value; }
-    public string? OriginalDestination { init => this[RuleFields.OriginalDestination] = value; }
+    public string? OriginalDestination { get => Text(RuleFields.OriginalDestination); set => this[RuleFields.OriginalDestination] = value; }
+    public string? OriginalDestinationPort { get => Text(RuleFields.OriginalDestinationPort); set => this[RuleFields.OriginalDestinationPort] = value; }
     public string? SourceAddressType { init => this[RuleFields.SourceAddressType] = value; }
     public string? Limit { get => Text(RuleFields.Limit); init => this[RuleFields.Limit] = value; }
     public int? LimitBurst { get => (int?)this[RuleFields.LimitBurst]; init => this[RuleFields.LimitBurst] = value; }

@@ -17,7 +17,7 @@ internal sealed record VerdictChain
 
     // Neighbour solicitation and advertisement: nothing reaches a neighbour without them, and conntrack does not track them. Packet too big: connections stall without it (RFC 4861, RFC 8201, RFC 4890).
     // Router advertisements stay out: a container that sends them makes itself the host's gateway (CVE-2020-13401).
-    private static readonly string[] Needed6 = ["2", "135", "136"];
+    internal static IReadOnlyList<string> Needed6 { get; } = ["2", "135", "136"];
 
     private VerdictChain(RuleAction action) => (Action, Name) = (action, Hook.Prefix + action.ToString().ToUpperInvariant());
 

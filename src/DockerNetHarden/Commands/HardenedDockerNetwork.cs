@@ -22,7 +22,7 @@ public enum NetworkStatus
     Planned,
 }
 
-/// <summary>A network with a profile, and the profile's rules; pipe it to Invoke-FirewallRule.</summary>
+/// <summary>A network with a profile, and the profile's rules, which are on the host unless the network is only planned. Other commands take it from the pipeline.</summary>
 public sealed record HardenedDockerNetwork
 {
     public required string HostName { get; init; }
@@ -49,10 +49,13 @@ public sealed record HardenedDockerNetwork
 
     public required IReadOnlyList<FirewallRule> Rules { get; init; }
 
+    /// <summary>Whether the host, read back, has exactly the rules that were asked for, and packets reach them.</summary>
+    public required bool Verified { get; init; }
+
     public override string ToString() => Name;
 
     /// <summary>The network as it is, or as it would be. A subnet that Docker has yet to choose is left out, so that the rules can be there before the network.</summary>
-    internal static HardenedDockerNetwork From(string host, HardenedNetwork asked, DockerNetwork? found, NetworkStatus status) => new()
+    internal static HardenedDockerNetwork From(string host, HardenedNetwork asked, DockerNetwork? found, NetworkStatus status, bool verified) => new()
     {
         HostName = host,
         Name = asked.Name,
@@ -63,6 +66,7 @@ public sealed record HardenedDockerNetwork
         Profile = asked.Profile,
         Status = status,
         Rules = asked.RulesOn(found),
+        Verified = verified,
     };
 
     private static string? Text(IReadOnlyList<Cidr> prefixes) => prefixes.Count == 0 ? null : string.Join(',', prefixes.Select(prefix => prefix.ToShortString()));

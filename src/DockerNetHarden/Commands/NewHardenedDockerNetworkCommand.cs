@@ -8,11 +8,13 @@ using DockerNetHarden.Errors;
 using DockerNetHarden.Hosting;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Input;
+using DockerNetHarden.Planning;
 using DockerNetHarden.Policy;
+using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>Makes a bridge network with a profile, or finds it as requested, and emits the profile's rules with it.</summary>
+/// <summary>Writes a profile's rules and makes a bridge network with it, in this order; a network that is there as requested only gets its rules.</summary>
 [Cmdlet(VerbsCommon.New, "HardenedDockerNetwork", SupportsShouldProcess = true)]
 [OutputType(typeof(HardenedDockerNetwork))]
 public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
@@ -68,6 +70,15 @@ public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
     [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "Keep the network's containers from each other.")]
     public SwitchParameter DisableIcc { get; set; }
 
+    [Parameter(HelpMessage = "Make DOCKER-USER and the jump to it if Docker has not made them.")]
+    public SwitchParameter CreateChain { get; set; }
+
+    [Parameter(HelpMessage = "Write rules that could lock somebody out, and make the network even if something keeps packets from its rules.")]
+    public SwitchParameter Force { get; set; }
+
+    [Parameter(HelpMessage = "Where the rules go: Auto (where Docker writes its own), Iptables, or Nftables.")]
+    public FirewallBackend Backend { get; set; }
+
     protected override void ProcessRecord()
     {
         base.ProcessRecord();
@@ -93,20 +104,23 @@ public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
             queue.Write(await MakeAsync(network, network.ToSpec(engine), host, queue, stop).ConfigureAwait(false));
     }
 
-    private static async Task<HardenedDockerNetwork> MakeAsync(HardenedNetwork network, NetworkSpec spec, DockerHost host, PipelineQueue queue, CancellationToken stop)
+    private async Task<HardenedDockerNetwork> MakeAsync(HardenedNetwork network, NetworkSpec spec, DockerHost host, PipelineQueue queue, CancellationToken stop)
     {
+        var options = new PlanOptions { CreateChain = CreateChain, Force = Force, Backend = Backend };
         var found = await host.Docker.FindNetworkAsync(spec.Name, stop).ConfigureAwait(false);
         if (found is not null && network.DifferencesFrom(found) is { Count: > 0 } differences)
             throw CommandFailure.NetworkDiffers(spec.Name, differences, found.Bridge is null ? null : network.Alternative);
-        var question = Question(host.Name, spec, network.Profile);
-        var status = found is not null ? (found.Profile is null ? NetworkStatus.Adopted : NetworkStatus.Exists)
-            : await queue.AskAsync(question, question + "?", null, stop).ConfigureAwait(false) ? NetworkStatus.Created
-            : NetworkStatus.Planned;
-        if (status == NetworkStatus.Created)
-            found = await host.Docker.CreateNetworkAsync(spec, stop).ConfigureAwait(false);
-        if (found is null && spec.Subnets.Count == 0)
-            queue.Warning(host.Name, $"The subnet of '{spec.Name}' is not known before the network is made, so the lines of its rules that need it (the backstop's) are left out here. Give -Subnet to include them.");
-        return HardenedDockerNetwork.From(host.Name, network, found, status);
+        if (found is not null)
+        {
+            var applied = await host.ApplyAsync(Plan, queue, stop).ConfigureAwait(false);
+            return HardenedDockerNetwork.From(host.Name, network, found, found.Profile is null ? NetworkStatus.Adopted : NetworkStatus.Exists, applied.Verified);
+        }
+        var made = await NetworkCreation.RunAsync(host, spec, Plan, new NetworkQuestion(queue, Question(host.Name, spec, network.Profile)), Force, stop).ConfigureAwait(false);
+        if (made.Network is null && spec.Subnets.Count == 0)
+            queue.Warning(host.Name, $"The subnet of '{spec.Name}' is not known before the network is made, so the lines of its rules that need it (the backstop's) are left out here. They are written directly after the network; give -Subnet to see them now.");
+        return HardenedDockerNetwork.From(host.Name, network, made.Network, made.Network is null ? NetworkStatus.Planned : NetworkStatus.Created, made.Verified);
+
+        Plan Plan(HostSnapshot before) => network.PlanOn(before, options);
     }
 
     // Each pipeline object is one network; rows that only name hosts all mean the same one.
@@ -145,4 +159,18 @@ public sealed class NewHardenedDockerNetworkCommand : HostCmdlet
 
     private static string Question(string host, NetworkSpec spec, NetworkProfile profile) =>
         $"Create the Docker network '{spec.Name}' on {host}: bridge {spec.BridgeName}, profile {profile}{(spec.Subnets.Count == 0 ? "" : $", subnet {string.Join(", ", spec.Subnets)}")}{(spec.Internal == true ? ", internal" : "")}";
+
+    // The network and its rules belong together: one question.
+    private sealed class NetworkQuestion(PipelineQueue queue, string question) : IFleetSink
+    {
+        public void Failure(string host, Exception error) => queue.Failure(host, error);
+
+        public void Warning(string host, string message) => queue.Warning(host, message);
+
+        public void Trace(string host, string message) => queue.Trace(host, message);
+
+        public Task<bool> ConfirmAsync(string host, Plan plan, CancellationToken stop) => plan.IsEmpty
+            ? queue.AskAsync(question, question + "?", null, stop)
+            : queue.AskAsync($"{question}. First, lines that are removed (-) and added (+):\n{plan.Diff}", $"{question}? First, lines that are removed (-) and added (+):\n{plan.Diff}", null, stop);
+    }
 }

@@ -20,11 +20,11 @@ public sealed class ControlTests
             var backed = rules.Where(rule => rule is { Table: "mangle", Chain: "POSTROUTING", Action: RuleAction.Drop }).Select(rule => (rule.Destination, rule.DestinationPort)).ToHashSet();
             Assert.NotEmpty(blocked);
             Assert.Equal(blocked, backed);
-            Assert.All(rules.Where(rule => rule is { Table: "mangle", Action: RuleAction.Drop }), rule => Assert.Equal("!LOCAL", rule.SourceAddressType));
+            Assert.All(rules.Where(rule => rule is { Chain: "POSTROUTING", Action: RuleAction.Drop }), rule => Assert.Equal("!LOCAL", rule.SourceAddressType));
             // What passes one half has to pass the other.
             Assert.Equal(
                 rules.Where(rule => rule is { Chain: "DOCKER-USER", Action: RuleAction.Return }).Select(rule => (rule.Destination, rule.Protocol, rule.DestinationPort)).ToHashSet(),
-                rules.Where(rule => rule is { Table: "mangle", Action: RuleAction.Return }).Select(rule => (rule.Destination, rule.Protocol, rule.DestinationPort)).ToHashSet());
+                rules.Where(rule => rule is { Chain: "POSTROUTING", Action: RuleAction.Return }).Select(rule => (rule.Destination, rule.Protocol, rule.DestinationPort)).ToHashSet());
         }
     }
 
@@ -34,7 +34,9 @@ public sealed class ControlTests
         Control[] controls = [new MetadataAccess(), new HostAccess(), new InternalAccess(), new MetadataAccess { Action = RuleAction.Drop }];
         var blocks = controls.Select(control => control.Rules().Where(rule => rule is { Table: "filter", Action: RuleAction.Reject or RuleAction.Drop }).ToList()).ToList();
         Assert.All(blocks, Assert.NotEmpty);
-        foreach (var rule in blocks.SelectMany(rules => rules))
+        // What was redirected belongs to a connection that conntrack knows.
+        Assert.All(blocks.SelectMany(rules => rules).Where(rule => rule.OriginalDestination is not null), rule => Assert.Equal("ORIGINAL", rule.ConnectionDirection));
+        foreach (var rule in blocks.SelectMany(rules => rules).Where(rule => rule.OriginalDestination is null))
         {
             Assert.Equal("Opened", rule.Connections);
             Assert.All(VerdictChain.Apart(rule), part => Assert.True(part.ConnectionDirection is "ORIGINAL" || part.ConnectionState is "INVALID,UNTRACKED", part.ToString()));
@@ -59,7 +61,7 @@ public sealed class ControlTests
     public void A_providers_addresses_are_blocked_under_its_own_mark(string provider, string address, string? ports)
     {
         var rules = new MetadataAccess { Provider = provider }.Rules();
-        Assert.Contains(rules, rule => rule.Destination!.Split(',').Contains(address) && rule.DestinationPort == ports && rule.Action == RuleAction.Reject);
+        Assert.Contains(rules, rule => rule.Destination?.Split(',').Contains(address) == true && rule.DestinationPort == ports && rule.Action == RuleAction.Reject);
         Assert.All(rules, rule => Assert.Equal(provider.ToLowerInvariant(), rule.Subject));
     }
 
@@ -82,7 +84,7 @@ public sealed class ControlTests
         // The file is the record of where each address comes from; the code reads only what rules need.
         using var data = JsonDocument.Parse(typeof(MetadataEndpoints).Assembly.GetManifestResourceStream("metadata-endpoints.json")!);
         var endpoints = data.RootElement.GetProperty("providers").EnumerateArray().SelectMany(provider => provider.GetProperty("endpoints").EnumerateArray()).ToList();
-        Assert.Equal(MetadataEndpoints.Providers.Sum(provider => provider.Endpoints.Count + (provider.DhcpServerPorts.Count > 0 ? 1 : 0)), endpoints.Count);
+        Assert.Equal(MetadataEndpoints.Providers.Sum(provider => provider.Endpoints.Count + (provider.DhcpServerPorts.Count > 0 ? 1 : 0) + (provider.HostPorts.Count > 0 ? 1 : 0)), endpoints.Count);
         var signs = data.RootElement.GetProperty("providers").EnumerateArray().Where(provider => provider.TryGetProperty("firmware", out _)).SelectMany(provider => provider.GetProperty("firmware").EnumerateArray()).ToList();
         Assert.Equal(MetadataEndpoints.Providers.Sum(provider => provider.Firmware.Count), signs.Count);
         Assert.All(signs.Concat(data.RootElement.GetProperty("unblockable").EnumerateArray()), each => Assert.NotEmpty(each.GetProperty("source").GetString()!));

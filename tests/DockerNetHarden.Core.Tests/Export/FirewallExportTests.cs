@@ -65,7 +65,7 @@ public sealed class FirewallExportTests
         Assert.Equal([".v4", ".v6"], export.Texts.Select(text => text.Suffix));
         var (four, six) = (export.Texts[0].Text, export.Texts[1].Text);
         Assert.Contains("*mangle\n:DNH-METADATA - [0:0]\n", four, StringComparison.Ordinal);
-        Assert.EndsWith("-I DOCKER-USER -m comment --comment DockerNetHarden -j DNH-METADATA\nCOMMIT\n", four, StringComparison.Ordinal);
+        Assert.Contains("-I DOCKER-USER -m comment --comment DockerNetHarden -j DNH-METADATA\n", four, StringComparison.Ordinal);
         // A declaration would flush Docker's chain.
         Assert.DoesNotContain(":DOCKER-USER", four, StringComparison.Ordinal);
         Assert.Contains("ip6tables-restore --noflush", six, StringComparison.Ordinal);
@@ -79,6 +79,8 @@ public sealed class FirewallExportTests
         var lines = FirewallExport.Of(format, Literal).Texts[0].Text.Split('\n').Select(line => line.TrimStart()).ToHashSet(StringComparer.Ordinal);
         var host = Core.Tests.Planning.Snapshots.Host();
         var saved = SavedRules.Of(host.After(Plan.From(Literal, host).Steps.Select(step => (step.Family, step.Restore)))).ToText();
+        // A host prints a single address without its length there.
+        saved = saved.Replace("--ctorigdst 169.254.169.254/32", "--ctorigdst 169.254.169.254", StringComparison.Ordinal).Replace("--ctorigdst 169.254.169.252/32", "--ctorigdst 169.254.169.252", StringComparison.Ordinal);
         foreach (var text in new[] { saved, PersistencePaths.LoaderFile.Text, PersistencePaths.UnitFiles[0].Text, PersistencePaths.UnitFiles[1].Text })
             Assert.Empty(text.Split('\n').Select(line => line.TrimStart()).Except(lines, StringComparer.Ordinal));
     }

@@ -78,6 +78,27 @@ public sealed class OwnTableTests
 
     [Theory]
     [MemberData(nameof(Versions))]
+    public void A_networks_rules_come_back_into_the_table_and_go_from_it(string version)
+    {
+        var host = Recorded(version);
+        var back = NetworkRules.Restored("apps", host, Bare());
+        Assert.Equal(FirewallBackend.Nftables, back.Backend);
+        Assert.NotEmpty(back.Nft!.Added);
+        Assert.All(back.Nft.Added, line => Assert.Contains(":apps", line, StringComparison.Ordinal));
+        var gone = NetworkRules.Restored("apps", Bare(), host);
+        Assert.Empty(gone.AddedCommands);
+        Assert.NotEmpty(gone.Nft!.Removed);
+        Assert.All(gone.Nft.Removed, line => Assert.Contains(":apps", line, StringComparison.Ordinal));
+        Assert.True(NetworkRules.Restored("apps", host, host).IsEmpty);
+        // As JSON keeps it: a number.
+        var one = InstalledRule.ReadAll(host).First(rule => rule.Backend == FirewallBackend.Nftables);
+        var bag = typeof(InstalledRule).GetProperties().ToDictionary(property => property.Name, property => property.GetValue(one), StringComparer.Ordinal);
+        bag[nameof(InstalledRule.Backend)] = (long)FirewallBackend.Nftables;
+        Assert.Equal(one.Rule, InstalledRule.FromProperties(bag));
+    }
+
+    [Theory]
+    [MemberData(nameof(Versions))]
     public void A_snapshot_file_knows_the_table(string version)
     {
         using var file = new MemoryStream();

@@ -73,9 +73,9 @@ public sealed class PlanTests
             if (line.StartsWith(':') || line.StartsWith("-N", StringComparison.Ordinal))
                 Assert.Matches("^(:|-N )DNH-", line);
             if (line.StartsWith("-I", StringComparison.Ordinal))
-                Assert.Matches("^-I ((DOCKER-USER|POSTROUTING) -m comment --comment DockerNetHarden -j DNH-METADATA|FORWARD -m comment --comment DockerNetHarden -j DNH-METADATA-FWD)$", line);
+                Assert.Matches("^-I ((DOCKER-USER|POSTROUTING) -m comment --comment DockerNetHarden -j DNH-METADATA|FORWARD -m comment --comment DockerNetHarden -j DNH-METADATA-FWD|INPUT -m comment --comment DockerNetHarden -j DNH-METADATA-IN)$", line);
         }
-        Assert.Equal(3, plan.Added.Count(JumpPlan.IsOurs));
+        Assert.Equal(8, plan.Added.Count(JumpPlan.IsOurs));
     }
 
     [Fact]
@@ -83,7 +83,7 @@ public sealed class PlanTests
     {
         var bare = Plan.From(new MetadataAccess().Rules(), Snapshots.Host());
         Assert.Empty(bare.Premises);
-        Assert.All(bare.Steps, step => Assert.Matches("\n-N DNH-METADATA(-FWD)?\n", step.Restore));
+        Assert.All(bare.Steps, step => Assert.Matches("\n-N DNH-METADATA(-FWD|-IN)?\n", step.Restore));
         Assert.All(bare.Steps, step => Assert.DoesNotContain("\n:", step.Restore, StringComparison.Ordinal));
 
         // Custom rules may ACCEPT: rules that another control wrote since must be known, or the Custom rules would come before them. A Prune would leave them.

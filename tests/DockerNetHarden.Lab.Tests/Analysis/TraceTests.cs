@@ -2,6 +2,8 @@ using DockerNetHarden.Analysis;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts.Probing;
 using DockerNetHarden.Lab.Services;
+using DockerNetHarden.Matching;
+using DockerNetHarden.Planning;
 using DockerNetHarden.Shells;
 using DockerNetHarden.Walking;
 
@@ -22,10 +24,12 @@ public sealed class TraceOnSid(SidLab lab) : TraceTests(lab);
 /// <summary>Computed verdicts of a hardened host, compared with what real connections to real services meet.</summary>
 public abstract class TraceTests(LabFixture fixture)
 {
-    [LabFact]
-    public async Task Computed_verdicts_are_what_real_connections_meet()
+    [LabTheory]
+    [InlineData(FirewallBackend.Iptables)]
+    [InlineData(FirewallBackend.Nftables)]
+    public async Task Computed_verdicts_are_what_real_connections_meet(FirewallBackend place)
     {
-        await using var hardening = await Hardening.Hardening.OfAsync(fixture.Lab);
+        await using var hardening = await Hardening.Hardening.OfAsync(fixture.Lab, place);
         await hardening.ApplyAsync(
             new MetadataAccess { Action = Rules.RuleAction.Drop },
             new HostAccess { Network = new NetworkReference("apps") },
@@ -50,5 +54,7 @@ public abstract class TraceTests(LabFixture fixture)
         ];
         Assert.Equal(string.Join('\n', expected.Order(StringComparer.Ordinal)), string.Join('\n', seen));
         Assert.DoesNotContain(asked.Zip(results), pair => pair.Second.Confirms(pair.First.Part.Verdict) == false);
+        // A rule of a control decides, not the chain that all of them share.
+        Assert.All(asked.Where(each => each.Part.Verdict is Verdict.Drop or Verdict.Reject), each => Assert.Matches(place == FirewallBackend.Nftables ? "^(filter|mangle)_.*(access|rate)_ip$" : "^DNH-(METADATA|HOST|INTERNAL)", each.Part.Chain!));
     }
 }

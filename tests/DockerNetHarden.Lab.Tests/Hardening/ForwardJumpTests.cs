@@ -18,6 +18,9 @@ namespace DockerNetHarden.Lab.Tests.Hardening;
 public sealed class ForwardJumpTests
 {
     private const string Jump = "-A FORWARD -m comment --comment DockerNetHarden -j DOCKER-USER";
+
+    // The FORWARD of mangle jumps to our own chains only.
+    private static bool IsOfMangle(string line) => line.EndsWith("-FWD", StringComparison.Ordinal);
     private static readonly PlanOptions Create = new() { CreateChain = true };
 
     [LabFact]
@@ -122,7 +125,7 @@ public sealed class ForwardJumpTests
         Load("load");
         Assert.Equal(["-A FORWARD -j DOCKER-USER"], Forward());
 
-        string[] Forward() => [.. space.Run(tool + "-save").Split('\n').Where(line => line.StartsWith("-A FORWARD", StringComparison.Ordinal))];
+        string[] Forward() => [.. space.Run(tool + "-save").Split('\n').Where(line => line.StartsWith("-A FORWARD", StringComparison.Ordinal) && !IsOfMangle(line))];
         void Load(string how) => files.Run("/bin/sh", "/etc/docker-net-harden/loader", how);
     }
 
@@ -139,7 +142,7 @@ public sealed class ForwardJumpTests
         await new DockerHost(shell).ApplyAsync(snapshot => Plan.From(new MetadataAccess().Rules(), snapshot, Create), new CollectingSink(), CancellationToken.None);
         await UndoneAsync(snapshot => Plan.Without(_ => true, snapshot), before, [Jump, .. before]);
 
-        string[] Forward() => [.. space.Run(tool + "-save").Split('\n').Where(line => line.StartsWith("-A FORWARD", StringComparison.Ordinal))];
+        string[] Forward() => [.. space.Run(tool + "-save").Split('\n').Where(line => line.StartsWith("-A FORWARD", StringComparison.Ordinal) && !IsOfMangle(line))];
 
         async Task UndoneAsync(Func<HostSnapshot, Plan> planner, string[] meanwhile, string[] after)
         {
@@ -151,5 +154,5 @@ public sealed class ForwardJumpTests
     }
 
     private static async Task<string[]> ForwardAsync(Hardening hardening) =>
-        [.. (await hardening.SaveAsync()).Split('\n').Where(line => line.Contains("] -A FORWARD ", StringComparison.Ordinal)).Select(line => line[(line.IndexOf(']', StringComparison.Ordinal) + 2)..])];
+        [.. (await hardening.SaveAsync()).Split('\n').Where(line => line.Contains("] -A FORWARD ", StringComparison.Ordinal) && !IsOfMangle(line)).Select(line => line[(line.IndexOf(']', StringComparison.Ordinal) + 2)..])];
 }

@@ -31,11 +31,14 @@ internal sealed class Hardening : IAsyncDisposable
     /// <summary>Whether foreign rules are compared at the end; off if the test changes networks.</summary>
     public bool CompareForeign { get; set; } = true;
 
-    public static async Task<Hardening> OfAsync(LabHost lab) => new(lab, await ForeignAsync(lab));
+    /// <summary>Where rules go that are applied without options.</summary>
+    public FirewallBackend Backend { get; init; }
+
+    public static async Task<Hardening> OfAsync(LabHost lab, FirewallBackend backend = FirewallBackend.Auto) => new(lab, await ForeignAsync(lab)) { Backend = backend };
 
     public Task<InvocationResult> ApplyAsync(params Control[] controls) => ApplyAsync([.. controls.SelectMany(control => control.Rules())]);
 
-    public Task<InvocationResult> ApplyAsync(IReadOnlyList<FirewallRule> rules, PlanOptions? options = null) => RunAsync(snapshot => Plan.From(rules, snapshot, options));
+    public Task<InvocationResult> ApplyAsync(IReadOnlyList<FirewallRule> rules, PlanOptions? options = null) => RunAsync(snapshot => Plan.From(rules, snapshot, options ?? new PlanOptions { Backend = Backend }));
 
     public Task<InvocationResult> RunAsync(Func<HostSnapshot, Plan> planner) => Host.ApplyAsync(planner, Sink, CancellationToken.None);
 

@@ -6,6 +6,7 @@ using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Probing;
 using DockerNetHarden.Lab.Services;
 using DockerNetHarden.Lab.Tests.Engines;
+using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Lab.Tests.Hardening;
@@ -22,21 +23,33 @@ public sealed class IPv6OnTrixie(RichTrixieLab lab) : IPv6Tests(lab);
 [Collection(RichSidCollection.Name)]
 public sealed class IPv6OnSid(RichSidLab lab) : IPv6Tests(lab);
 
-/// <summary>The controls in IPv6, on a network with both families.</summary>
-public abstract class IPv6Tests(RichLab fixture)
+[Collection(RichNftCollection.Name)]
+public sealed class IPv6InTableOnNft(RichNftLab lab) : IPv6Tests(lab, FirewallBackend.Nftables);
+
+[Collection(RichLegacyCollection.Name)]
+public sealed class IPv6InTableOnLegacy(RichLegacyLab lab) : IPv6Tests(lab, FirewallBackend.Nftables);
+
+[Collection(RichTrixieCollection.Name)]
+public sealed class IPv6InTableOnTrixie(RichTrixieLab lab) : IPv6Tests(lab, FirewallBackend.Nftables);
+
+[Collection(RichSidCollection.Name)]
+public sealed class IPv6InTableOnSid(RichSidLab lab) : IPv6Tests(lab, FirewallBackend.Nftables);
+
+/// <summary>The controls in IPv6, on a network with both families: in ip6tables, and in our table of nftables.</summary>
+public abstract class IPv6Tests(RichLab fixture, FirewallBackend place = FirewallBackend.Iptables)
 {
     private const string Asker = "dual1";
     private const string LaterSubnet = "fd00:d0a2::/64";
 
     private LabHost Lab => fixture.Lab;
 
-    // Engines before 27 write no IPv6 rules unless they are told to, and have no DOCKER-USER in ip6tables: there the rules stand in mangle, which cannot reject.
-    private Reach Closed => fixture.Version.Major >= 27 ? Reach.Refused : Reach.TimedOut;
+    // Engines before 27 write no IPv6 rules unless they are told to, and have no DOCKER-USER in ip6tables: there the rules stand in mangle, which cannot reject. In our own table, every rule has its place.
+    private Reach Closed => place == FirewallBackend.Nftables || fixture.Version.Major >= 27 ? Reach.Refused : Reach.TimedOut;
 
     [LabFact]
     public async Task Metadata_and_the_host_are_closed_also_on_a_network_made_later_and_after_dockerd_restarts()
     {
-        await using var hardening = await Hardening.OfAsync(Lab);
+        await using var hardening = await Hardening.OfAsync(Lab, place);
         hardening.CompareForeign = false; // Docker moves its jumps when a network is made
         await Lab.ExpectAsync(Reach.Open, Asker, LabAddresses.MetadataV6, 80);
         await Lab.ExpectAsync(Reach.Open, Asker, LabAddresses.HostV6, LabAddresses.HostHttpPort);
@@ -78,10 +91,38 @@ public abstract class IPv6Tests(RichLab fixture)
         }
     }
 
+    // As the EKS Pod Identity agent does it, at an address of the host. The host's own HTTP service stands for it.
+    [LabFact]
+    public async Task Credentials_that_the_host_serves_are_refused_but_to_the_excepted_network()
+    {
+        const string Agent = "fd00:ec2::23";
+        var ip6tables = Lab.Iptables.Replace("ip", "ip6", StringComparison.Ordinal);
+        string[] redirect = ["PREROUTING", "-d", Agent, "-p", "tcp", "--dport", "80", "-j", "REDIRECT", "--to-ports", $"{LabAddresses.HostHttpPort}"];
+        await using var hardening = await Hardening.OfAsync(Lab, place);
+        hardening.CompareForeign = false; // the table nat
+        (await Lab.ExecAsync(["ip", "address", "add", Agent + "/128", "dev", "lo", "nodad"])).OrThrow();
+        (await Lab.ExecAsync([ip6tables, "-t", "nat", "-I", .. redirect])).OrThrow();
+        try
+        {
+            await Lab.ExpectAsync(Reach.Open, Asker, Agent, 80);
+            Assert.True((await hardening.ApplyAsync(new MetadataAccess())).Verified);
+            // A client hears of an ICMP error that comes while it still sends its first packet only when it sends the second, a second later.
+            Assert.Equal(Reach.Refused, (await Lab.AskAsync(Asker, Agent, 80, ProbeProtocol.Http)).Result);
+            await Lab.ExpectAsync(Reach.Open, Asker, LabAddresses.HostV6, LabAddresses.HostHttpPort);
+            Assert.True((await hardening.ApplyAsync(new MetadataAccess { ExceptNetworks = ["dual"] })).Verified);
+            await Lab.ExpectAsync(Reach.Open, Asker, Agent, 80);
+        }
+        finally
+        {
+            (await Lab.ExecAsync([ip6tables, "-t", "nat", "-D", .. redirect])).OrThrow();
+            (await Lab.ExecAsync(["ip", "address", "del", Agent + "/128", "dev", "lo"])).OrThrow();
+        }
+    }
+
     [LabFact]
     public async Task Internal_hosts_are_closed_directly_and_through_NAT64_and_their_own_connections_are_answered()
     {
-        await using var hardening = await Hardening.OfAsync(Lab);
+        await using var hardening = await Hardening.OfAsync(Lab, place);
         string[] inside = [LabAddresses.InternalV6, LabAddresses.InternalNat64, LabAddresses.MetadataV6];
         foreach (var address in inside)
             await Lab.ExpectAsync(Reach.Open, Asker, address, 80);
@@ -103,7 +144,7 @@ public abstract class IPv6Tests(RichLab fixture)
     [LabFact]
     public async Task The_host_is_closed_at_each_of_its_addresses_and_neighbours_are_still_found()
     {
-        await using var hardening = await Hardening.OfAsync(Lab);
+        await using var hardening = await Hardening.OfAsync(Lab, place);
         string[] host = [LabAddresses.HostV6, "fd00:d0a1::1", Lab.LinkLocal("dual0")];
         var container = (await Lab.ExecAsync(["docker", "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.GlobalIPv6Address}}{{end}}", Asker])).OrThrow().Trim();
         foreach (var address in host)
@@ -123,7 +164,7 @@ public abstract class IPv6Tests(RichLab fixture)
     [InlineData(true)]
     public async Task Mail_is_limited_in_each_family_by_itself(bool perContainer)
     {
-        await using var hardening = await Hardening.OfAsync(Lab);
+        await using var hardening = await Hardening.OfAsync(Lab, place);
         Assert.Equal(20, (await Lab.BurstAsync(Asker, LabAddresses.WebV6, 25, 20)).Open);
         Assert.True((await hardening.ApplyAsync(new SmtpRate { PerContainer = perContainer })).Verified);
         Assert.Equal(5, (await Lab.BurstAsync(Asker, LabAddresses.WebV6, 25, 20)).Open);
@@ -134,7 +175,7 @@ public abstract class IPv6Tests(RichLab fixture)
     [LabFact]
     public async Task A_rule_of_the_administrators_own_holds_where_its_chain_is_missing()
     {
-        await using var hardening = await Hardening.OfAsync(Lab);
+        await using var hardening = await Hardening.OfAsync(Lab, place);
         Assert.True((await hardening.ApplyAsync([FirewallRule.Parse($"-A DOCKER-USER -i dual0 -d {LabAddresses.InternalV6} -p tcp -j REJECT --reject-with tcp-reset")])).Verified);
         await Lab.ExpectAsync(Closed, Asker, LabAddresses.InternalV6, 80);
         await Lab.ExpectAsync(Reach.Open, Asker, LabAddresses.WebV6, 80);
@@ -144,7 +185,7 @@ public abstract class IPv6Tests(RichLab fixture)
     [LabFact]
     public async Task The_remedy_of_a_finding_is_the_control_and_clears_it()
     {
-        await using var hardening = await Hardening.OfAsync(Lab);
+        await using var hardening = await Hardening.OfAsync(Lab, place);
         var finding = Assert.Single(HardeningAudit.Of(await hardening.Host.ReadWholeAsync(CancellationToken.None)), IsMetadata);
         Assert.Equal(FindingStatus.Fail, finding.Status);
         Assert.All(finding.Rules, rule => Assert.Equal(nameof(MetadataAccess), rule.Control));
@@ -160,7 +201,7 @@ public abstract class IPv6Tests(RichLab fixture)
     [LabFact]
     public async Task A_connection_over_a_smaller_path_MTU_goes_on_under_a_block()
     {
-        await using var hardening = await Hardening.OfAsync(Lab);
+        await using var hardening = await Hardening.OfAsync(Lab, place);
         await using var path = await NarrowPath.BehindAsync(Lab, Asker, "dual0");
         Assert.Equal(NarrowPath.Size, await path.DownloadAsync());
         Assert.True((await hardening.ApplyAsync(new InternalAccess
@@ -170,8 +211,10 @@ public abstract class IPv6Tests(RichLab fixture)
         await path.ForgetAsync();
         Assert.Equal(NarrowPath.Size, await path.DownloadAsync());
         var snapshot = await hardening.Host.ReadWholeAsync(CancellationToken.None);
-        var passed = snapshot.Rules[Family.IPv6].AllRules.Where(line => line.Chain.StartsWith("DNH-", StringComparison.Ordinal) && line.Tokens.Contains("icmp6") && line.Tokens.Contains("2")).Sum(line => line.Packets);
-        Assert.True(passed > 0, "No packet-too-big met the block: this test proves nothing.");
+        var passed = place == FirewallBackend.Nftables
+            ? (await Lab.ExecAsync(["nft", "list", "table", "inet", "docker_net_harden"])).OrThrow().Split('\n').Any(line => line.Contains("icmpv6 type", StringComparison.Ordinal) && !line.Contains("packets 0 ", StringComparison.Ordinal))
+            : snapshot.Rules[Family.IPv6].AllRules.Any(line => line.Chain.StartsWith("DNH-", StringComparison.Ordinal) && line.Tokens.Contains("icmp6") && line.Tokens.Contains("2") && line.Packets > 0);
+        Assert.True(passed, "No packet-too-big met the block: this test proves nothing.");
     }
 }
 

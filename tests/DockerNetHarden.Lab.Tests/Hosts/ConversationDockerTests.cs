@@ -67,7 +67,7 @@ public sealed class ConversationDockerTests
     [SkippableTheory]
     [InlineData("docker")]
     [InlineData("curl")]
-    public async Task A_network_is_made_and_a_name_that_is_taken_is_a_conflict(string way)
+    public async Task A_network_is_made_and_removed_and_a_name_that_is_taken_is_a_conflict(string way)
     {
         Skip.IfNot(RealEngine.WhyNot() is null, RealEngine.WhyNot());
         await using var engine = await RealEngine.StartAsync();
@@ -80,6 +80,10 @@ public sealed class ConversationDockerTests
         Assert.Equal((made.Id, "dnhmade0"), networks.Where(static network => network.Name is "made").Select(static network => (network.Id, network.Bridge)).Single());
         var again = await Assert.ThrowsAsync<DockerException>(() => docker.CreateNetworkAsync(spec, CancellationToken.None));
         Assert.Equal(DockerFailure.Conflict, again.Failure);
+
+        await docker.RemoveNetworkAsync(made.Id, CancellationToken.None);
+        Assert.Null(await docker.FindNetworkAsync("made", CancellationToken.None));
+        Assert.Equal(DockerFailure.NotFound, (await Assert.ThrowsAsync<DockerException>(() => docker.RemoveNetworkAsync(made.Id, CancellationToken.None))).Failure);
     }
 
     /// <summary>A folder for PATH with all commands of this machine but some.</summary>

@@ -38,7 +38,7 @@ public sealed class PartialFamilyTests
         await TakenBackAsync(space, tool, snapshot =>
         {
             var plan = Plan.From(new MetadataAccess().Rules(), snapshot);
-            Assert.Equal(["IPv4 mangle", "IPv4 filter", "IPv6 mangle"], plan.Steps.Select(static step => $"{step.Family} {step.Table}"));
+            Assert.Equal(["IPv4 mangle", "IPv4 filter", "IPv6 mangle", "IPv6 filter"], plan.Steps.Select(static step => $"{step.Family} {step.Table}"));
             var broken = plan.Steps[2] with { Restore = plan.Steps[2].Restore.Replace("-j DNH-DROP", "-m nosuchmatch -j DNH-DROP", StringComparison.Ordinal) };
             return new Plan(snapshot) { Added = plan.Added, Premises = plan.Premises, Steps = [plan.Steps[0], plan.Steps[1], broken] };
         });

@@ -47,7 +47,7 @@ public sealed class RollbackTests
 
         // Another administrator: our jump removed, our lines changed, his own rules in the hooks and in a chain of ours, and one that leads to a chain
         // that will be removed.
-        var custom = Assert.Single(before, static line => line.StartsWith("-A INPUT ", StringComparison.Ordinal)).Split(' ')[^1];
+        var custom = before.First(static line => line.StartsWith("-A INPUT ", StringComparison.Ordinal) && line.Contains("DNH-CUSTOM", StringComparison.Ordinal)).Split(' ')[^1];
         space.Run(tool, "-D", "INPUT", "-m", "comment", "--comment", "DockerNetHarden", "-j", custom);
         space.Run(tool, "-D", custom, "1");
         space.Run(tool, "-I", "INPUT", "-s", "192.0.2.79/32", "-j", "DROP");

@@ -1,8 +1,12 @@
 using System.Globalization;
 using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts;
+using DockerNetHarden.Lab.Probing;
 using DockerNetHarden.Lab.Services;
+using DockerNetHarden.Lab.Tests.Hardening;
 using DockerNetHarden.Persistence;
+using DockerNetHarden.Planning;
+using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Lab.Tests.Persistence;
 
@@ -29,17 +33,21 @@ public sealed class RebootTests
     private static readonly Control[] Controls = [new MetadataAccess(), new HostAccess()];
 
     [SkippableTheory]
-    [InlineData(LabBackend.Nft)]
-    [InlineData(LabBackend.Legacy)]
-    public async Task After_a_start_no_request_of_a_restarted_container_gets_through(LabBackend backend)
+    [InlineData(LabBackend.Nft, FirewallBackend.Iptables)]
+    [InlineData(LabBackend.Legacy, FirewallBackend.Iptables)]
+    [InlineData(LabBackend.Nft, FirewallBackend.Nftables)]
+    [InlineData(LabBackend.Legacy, FirewallBackend.Nftables)]
+    public async Task After_a_start_no_request_of_a_restarted_container_gets_through(LabBackend backend, FirewallBackend place)
     {
+        var options = new PlanOptions { Backend = place };
+        IReadOnlyList<FirewallRule> rules = [.. Controls.SelectMany(control => control.Rules())];
         Skip.IfNot(File.Exists("/usr/bin/perl"), "needs perl");
         await using var lab = await RaiseAsync(new LabOptions { Backend = backend, LiveRestore = false, Containers = false });
         await using var hardening = await Hardening.Hardening.OfAsync(lab);
         hardening.CompareForeign = false;
         using var files = PrivateFiles.Of(lab.HostNamespace);
         await using var shell = files.Open();
-        await hardening.ApplyAsync(Controls);
+        await hardening.ApplyAsync(rules, options);
         var saved = await new RuleSaver(shell).SaveAsync(PersistenceMethod.Systemd, (_, _) => Task.FromResult(true), CancellationToken.None);
         Assert.Equal(PersistenceStatus.Saved, saved.Status);
         await lab.RunContainerAsync(new LabContainerOptions("asker") { Arguments = ["--restart", "always"], Command = ["/usr/bin/perl", "-e", Asker] });
@@ -53,7 +61,7 @@ public sealed class RebootTests
         var asked = await AskingAsync(lab, 400);
         Assert.True(asked >= 400, $"The container asked only {asked} times.");
         Assert.Equal(0, await MetadataAsync(lab));
-        var again = await hardening.ApplyAsync(Controls);
+        var again = await hardening.ApplyAsync(rules, options);
         Assert.Equal((InvocationStatus.Unchanged, true), (again.Status, again.Verified));
 
         // The same without the units: the container's first requests get through.
@@ -116,6 +124,52 @@ public sealed class RebootTests
         Assert.Equal(Lines(applied), Lines(await hardening.SaveAsync()));
     }
 
+    [SkippableFact]
+    public async Task In_nftables_the_guard_puts_back_the_chains_that_are_missing_and_nothing_else()
+    {
+        await using var lab = await RaiseAsync(new LabOptions());
+        await using var hardening = await Hardening.Hardening.OfAsync(lab);
+        hardening.CompareForeign = false;
+        using var files = PrivateFiles.Of(lab.HostNamespace);
+        await using var shell = files.Open();
+        var options = new PlanOptions { Backend = FirewallBackend.Nftables };
+        await hardening.ApplyAsync([.. Controls.SelectMany(control => control.Rules())], options);
+        await new RuleSaver(shell).SaveAsync(PersistenceMethod.Systemd, (_, _) => Task.FromResult(true), CancellationToken.None);
+        // Applied but not saved, and somebody else's rule in our table.
+        await hardening.ApplyAsync(new InternalAccess().Rules(), options);
+        (await lab.ExecAsync(["nft", "add", "rule", "inet", "docker_net_harden", "filter_forward", "ip", "daddr", "203.0.113.99", "counter", "drop"])).OrThrow();
+        var all = await TableAsync(lab);
+        Assert.Contains("internalaccess", all, StringComparison.Ordinal);
+        files.Background(files.CommandOf("docker-net-harden-guard.service"));
+        await Task.Delay(1500);
+        Assert.Equal(all, await TableAsync(lab));
+
+        await lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);
+        (await lab.ExecAsync(["nft", "flush", "chain", "inet", "docker_net_harden", "filter_forward_metadataaccess_ip"])).OrThrow();
+        await BackAsync(all);
+        await lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);
+
+        // Another firewall empties everything: what was saved comes back, and what was not is its owner's to apply again.
+        (await lab.ExecAsync(["nft", "delete", "table", "inet", "docker_net_harden"])).OrThrow();
+        for (var i = 0; i < 60 && !(await TableAsync(lab)).Contains("metadataaccess", StringComparison.Ordinal); i++)
+            await Task.Delay(100);
+        Assert.DoesNotContain("internalaccess", await TableAsync(lab), StringComparison.Ordinal);
+        await lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Metadata, 80);
+        await lab.ExpectAsync(Reach.Refused, "c0", LabAddresses.Host, LabAddresses.HostHttpPort);
+        var again = await hardening.ApplyAsync([.. Controls.SelectMany(control => control.Rules())], options);
+        Assert.Equal((InvocationStatus.Unchanged, true), (again.Status, again.Verified));
+
+        async Task BackAsync(string what)
+        {
+            for (var i = 0; i < 60 && await TableAsync(lab) != what; i++)
+                await Task.Delay(100);
+            Assert.Equal(what, await TableAsync(lab));
+        }
+    }
+
+    private static async Task<string> TableAsync(LabHost lab) => await lab.ExecAsync(["nft", "-s", "list", "table", "inet", "docker_net_harden"]) is { ExitCode: 0 } listed
+        ? string.Join('\n', listed.Output.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0).Order(StringComparer.Ordinal)) : "";
+
     private static Task<LabHost> RaiseAsync(LabOptions options)
     {
         Skip.If(LabHost.WhyUnavailable() is not null, LabHost.WhyUnavailable() ?? "");
@@ -156,6 +210,7 @@ public sealed class RebootTests
     {
         await lab.StopDockerAsync();
         await lab.ExecAsync(["ip", "link", "delete", "docker0"]);
+        await lab.ExecAsync(["nft", "delete", "table", "inet", "docker_net_harden"]);
         foreach (var command in (string[])["iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-legacy"])
         {
             foreach (var table in (string[])["filter", "nat", "mangle", "raw"])

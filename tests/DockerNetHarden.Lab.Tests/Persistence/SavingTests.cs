@@ -247,7 +247,7 @@ public sealed class SavingTests
         Assert.Equal(applied, Ours(space, "iptables-nft"));
         Assert.Contains("--dport 22 -j ACCEPT", space.Run("iptables-save"), StringComparison.Ordinal);
         Assert.Equal(PersistenceStatus.Removed, (await saver.RemoveAsync((_, _) => Task.FromResult(true), CancellationToken.None)).Status);
-        Assert.Equal(File, files.Run("cat", "/etc/sysconfig/iptables").Replace("*mangle\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n", "", StringComparison.Ordinal));
+        Assert.Equal(File, files.Run("cat", "/etc/sysconfig/iptables").Replace("*mangle\n:FORWARD ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n", "", StringComparison.Ordinal));
     }
 
     internal static Task<PersistenceResult> SaveAsync(RuleSaver saver, PersistenceMethod method) => saver.SaveAsync(method, (_, _) => Task.FromResult(true), CancellationToken.None);

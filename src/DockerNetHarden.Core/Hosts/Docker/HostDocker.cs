@@ -138,6 +138,20 @@ public sealed class HostDocker : IAsyncDisposable
             ?? throw new DockerException(DockerFailure.NotFound, $"The network '{spec.Name}' was made (id {id}) but is gone again: somebody removed it.", remedy: "Run the command again.");
     }
 
+    /// <summary>Removes a network.</summary>
+    /// <param name="id">Its id.</param>
+    /// <param name="stop">Checked before the request is sent.</param>
+    /// <returns>A task that ends when the engine has removed it.</returns>
+    /// <exception cref="DockerException"><see cref="DockerFailure.Conflict"/> if containers are on it, <see cref="DockerFailure.NotFound"/> if it is gone; or the engine could not be asked.</exception>
+    public async Task RemoveNetworkAsync(string id, CancellationToken stop)
+    {
+        await (SharesPrograms ? KnownAsync(stop) : NegotiateAsync(stop)).ConfigureAwait(false);
+        var removing = _api.RemoveNetworkAsync(id, stop);
+        await SendAsync(stop).ConfigureAwait(false);
+        _read = null;
+        await removing.ConfigureAwait(false);
+    }
+
     /// <summary>All containers, by name; running ones are inspected for what the list does not say.</summary>
     /// <param name="stop">Ends the requests.</param>
     /// <returns>The containers.</returns>

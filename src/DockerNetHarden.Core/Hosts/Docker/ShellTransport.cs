@@ -99,6 +99,8 @@ internal sealed class ShellTransport(IShell shell, bool sudo) : HttpMessageHandl
 
     private sealed record Request(string Method, string Path, byte[]? Body)
     {
+        public bool Changes => Method is not "GET";
+
         public TaskCompletionSource<HttpResponseMessage> Reply { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         /// <summary>Writes the request as HTTP/1.1 (RFC 9112). The engine closes the connection after its reply to the last one.</summary>
@@ -117,7 +119,7 @@ internal sealed class ShellTransport(IShell shell, bool sudo) : HttpMessageHandl
         AddTo(program);
         try
         {
-            Answer(await shell.RunAsync(program.Build(Timeout, changes: _sent is [{ Body: not null }]), stop).ConfigureAwait(false));
+            Answer(await shell.RunAsync(program.Build(Timeout, changes: _sent is [{ Changes: true }]), stop).ConfigureAwait(false));
         }
         catch (Exception error)
         {
@@ -130,7 +132,7 @@ internal sealed class ShellTransport(IShell shell, bool sudo) : HttpMessageHandl
     /// <param name="meanwhile">Adds the sections that the host works on while the engine answers what it is asked. They come before the transport's own.</param>
     public void AddTo(ShellProgram program, Action<ShellProgram>? meanwhile = null)
     {
-        (_sent, var changing) = ([.. _waiting], _waiting.Find(static request => request.Body is not null));
+        (_sent, var changing) = ([.. _waiting], _waiting.Find(static request => request.Changes));
         _waiting.Clear();
         // RFC 9112 section 9.3.2: nothing is pipelined after a request that changes something.
         if (changing is not null && _sent.Count > 1)
@@ -207,7 +209,7 @@ internal sealed class ShellTransport(IShell shell, bool sudo) : HttpMessageHandl
             $dnh_docker curl --silent --show-error --http1.1 --include --raw --max-time 60 --unix-socket "$dnh_socket" \
                 --request "$1" --header 'Content-Type: application/json' --header 'Expect:' --data-binary @- "http://docker$2"
             """,
-            data: [request.Method, request.Path], input: Encoding.UTF8.GetString(request.Body!), when: """[ "$dnh_curl" = 1 ]""");
+            data: [request.Method, request.Path], input: Encoding.UTF8.GetString(request.Body ?? []), when: """[ "$dnh_curl" = 1 ]""");
     }
 
     private IReadOnlyList<HttpReply> Read(ShellReply reply)
