@@ -105,7 +105,7 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         $result = Block-ContainerMetadataAccess | Invoke-FirewallRule
         $result.Status, $result.Verified, $result.HostName, $result.Unchanged | Should -Be @('Applied', $true, 'localhost', 0)
         $result.Removed | Should -BeNullOrEmpty
-        $result.Added | Where-Object { $_ -like '*-j DNH-METADATA*' } | Should -HaveCount 3
+        $result.Added | Where-Object { $_ -like '*-j DNH-METADATA*' } | Should -HaveCount 8 # INPUT twice, FORWARD, POSTROUTING and DOCKER-USER; in IPv6, INPUT twice and FORWARD
         Get-Reach c0 169.254.169.254 80 | Should -Be 'Refused'
         Get-Reach a1 169.254.169.254 80 | Should -Be 'Refused'
         Get-Reach c0 169.254.169.254 53 Dns | Should -Be 'Open'
@@ -118,7 +118,7 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         $counted = (Get-FirewallRule | Measure-Object Packets -Sum).Sum
         $counted | Should -BeGreaterThan 0
         $again = Block-ContainerMetadataAccess aws | Invoke-FirewallRule
-        $again.Status, $again.Added.Count, $again.Removed.Count, $again.Unchanged | Should -Be @('Unchanged', 0, 0, 3)
+        $again.Status, $again.Added.Count, $again.Removed.Count, $again.Unchanged | Should -Be @('Unchanged', 0, 0, 13)
         (Get-FirewallRule | Measure-Object Packets -Sum).Sum | Should -Be $counted
     }
 

@@ -18,23 +18,6 @@ public sealed class PortList
     /// <summary>Whether it is a single port or a single range, so that no multiport match is needed.</summary>
     public bool IsSingle => _ranges.Length == 1;
 
-    /// <summary>The same ports in as few ranges as there can be: <c>1,2,5:9,9</c> is <c>1:2,5:9</c>.</summary>
-    public PortList Joined
-    {
-        get
-        {
-            var joined = new List<(ushort First, ushort Last)>();
-            foreach (var range in _ranges)
-            {
-                if (joined.Count > 0 && range.First <= joined[^1].Last + 1)
-                    joined[^1] = (joined[^1].First, Math.Max(joined[^1].Last, range.Last));
-                else
-                    joined.Add(range);
-            }
-            return new PortList([.. joined]);
-        }
-    }
-
     /// <summary>Whether a port is in the list.</summary>
     public bool Contains(int port) => Array.Exists(_ranges, range => port >= range.First && port <= range.Last);
 
@@ -56,6 +39,20 @@ public sealed class PortList
         if (ranges.Sum(range => range.First == range.Last ? 1 : 2) > MaxSlots)
             throw new RefusedValueException(part, text, $"one rule matches at most {MaxSlots} ports, and a range counts as two; split it into two rules.");
         return new PortList([.. ranges]);
+    }
+
+    /// <summary>The ports of some lists in as few ranges as there can be: <c>1,2,9</c> and <c>5:9</c> are <c>1:2,5:9</c>. They may be more than one rule of iptables matches.</summary>
+    public static PortList Joined(params IEnumerable<PortList> lists)
+    {
+        var joined = new List<(ushort First, ushort Last)>();
+        foreach (var range in lists.SelectMany(list => list._ranges).Order())
+        {
+            if (joined.Count > 0 && range.First <= joined[^1].Last + 1)
+                joined[^1] = (joined[^1].First, Math.Max(joined[^1].Last, range.Last));
+            else
+                joined.Add(range);
+        }
+        return new PortList([.. joined]);
     }
 
     /// <summary>The canonical text, as iptables-save prints it.</summary>

@@ -73,7 +73,7 @@ internal static class MetadataAccessOf
     {
         var any = new AccessQuery { Family = family, InInterface = "any" };
         var places = ServedMetadata.PlacesOf(MetadataEndpoints.All).Where(place => place.Family == family && (!isForwarded || place.IsRedirected)).Select(place => AllOf(any with { Destinations = [Cidr.Parse(place.Address)] }, [place.Port!]));
-        return new((family, isForwarded), places.Aggregate(isForwarded ? PacketSet.None(family) : AllOf(any, MetadataEndpoints.Providers.SelectMany(provider => provider.HostPorts)), (all, place) => all.Union(place)));
+        return new((family, isForwarded), places.Aggregate(isForwarded ? PacketSet.None(family) : AllOf(any, MetadataEndpoints.HostPorts(MetadataEndpoints.Providers)), (all, place) => all.Union(place)));
     }
 
     // What the host serves or redirects itself is not outside. It may be in a container, behind DNAT or at a network's own address.

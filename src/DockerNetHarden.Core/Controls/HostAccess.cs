@@ -66,7 +66,7 @@ public sealed record HostAccess : Control
         {
             foreach (var place in ServedMetadata.PlacesOf(MetadataEndpoints.All).Where(place => place.Family == family))
                 list.Except(scope with { Protocol = "tcp", OriginalDestination = place.Address, OriginalDestinationPort = place.Port!.Ports });
-            foreach (var port in MetadataEndpoints.Providers.SelectMany(provider => provider.HostPorts).Distinct())
+            foreach (var port in MetadataEndpoints.HostPorts(MetadataEndpoints.Providers))
                 list.Except(scope with { Protocol = port.Protocol, DestinationPort = port.Ports });
         }
         if (Dns != false)

@@ -58,7 +58,7 @@ public sealed record MetadataAccess : Control
         var isAuto = name is MetadataEndpoints.Auto;
         IReadOnlyList<MetadataProvider> providers = isAuto ? [] : name is null ? MetadataEndpoints.Providers : [MetadataEndpoints.Find(name)];
         var places = ServedMetadata.PlacesOf(MetadataEndpoints.Merge(providers).Where(endpoint => !AllowAddresses.Any(allowed => allowed.Contains(endpoint.Address))));
-        var hostPorts = isAuto ? "cloud:host-ports" : places.Count == 0 ? "" : string.Join(',', providers.SelectMany(provider => provider.HostPorts).Select(port => port.Ports));
+        var hostPorts = isAuto ? "cloud:host-ports" : places.Count == 0 ? "" : string.Join(',', MetadataEndpoints.HostPorts(providers).Select(port => port.Ports));
         foreach (var family in Enum.GetValues<Family>())
             new ServedMetadata(this, list, family).Add(isAuto ? ServedMetadata.OfCloud(family) : [.. places.Where(place => place.Family == family)], hostPorts.Length > 0 ? hostPorts : null);
     }

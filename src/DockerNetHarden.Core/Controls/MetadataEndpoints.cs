@@ -77,6 +77,9 @@ public static class MetadataEndpoints
     /// <summary>The endpoints of all providers, each address and port once.</summary>
     public static IReadOnlyList<MetadataEndpoint> All => field ??= Merge(Providers);
 
+    /// <summary>The ports at which hosts of some providers serve metadata themselves, at each of their addresses.</summary>
+    internal static IReadOnlyList<PortSpec> HostPorts(IEnumerable<MetadataProvider> providers) => [.. providers.SelectMany(provider => provider.HostPorts).Distinct()];
+
     /// <summary>The provider with this short name, in any case.</summary>
     /// <exception cref="RefusedValueException">There is no such provider, or none of its addresses can be blocked.</exception>
     public static MetadataProvider Find(string id) => Known(id) ?? throw Refused(id);

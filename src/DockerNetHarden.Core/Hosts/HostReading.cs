@@ -33,6 +33,14 @@ internal sealed class HostReading
         Addresses = HostLinks.ParseAddresses(Text("addresses"));
         Session = SessionText.Parse(Text("session") + "\n" + HostLinks.RouteOf(Text("addresses")));
         DaemonDns = [.. ResolverList.ParseArguments(Text("dockerd")), .. ReadDaemon()];
+        try
+        {
+            DaemonSettings = DaemonText.Parse(Text("dockerd"), DaemonFile ?? "");
+        }
+        catch (FormatException error)
+        {
+            DaemonSettingsError = error.Message;
+        }
         Platform = PlatformText.Read(path => files[path], files.Lines);
         HostDns = ResolverList.ParseHost(files["/etc/resolv.conf"], files["/run/systemd/resolve/resolv.conf"]);
         Warnings = warnings;
@@ -54,6 +62,12 @@ internal sealed class HostReading
 
     /// <summary>Our sets of ipset.</summary>
     internal IReadOnlyList<HostIpSet> IpSets { get; }
+
+    /// <summary>dockerd's settings, as far as they could be read: they say which firewall backend it uses before it runs.</summary>
+    internal IReadOnlyDictionary<string, string> DaemonSettings { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>Why dockerd's settings could not be understood.</summary>
+    internal string? DaemonSettingsError { get; }
 
     internal bool HasIPv6 { get; }
 
@@ -145,22 +159,6 @@ internal sealed class HostReading
 
     private static bool DoesAnything(Ruleset rules) =>
         rules.AllRules.Count > 0 || rules.Tables.SelectMany(rules.ChainsOf).Any(static chain => chain.Policy is not (null or "ACCEPT"));
-
-    /// <summary>dockerd's settings, as far as they could be read: they say which firewall backend it uses before it runs.</summary>
-    internal IReadOnlyDictionary<string, string> DaemonSettings
-    {
-        get
-        {
-            try
-            {
-                return DaemonText.Parse(Text("dockerd"), DaemonFile ?? "");
-            }
-            catch (FormatException)
-            {
-                return new Dictionary<string, string>(StringComparer.Ordinal);
-            }
-        }
-    }
 
     internal string Text(string section) => Reply.Find(section)?.Text ?? "";
 

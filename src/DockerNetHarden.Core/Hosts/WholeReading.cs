@@ -124,15 +124,9 @@ internal sealed class WholeReading(HostReading lean)
             unread["DaemonSettings"] = "no dockerd process was found in the host's network namespace.";
         if (lean.DaemonFile is null)
             unread["DaemonSettings"] = $"dockerd's configuration file could not be read ({FarText.Line(lean.Reply.Find("daemon")!.Errors)}).";
-        try
-        {
-            return DaemonText.Parse(lean.Text("dockerd"), lean.DaemonFile ?? "");
-        }
-        catch (FormatException error)
-        {
-            unread["DaemonSettings"] = error.Message;
-            return new Dictionary<string, string>(StringComparer.Ordinal);
-        }
+        if (lean.DaemonSettingsError is { } error)
+            unread["DaemonSettings"] = error;
+        return lean.DaemonSettings;
     }
 
     // Only those that containers opened: all others are the host's own business and do not belong in a snapshot.

@@ -62,7 +62,7 @@ internal sealed class NftDiff
     {
         if (was is null || was.Body != will.Body)
             // Its name is made of what it is, so another body is somebody's change; nft refuses to change it in place, and says so.
-            _text.Append(CultureInfo.InvariantCulture, $"add {will.Kind} {Table} {will.Name} {{ {will.Body}{(will.Elements is null ? "" : $" elements = {{ {string.Join(", ", will.Elements)} }};")} }}\n");
+            _text.Append(CultureInfo.InvariantCulture, $"add {will.Kind} {Table} {will.Name} {will.Definition}\n");
         else if (!was.IsSameAs(will))
             _text.Append(CultureInfo.InvariantCulture, $"flush set {Table} {will.Name}\nadd element {Table} {will.Name} {{ {string.Join(", ", will.Elements!)} }}\n");
     }

@@ -9,6 +9,9 @@ namespace DockerNetHarden.Nftables;
 /// </summary>
 internal static class NftGate
 {
+    /// <summary>The line by which replies leave a control's chain.</summary>
+    public static NftLine ReplyExit { get; } = new("ct direction reply", "return", RuleMark.Owner) { Counts = false };
+
     // With fewer rules than this, a reply passes them as fast.
     private const int Worthwhile = 4;
 
@@ -21,18 +24,18 @@ internal static class NftGate
         if (blocks.Count > 0 && blocks.TrueForAll(rule => AddressLists.Destinations(rule).Count > 0))
             words.Add($"{NftForm.Word(control.Family)} daddr {OneOrSet(control.Family, Cidr.Aggregate(blocks.SelectMany(AddressLists.Destinations)), sets)}");
         else
-            words.Add($"meta nfproto {(control.Family == Family.IPv4 ? "ipv4" : "ipv6")}");
+            words.Add(OfFamily(control.Family));
         if (Ports(blocks) is { } ports)
             words.Add(ports);
         var begin = string.Join(' ', words);
         return blocks.Count > 0 && blocks.TrueForAll(rule => rule.InInterface is { } name && !name.StartsWith('!')) ? Links(blocks, sets).Select(link => $"{begin} {link}") : [begin];
     }
 
-    /// <summary>Whether replies may leave the chain at once: no rule is about them.</summary>
-    public static bool ReplyLeaves(NftControl control) => control.Control is not "Custom" && control.Rules.Count >= Worthwhile && control.Rules.All(each => each.Rule.Phase == Phase.Exception || IsOfOpened(each.Rule));
+    /// <summary>What a jump for every packet of a family asks.</summary>
+    public static string OfFamily(Family family) => $"meta nfproto {NftForm.Protocol(family)}";
 
-    // Whether it matches no packet in the direction of replies.
-    private static bool IsOfOpened(FirewallRule rule) => rule.Connections is not null || rule.ConnectionDirection is "ORIGINAL" || rule.ConnectionState is "INVALID,UNTRACKED" or "INVALID" or "UNTRACKED";
+    /// <summary>Whether replies may leave the chain at once: no rule is about them.</summary>
+    public static bool ReplyLeaves(NftControl control) => control.Control is not "Custom" && control.Rules.Count >= Worthwhile && control.Rules.All(each => each.Rule.Phase == Phase.Exception || VerdictChain.SparesReplies(each.Rule));
 
     private static string OneOrSet(Family family, IReadOnlyList<Cidr> places, NftSets sets) => places is [var one] ? one.ToShortString() : "@" + sets.Addresses(family, places);
 
@@ -40,16 +43,7 @@ internal static class NftGate
     {
         if (blocks.Count == 0 || blocks.Select(rule => rule.Protocol).Distinct(StringComparer.Ordinal).ToList() is not [{ } protocol] || protocol.StartsWith('!') || !blocks.TrueForAll(rule => rule.DestinationPort is { } ports && !ports.StartsWith('!')))
             return null;
-        var merged = new List<(int First, int Last)>();
-        foreach (var (first, last) in blocks.SelectMany(rule => PortList.Parse(rule.DestinationPort!, "DestinationPort").Ranges).Order())
-        {
-            if (merged.Count > 0 && first <= merged[^1].Last + 1)
-                merged[^1] = (merged[^1].First, Math.Max(merged[^1].Last, last));
-            else
-                merged.Add((first, last));
-        }
-        var texts = merged.Select(range => range.First == range.Last ? FormattableString.Invariant($"{range.First}") : FormattableString.Invariant($"{range.First}-{range.Last}")).ToList();
-        return $"{protocol} dport {(texts is [var one] ? one : $"{{ {string.Join(", ", texts)} }}")}";
+        return $"{protocol} dport {NftForm.Ports(PortList.Joined(blocks.Select(rule => PortList.Parse(rule.DestinationPort!, "DestinationPort"))).ToString())}";
     }
 
     private static IEnumerable<string> Links(List<FirewallRule> blocks, NftSets sets)

@@ -1,5 +1,4 @@
 using System.Globalization;
-using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Rules;
 
@@ -66,7 +65,7 @@ internal sealed class NftLimits
     {
         var keys = rule.HashLimitMode!.Split(',');
         // Each address family has its own buckets, as ip6tables does.
-        var types = keys.Select(key => key is "srcip" or "dstip" ? rule.Family == Family.IPv4 ? "ipv4_addr" : "ipv6_addr" : "inet_service");
+        var types = keys.Select(key => key is "srcip" or "dstip" ? NftForm.SetType(rule.Family) : "inet_service");
         var body = string.Create(CultureInfo.InvariantCulture, $"type {string.Join(" . ", types)}; size {SetSize}; flags dynamic,timeout; timeout {Timeout(rule)}s;");
         var name = NftNames.Hashed(NftNames.Buckets, $"{rule.HashLimitName}|{body}");
         _objects.TryAdd(name, new NftObject("set", name, body));

@@ -30,9 +30,6 @@ internal sealed record NftLine(string Match, string Verdict, string? Comment)
     /// <summary>The line in nft's words.</summary>
     public string Text => string.Join(' ', new[] { Match, Counter, Verdict, Comment is null ? "" : $"comment \"{Comment}\"" }.Where(part => part.Length > 0));
 
-    /// <summary>The line without what it counted, as a person compares it.</summary>
-    public string Bare => (this with { Packets = 0, Bytes = 0 }).Text;
-
     private string Counter => !Counts ? "" : (Packets | Bytes) == 0 ? "counter" : string.Create(CultureInfo.InvariantCulture, $"counter packets {Packets} bytes {Bytes}");
 }
 
@@ -50,7 +47,10 @@ internal sealed record NftChainModel(string Name, string? Head, IReadOnlyList<Nf
 internal sealed record NftObject(string Kind, string Name, string Body, IReadOnlyList<string>? Elements = null)
 {
     /// <summary>The object in a table's text.</summary>
-    public string Text => $"{Kind} {Name} {{ {Body}{(Elements is null ? "" : $" elements = {{ {string.Join(", ", Elements)} }}")} }}";
+    public string Text => $"{Kind} {Name} {Definition}";
+
+    /// <summary>What follows its name where it is made.</summary>
+    public string Definition => $"{{ {Body}{(Elements is null ? "" : $" elements = {{ {string.Join(", ", Elements)} }}")} }}";
 
     /// <summary>Whether both are the same.</summary>
     public bool IsSameAs(NftObject other) => Kind == other.Kind && Body == other.Body && (Elements ?? []).SequenceEqual(other.Elements ?? [], StringComparer.Ordinal);

@@ -47,12 +47,14 @@ internal static class NftNames
     public static Hook? HookOf(string chain) => Bases.GetValueOrDefault(chain);
 
     /// <summary>Whether a chain is one that we make.</summary>
-    public static bool IsOurChain(string name) => Chains.ContainsKey(name) || Bases.ContainsKey(name) || name == Verdict(RuleAction.Reject) || name == Verdict(RuleAction.Drop) || IsHashed(name, Beyond);
+    public static bool IsOurChain(string name) => Chains.ContainsKey(name) || Bases.ContainsKey(name) || IsTarget(name);
 
     /// <summary>Whether a chain decides for rules that jump there, as a target of iptables does.</summary>
     /// <param name="table">The family and the table.</param>
     /// <param name="chain">The chain.</param>
-    public static bool IsTarget(string table, string chain) => table == NftRenderer.Table && (chain == Verdict(RuleAction.Reject) || chain == Verdict(RuleAction.Drop) || IsHashed(chain, Beyond));
+    public static bool IsTarget(string table, string chain) => table == NftRenderer.Table && IsTarget(chain);
+
+    private static bool IsTarget(string chain) => chain == Verdict(RuleAction.Reject) || chain == Verdict(RuleAction.Drop) || IsHashed(chain, Beyond);
 
     /// <summary>Whether a set or a limit is one that we make.</summary>
     public static bool IsOurObject(string name) => Array.Exists(Objects, prefix => IsHashed(name, prefix));

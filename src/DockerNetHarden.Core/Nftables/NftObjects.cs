@@ -1,5 +1,6 @@
 using System.Text.Json;
 using DockerNetHarden.Addresses;
+using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Nftables;
@@ -50,20 +51,20 @@ internal sealed class NftObjects
         {
             yield return set.Timeout is { } timeout ? new NftObject("set", set.Name, FormattableString.Invariant($"type {set.Type}; size {set.Size ?? 0}; flags dynamic,timeout; timeout {timeout}s;"))
                 : set.Type is "ifname" ? new NftObject("set", set.Name, "type ifname;", [.. set.Elements.Select(element => $"\"{NftJson.Text(element)}\"").Order(StringComparer.Ordinal)])
-                : new NftObject("set", set.Name, $"type {set.Type}; flags interval;", PrefixesOf(set, set.Type is "ipv4_addr" ? Family.IPv4 : Family.IPv6) is { } prefixes ? NftSets.Elements(prefixes) : []);
+                : new NftObject("set", set.Name, $"type {set.Type}; flags interval;", PrefixesOf(set, set.Type == NftForm.SetType(Family.IPv4) ? Family.IPv4 : Family.IPv6) is { } prefixes ? NftSets.Elements(prefixes) : []);
         }
     }
 
     private static IReadOnlyList<Cidr>? PrefixesOf(NftSet set, Family family)
     {
-        if (set.Type != (family == Family.IPv4 ? "ipv4_addr" : "ipv6_addr"))
+        if (set.Type != NftForm.SetType(family))
             return null;
         var all = new List<Cidr>();
         foreach (var element in set.Elements)
         {
             if (NftJson.Prefix(element) is { } text && Cidr.TryParse(text, out var prefix) && prefix.Family == family)
                 all.Add(prefix);
-            // What is no prefix, the kernel gives as a range.
+            // The kernel gives addresses that are no prefix as a range.
             else if (NftJson.Member(element, "range") is { ValueKind: JsonValueKind.Array } range && range.EnumerateArray().ToList() is [var first, var last]
                 && Cidr.TryParse(NftJson.Text(first), out var from) && Cidr.TryParse(NftJson.Text(last), out var to) && from.Family == family && to.Family == family && from.Bits <= to.Bits)
                 all.AddRange(Prefixes.Of(family, from.Bits, to.Bits));

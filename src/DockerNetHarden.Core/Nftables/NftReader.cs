@@ -115,7 +115,7 @@ internal sealed class NftReader
         if (NftNames.PlaceOf(name) is { } place)
         {
             foreach (var rule in rules.TakeWhile(IsReplyExit))
-                yield return Counted(new NftLine("ct direction reply", "return", RuleMark.Owner) { Counts = false }, rule);
+                yield return Counted(NftGate.ReplyExit, rule);
             foreach (var line in chains.Find(chain => (chain.Hook, chain.Control, chain.Family) == place)!.Rules.SelectMany(rule => rule.Lines))
                 yield return line;
             foreach (var rule in rules.SkipWhile(IsReplyExit).Where(IsReplyExit))
@@ -195,7 +195,7 @@ internal sealed class NftReader
             ("nfproto", null, null) when NftJson.Text(right) is { } family => "meta nfproto " + family,
             ("iifname", null, null) when NftJson.Text(right) is { } link => "iifname " + (link.StartsWith('@') ? link : $"\"{link}\""),
             (null, "ip" or "ip6", "daddr") when NftJson.Prefix(right) is { } place => $"{NftJson.Text(NftJson.Member(payload, "protocol"))} daddr {(Cidr.TryParse(place, out var cidr) ? cidr.ToShortString() : place)}",
-            (null, { } protocol, "dport") when NftJson.Ports(right) is { } ports => $"{protocol} dport {(ports.Contains(',', StringComparison.Ordinal) ? $"{{ {ports.Replace(",", ", ", StringComparison.Ordinal)} }}" : ports).Replace(':', '-')}",
+            (null, { } protocol, "dport") when NftJson.Ports(right) is { } ports => $"{protocol} dport {NftForm.Ports(ports)}",
             _ => null,
         };
     }

@@ -16,7 +16,7 @@ internal sealed class NftSets
     {
         var elements = Elements(prefixes);
         var name = NftNames.Hashed(family == Family.IPv4 ? NftNames.Addresses4 : NftNames.Addresses6, string.Join(',', elements));
-        _all.TryAdd(name, new NftObject("set", name, $"type {(family == Family.IPv4 ? "ipv4_addr" : "ipv6_addr")}; flags interval;", elements));
+        _all.TryAdd(name, new NftObject("set", name, $"type {NftForm.SetType(family)}; flags interval;", elements));
         return name;
     }
 

@@ -199,7 +199,7 @@ internal sealed class NftStatement
         ("oifname", { } name) when !name.StartsWith('@') => Set(RuleFields.OutInterface, not + NftForm.LinkOf(name)),
         ("l4proto", { } name) => Protocol(name, not),
         // nft asks for the family before an answer that only one family has.
-        ("nfproto", { } name) => not.Length == 0 && name == (Family == Family.IPv4 ? "ipv4" : "ipv6"),
+        ("nfproto", { } name) => not.Length == 0 && name == NftForm.Protocol(Family),
         _ => false,
     };
 

@@ -67,15 +67,13 @@ internal static class NftStates
         string[] all = [Untracked[0], .. Tracked, Untracked[1], .. Translated];
         foreach (var hasRest in new[] { false, true })
         {
-            for (var bits = 1; bits < 1 << all.Length; bits++)
+            foreach (var not in new[] { "", "!" })
             {
-                var list = string.Join(',', all.Where((_, i) => (bits >> i & 1) == 1));
-                known.TryAdd((string.Join('\n', Alternatives(list, hasRest).Select(each => each.State)), hasRest), list);
-            }
-            for (var bits = 1; bits < 1 << all.Length; bits++)
-            {
-                var list = "!" + string.Join(',', all.Where((_, i) => (bits >> i & 1) == 1));
-                known.TryAdd((string.Join('\n', Alternatives(list, hasRest).Select(each => each.State)), hasRest), list);
+                for (var bits = 1; bits < 1 << all.Length; bits++)
+                {
+                    var list = not + string.Join(',', all.Where((_, i) => (bits >> i & 1) == 1));
+                    known.TryAdd((string.Join('\n', Alternatives(list, hasRest).Select(each => each.State)), hasRest), list);
+                }
             }
         }
         return known;

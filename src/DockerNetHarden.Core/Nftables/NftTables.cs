@@ -20,7 +20,7 @@ internal static class NftTables
             var name = NftNames.Chain(control.Hook, control.Control, control.Family);
             List<NftLine> lines = [.. control.Rules.SelectMany(each => LinesOf(each.Rule, each.Packets, each.Bytes, limits, sets))];
             if (NftGate.ReplyLeaves(control))
-                lines.Insert(0, new NftLine("ct direction reply", "return", RuleMark.Owner) { Counts = false });
+                lines.Insert(0, NftGate.ReplyExit);
             inner.Add(new NftChainModel(name, null, lines));
             jumps.AddRange(NftGate.Matches(control, sets).Select(match => (control.Hook, new NftLine(match, $"jump {name}", RuleMark.Owner) { Counts = false })));
         }
@@ -101,7 +101,7 @@ internal static class NftTables
         if (ports is null)
             return null;
         var list = Negatable.Parse(ports);
-        return (list.Not ? "!" : "") + PortList.Parse(list.Value, nameof(FirewallRule.DestinationPort)).Joined;
+        return (list.Not ? "!" : "") + PortList.Joined(PortList.Parse(list.Value, nameof(FirewallRule.DestinationPort)));
     }
 
     /// <summary>The end of the comment of each further line of a rule.</summary>

@@ -67,7 +67,7 @@ internal sealed class ChainLayout
     /// <param name="isReplyGone">Whether replies have left before.</param>
     private void Fill(Part part, IReadOnlyList<OurLine> lines, IReadOnlyList<Cidr>? destinations, GateKind kind, bool isReplyGone)
     {
-        if (!part.IsWhole && !isReplyGone && lines.Count >= 4 && lines.All(line => IsException(line) || IsOfOpened(line.Rule!)))
+        if (!part.IsWhole && !isReplyGone && lines.Count >= 4 && lines.All(line => IsException(line) || VerdictChain.SparesReplies(line.Rule!)))
         {
             part.Lines.Add(Scaffold(part, Reply));
             isReplyGone = true;
@@ -180,9 +180,6 @@ internal sealed class ChainLayout
     }
 
     private static bool IsException(OurLine line) => line.Rule!.Phase == Phase.Exception;
-
-    // Whether it matches no packet in the direction of replies.
-    private static bool IsOfOpened(FirewallRule rule) => rule.Connections is not null || rule.ConnectionDirection is "ORIGINAL" || rule.ConnectionState is "INVALID,UNTRACKED" or "INVALID" or "UNTRACKED";
 
     // A block in a part to which exactly its destinations come does not name them again.
     private IEnumerable<LaidLine> Written(OurLine line, Part part, IReadOnlyList<Cidr>? destinations, AddressSet? set = null)

@@ -39,7 +39,7 @@ internal sealed class HostCloud
     public IReadOnlyList<MetadataEndpoint> Leased { get; }
 
     /// <summary>The ports at which hosts of this cloud, or of any, serve metadata themselves.</summary>
-    public IReadOnlyList<PortSpec> HostPorts => [.. (IsKnown ? [Provider!] : MetadataEndpoints.Providers).SelectMany(provider => provider.HostPorts).Distinct()];
+    public IReadOnlyList<PortSpec> HostPorts => MetadataEndpoints.HostPorts(IsKnown ? [Provider!] : MetadataEndpoints.Providers);
 
     /// <summary>The DHCP servers of the host's networks, as far as its leases were read.</summary>
     public IReadOnlyList<Cidr> DhcpServers { get; }

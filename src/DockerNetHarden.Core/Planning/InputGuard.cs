@@ -44,10 +44,10 @@ internal static class InputGuard
 
     // Nobody is a client of the host by the address of a cloud's metadata: what comes there under it was redirected or is for metadata that the host serves. The same is true of the ports at which it serves some.
     private static bool NamesMetadata(FirewallRule rule) => rule.OriginalDestination is not { } asked ? IsOfHostPorts(rule) : !asked.StartsWith('!')
-        && (asked is "cloud:metadata" || (Cidr.TryParse(asked, out var address) && MetadataEndpoints.Providers.Any(provider => provider.Endpoints.Any(endpoint => endpoint.Address.Contains(address)))));
+        && (asked is "cloud:metadata" || (Cidr.TryParse(asked, out var address) && MetadataEndpoints.All.Any(endpoint => endpoint.Address.Contains(address))));
 
     private static bool IsOfHostPorts(FirewallRule rule) => rule.Control is "MetadataAccess"
-        && (rule.DestinationPort is "cloud:host-ports" || MetadataEndpoints.Providers.SelectMany(provider => provider.HostPorts).Any(port => port.Protocol == rule.Protocol && port.Ports == rule.DestinationPort));
+        && (rule.DestinationPort is "cloud:host-ports" || MetadataEndpoints.HostPorts(MetadataEndpoints.Providers).Any(port => port.Protocol == rule.Protocol && port.Ports == rule.DestinationPort));
 
     private static bool IsOfContainers(FirewallRule rule, HostSnapshot host)
     {

@@ -39,7 +39,7 @@ internal sealed class OwnTable
     /// <exception cref="NftException">nft cannot express a rule.</exception>
     public NftModel With(IEnumerable<OurChain> chains)
     {
-        // Custom rules may accept, so they are asked last; that an accept here shields from nothing later does not matter to the other controls' chains, which it would.
+        // An accept ends the base chain, so custom rules, which may accept, are asked last: no control is skipped.
         var ordered = chains.Where(chain => chain.Lines.Count > 0).OrderBy(chain => chain.Control is "Custom" ? 1 : 0).ThenBy(chain => chain.Name, StringComparer.Ordinal).ThenBy(chain => chain.Family).ToList();
         var model = NftTables.Of(ordered.Select(chain => new NftControl(chain.Hook, chain.Control, chain.Family, [.. chain.Lines.Where(line => line.Rule is not null).Select(line => (line.Rule!, line.Line.Packets, line.Line.Bytes))])));
         // Lines that are no rules of this version stay in their chains.
@@ -65,7 +65,7 @@ internal sealed class OwnTable
             {
                 // A jump for every packet of the family is one too.
                 var asked = jumps.TakeWhile(line => !IsEnd(line)).Where(line => line.Verdict == jump.Key).Select(line => line.Match).ToHashSet(StringComparer.Ordinal);
-                if (!asked.Contains(jump.Key.EndsWith("_ip6", StringComparison.Ordinal) ? "meta nfproto ipv6" : "meta nfproto ipv4") && !jump.All(line => asked.Contains(line.Match)))
+                if (!asked.Contains(NftGate.OfFamily(jump.Key.EndsWith("_ip6", StringComparison.Ordinal) ? Family.IPv6 : Family.IPv4)) && !jump.All(line => asked.Contains(line.Match)))
                     yield return $"The chain {chain.Name} of {NftRenderer.Table} does not {jump.Key}, or not for all packets that it concerns.";
             }
         }
@@ -110,7 +110,7 @@ internal sealed class OwnTable
         var name = chain.Hook.ChainOf(chain.Control);
         if (rule.Rule is { } known)
             return OurLine.Make(known, name) with { Line = new RuleLine(chain.Family, chain.Hook.Table, name, known.Tokens, packets, bytes) };
-        // What stands for a line that is no rule: its comment, and its handle, by which it can be told from others.
+        // A line that is no rule is shown by its comment, and by its handle, which no other line has.
         var handle = rule.Lines[0].Handle.ToString(CultureInfo.InvariantCulture);
         var line = new RuleLine(chain.Family, chain.Hook.Table, name, [.. rule.Lines[0].Comment is { } comment ? ["-m", "comment", "--comment", comment] : Array.Empty<string>(), "-j", "nft", Opaque, handle], packets, bytes);
         return new OurLine(line, rule.Mark, null, $"{Opaque} {handle}");

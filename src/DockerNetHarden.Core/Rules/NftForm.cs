@@ -30,7 +30,7 @@ internal readonly record struct NftForm(string? Text, string? Problem = null)
         var other => other,
     }}";
 
-    public static Func<RuleSpec, Negatable, NftForm> Port(string key) => (rule, ports) => $"{rule.Protocol} {key} {Not(ports)}{OneOrSet(ports.Value.Replace(':', '-'))}";
+    public static Func<RuleSpec, Negatable, NftForm> Port(string key) => (rule, ports) => $"{rule.Protocol} {key} {Not(ports)}{Ports(ports.Value)}";
 
     public static NftForm TcpFlags(RuleSpec rule, Negatable flags)
     {
@@ -59,8 +59,18 @@ internal readonly record struct NftForm(string? Text, string? Problem = null)
 
     public static NftForm Cannot(string problem) => new(null, problem);
 
+    /// <summary>Ports and ranges as nft writes them: <c>{ 25, 465-587 }</c>.</summary>
+    /// <param name="ports">The same as iptables writes them.</param>
+    public static string Ports(string ports) => OneOrSet(ports.Replace(':', '-'));
+
     /// <summary>The word for an address of a rule's family: <c>ip</c> or <c>ip6</c>.</summary>
     public static string Word(Family family) => family == Family.IPv4 ? "ip" : "ip6";
+
+    /// <summary>The word for a family as a packet's protocol: <c>ipv4</c> or <c>ipv6</c>.</summary>
+    public static string Protocol(Family family) => family == Family.IPv4 ? "ipv4" : "ipv6";
+
+    /// <summary>The type of a set with addresses of a family: <c>ipv4_addr</c> or <c>ipv6_addr</c>.</summary>
+    public static string SetType(Family family) => Protocol(family) + "_addr";
 
     public static implicit operator NftForm(string text) => new(text);
 

@@ -45,6 +45,9 @@ internal sealed record VerdictChain
     /// <summary>Those that a table can have: the kernel rejects in filter only.</summary>
     public static IEnumerable<VerdictChain> In(string table) => table is "filter" ? All : [Drop];
 
+    /// <summary>Whether a rule matches no packet in the direction of replies.</summary>
+    public static bool SparesReplies(FirewallRule rule) => rule.Connections is not null || rule.ConnectionDirection is "ORIGINAL" || rule.ConnectionState is "INVALID,UNTRACKED" or "INVALID" or "UNTRACKED";
+
     /// <summary>Its lines in a table.</summary>
     public IReadOnlyList<RuleLine> Lines(Family family, string table)
     {
@@ -59,7 +62,7 @@ internal sealed record VerdictChain
     }
 
     /// <summary>
-    /// The rules that a rule for opened connections means, without a chain that they share: nft has no such chain, and hosts can have rules from before there was one.
+    /// The rules that a rule for opened connections means, without a chain that they share: hosts can have rules from before there was one.
     /// </summary>
     public static IReadOnlyList<FirewallRule> Apart(FirewallRule rule)
     {

@@ -30,32 +30,9 @@ public abstract class ExportedNftablesTests(LabFixture fixture)
         await LoadAsync(text);
         try
         {
-            foreach (var container in new[] { "c0", "a1" })
-            {
-                await Lab.ExpectAsync(Reach.Refused, container, LabAddresses.Metadata, 80);
-                await Lab.ExpectAsync(Reach.Refused, container, LabAddresses.Host, LabAddresses.HostHttpPort);
-                await Lab.ExpectAsync(Reach.Refused, container, LabAddresses.Host, LabAddresses.HostEchoPort, ProbeProtocol.Udp);
-                await Lab.ExpectAsync(Reach.Open, container, LabAddresses.Host, 53, ProbeProtocol.Dns);
-                await Lab.ExpectAsync(Reach.Open, container, LabAddresses.Web, 80);
-            }
-            await Lab.ExpectAsync(Reach.Refused, "c0", Lab.LinkLocal("docker0"), LabAddresses.HostHttpPort);
-            await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Internal, 80);
-            await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Internal, 80);
-            await Lab.ExpectAsync(Reach.Open, "host", LabAddresses.Metadata, 80);
-            // DNS on the metadata address stays open; from apps another control, which is also asked, closes the whole range.
-            await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 53, ProbeProtocol.Dns);
-            await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Metadata, 53, ProbeProtocol.Dns);
+            await Lab.ExpectProtectedAsync();
             // Docker's own changes do not affect it, and a network made later is covered.
-            await Lab.CreateNetworkAsync("later");
-            var later = await Lab.RunContainerAsync(new LabContainerOptions("l1") { Network = "later", Publish = ["18080:80"] });
-            await Lab.ServeAsync("l1", "l1-web", 80);
-            await Lab.ExpectAsync(Reach.Refused, "l1", LabAddresses.Metadata, 80);
-            await Lab.ExpectAsync(Reach.Refused, "l1", later.Gateway, LabAddresses.HostHttpPort);
-            // A client from outside reaches a published port and gets its answer.
-            await Lab.ExpectAsync(Reach.Open, "net", LabAddresses.Host, 18080);
-            await Lab.ExpectAsync(Reach.Open, "host", later.Address, 80);
-            await Lab.RemoveContainerAsync("l1");
-            await Lab.RemoveNetworkAsync("later");
+            await Lab.ExpectLaterProtectedAsync();
             hardening.CompareForeign = false;
 
             // Loaded again it is the same table.

@@ -2,6 +2,7 @@ using DockerNetHarden.Controls;
 using DockerNetHarden.Hosts.Docker;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Lab.Probing;
+using DockerNetHarden.Lab.Services;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Shells;
@@ -96,5 +97,38 @@ internal static class LabExpect
         Assert.True(expected == result.Result, $"{from} -> {to}:{port} {protocol}: {result}, expected {expected}");
         if (expected == Reach.Refused)
             Assert.True(result.Milliseconds < 1000, $"{from} -> {to}:{port} {protocol} was refused, but only after {result.Milliseconds} ms");
+    }
+    /// <summary>What metadata, host, internal (on apps) and mail rules make of a lab's packets, and what they must leave open.</summary>
+    public static async Task ExpectProtectedAsync(this LabHost lab)
+    {
+        foreach (var container in new[] { "c0", "a1" })
+        {
+            await lab.ExpectAsync(Reach.Refused, container, LabAddresses.Metadata, 80);
+            await lab.ExpectAsync(Reach.Refused, container, LabAddresses.Host, LabAddresses.HostHttpPort);
+            await lab.ExpectAsync(Reach.Refused, container, LabAddresses.Host, LabAddresses.HostEchoPort, ProbeProtocol.Udp);
+            await lab.ExpectAsync(Reach.Open, container, LabAddresses.Host, 53, ProbeProtocol.Dns);
+            await lab.ExpectAsync(Reach.Open, container, LabAddresses.Web, 80);
+        }
+        await lab.ExpectAsync(Reach.Refused, "c0", lab.LinkLocal("docker0"), LabAddresses.HostHttpPort);
+        await lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Internal, 80);
+        await lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Internal, 80);
+        await lab.ExpectAsync(Reach.Open, "host", LabAddresses.Metadata, 80);
+        // DNS on the metadata address stays open; from apps another control, which is also asked, closes the whole range.
+        await lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 53, ProbeProtocol.Dns);
+        await lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Metadata, 53, ProbeProtocol.Dns);
+    }
+
+    /// <summary>The same for a network that is made later, with a published port: a client from outside reaches it and gets its answer.</summary>
+    public static async Task ExpectLaterProtectedAsync(this LabHost lab)
+    {
+        await lab.CreateNetworkAsync("later");
+        var later = await lab.RunContainerAsync(new LabContainerOptions("l1") { Network = "later", Publish = ["18080:80"] });
+        await lab.ServeAsync("l1", "l1-web", 80);
+        await lab.ExpectAsync(Reach.Refused, "l1", LabAddresses.Metadata, 80);
+        await lab.ExpectAsync(Reach.Refused, "l1", later.Gateway, LabAddresses.HostHttpPort);
+        await lab.ExpectAsync(Reach.Open, "net", LabAddresses.Host, 18080);
+        await lab.ExpectAsync(Reach.Open, "host", later.Address, 80);
+        await lab.RemoveContainerAsync("l1");
+        await lab.RemoveNetworkAsync("later");
     }
 }

@@ -46,7 +46,7 @@ public abstract class OwnTableTests(LabFixture fixture)
         Assert.Equal((InvocationStatus.Applied, true, FirewallBackend.Nftables), (applied.Status, applied.Verified, applied.Backend));
         Assert.All(applied.Added, line => Assert.StartsWith("nft add rule inet docker_net_harden ", line, StringComparison.Ordinal));
         Assert.Equal(InvocationStatus.Unchanged, (await hardening.ApplyAsync(rules, Nft)).Status);
-        await ProtectedAsync();
+        await Lab.ExpectProtectedAsync();
         // Every rule is read back as it was given, and counts.
         var there = InstalledRule.ReadAll(await hardening.Host.ReadAsync(CancellationToken.None)).Where(rule => rule.IsOurs).ToList();
         Assert.All(there, rule => Assert.Equal(FirewallBackend.Nftables, rule.Backend));
@@ -65,15 +65,7 @@ public abstract class OwnTableTests(LabFixture fixture)
         Assert.True((await hardening.ApplyAsync(rules, Nft)).Verified);
 
         // A network that is made later is covered, and its published ports and replies work.
-        await Lab.CreateNetworkAsync("later");
-        var later = await Lab.RunContainerAsync(new LabContainerOptions("l1") { Network = "later", Publish = ["18080:80"] });
-        await Lab.ServeAsync("l1", "l1-web", 80);
-        await Lab.ExpectAsync(Reach.Refused, "l1", LabAddresses.Metadata, 80);
-        await Lab.ExpectAsync(Reach.Refused, "l1", later.Gateway, LabAddresses.HostHttpPort);
-        await Lab.ExpectAsync(Reach.Open, "net", LabAddresses.Host, 18080);
-        await Lab.ExpectAsync(Reach.Open, "host", later.Address, 80);
-        await Lab.RemoveContainerAsync("l1");
-        await Lab.RemoveNetworkAsync("later");
+        await Lab.ExpectLaterProtectedAsync();
         hardening.CompareForeign = false;
 
         var removed = await hardening.RemoveAllAsync();
@@ -187,23 +179,6 @@ public abstract class OwnTableTests(LabFixture fixture)
             Assert.Equal(chain.Select(rule => rule.ToString()), there.Rules.Select(rule => rule.Rule!.ToString()));
         }
         Assert.Null(NftDiff.Of(read, NftTables.Of(taken.GroupBy(rule => (rule.Hook, rule.Control, rule.Family)).Select(chain => new NftControl(chain.Key.Hook, chain.Key.Control, chain.Key.Family, [.. chain.Select(rule => (rule, 0L, 0L))])))));
-    }
-
-    private async Task ProtectedAsync()
-    {
-        foreach (var container in new[] { "c0", "a1" })
-        {
-            await Lab.ExpectAsync(Reach.Refused, container, LabAddresses.Metadata, 80);
-            await Lab.ExpectAsync(Reach.Refused, container, LabAddresses.Host, LabAddresses.HostHttpPort);
-            await Lab.ExpectAsync(Reach.Refused, container, LabAddresses.Host, LabAddresses.HostEchoPort, ProbeProtocol.Udp);
-            await Lab.ExpectAsync(Reach.Open, container, LabAddresses.Host, 53, ProbeProtocol.Dns);
-            await Lab.ExpectAsync(Reach.Open, container, LabAddresses.Web, 80);
-        }
-        await Lab.ExpectAsync(Reach.Refused, "c0", Lab.LinkLocal("docker0"), LabAddresses.HostHttpPort);
-        await Lab.ExpectAsync(Reach.Refused, "a1", LabAddresses.Internal, 80);
-        await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Internal, 80);
-        await Lab.ExpectAsync(Reach.Open, "host", LabAddresses.Metadata, 80);
-        await Lab.ExpectAsync(Reach.Open, "c0", LabAddresses.Metadata, 53, ProbeProtocol.Dns);
     }
 
     private async Task<string> TablesAsync() => (await Lab.ExecAsync(["nft", "list", "tables"])).OrThrow();

@@ -35,7 +35,8 @@ internal sealed class HostNamespace : IDisposable
 
     public void Dispose() => Exec("ip", "netns", "del", Name);
 
-    private static string Exec(string program, params string[] arguments)
+    /// <summary>What a program of the machine prints.</summary>
+    internal static string Exec(string program, params string[] arguments)
     {
         using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
         var errors = process.StandardError.ReadToEndAsync();

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using DockerNetHarden.Shells;
+using static DockerNetHarden.Lab.Tests.Hosts.HostNamespace;
 
 namespace DockerNetHarden.Lab.Tests.Layouts;
 
@@ -110,13 +111,4 @@ internal sealed class RecordedHost : IDisposable
 
     private void Serve(string part, string port) =>
         _servers.Add(Process.Start(new ProcessStartInfo("ip", ["netns", "exec", _name + part, "busybox", "httpd", "-f", "-p", port, "-h", Path.GetTempPath()]) { UseShellExecute = false })!);
-
-    private static string Exec(string program, params string[] arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
-        var errors = process.StandardError.ReadToEndAsync();
-        var output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return process.ExitCode == 0 ? output : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {process.ExitCode} {errors.Result}");
-    }
 }
