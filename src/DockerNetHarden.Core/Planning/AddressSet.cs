@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
@@ -14,14 +15,11 @@ internal sealed partial record AddressSet
     /// <summary>The type of our sets.</summary>
     public const string Type = "hash:net";
 
-    /// <summary>From this number on, the addresses of a block become a set.</summary>
-    private const int Least = 16;
-
     // The kernel's own number of members, unless there are more.
     private const int UsualMembers = 65_536;
 
-    // An IPv4 address in a list is in the list of IPv6 up to three times (EmbeddedIPv4), and somebody named it once.
-    private static readonly Cidr[] MoreForms = [Cidr.Parse("2002::/16"), Cidr.Parse("::ffff:0.0.0.0/96")];
+    // The rules of a block have the same list in each of their chains.
+    private static readonly ConditionalWeakTable<IReadOnlyList<Cidr>, AddressSet> Known = [];
 
     private AddressSet(string name, IReadOnlyList<Cidr> prefixes) => (Name, Prefixes) = (name, prefixes);
 
@@ -41,15 +39,12 @@ internal sealed partial record AddressSet
     public string Options => FormattableString.Invariant($"{Type} family {(Prefixes[0].Family == Family.IPv4 ? "inet" : "inet6")} maxelem {Math.Max(UsualMembers, Prefixes.Count)}");
 
     /// <summary>The set of these prefixes, all of one family. A set of this type cannot hold a prefix without length.</summary>
-    public static AddressSet Of(IEnumerable<Cidr> prefixes)
+    /// <param name="prefixes">The prefixes, which nobody changes afterwards.</param>
+    public static AddressSet Of(IReadOnlyList<Cidr> prefixes) => Known.GetValue(prefixes, static all =>
     {
-        List<Cidr> sorted = [.. prefixes.Distinct().Order()];
+        List<Cidr> sorted = [.. all.Distinct().Order()];
         return new AddressSet(NameOf(sorted), sorted);
-    }
-
-    /// <summary>Whether that many addresses are a set.</summary>
-    public static bool IsWorth(IReadOnlyList<Cidr> prefixes) =>
-        prefixes.Count >= Least && prefixes.Count(prefix => !Array.Exists(MoreForms, form => form.Contains(prefix))) >= Least && !prefixes.Any(static prefix => prefix.Length == 0);
+    });
 
     /// <summary>Whether a set with this name is ours.</summary>
     public static bool IsOurs(string name) => NamePattern().IsMatch(name);

@@ -115,7 +115,7 @@ internal sealed class ChainLayout
                 continue;
             }
             var inner = NewPart();
-            if (!isOriginal && _chain.UsesSets && AddressSet.IsWorth(group.Places))
+            if (!isOriginal && _chain.UsesSets && OwnLists.IsWorth(group.Places))
                 part.Lines.Add(Gate(part, AddressSet.Of(group.Places), inner));
             else
                 gates.AddRange(group.Places.Select(prefix => (prefix, (Func<Part, LaidLine>)(at => Gate(at, side(prefix), inner)))));
@@ -186,7 +186,7 @@ internal sealed class ChainLayout
     {
         if (line.Rule is not { } rule)
             return [LaidLine.Of(line.Line)];
-        var isInherited = destinations is not null && !IsException(line) && string.Equals(rule.Destination, string.Join(',', destinations), StringComparison.Ordinal);
+        var isInherited = destinations is not null && !IsException(line) && AddressLists.Destinations(rule).SequenceEqual(destinations);
         if (_chain.UsesSets && !isInherited && set is null && (set = SetLines.For(rule)) is not null)
             rule = set.AskedBy(rule);
         IEnumerable<IReadOnlyList<string>> texts = isInherited ? [AddressLists.WithDestination(rule, null)]

@@ -65,7 +65,7 @@ internal static class ChainReader
                 return SetLines.Meant(line, sets[set]);
             if (line.Rule is not { Destination: null } rule || rule.Phase == Phase.Exception || Destinations(part) is not { } destinations)
                 return [line];
-            return [ReferenceEquals(destinations, Unread) ? line.Unresolved() : line.Meaning(rule.With(spec => spec.Destination = string.Join(',', destinations)))];
+            return [ReferenceEquals(destinations, Unread) ? line.Unresolved() : line.Meaning(rule.With(spec => spec.Destination = AddressLists.Of(destinations)))];
         }
 
         // What comes into a part: the destinations of the gates to it, or what the part with the gate gets itself. Null for all.

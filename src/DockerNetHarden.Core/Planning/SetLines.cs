@@ -1,5 +1,4 @@
 using DockerNetHarden.Addresses;
-using DockerNetHarden.Iptables;
 using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Planning;
@@ -9,28 +8,21 @@ internal static class SetLines
 {
     /// <summary>The set for the list of a control's rule; null if the list is short.</summary>
     public static AddressSet? For(FirewallRule rule) =>
-        rule.Set is null && rule.Destination?.Contains(',', StringComparison.Ordinal) == true && AddressLists.Destinations(rule) is var places && AddressSet.IsWorth(places) ? AddressSet.Of(places) : null;
+        rule.Set is null && rule.Destination?.Contains(',', StringComparison.Ordinal) == true && AddressLists.Destinations(rule) is var places && OwnLists.IsWorth(places) ? AddressSet.Of(places) : null;
 
     /// <summary>The lines of a chain in their order, with one line for as many of a person's own rules in a row as one set can stand for.</summary>
     public static IEnumerable<(OurLine Line, AddressSet? Set)> Gathered(IReadOnlyList<OurLine> lines)
     {
-        for (var first = 0; first < lines.Count;)
+        foreach (var (first, count, places) in OwnLists.Runs(lines, line => line.Rule))
         {
-            var (last, places, key) = (first, new List<Cidr>(), KeyOf(lines[first]));
-            while (key is not null && last < lines.Count && KeyOf(lines[last]) == key)
-                places.Add(Cidr.Parse(lines[last++].Rule!.Destination!));
-            if (places.Count > 0 && AddressSet.IsWorth(places))
+            if (OwnLists.IsWorth(places))
             {
                 var set = AddressSet.Of(places);
-                yield return (OurLine.Make(set.AskedBy(lines[first].Rule!), lines[first].Line.Chain).Counted(lines.Skip(first).Take(last - first)), set);
+                yield return (OurLine.Make(set.AskedBy(lines[first].Rule!), lines[first].Line.Chain).Counted(lines.Skip(first).Take(count)), set);
+                continue;
             }
-            else
-            {
-                last = Math.Max(last, first + 1);
-                foreach (var line in lines.Skip(first).Take(last - first))
-                    yield return (line, null);
-            }
-            first = last;
+            for (var i = first; i < first + count; i++)
+                yield return (lines[i], null);
         }
     }
 
@@ -48,12 +40,6 @@ internal static class SetLines
         });
         return rule.Control is "Custom"
             ? members.Select((member, index) => line.Meaning(With(member.ToString())) is var one && index == 0 ? one : one with { Line = line.Line with { Packets = 0, Bytes = 0 } })
-            : [line.Meaning(With(string.Join(',', members)))];
+            : [line.Meaning(With(AddressLists.Of(members)))];
     }
-
-    // Rules of a person's own list are the same but for the destination, and end a packet's way, so that it does not matter which of them is asked first.
-    private static string? KeyOf(OurLine line) =>
-        line is { Mark: not null, Rule: { Control: "Custom", Set: null, Limit: null, HashLimit: null, Action: RuleAction.Accept or RuleAction.Drop or RuleAction.Reject or RuleAction.Return, Destination: { } destination } rule }
-        && Cidr.TryParse(destination, out var prefix) && prefix.Length > 0
-            ? SaveTokenizer.Join(AddressLists.WithDestination(rule, null)) : null;
 }
