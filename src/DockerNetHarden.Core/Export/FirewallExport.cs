@@ -96,7 +96,7 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
             Rules = bare,
         };
         // The set of a host is not in a text for other hosts: each address has its lines.
-        return host with { Rules = bare, HasIpSet = false, IpSets = [], OwnTable = new NftRuleset([], [], []), Engine = format != ExportFormat.Nftables || host.Engine is not { } engine ? host.Engine : engine with { FirewallBackend = null } };
+        return host with { Rules = bare, HasIpSet = null, IpSets = [], OwnTable = new NftRuleset([], [], []), Engine = format != ExportFormat.Nftables || host.Engine is not { } engine ? host.Engine : engine with { FirewallBackend = null } };
     }
 
     private static SavedRules Saved(IReadOnlyList<ExportedTable> tables, Plan plan) =>

@@ -60,6 +60,8 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
             warnings.Add("Rules without a name replace the rules without a name that stood before: give New-FirewallRule a -Name to keep both.");
         var marks = literal.Select(rule => rule.Mark).ToHashSet();
         warnings.AddRange(NarrowerFirst.Warnings(_after.Concat(inTable), marks.Contains));
+        if (host.HasIpSet == false && _steps.Count > 0)
+            warnings.AddRange(LongLists.Warnings(host.HostName, _after, marks.Contains));
         return Make([], Vanishing(literal, keeps, named));
     }
 

@@ -3,6 +3,7 @@ using DockerNetHarden.Controls;
 using DockerNetHarden.Export;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Packets;
+using DockerNetHarden.Persistence;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Snapshots;
@@ -193,6 +194,44 @@ public sealed class AddressSetTests
         Assert.Equal([10_000, 30_000], host.IpSets.OrderBy(set => set.Family).Select(set => set.Members.Count));
         Assert.InRange(host.Rules.Values.Sum(rules => rules.AllRules.Count), 5, 50);
         Assert.True(Plan.From(new InternalAccess { Network = Apps, Ranges = Prefixes(10_000) }.Rules(), host).IsEmpty);
+    }
+
+    [Fact]
+    public void What_is_saved_counts_as_many_rules_as_there_are()
+    {
+        var rules = Rules("both");
+        var host = Apply(Host, rules);
+        var saved = SavedRules.Of(host) with { SetLines = [.. host.IpSets.SelectMany(set => set.Members.Select(member => $"add {set.Name} {member}"))] };
+        Assert.Equal(InstalledRule.ReadAll(host).Count(rule => rule.IsOurs), saved.Count);
+        Assert.Equal(saved.Count, SavedRules.Parse(saved.ToText()).Count);
+        Assert.InRange(saved.Count, 20, 200);
+    }
+
+    [Theory]
+    [InlineData(true, 100, "pass them one after the other")]
+    [InlineData(false, 100, "reads and writes them all")]
+    [InlineData(true, 99, null)]
+    [InlineData(false, 99, null)]
+    public void A_long_list_on_a_host_without_ipset_is_told_with_its_cost_and_the_way_out(bool isOwn, int count, string? cost)
+    {
+        var rules = isOwn ? Own(Prefixes(count)) : Block(Prefixes(count));
+        IReadOnlyList<string> Warnings(HostSnapshot host, FirewallBackend backend = FirewallBackend.Auto) =>
+            [.. Plan.From(rules, host, new PlanOptions { Force = true, Backend = backend }).Warnings.Where(warning => warning.Contains("ipset", StringComparison.Ordinal))];
+        var without = Host with { HasIpSet = false };
+        if (cost is null)
+            Assert.Empty(Warnings(without));
+        else
+        {
+            var warning = Assert.Single(Warnings(without));
+            Assert.Contains(cost, warning, StringComparison.Ordinal);
+            Assert.Contains($"{count} addresses of {rules[0].Mark}", warning, StringComparison.Ordinal);
+            Assert.Contains("Install", warning, StringComparison.Ordinal);
+        }
+        // Nothing is written the second time, nor said; and nothing is said where a set is made, or where nobody looked.
+        Assert.Empty(Warnings(Apply(without, rules)));
+        Assert.Empty(Warnings(Host));
+        Assert.Empty(Warnings(Host with { HasIpSet = null }));
+        Assert.Empty(Warnings(without with { OwnTable = new NftRuleset([], [], []) }, FirewallBackend.Nftables));
     }
 
     private static HostSnapshot Apply(HostSnapshot host, IReadOnlyList<FirewallRule> rules, string kind = "")

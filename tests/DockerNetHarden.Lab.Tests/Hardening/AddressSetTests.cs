@@ -65,6 +65,7 @@ public abstract class AddressSetTests(LabFixture fixture)
     [InlineData(FirewallBackend.Iptables, true)]
     [InlineData(FirewallBackend.Iptables, false)]
     [InlineData(FirewallBackend.Nftables, true)]
+    [InlineData(FirewallBackend.Nftables, false)]
     public async Task Ten_thousand_prefixes_are_applied_traced_and_removed(FirewallBackend backend, bool isControl)
     {
         await using var hardening = await Hardening.OfAsync(Lab);

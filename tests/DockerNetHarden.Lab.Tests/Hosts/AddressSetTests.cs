@@ -166,6 +166,38 @@ public sealed class AddressSetTests(ITestOutputHelper output)
         Assert.Empty(Sets(space));
     }
 
+    [SkippableFact]
+    public async Task In_nftables_a_persons_own_list_is_named_sets_and_reads_back_as_the_rules_that_were_given()
+    {
+        using var space = HostNamespace.Make();
+        await using var shell = space.Open();
+        var host = new DockerHost(shell);
+        // Whole prefixes, their halves, and neighbours that are no halves of one: one set with intervals would put them together.
+        List<Cidr> list = [.. Enumerable.Range(0, 40).SelectMany(index => new[] { $"10.7.{index}.0/24", $"10.7.{index}.0/25", $"10.7.{index}.128/25" }).Select(Cidr.Parse)];
+        string Table() => space.Run("nft", "list", "table", "inet", "docker_net_harden");
+        async Task<InvocationResult> SendAsync(IReadOnlyList<Cidr> prefixes) =>
+            await host.ApplyAsync(snapshot => Plan.From(Rules(false, prefixes), snapshot, new PlanOptions { Backend = FirewallBackend.Nftables }), new CollectingSink(), CancellationToken.None);
+        foreach (var part in new[] { list, list[..90], [.. list.AsEnumerable().Reverse().Skip(3)] })
+        {
+            var applied = await SendAsync(part);
+            Assert.Equal((InvocationStatus.Applied, true), (applied.Status, applied.Verified));
+            Assert.Equal(InvocationStatus.Unchanged, (await SendAsync(part)).Status);
+            Assert.InRange(Table().Split('\n').Count(line => line.Contains("DockerNetHarden:Custom", StringComparison.Ordinal)), 2, 18);
+            await ReadsBackAsync(host, false, part);
+        }
+        // A short list is lines again.
+        Assert.True((await SendAsync(list[..5])).Verified);
+        Assert.DoesNotContain("set ip_", Table(), StringComparison.Ordinal);
+        Assert.True((await SendAsync(list)).Verified);
+        var set = Table().Split('\n').First(line => line.Contains("set ip_", StringComparison.Ordinal)).Trim().Split(' ')[1];
+        space.Run("nft", "flush", "set", "inet", "docker_net_harden", set);
+        Assert.NotEmpty(RulePresence.Problems(Rules(false, list), await host.ReadAsync(CancellationToken.None)));
+        Assert.True((await SendAsync(list)).Verified);
+        await ReadsBackAsync(host, false, list);
+        Assert.True((await host.ApplyAsync(snapshot => Plan.Without(_ => true, snapshot), new CollectingSink(), CancellationToken.None)).Verified);
+        Assert.DoesNotContain("docker_net_harden", space.Run("nft", "list", "tables"), StringComparison.Ordinal);
+    }
+
     private static HostNamespace Make(IptablesBackend backend)
     {
         var space = HostNamespace.Make();
