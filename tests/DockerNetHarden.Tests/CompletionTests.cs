@@ -25,7 +25,7 @@ public sealed class CompletionTests
         {
             var clock = Stopwatch.StartNew();
             Assert.NotNull(completer.CompleteArgument(null!, null!, typed, null!, null!).ToList());
-            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(2), $"{type.Name} took {clock.Elapsed}");
+            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(10), $"{type.Name} took {clock.Elapsed}");
         }
     }
 

@@ -7,7 +7,7 @@ public sealed partial class GuideTests
 {
     // PowerShell's and Pester's own commands that the guides use.
     private static readonly string[] Others =
-        ["Format-Table", "Format-List", "Get-Content", "Get-Help", "Group-Object", "Import-Csv", "Export-Csv", "Export-Clixml", "Import-Clixml", "Import-Module", "Invoke-Pester", "Measure-Command", "Out-File", "Out-Null", "Select-Object", "Set-Content", "Sort-Object", "Where-Object", "ForEach-Object", "ConvertTo-Json", "ConvertFrom-Json", "New-PSSession", "Get-Error", "Start-Sleep", "Write-Output"];
+        ["Format-Table", "Format-List", "Get-Content", "Get-Help", "Group-Object", "Import-Csv", "Export-Csv", "Export-Clixml", "Import-Clixml", "Import-Module", "Invoke-Pester", "Measure-Command", "Out-File", "Out-Null", "Select-Object", "Set-Content", "Sort-Object", "Where-Object", "ForEach-Object", "ConvertTo-Json", "ConvertFrom-Json", "New-PSSession", "Get-Error", "Start-Sleep", "Write-Output", "Join-Path", "Get-Module", "New-PesterContainer", "New-PesterConfiguration"];
 
     private static readonly string[] Common = ["Verbose", "ErrorAction", "ErrorVariable", "WarningAction", "OutVariable", "Debug"];
 

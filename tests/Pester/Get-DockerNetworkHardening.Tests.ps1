@@ -9,13 +9,13 @@ Describe "Get-DockerNetworkHardening on a Docker host$(Get-LabReason)" -Skip:(-n
     AfterEach { Remove-FirewallRule -All | Out-Null }
 
     It 'turns every finding that rules can mend into Pass, by one pipeline' {
-        $before = Get-DockerNetworkHardening
+        $before = Get-DockerNetworkHardening -All
         $fixable = $before | Where-Object { $_.Status -eq 'Fail' -and $_.Rules.Count -gt 0 }
         $fixable | Where-Object Id -Like 'METADATA-*' | Group-Object Network | ForEach-Object Count | Sort-Object -Unique | Should -Be 1
         $fixable.Id | Should -Contain 'HOST-ACCESS'
         $result = $before | Where-Object Status -eq Fail | Invoke-FirewallRule
         $result.HostName, "$($result.Status)", $result.Verified | Should -Be @('localhost', 'Applied', $true)
-        $after = Get-DockerNetworkHardening
+        $after = Get-DockerNetworkHardening -All
         foreach ($finding in $fixable) {
             $now = $after | Where-Object { $_.Id -eq $finding.Id -and $_.Network -eq $finding.Network -and $_.Container -eq $finding.Container }
             "$($finding.Id) $($finding.Network) $($now.Status)" | Should -Be "$($finding.Id) $($finding.Network) Pass"
@@ -79,5 +79,35 @@ Describe "Get-DockerNetworkHardening on a Docker host$(Get-LabReason)" -Skip:(-n
         Get-FirewallRule | Should -BeNullOrEmpty
     }
 
-    It 'shows a table' { Get-DockerNetworkHardening | Format-Table | Out-String -Width 250 | Should -Match 'Status\s+Severity\s+Id\s+Network\s+Rules\s+Title' }
+    It 'leaves out what passes, counts it on the screen, and gives it if asked for' {
+        $shown = Get-DockerNetworkHardening -InformationVariable said 6>$null
+        "$($shown.Status | Select-Object -Unique)" | Should -Not -Match 'Pass|NotApplicable'
+        $all = Get-DockerNetworkHardening -All -InformationVariable silent
+        $silent | Should -BeNullOrEmpty
+        $passed = @($all | Where-Object Status -EQ Pass).Count
+        $failed = @($all | Where-Object Status -EQ Fail).Count
+        "$said" | Should -BeLike "$failed failed, *; $passed passed and *(-All shows them)."
+        (Get-DockerNetworkHardening DOCKER-READ).Status | Should -Be 'Pass'
+    }
+
+    It 'is an error if a check has nothing to say about the host' {
+        { Get-DockerNetworkHardening METADATA-AZURE -ErrorAction Stop } | Should -Throw -ErrorId 'NoFinding,*'
+        { Get-DockerNetworkHardening NONE-* -ErrorAction Stop } | Should -Throw -ErrorId 'UnknownCheck,*'
+    }
+
+    It 'fits 80 columns, a table for each status and severity' {
+        $PSStyle.OutputRendering = 'PlainText'
+        $text = Get-DockerNetworkHardening -All | Out-String -Width 80
+        ($text -split "`n" | ForEach-Object { $_.TrimEnd().Length } | Measure-Object -Maximum).Maximum | Should -BeLessOrEqual 80
+        $text | Should -Match 'Findings: localhost: Fail, Critical\s+Id\s+Network\s+Rules Title'
+        $text | Should -Match '(?s)METADATA-\S+\s+apps.*HOST-ACCESS'
+        # The worst first, and each kind once.
+        $groups = [regex]::Matches($text, 'Findings: localhost: (\w+, \w+)') | ForEach-Object { $_.Groups[1].Value }
+        $groups | Select-Object -Unique | Should -HaveCount $groups.Count
+    }
+
+    It 'names the network in evidence, and not its addresses' {
+        $finding = Get-DockerNetworkHardening METADATA-* -Network apps | Where-Object Network -EQ apps
+        "$($finding.Evidence)" | Should -Match 'from network apps \(\d+\.\d+\.0\.0/16\)'
+    }
 }

@@ -79,8 +79,12 @@ Describe "Get-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env:DN
         $all.Count | Should -BeGreaterThan (Get-FirewallRule).Count
     }
 
-    It 'shows a table of chain, position, counters and text' {
-        Get-FirewallRule Custom | Format-Table | Out-String -Width 250 | Should -Match 'Chain\s+#\s+Packets\s+Bytes\s+Text'
+    It 'shows a table of chain, destination, port, action and packets, which fits 80 columns' {
+        $PSStyle.OutputRendering = 'PlainText'
+        $text = Get-FirewallRule | Out-String -Width 80
+        $text | Should -Match 'Chain\s+Destination\s+Port\s+Action\s+Packets'
+        $text | Should -Match 'DNH-CUSTOM 1\s+10\.0\.0\.5/32\s+all\s+Drop'
+        ($text -split "`n" | ForEach-Object { $_.TrimEnd().Length } | Measure-Object -Maximum).Maximum | Should -BeLessOrEqual 80
     }
 
     It 'gives its rules to Remove-FirewallRule' {

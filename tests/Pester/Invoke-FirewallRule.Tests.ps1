@@ -283,7 +283,7 @@ Describe "Invoke-FirewallRule on a Docker host$(Get-LabReason)" -Skip:(-not $env
         # As a console does at Ctrl-C: the prompt ends.
         $answering.Answers.Released.Set()
         $shell.EndStop($stopping)
-        $clock.ElapsedMilliseconds | Should -BeLessThan 5000
+        $clock.ElapsedMilliseconds | Should -BeLessThan 15000
         "$($shell.InvocationStateInfo.State)" | Should -Be 'Stopped'
         $running.IsCompleted | Should -BeTrue
         $shell.Dispose()

@@ -67,7 +67,7 @@ Describe "Names on a Docker host$(Get-LabReason)" -Skip:(-not $env:DNH_LAB) {
         Get-FirewallRule -Network host -ErrorAction Stop | Should -BeNullOrEmpty
         (Remove-FirewallRule -Network host -ErrorAction Stop).Status | Should -Be 'Unchanged'
         Get-DockerNetwork none-* -ErrorAction Stop | Should -BeNullOrEmpty
-        Get-DockerNetworkHardening -Id NONE-*, DOCKER-ROOTLESS -ErrorAction Stop | Should -BeNullOrEmpty
+        (Get-DockerNetworkHardening -Id DOCKER-ROOTLESS -ErrorAction Stop).Status | Should -Be 'Pass'
     }
 
     It 'says that Docker did not answer, where nothing else could know the name' {

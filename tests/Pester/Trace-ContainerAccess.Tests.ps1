@@ -10,6 +10,9 @@ Describe 'Trace-ContainerAccess and what cannot be asked' {
         @{ Code = 'Trace-ContainerAccess example.org'; Id = 'InvalidAddress' }
         @{ Code = 'Trace-ContainerAccess 10.0.0.1/8'; Id = 'InvalidAddress' }
         @{ Code = 'Trace-ContainerAccess Host -Port http'; Id = 'InvalidPort' }
+        @{ Code = 'Trace-ContainerAccess 10.0.0.5:http'; Id = 'InvalidPort' }
+        @{ Code = 'Trace-ContainerAccess 10.0.0.5:80 443'; Id = 'InvalidAddress' }
+        @{ Code = 'Trace-ContainerAccess 10.0.0.5:53/udp -Probe'; Id = 'ConflictingParameters' }
         @{ Code = 'Trace-ContainerAccess Host -Protocol nonsense'; Id = 'InvalidRule' }
         @{ Code = 'Trace-ContainerAccess Host -Port 80 -Protocol icmp'; Id = 'InvalidRule' }
         @{ Code = 'Trace-ContainerAccess Host -Source 10.0.0.300'; Id = 'InvalidAddress' }
@@ -32,7 +35,7 @@ Describe "Trace-ContainerAccess on a Docker host$(Get-LabReason)" -Skip:(-not $e
     AfterEach { Remove-FirewallRule -All | Out-Null }
 
     It 'asks about every bridge network, and says which rule lets through' {
-        $traces = Trace-ContainerAccess 169.254.169.254 -Port 80
+        $traces = Trace-ContainerAccess 169.254.169.254 80 -Network apps, bridge
         $traces | Should -BeOfType ([DockerNetHarden.Commands.AccessTrace])
         $traces.Network | Should -Be @('apps', 'bridge')
         $traces.Verdict | Select-Object -Unique | Should -Be 'Accept'
@@ -46,7 +49,8 @@ Describe "Trace-ContainerAccess on a Docker host$(Get-LabReason)" -Skip:(-not $e
         @{ Action = 'Drop'; Outcome = 'TimedOut' }
     ) {
         Block-ContainerMetadataAccess aws -Network apps -Action $Action | Invoke-FirewallRule | Out-Null
-        $closed, $open = Trace-ContainerAccess 169.254.169.254 -Port 80 -Probe
+        # What is open comes first.
+        $open, $closed = Trace-ContainerAccess 169.254.169.254:80 -Probe
         "$($closed.Verdict)", $closed.Chain, "$($closed.Probe)", $closed.Agrees | Should -Be @($Action, 'DNH-METADATA', $Outcome, $true)
         $closed.Chains | Should -Match 'filter FORWARD, filter DOCKER-USER, filter DNH-METADATA'
         "$($open.Verdict)", "$($open.Probe)", $open.Agrees | Should -Be @('Accept', 'Connected', $true)
@@ -78,12 +82,54 @@ Describe "Trace-ContainerAccess on a Docker host$(Get-LabReason)" -Skip:(-not $e
     It 'answers from a file as from the host' {
         Block-ContainerHostAccess | Invoke-FirewallRule | Out-Null
         Export-DockerHostSnapshot "$TestDrive/host.json" | Out-Null
-        $live = Trace-ContainerAccess Host, Metadata
-        $filed = Trace-ContainerAccess Host, Metadata -Snapshot "$TestDrive/host.json"
+        $live = Trace-ContainerAccess Host, Metadata -Detailed
+        $filed = Trace-ContainerAccess Host, Metadata -Detailed -Snapshot "$TestDrive/host.json"
         $filed | ForEach-Object { "$_ $($_.Packets) $($_.DecidedBy)" } | Should -Be ($live | ForEach-Object { "$_ $($_.Packets) $($_.DecidedBy)" })
         # What a host wrote about itself is not about this machine.
         $filed.HostName | Select-Object -Unique | Should -Be "snapshot:$TestDrive/host.json"
     }
 
-    It 'shows a table' { Trace-ContainerAccess Metadata | Format-Table | Out-String -Width 250 | Should -Match 'Network\s+Destination\s+Protocol\s+Port\s+Verdict\s+DecidedBy\s+Probe' }
+    It 'gives a matrix of networks and destinations if no network is named' {
+        Block-ContainerMetadataAccess -Network apps | Invoke-FirewallRule | Out-Null
+        $rows = Trace-ContainerAccess
+        $rows | ForEach-Object { $_.PSObject.BaseObject } | Should -BeOfType ([DockerNetHarden.Commands.AccessTrace])
+        $rows.Network | Should -Be @('apps', 'bridge')
+        $rows.Metadata | Should -Be @('closed, exceptions', 'OPEN')
+        # The block of metadata also closes a port of the host (ECS introspection).
+        $rows.Host | Should -Be @('PARTLY OPEN', 'OPEN')
+        $rows[0].Parts.State | Should -Contain 'Exception'
+        # What a script asks of rows it can ask of the matrix.
+        (Trace-ContainerAccess Metadata | Where-Object Verdict -eq Accept).Network | Should -Be 'bridge'
+        $one = Trace-ContainerAccess 169.254.169.254:80, 10.0.0.5:5432
+        $one[0].'169.254.169.254:80', "$($one[0].Verdict)" | Should -Be @('closed', 'Accept')
+    }
+
+    It 'names exceptions and merges what fares alike' {
+        Block-ContainerMetadataAccess gcp | Invoke-FirewallRule | Out-Null
+        $rows = Trace-ContainerAccess 169.254.169.254 -Network apps
+        $rows.State | Should -Be @('Exception', 'Closed')
+        $rows[0].Why | Should -Be 'DNS and NTP stay open, MetadataAccess exception'
+        $rows[1].Port | Should -BeLike 'all but *53*'
+        Block-ContainerMetadataAccess | Invoke-FirewallRule | Out-Null
+        (Trace-ContainerAccess Metadata -Network apps | Where-Object State -eq Closed)[0].Parts.Count | Should -BeGreaterThan 1
+    }
+
+    It 'says that nobody serves an address here' {
+        $row = Trace-ContainerAccess 169.254.170.2:80 -Network apps
+        "$($row.State)", $row.Why | Should -Be @('NotServed', 'not served on this host')
+    }
+
+    It 'fits 80 columns, with the verdict third' {
+        Block-ContainerMetadataAccess gcp | Invoke-FirewallRule | Out-Null
+        $PSStyle.OutputRendering = 'PlainText'
+        foreach ($text in (Trace-ContainerAccess Metadata -Network apps | Out-String -Width 80), (Trace-ContainerAccess 169.254.169.254:80 -Probe | Out-String -Width 80), (Trace-ContainerAccess | Out-String -Width 80)) {
+            ($text -split "`n" | ForEach-Object { $_.TrimEnd().Length } | Measure-Object -Maximum).Maximum | Should -BeLessOrEqual 80
+            $text | Should -Match 'HostName: localhost'
+        }
+        $text = Trace-ContainerAccess 169.254.169.254 -Network apps | Out-String -Width 80
+        $text | Should -Match 'Network\s+Destination\s+Verdict\s+Port\s+Why\r?\n'
+        $text | Should -Match '(?s)apps\s+169\.254\.169\.254\s+Accept\s+53,123/udp.*apps\s+169\.254\.169\.254\s+Reject\s+all but'
+        Trace-ContainerAccess 169.254.169.254:80 -Probe | Out-String -Width 80 | Should -Match 'Network\s+Destination\s+Verdict\s+Probe\s+Agrees\s+Why'
+        Trace-ContainerAccess | Out-String -Width 80 | Should -Match 'Network\s+Metadata\s+Host\s+Internal'
+    }
 }

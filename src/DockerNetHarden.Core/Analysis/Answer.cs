@@ -12,13 +12,19 @@ internal sealed record Answer
 
     public IReadOnlyList<AccessPart> Parts { get; private init; } = [];
 
+    /// <summary>The networks that the packets come from.</summary>
+    public IReadOnlyList<PacketOrigin> Origins { get; private init; } = [];
+
     /// <summary>Sources that do not belong to a container: what only they could do does not count.</summary>
     private Func<Family, PacketSet>? Strangers { get; init; }
 
-    public static Answer Of(IEnumerable<AccessPart> parts, Func<Family, PacketSet> strangers) => new Answer { Parts = [.. parts], Strangers = strangers }.Cut(part => part.Packets);
+    public static Answer Of(IEnumerable<AccessPart> parts, PacketOrigin origin) => new Answer { Parts = [.. parts], Origins = [origin], Strangers = origin.Strangers }.Cut(part => part.Packets);
 
     /// <summary>What is let through. Up to a rate counts too, and so does a block whose match is not known.</summary>
     public IEnumerable<AccessPart> Open => Parts.Where(IsLetThrough);
+
+    /// <summary>The answer about what is let through alone.</summary>
+    public Answer OnlyOpen => Where(IsLetThrough);
 
     public IEnumerable<AccessPart> Closed => Parts.Where(IsBlocked);
 
@@ -66,7 +72,7 @@ internal sealed record Answer
         return part.Packets.Subtract(match.Original?.Intersect(named) ?? named);
     }));
 
-    public Answer And(Answer other) => Parts.Count == 0 ? other : this with { Parts = [.. Parts, .. other.Parts] };
+    public Answer And(Answer other) => Parts.Count == 0 ? other : this with { Parts = [.. Parts, .. other.Parts], Origins = [.. Origins.Union(other.Origins)] };
 
     private Answer Cut(Func<AccessPart, PacketSet> cut) =>
         Parts.Count == 0 ? this : this with { Parts = [.. Parts.Select(part => (Part: part, Packets: cut(part))).Where(pair => !pair.Packets.IsEmpty)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Matching;
+using DockerNetHarden.Packets;
 using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Analysis;
@@ -12,19 +13,17 @@ internal static class Evidence
     private const int MostLines = 8;
     private const int MostLinesOfClosed = 3;
     private const int MostPlaces = 4;
+    private const int MostKinds = 4;
 
     /// <summary>The parts of an answer, the most important first; parts with the same deciding rule share a line.</summary>
-    public static string[] Of(Answer answer) => Of(answer.Parts);
-
-    /// <inheritdoc cref="Of(Answer)"/>
-    public static string[] Of(IEnumerable<AccessPart> parts)
+    public static string[] Of(Answer answer)
     {
         // A rule's text is long to make, and most are never shown.
-        var groups = parts.GroupBy(part => (part.Verdict, part.Backend, part.Table, part.Chain, part.Position, part.Reason))
+        var groups = answer.Parts.GroupBy(part => (part.Verdict, part.Backend, part.Table, part.Chain, part.Position, part.Reason))
             .OrderBy(group => Weight(group.Key.Verdict))
             .ToList();
         var most = groups.Count > 0 && !Matters(groups[0].Key.Verdict) ? MostLinesOfClosed : MostLines;
-        var lines = groups.Take(most).Select(group => $"{Packets(group)}: {Decision(group.First())}");
+        var lines = groups.Take(most).Select(group => $"{Packets(group, answer.Origins)}: {Decision(group.First())}");
         return groups.Count <= most ? [.. lines] : [.. lines, string.Create(CultureInfo.InvariantCulture, $"and {groups.Count - most} more.")];
     }
 
@@ -44,12 +43,17 @@ internal static class Evidence
     }
 
     // What is let through is described exactly; for what is blocked, the places are enough.
-    private static string Packets(IEnumerable<AccessPart> parts)
+    private static string Packets(IEnumerable<AccessPart> parts, IReadOnlyList<PacketOrigin> origins)
     {
         var all = parts.ToList();
-        var first = Matters(all[0].Verdict) ? all[0].Packets.ToString() : Places(all[0].Packets.Destinations);
-        return all.Count == 1 ? first : string.Create(CultureInfo.InvariantCulture, $"{first} (and {all.Count - 1} more)");
+        if (!Matters(all[0].Verdict))
+            return Places([.. all.SelectMany(part => part.Packets.Destinations).Distinct()]);
+        var kinds = all.GroupBy(part => (part.Packets.Family, part.NewDestination)).SelectMany(group => PacketText.Of(group.Select(part => part.Packets).Aggregate((one, other) => one.Union(other)), sources => Name(group.Key.Family, sources, origins))
+            .Select(kind => group.Key.NewDestination is { } place ? $"{kind}, redirected to {place.ToShortString()}" : kind)).ToList();
+        return string.Join("; ", kinds.Take(MostKinds)) + (kinds.Count > MostKinds ? string.Create(CultureInfo.InvariantCulture, $"; and {kinds.Count - MostKinds} more kinds") : "");
     }
+
+    private static string? Name(Family family, IReadOnlyList<Cidr> sources, IReadOnlyList<PacketOrigin> origins) => origins.Select(origin => origin.Name(family, sources)).FirstOrDefault(name => name is not null);
 
     private static string Places(IReadOnlyList<Cidr> places) => string.Create(CultureInfo.InvariantCulture,
         $"to {string.Join(", ", places.Take(MostPlaces).Select(place => place.ToShortString()))}{(places.Count > MostPlaces ? $" and {places.Count - MostPlaces} more" : "")}");

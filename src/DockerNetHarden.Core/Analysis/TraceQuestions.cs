@@ -133,14 +133,14 @@ public sealed class TraceQuestions
     {
         foreach (var target in _request.Destinations)
         {
-            var queries = AccessTargets.Of(target, _host, place.Bridge)
+            var queries = AccessTargets.Of(target.Place, _host, place.Bridge)
                 .Where(query => _request.IsOf(query.Family))
                 .Select(query => query with { Sources = [.. place.Sources.Where(source => source.Family == query.Family)] })
                 .Select(query => place.Sources.Any(source => source.Family == Family.IPv6 && !LinkLocal.Contains(source)) ? query : WithoutRoutedIPv6(query))
                 .Where(query => query.Sources.Count > 0 && query.Destinations.Count > 0);
             foreach (var query in queries)
             {
-                if (Narrow(query) is not { } narrow)
+                if (Narrow(query, target) is not { } narrow)
                     continue;
                 var packets = _request.Source is null ? ContainerPackets.Of(narrow, _host) : PacketSet.Of(narrow);
                 var leaving = Leaving(packets, narrow, place);
@@ -148,7 +148,7 @@ public sealed class TraceQuestions
                     _problems.Add(new TraceProblem(TraceProblemKind.NoBridge, place.Network.Name, $"From {place.Container ?? place.Network.Name} of {_host.HostName}, {target} is within the overlay network: the packets travel in its tunnel, and no rule for containers meets them.",
                         IsAskedFor: _request.Networks.Count + _request.Containers.Count > 0));
                 else
-                    yield return new TraceQuestion(place.Network.Name, place.Container, target, narrow, leaving);
+                    yield return new TraceQuestion(place.Network.Name, place.Container, target.Text, narrow, leaving);
             }
         }
     }
@@ -165,14 +165,15 @@ public sealed class TraceQuestions
         : query with { Destinations = [.. query.Destinations.SelectMany(destination => _host.Addresses.Select(address => address.Address).Where(destination.Contains)).Distinct()] };
 
     // The ports of the word and the ports of the person must both match.
-    private AccessQuery? Narrow(AccessQuery query)
+    private AccessQuery? Narrow(AccessQuery query, TraceDestination target)
     {
-        if (_request.Protocol is { } protocol && query.Protocol is { } asked && !string.Equals(protocol, asked, StringComparison.Ordinal))
+        var (protocol, ports) = (target.Protocol ?? _request.Protocol, target.Ports ?? _request.Ports);
+        if (protocol is not null && query.Protocol is { } asked && !string.Equals(protocol, asked, StringComparison.Ordinal))
             return null;
-        var narrow = query with { Protocol = query.Protocol ?? _request.Protocol, Ports = query.Ports ?? _request.Ports };
-        if (query.Ports is null || _request.Ports is null)
+        var narrow = query with { Protocol = query.Protocol ?? protocol, Ports = query.Ports ?? ports };
+        if (query.Ports is null || ports is null)
             return narrow;
-        var common = string.Join(',', Common(query.Ports, _request.Ports));
+        var common = string.Join(',', Common(query.Ports, ports));
         return common.Length == 0 ? null : narrow with { Ports = PortList.Parse(common, "Port") };
     }
 

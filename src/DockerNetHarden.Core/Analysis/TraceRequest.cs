@@ -8,7 +8,7 @@ namespace DockerNetHarden.Analysis;
 /// <summary>What a person asks about the way of containers' packets, before any host is read.</summary>
 public sealed record TraceRequest
 {
-    private static readonly string[] WithPorts = ["tcp", "udp", "sctp"];
+    internal static readonly string[] WithPorts = ["tcp", "udp", "sctp"];
 
     /// <summary>Names of networks; empty for all of the host's bridge networks.</summary>
     public IReadOnlyList<string> Networks { get; init; } = [];
@@ -19,8 +19,8 @@ public sealed record TraceRequest
     /// <summary>The source; null for every address of the network or the container. Without a network, the question is about the network whose subnet holds the source.</summary>
     public Cidr? Source { get; init; }
 
-    /// <summary>Destinations: addresses, prefixes, or <see cref="AccessTargets.Words"/>. If none is named, all of these words are asked about.</summary>
-    public IReadOnlyList<string> Destinations { get; private init; } = AccessTargets.Words;
+    /// <summary>Destinations: addresses, prefixes, or <see cref="AccessTargets.Words"/>, each with ports of its own if wanted (<c>10.0.0.5:5432</c>). If none is named, all of these words are asked about.</summary>
+    public IReadOnlyList<TraceDestination> Destinations { get; private init; } = [.. AccessTargets.Words.Select(TraceDestination.Parse)];
 
     /// <summary>The destination ports; null for those of the destination's word, or else every port.</summary>
     public PortList? Ports { get; private init; }
@@ -29,28 +29,25 @@ public sealed record TraceRequest
     public string? Protocol { get; private init; }
 
     /// <summary>The same with these destinations.</summary>
-    /// <exception cref="RefusedValueException">One is neither an address nor a prefix nor a word.</exception>
+    /// <exception cref="RefusedValueException">One is neither an address nor a prefix nor a word, or names ports that were named already.</exception>
     public TraceRequest To(params IReadOnlyList<string> destinations)
     {
         ArgumentNullException.ThrowIfNull(destinations);
-        var wrong = destinations.FirstOrDefault(text => !AccessTargets.Words.Contains(text, StringComparer.OrdinalIgnoreCase) && !Cidr.TryParse(text, out _));
-        return wrong is null
-            ? this with { Destinations = destinations }
-            : throw new RefusedValueException("Destination", wrong, $"a destination is an address, a prefix, or one of the words {string.Join(", ", AccessTargets.Words)}; names are not looked up: what a container's resolver answers is its own.");
+        return Checked(this with { Destinations = [.. destinations.Select(TraceDestination.Parse)] });
     }
 
     /// <summary>The same with these ports of this protocol only. Ports without a protocol are TCP's.</summary>
-    /// <exception cref="RefusedValueException">A port is not valid, or the protocol is unknown or has no ports.</exception>
+    /// <exception cref="RefusedValueException">A port is not valid, the protocol is unknown or has no ports, or a destination names ports of its own.</exception>
     public TraceRequest With(string? ports, string? protocol)
     {
         var known = protocol is null ? null : Known(protocol);
         if (ports is not null && known is not null && !WithPorts.Contains(known, StringComparer.Ordinal))
             throw new RefusedValueException("Protocol", protocol, $"the ports {ports} need a protocol that has ports: {string.Join(", ", WithPorts)}.");
-        return this with
+        return Checked(this with
         {
             Ports = ports is null ? null : PortList.Parse(ports, "Port"),
             Protocol = known ?? (ports is null ? null : "tcp"),
-        };
+        });
     }
 
     // ICMPv6 is not a protocol of IPv4, nor ICMP one of IPv6: each is asked about in its own family.
@@ -60,6 +57,9 @@ public sealed record TraceRequest
         "icmpv6" => family == Family.IPv6,
         _ => true,
     };
+
+    private static TraceRequest Checked(TraceRequest request) => request is { Ports: null, Protocol: null } || request.Destinations.FirstOrDefault(destination => destination.Ports is not null) is not { } twice ? request
+        : throw new RefusedValueException("Destination", twice.Text, $"it names its port itself, and {(request.Ports is null ? $"the protocol {request.Protocol}" : $"the ports {request.Ports}")} were named as well; name both in one place, as in 10.0.0.5:53/udp.");
 
     private static string Known(string protocol)
     {

@@ -42,10 +42,14 @@ internal sealed class AuditedNetwork
         Namesakes = namesakes;
         // Rules under the mark of a name are for all networks of that name, or mending one would open another.
         Reference = namesakes == 1 ? new NetworkReference(network.Name, Bridge, network.Subnets) : new NetworkReference(network.Name);
+        Origin = new PacketOrigin(network.Name, network.Subnets, audit.NoContainers);
         Families = [.. network.Families.Where(family => family == Family.IPv4 || audit.Host.HasIPv6)];
     }
 
     public AuditedHost Audit { get; }
+
+    /// <summary>The network as the origin of its containers' packets.</summary>
+    public PacketOrigin Origin { get; }
 
     public DockerNetwork Network { get; }
 
@@ -174,7 +178,7 @@ internal sealed class AuditedNetwork
 
     // No source would mean every source, but a network without addresses in a family has nothing to ask about.
     private Answer AskOf(PacketWalk walk, AccessQuery? query) => query is null || (query.Sources.Count == 0 && !Families.Contains(query.Family)) ? Answer.Nothing
-        : Answer.Of(Pieces(query).SelectMany(piece => walk.AskWithoutChains(piece)), Audit.NoContainers);
+        : Answer.Of(Pieces(query).SelectMany(piece => walk.AskWithoutChains(piece)), Origin);
 
     // Long lists of destinations cut a wide question into as many pieces, and each rule is compared with each piece: sixteen questions, each a sixteenth of the whole,
     // are answered sooner than one. If there are few rules, one question is enough.

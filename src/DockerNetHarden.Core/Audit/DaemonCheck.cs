@@ -7,7 +7,7 @@ namespace DockerNetHarden.Audit;
 /// <summary>Settings of dockerd. Source: dockerd(8).</summary>
 internal sealed class DaemonCheck : ICheck
 {
-    private static readonly CheckInfo Iptables = new("DAEMON-IPTABLES", "Docker, or rules in its place, keep networks apart", Severity.High, "2.4");
+    private static readonly CheckInfo Iptables = new("DAEMON-IPTABLES", "Networks are kept apart", Severity.High, "2.4");
     private static readonly CheckInfo Ip6tables = new("DAEMON-IP6TABLES", "Docker manages ip6tables where networks have IPv6", Severity.Medium);
     private static readonly CheckInfo Proxy = new("DAEMON-USERLAND-PROXY", "The userland proxy is off, or the host is closed to containers", Severity.Low, "2.16");
     private static readonly CheckInfo Loopback = new("ROUTE-LOCALNET", "Containers cannot reach services that listen on the host's loopback", Severity.Medium);

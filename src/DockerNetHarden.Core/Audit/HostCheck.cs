@@ -8,9 +8,9 @@ namespace DockerNetHarden.Audit;
 /// <summary>Whether the host can be reached: its addresses, the network's own gateway and, through its proxy, the ports of other networks' containers.</summary>
 internal sealed class HostCheck : ICheck
 {
-    private static readonly CheckInfo Host = new("HOST-ACCESS", "Services on the host cannot be reached", Severity.High);
-    private static readonly CheckInfo Gateway = new("GATEWAY-ACCESS", "Services on the network's gateway address cannot be reached", Severity.High);
-    private static readonly CheckInfo Proxy = new("INTERNAL-VIA-PROXY", "Where internal ranges are closed, the host's proxy does not lead there", Severity.High);
+    private static readonly CheckInfo Host = new("HOST-ACCESS", "Containers cannot reach services on the host", Severity.High);
+    private static readonly CheckInfo Gateway = new("GATEWAY-ACCESS", "Containers cannot reach services on their gateway address", Severity.High);
+    private static readonly CheckInfo Proxy = new("INTERNAL-VIA-PROXY", "The host's proxy does not lead containers to closed networks", Severity.High);
 
     public IEnumerable<HardeningFinding> Of(AuditedNetwork network) => network.Audit.Host.Addresses.Count > 0 ? Check(network) : [];
 
@@ -53,7 +53,7 @@ internal sealed class HostCheck : ICheck
         if (!network.ForbidsInternal && InternalCheck.Of(network, network.FirstFamily).IsOpen)
             return Proxy.Found(network, FindingStatus.NotApplicable, "Internal ranges are open to it anyway.");
         return network.Internal(network.FirstFamily).IsEmpty ? Proxy.Found(network, FindingStatus.NotApplicable, "No packet of its containers goes to internal ranges.")
-            : Mend(Proxy.Found(network, FindingStatus.Fail, [.. Evidence.Of(way.Open), .. way.Open.Select(part => $"docker-proxy leads to {part.Proxied}.").Distinct(StringComparer.Ordinal)]), network);
+            : Mend(Proxy.Found(network, FindingStatus.Fail, [.. Evidence.Of(way.OnlyOpen), .. way.Open.Select(part => $"docker-proxy leads to {part.Proxied}.").Distinct(StringComparer.Ordinal)]), network);
     }
 
     private static PacketSet? GatewayOf(AuditedNetwork network, Family family)

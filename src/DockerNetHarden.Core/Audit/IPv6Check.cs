@@ -7,7 +7,7 @@ namespace DockerNetHarden.Audit;
 /// <summary>What is closed in IPv4 but open in IPv6: whoever wrote the rules meant both.</summary>
 internal sealed class IPv6Check : ICheck
 {
-    private static readonly CheckInfo Info = new("IPV6-OPEN", "What is closed in IPv4 is closed in IPv6", Severity.High);
+    private static readonly CheckInfo Info = new("IPV6-OPEN", "What is closed in IPv4 is closed in IPv6 too", Severity.High);
 
     public IEnumerable<HardeningFinding> Of(AuditedNetwork network) => [Check(network)];
 

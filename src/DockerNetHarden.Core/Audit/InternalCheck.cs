@@ -6,7 +6,7 @@ namespace DockerNetHarden.Audit;
 /// <summary>Whether a network reaches internal ranges although its profile forbids it.</summary>
 internal sealed class InternalCheck : ICheck
 {
-    private static readonly CheckInfo Info = new("INTERNAL-ACCESS", "Internal ranges cannot be reached", Severity.High);
+    private static readonly CheckInfo Info = new("INTERNAL-ACCESS", "Containers cannot reach internal networks", Severity.High);
 
     public IEnumerable<HardeningFinding> Of(AuditedNetwork network) => [Check(network)];
 

@@ -15,7 +15,7 @@ namespace DockerNetHarden.Audit;
 /// </summary>
 internal sealed class JumpCheck : ICheck
 {
-    private static readonly CheckInfo Info = new("DOCKER-USER-JUMP", "FORWARD asks DOCKER-USER first", Severity.High);
+    private static readonly CheckInfo Info = new("DOCKER-USER-JUMP", "No packet of a container gets past DOCKER-USER", Severity.High);
 
     public IEnumerable<HardeningFinding> Of(AuditedHost audit)
     {

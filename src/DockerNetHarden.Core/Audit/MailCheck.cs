@@ -6,7 +6,7 @@ namespace DockerNetHarden.Audit;
 /// <summary>Whether new connections to mail servers outside are limited or closed.</summary>
 internal sealed class MailCheck : ICheck
 {
-    private static readonly CheckInfo Info = new("MAIL-RATE", "New mail connections (ports 25, 465, 587) are limited", Severity.Medium);
+    private static readonly CheckInfo Info = new("MAIL-RATE", "Containers cannot send mail without a limit", Severity.Medium);
 
     public IEnumerable<HardeningFinding> Of(AuditedNetwork network) => [Check(network)];
 

@@ -17,7 +17,7 @@ internal sealed class MetadataCheck : ICheck
 
     private const int MostOfNetwork = 3;
 
-    private static readonly CheckInfo Other = new(OtherCloud, "Another cloud's metadata address cannot be reached", Severity.Low);
+    private static readonly CheckInfo Other = new(OtherCloud, "Containers cannot reach another cloud's metadata address", Severity.Low);
 
     public IEnumerable<HardeningFinding> Of(AuditedNetwork network)
     {
@@ -25,11 +25,11 @@ internal sealed class MetadataCheck : ICheck
         if (cloud.IsKnown)
         {
             Note(network);
-            return [Check(network, new CheckInfo(IdOf(cloud.Provider!), $"Metadata of {cloud.Provider!.Name} cannot be reached", Severity.Critical), [])];
+            return [Check(network, new CheckInfo(IdOf(cloud.Provider!), $"Containers cannot reach metadata of {cloud.Provider!.Name}", Severity.Critical), [])];
         }
         var why = cloud.Provider is { } provider ? $"The host is in {provider.Name}, but no DHCP lease tells the address of its metadata; all other known addresses were asked about."
             : $"It is not known which cloud the host is in ({cloud.Said}); all known addresses were asked about.";
-        var finding = Check(network, new CheckInfo(AnyCloud, "Metadata of no known cloud can be reached", Severity.Critical), [why]);
+        var finding = Check(network, new CheckInfo(AnyCloud, "Containers cannot reach cloud metadata", Severity.Critical), [why]);
         // The one address that matters was not asked about.
         return [cloud.Provider is not null && finding.Status == FindingStatus.Pass ? finding with { Status = FindingStatus.Warning } : finding];
     }
@@ -73,8 +73,8 @@ internal sealed class MetadataCheck : ICheck
         if (status is FindingStatus.Pass or FindingStatus.NotApplicable && named.IsOpen)
         {
             return answer.Closed.Any()
-                ? info.Found(network, status, [.. notes, .. Evidence.Of(answer), "Left open by exceptions of MetadataAccess:", .. Evidence.Of(named.Open)])
-                : info.Found(network, FindingStatus.NotApplicable, [.. notes, "Exceptions of MetadataAccess leave it open to this network:", .. Evidence.Of(named.Open)]);
+                ? info.Found(network, status, [.. notes, .. Evidence.Of(answer), "Left open by exceptions of MetadataAccess:", .. Evidence.Of(named.OnlyOpen)])
+                : info.Found(network, FindingStatus.NotApplicable, [.. notes, "Exceptions of MetadataAccess leave it open to this network:", .. Evidence.Of(named.OnlyOpen)]);
         }
         var finding = info.Found(network, status, [.. notes, .. answer.IsEmpty ? ["Nothing that containers on it can send goes there."] : Evidence.Of(answer)]);
         if (status is not (FindingStatus.Fail or FindingStatus.Warning))

@@ -10,7 +10,7 @@ internal sealed class NetworkOptionCheck : ICheck
     private const string Driver = "com.docker.network.bridge.";
 
     private static readonly CheckInfo Trusted = new("TRUSTED-INTERFACE", "No link of the host is trusted to reach containers directly", Severity.Low);
-    private static readonly CheckInfo Isolated = new("INTERNAL-GATEWAY", "An internal network does not reach the host by its bridge", Severity.Medium);
+    private static readonly CheckInfo Isolated = new("INTERNAL-GATEWAY", "Containers on an internal network cannot reach the host", Severity.Medium);
     private static readonly CheckInfo Icc = new("ICC-NOT-FILTERED", "What icc=false forbids is filtered", Severity.Medium);
     private static readonly CheckInfo Outside = new("NETWORK-NOT-FILTERED", "The network's packets pass this host's filter", Severity.Medium);
 

@@ -67,7 +67,7 @@ internal static class OutsideCheck
     private static Answer FromOutside(AuditedNetwork network, string link, Family family)
     {
         var query = new AccessQuery { Family = family, InInterface = link, Sources = Neighbours(network.Audit, link, family), Destinations = network.Query(family).Sources };
-        var answer = query.Destinations.Count == 0 ? Answer.Nothing : Answer.Of(network.Audit.Walk.Ask(query), network.Audit.NoContainers);
+        var answer = query.Destinations.Count == 0 ? Answer.Nothing : Answer.Of(network.Audit.Walk.Ask(query), network.Origin);
         // Addresses of the host are not a container's, translated packets are published, and packets that leave by another link do not reach the network: a bridge without an address
         // (gateway mode isolated) has no route.
         return AuditedNetwork.Services(answer.Where(part => part is { Path: not PacketPath.Local, NewDestination: null } && (part.OutInterface is null || part.OutInterface == network.Bridge)), family)

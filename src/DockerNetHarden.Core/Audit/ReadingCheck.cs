@@ -6,8 +6,8 @@ namespace DockerNetHarden.Audit;
 /// <summary>What could not be read: an error is not a failure of a control, and certainly not a pass.</summary>
 internal sealed class ReadingCheck : ICheck
 {
-    private static readonly CheckInfo Docker = new("DOCKER-READ", "Docker can be asked", Severity.High);
-    private static readonly CheckInfo Rootless = new("DOCKER-ROOTLESS", "Docker's rules are in the host's tables", Severity.High);
+    private static readonly CheckInfo Docker = new("DOCKER-READ", "Docker answers when it is asked", Severity.High);
+    private static readonly CheckInfo Rootless = new("DOCKER-ROOTLESS", "Docker's rules are in the tables of the host", Severity.High);
     private static readonly CheckInfo Tables = new("TABLES-READ", "The rules of both families can be read", Severity.High);
     private static readonly CheckInfo Part = new("PART-READ", "Everything that decides a packet's way can be read", Severity.Medium);
 
@@ -17,8 +17,8 @@ internal sealed class ReadingCheck : ICheck
         yield return host.DockerError is { } error ? Docker.Found(audit, FindingStatus.Error, error.Message)
             : host.Engine is null ? Docker.Found(audit, FindingStatus.Error, "Docker was not asked, so its networks are not known.")
             : Docker.Found(audit, FindingStatus.Pass, $"Docker {host.Engine.Version}");
-        if (audit.IsRootless)
-            yield return Rootless.Found(audit, FindingStatus.Error, "This daemon runs rootless, in a user namespace: its networks and rules are in a network namespace of their own, which was not read.");
+        yield return !audit.IsRootless ? Rootless.Found(audit, FindingStatus.Pass)
+            : Rootless.Found(audit, FindingStatus.Error, "This daemon runs rootless, in a user namespace: its networks and rules are in a network namespace of their own, which was not read.");
         var missing = new[] { Family.IPv4, Family.IPv6 }.Where(family => !host.Rules.ContainsKey(family) && (family == Family.IPv4 || host.HasIPv6)).ToList();
         yield return missing.Count == 0 ? Tables.Found(audit, FindingStatus.Pass)
             : Tables.Found(audit, FindingStatus.Error, [.. missing.Select(family => $"The {family} rules could not be read.")]) with

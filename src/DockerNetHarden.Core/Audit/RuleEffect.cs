@@ -59,7 +59,7 @@ public static class RuleEffect
         // A network sends nothing in a family in which it has no address.
         if (sources.Count == 0)
             return Answer.Nothing;
-        var answer = ShadowCheck.Through(rule, PacketSet.Of(named), Answer.Of(network.Audit.Walk.Ask(ContainerPackets.Of(named with { Sources = sources }, network.Audit.Host), network.Bridge), network.Audit.NoContainers), network.Bridge);
+        var answer = ShadowCheck.Through(rule, PacketSet.Of(named), Answer.Of(network.Audit.Walk.Ask(ContainerPackets.Of(named with { Sources = sources }, network.Audit.Host), network.Bridge), network.Origin), network.Bridge);
         return rule.Action is RuleAction.Accept
             ? answer.Where(part => part.Verdict is not Verdict.Accept)
             : answer.Where(part => IsOpen(part, rule)).Without(network.Audit.Controls.MayPass(rule, network.Bridge));

@@ -44,7 +44,7 @@ internal sealed class ShadowCheck : ICheck
                 .ToList();
             if (bad.Count > 0)
             {
-                yield return Info.Found(network, FindingStatus.Fail, [.. bad.Take(4).SelectMany(pair => new[] { $"{pair.Rule} does not decide:" }.Concat(Evidence.Of(pair.Through.Open)))]) with
+                yield return Info.Found(network, FindingStatus.Fail, [.. bad.Take(4).SelectMany(pair => new[] { $"{pair.Rule} does not decide:" }.Concat(Evidence.Of(pair.Through.OnlyOpen)))]) with
                 {
                     Remedy = "Look at the rule that decides. If it comes before ours, apply ours again (Invoke-FirewallRule puts its jumps first); if the packets take another way, the rule is in the wrong chain: "
                         + "packets to the host itself, or redirected to it, are decided in INPUT (Block-ContainerHostAccess).",

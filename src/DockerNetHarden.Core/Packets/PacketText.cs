@@ -12,14 +12,16 @@ internal static class PacketText
     private const int MostInOneList = 6;
 
     /// <summary>One line per kind: packets with the same protocols, ports and sources, to all their destinations.</summary>
-    internal static IReadOnlyList<string> Of(PacketSet packets)
+    /// <param name="packets">The packets.</param>
+    /// <param name="name">A name for sources, if they have one.</param>
+    internal static IReadOnlyList<string> Of(PacketSet packets, Func<IReadOnlyList<Cidr>, string?>? name = null)
     {
         var known = new Dictionary<SourceLayer, IReadOnlyList<Kind>>(ReferenceEqualityComparer.Instance);
         var family = packets.Family;
         var kinds = Grouped(packets.Root!.InOrder().SelectMany(span =>
         {
             if (!known.TryGetValue(span.Inner, out var inner))
-                known.Add(span.Inner, inner = OfSources(family, span.Inner));
+                known.Add(span.Inner, inner = OfSources(family, span.Inner, name));
             return inner.Select(kind => (Span: (span.First, span.Last), Kind: kind));
         }));
         return [.. kinds.Select(group => Line(group.Kind, Addresses(family, group.Spans) is { } to ? $" to {to}" : ""))];
@@ -29,9 +31,9 @@ internal static class PacketText
         (kind.Protocol, kind.Ports, kind.From, to) is ("", "", "", "") ? "all packets"
         : $"{(kind.Protocol.Length == 0 ? "all packets" : kind.Protocol)}{kind.From}{to}{kind.Ports}";
 
-    private static List<Kind> OfSources(Family family, SourceLayer sources) =>
+    private static List<Kind> OfSources(Family family, SourceLayer sources, Func<IReadOnlyList<Cidr>, string?>? name) =>
         [.. Grouped(sources.InOrder().SelectMany(span => OfProtocols(family, span.Inner).Select(kind => (Span: (span.First, span.Last), Kind: kind))))
-            .Select(group => group.Kind with { From = Addresses(family, group.Spans) is { } from ? $" from {from}" : "" })];
+            .Select(group => group.Kind with { From = (name?.Invoke([.. Prefixes.Of(family, group.Spans)]) ?? Addresses(family, group.Spans)) is { } from ? $" from {from}" : "" })];
 
     private static IEnumerable<Kind> OfProtocols(Family family, ProtocolLayer protocols)
     {

@@ -1,13 +1,12 @@
 using DockerNetHarden.Addresses;
-using DockerNetHarden.Analysis;
+using DockerNetHarden.Audit;
 using DockerNetHarden.Hosts.Probing;
 using DockerNetHarden.Matching;
 using DockerNetHarden.Planning;
-using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>A part of the answer to one question, as texts and numbers: packets that meet the same end by the same rule.</summary>
+/// <summary>A row of an answer, as texts and numbers: packets that fare alike. Where several rules decide, the rule is the first one, and <see cref="Parts"/> has all.</summary>
 public sealed record AccessTrace
 {
     // As many prefixes as a line of a table can show; Packets has all of them.
@@ -24,7 +23,8 @@ public sealed record AccessTrace
     /// <summary>The destination as it was asked for: an address, a prefix or a word.</summary>
     public required string Target { get; init; }
 
-    public required Family Family { get; init; }
+    /// <summary>The family; null for both.</summary>
+    public Family? Family { get; init; }
 
     /// <summary>The sources of this part: all or some of those that were asked about.</summary>
     public required string Source { get; init; }
@@ -32,16 +32,22 @@ public sealed record AccessTrace
     /// <summary>The destinations of this part, before any DNAT.</summary>
     public required string Destination { get; init; }
 
-    /// <summary>The protocol that was asked about; null for all.</summary>
+    /// <summary>The protocols of these packets; null for nearly all.</summary>
     public string? Protocol { get; init; }
 
-    /// <summary>The ports that were asked about; null for all.</summary>
+    /// <summary>The destination ports of these packets, with their protocol if there are several; null for all.</summary>
     public string? Port { get; init; }
 
     /// <summary>Exactly this part's packets.</summary>
     public required string Packets { get; init; }
 
     public required Verdict Verdict { get; init; }
+
+    /// <summary>What it means: an exception of a control, and what nobody serves on this host, are not Open.</summary>
+    public required AccessState State { get; init; }
+
+    /// <summary>The control whose exception leaves the packets open; null if none does.</summary>
+    public string? Exception { get; init; }
 
     /// <summary>Where the deciding rule or policy is: nft, legacy, or a native table of nftables.</summary>
     public string? Backend { get; init; }
@@ -81,35 +87,51 @@ public sealed record AccessTrace
     public bool? Agrees { get; init; }
 
     /// <summary>What decides, in short.</summary>
-    public string? DecidedBy => Chain is null ? null : Position > 0 ? $"{Table} {Chain} {Position}" : $"{Table} {Chain} policy";
+    public required string DecidedBy { get; init; }
+
+    /// <summary>Why, in a few words: the exception, or what decides.</summary>
+    public required string Why { get; init; }
+
+    /// <summary>The parts of this row, each with the rule that decides it; empty if one rule decides all.</summary>
+    public IReadOnlyList<AccessTrace> Parts { get; init; } = [];
 
     public override string ToString() => $"{Verdict}: {Network} to {Destination}";
 
-    internal static AccessTrace From(string host, TraceQuestion question, AccessPart part) => new()
+    internal static AccessTrace From(string host, AccessRow row)
     {
-        HostName = host,
-        Network = question.Network,
-        Container = question.Container,
-        Target = question.Target,
-        Family = question.Query.Family,
-        Source = Text(question.SourcesOf(part)),
-        Destination = Text(part.Packets.Destinations),
-        Protocol = question.Query.Protocol,
-        Port = question.Query.Ports?.ToString(),
-        Packets = part.Packets.ToString(),
-        Verdict = part.Verdict,
-        Backend = part.Backend,
-        Table = part.Table,
-        Chain = part.Chain,
-        Position = part.Position,
-        Rule = part.Rule is null ? null : Plan.CommandLine(part.Rule),
-        Reason = part.Reason,
-        Chains = string.Join(", ", part.Chains),
-        Path = part.Path,
-        OutInterface = part.OutInterface,
-        NewDestination = part.NewDestination?.ToShortString(),
-        Proxied = part.Proxied,
-    };
+        var question = row.Parts[0].Question;
+        var (parts, first) = (row.Parts.Select(answer => answer.Part).ToList(), row.Parts.FirstOrDefault(answer => answer.Part.Chain is not null)?.Part ?? row.Parts[0].Part);
+        return new AccessTrace
+        {
+            HostName = host,
+            Network = question.Network,
+            Container = question.Container,
+            Target = question.Target,
+            Family = Same(parts.Select(part => (Family?)part.Packets.Family)),
+            Source = Text(row.Parts.SelectMany(answer => answer.Question.SourcesOf(answer.Part))),
+            Destination = Text(parts.SelectMany(part => part.Packets.Destinations)),
+            Protocol = row.Protocol,
+            Port = row.Port,
+            Packets = string.Join("; ", parts.Select(part => part.Packets.ToString())),
+            Verdict = row.Verdict,
+            State = row.State,
+            Exception = row.Parts[0].Exception,
+            Backend = first.Backend,
+            Table = first.Table,
+            Chain = first.Chain,
+            Position = first.Position,
+            Rule = first.Rule is null ? null : Plan.CommandLine(first.Rule),
+            Reason = string.Join(" ", parts.Select(part => part.Reason).Distinct(StringComparer.Ordinal)),
+            Chains = string.Join(", ", parts.SelectMany(part => part.Chains).Distinct(StringComparer.Ordinal)),
+            Path = Same(parts.Select(part => (PacketPath?)part.Path)) ?? PacketPath.None,
+            OutInterface = Same(parts.Select(part => part.OutInterface)),
+            NewDestination = Same(parts.Select(part => part.NewDestination))?.ToShortString(),
+            Proxied = Same(parts.Select(part => part.Proxied)),
+            DecidedBy = row.DecidedBy,
+            Why = row.Why,
+            Parts = parts.Count == 1 ? [] : [.. AccessRow.Of(row.Parts, isDetailed: true).Select(part => From(host, part))],
+        };
+    }
 
     internal AccessTrace With(ConnectionProbe? sent, ProbeResult result) => this with
     {
@@ -118,6 +140,11 @@ public sealed record AccessTrace
         Agrees = result.Confirms(Verdict),
     };
 
-    private static string Text(IReadOnlyList<Cidr> prefixes) =>
-        string.Join(", ", prefixes.Take(MostDestinations).Select(prefix => prefix.ToShortString())) + (prefixes.Count > MostDestinations ? $" and {prefixes.Count - MostDestinations} more" : "");
+    private static T? Same<T>(IEnumerable<T?> values) => values.Distinct().Take(2).ToList() is [var one] ? one : default;
+
+    private static string Text(IEnumerable<Cidr> prefixes)
+    {
+        var all = prefixes.Distinct().ToList();
+        return string.Join(", ", all.Take(MostDestinations).Select(prefix => prefix.ToShortString())) + (all.Count > MostDestinations ? $" and {all.Count - MostDestinations} more" : "");
+    }
 }

@@ -59,12 +59,13 @@ internal sealed class FindingFilter(string[]? networks, Severity least, string[]
         && (_only is null || Matches(_only, finding))
         && !Matches(_except, finding);
 
-    /// <exception cref="CommandFailure">An id is not one of a check, and not a pattern: it would silently choose nothing.</exception>
+    /// <exception cref="CommandFailure">An id is not one of a check, or a pattern fits none: it would silently choose nothing.</exception>
     public void Check()
     {
         foreach (var id in (only ?? []).Concat(except ?? []))
         {
-            if (!WildcardPattern.ContainsWildcardCharacters(id) && !HardeningAudit.Ids.Contains(id, StringComparer.OrdinalIgnoreCase))
+            var pattern = new WildcardPattern(id, WildcardOptions.IgnoreCase);
+            if (!HardeningAudit.Ids.Any(pattern.IsMatch))
                 throw CommandFailure.UnknownCheck(id, HardeningAudit.Ids);
         }
     }

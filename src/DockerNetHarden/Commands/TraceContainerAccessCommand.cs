@@ -25,7 +25,7 @@ public sealed class TraceContainerAccessCommand : AnalysisCmdlet
     [HostNames(nameof(Snapshot), "FullName")]
     public override string?[]? HostName { get; set; }
 
-    [Parameter(Position = 0, HelpMessage = "Addresses, prefixes, or the words Metadata, Host and Internal; all three words if it is left out.")]
+    [Parameter(Position = 0, HelpMessage = "Addresses, prefixes, or the words Metadata, Host and Internal, with a port if wanted (10.0.0.5:5432); all three words if it is left out.")]
     [ArgumentCompleter(typeof(Completer<DestinationNames>))]
     [ValidateNotNullOrEmpty]
     public string[]? Destination { get; set; }
@@ -45,7 +45,7 @@ public sealed class TraceContainerAccessCommand : AnalysisCmdlet
     public string? Source { get; set; }
 
     // Not the ssh server's, as on other commands: whoever asks what reaches a port means this one.
-    [Parameter(HelpMessage = "The destination ports, for example 80,443 or 1000:2000; of tcp if no protocol is named.")]
+    [Parameter(Position = 1, HelpMessage = "The destination ports, for example 80,443 or 1000:2000; of tcp if no protocol is named.")]
     [ValidateNotNullOrEmpty]
     public new string[]? Port { get; set; }
 
@@ -56,6 +56,12 @@ public sealed class TraceContainerAccessCommand : AnalysisCmdlet
 
     [Parameter(HelpMessage = "Also try real TCP connections from inside running containers, and say whether they end as computed.")]
     public SwitchParameter Probe { get; set; }
+
+    [Parameter(HelpMessage = "One object for each rule that decides, instead of one for each different answer.")]
+    public SwitchParameter Detailed { get; set; }
+
+    // Whoever names where packets come from wants to know why. Nobody can try a row of a matrix.
+    private bool IsMatrix => Network is null && Container is null && Source is null && !Detailed && !Probe;
 
     private protected override bool HasSshPort => false;
 
@@ -73,16 +79,33 @@ public sealed class TraceContainerAccessCommand : AnalysisCmdlet
             _request = _request.To(Destination);
         if (Probe && Snapshot is not null)
             throw CommandFailure.ConflictingParameters(nameof(Probe), nameof(Snapshot), "a file cannot answer connections");
+        if (Probe && _request.Destinations.Any(destination => destination.Protocol is not (null or "tcp")))
+            throw CommandFailure.ConflictingParameters(nameof(Probe), nameof(Destination), "only TCP connections are tried");
         if (Probe && _request.Protocol is not (null or "tcp"))
             throw CommandFailure.ConflictingParameters(nameof(Probe), nameof(Protocol), "only TCP connections are tried");
     }
 
+    // Its table shows how the attempt ended.
+    private static PSObject Probed(AccessTrace trace)
+    {
+        var shown = new PSObject(trace);
+        shown.TypeNames.Insert(0, typeof(AccessTrace).FullName + "#Probed");
+        return shown;
+    }
+
     private protected override async Task AnalyseAsync(AnalysedHost host, PipelineQueue queue, CancellationToken stop)
     {
-        var traces = Traced.All(_request, host, queue);
+        // A connection proves something about one rule.
+        var traces = Traced.All(_request, host, Detailed || Probe, queue);
+        if (IsMatrix)
+        {
+            foreach (var row in AccessMatrix.Of(traces, [.. _request.Destinations.Select(destination => destination.Text)]))
+                queue.Write(row);
+            return;
+        }
         if (Probe)
             traces = await TraceProbes.AddAsync(traces, host, queue, stop).ConfigureAwait(false);
         foreach (var traced in traces)
-            queue.Write(traced.Trace);
+            queue.Write(Probe ? Probed(traced.Trace) : traced.Trace);
     }
 }

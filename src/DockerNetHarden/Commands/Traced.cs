@@ -1,4 +1,5 @@
 using DockerNetHarden.Analysis;
+using DockerNetHarden.Audit;
 using DockerNetHarden.Errors;
 using DockerNetHarden.Hosting;
 using DockerNetHarden.Hosts.Probing;
@@ -6,11 +7,15 @@ using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Commands;
 
-/// <summary>A part of an answer, with its question and the object that is emitted for it.</summary>
-internal sealed record Traced(TraceQuestion Question, AccessPart Part, AccessTrace Trace)
+/// <summary>A row of an answer, with the object that is emitted for it.</summary>
+internal sealed record Traced(AccessRow Row, AccessTrace Trace)
 {
-    /// <summary>All parts of a host's answers to a request; anything that cannot be asked there is an error if it was requested.</summary>
-    public static IReadOnlyList<Traced> All(TraceRequest request, AnalysedHost host, PipelineQueue queue)
+    public TraceQuestion Question => Row.Parts[0].Question;
+
+    public AccessPart Part => Row.Parts[0].Part;
+
+    /// <summary>All rows of a host's answers to a request; anything that cannot be asked there is an error if it was requested.</summary>
+    public static IReadOnlyList<Traced> All(TraceRequest request, AnalysedHost host, bool isDetailed, PipelineQueue queue)
     {
         if (host.Snapshot.DockerError is { } error)
         {
@@ -27,8 +32,8 @@ internal sealed record Traced(TraceQuestion Question, AccessPart Part, AccessTra
             else
                 queue.Warning(host.Name, problem.Message);
         }
-        var walk = new PacketWalk(host.Snapshot);
-        return [.. questions.All.SelectMany(question => walk.Ask(question.Packets, question.Query.InInterface).Select(part => new Traced(question, part, AccessTrace.From(host.Name, question, part))))];
+        var answers = new AccessAnswers(new PacketWalk(host.Snapshot));
+        return [.. AccessRow.Of(questions.All.SelectMany(answers.Of), isDetailed).Select(row => new Traced(row, AccessTrace.From(host.Name, row)))];
     }
 }
 

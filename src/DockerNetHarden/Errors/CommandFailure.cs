@@ -72,6 +72,11 @@ internal sealed class CommandFailure : Exception
         ErrorIds.UnknownCheck, ErrorCategory.ObjectNotFound,
         $"There is no check '{id}'. {KnownNames.Instead(id, known, "The checks")} No host was touched.", "Correct the id, or use a pattern such as METADATA-*; docs/analysis.md lists the checks.", id);
 
+    public static CommandFailure NoFinding(string id) => new(
+        ErrorIds.NoFinding, ErrorCategory.ObjectNotFound,
+        $"The check '{id}' has nothing to say about these hosts: what it is about is not there (a network, a container, a cloud), or -Network and -Severity leave it out.",
+        "Leave out -Id to see what was checked: Get-DockerNetworkHardening -All.", id);
+
     public static CommandFailure CannotAsk(string query, Exception inner) => new(
         ErrorIds.CannotAsk, ErrorCategory.InvalidOperation,
         $"A question must be answered, but nobody can be asked here ({inner.Message.TrimEnd('.')}): {query}",

@@ -15,6 +15,7 @@ internal static class ErrorIds
     public const string InvalidNetwork = "InvalidNetwork";
     public const string UnknownProvider = "UnknownProvider";
     public const string UnknownCheck = "UnknownCheck";
+    public const string NoFinding = "NoFinding";
     public const string ConflictingParameters = "ConflictingParameters";
     public const string NothingToBlock = "NothingToBlock";
     public const string ExportNeedsHost = "ExportNeedsHost";

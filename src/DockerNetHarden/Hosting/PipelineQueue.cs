@@ -48,6 +48,10 @@ internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?>
                 case PipelineMessage.Verbose(var text):
                     cmdlet.WriteVerbose(text);
                     break;
+                case PipelineMessage.Said(var text):
+                    // The tag makes the console show it, as Write-Host does.
+                    cmdlet.WriteInformation(new HostInformationMessage { Message = text }, ["PSHOST"]);
+                    break;
                 case PipelineMessage.Progress progress:
                     cmdlet.WriteProgress(progress.ToRecord(cmdlet.MyInvocation.MyCommand.Name));
                     break;
@@ -69,6 +73,12 @@ internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?>
         _failed[host] = true;
         Post(new PipelineMessage.Error(ErrorRecords.From(error, host)));
     }
+
+    /// <summary>An error that is about no host alone.</summary>
+    public void Failure(Exception error) => Post(new PipelineMessage.Error(ErrorRecords.From(error, null)));
+
+    /// <summary>A line for whoever reads the screen; it is not output.</summary>
+    public void Say(string text) => Post(new PipelineMessage.Said(ShownText.Message(text)));
 
     public void Warning(string host, string message) => Post(new PipelineMessage.Warning(ShownText.Message($"{host}: {message}")));
 
@@ -148,6 +158,8 @@ internal abstract record PipelineMessage
     internal sealed record Warning(string Text) : PipelineMessage;
 
     internal sealed record Verbose(string Text) : PipelineMessage;
+
+    internal sealed record Said(string Text) : PipelineMessage;
 
     /// <param name="Done">How many hosts are done, failed ones too.</param>
     /// <param name="InFlight">How many are being worked on.</param>
