@@ -80,7 +80,8 @@ Describe "Test-DockerNetworkHardening on a host with a block list of another pro
                 $failing = @(Get-DockerNetworkHardening -Severity Medium | Where-Object Status -notin Pass, NotApplicable)
                 if (-not $failing) { break }
                 foreach ($finding in $failing) { "$round $($finding.Id): $($finding.Remedy)" }
-                $failing | Where-Object Remedy -like "Pipe this finding to Invoke-FirewallRule*" | Invoke-FirewallRule | Out-Null
+                $piped = @($failing | Where-Object Remedy -like "Pipe this finding to Invoke-FirewallRule*")
+                if ($piped) { $piped | Invoke-FirewallRule | Out-Null }
                 # systemd is not the first process here, so the method is named.
                 if ($failing.Remedy -match "Save-FirewallRule") { Save-FirewallRule -Method Systemd | Out-Null }
             }
