@@ -65,6 +65,34 @@ function Get-Reach([string] $From, [string] $To, [int] $Port, [string] $Protocol
     "$((Get-Lab).AskAsync($From, $To, $Port, $Protocol, [NullString]::Value, [timespan]::FromSeconds(1.5), [Threading.CancellationToken]::None).GetAwaiter().GetResult().Result)"
 }
 
+# Part of a test's name: why tests that write below /etc do not run here; empty if they do.
+function Get-OwnFilesReason {
+    if (-not $env:DNH_LAB) { return '' }
+    $folder = (New-Item -ItemType Directory -Force (Join-Path ([IO.Path]::GetTempPath()) "dnh-save-$PID")).FullName
+    sh -c 'unshare --mount --propagation private sh -c "mount -t tmpfs tmpfs \"$1\" && mkdir \"$1/up\" \"$1/work\" && mount -t overlay overlay -o lowerdir=/etc,upperdir=$1/up,workdir=$1/work /etc" 2>/dev/null' sh $folder
+    if ($LASTEXITCODE) { ' (skipped: needs mount namespaces and overlayfs)' } else { '' }
+    Remove-Item $folder
+}
+
+# Runs a script in a pwsh whose /etc nobody else sees and that systemd did not start; returns what it wrote, as JSON.
+function Invoke-WithOwnFiles([string] $Script) {
+    $folder = (New-Item -ItemType Directory -Force (Join-Path ([IO.Path]::GetTempPath()) "dnh-save-$PID-$([guid]::NewGuid().ToString('n'))")).FullName
+    $file = "$folder.ps1"
+    "`$ErrorActionPreference = 'Stop'`nImport-Module '$(Get-StagedModule)'`n& {`n$Script`n} | ConvertTo-Json -Depth 4 -EnumsAsStrings -AsArray | Set-Content '$file.json'" | Set-Content $file
+    $code = 'mount -t tmpfs tmpfs "$1" && mkdir "$1/up" "$1/work" && mount -t overlay overlay -o "lowerdir=/etc,upperdir=$1/up,workdir=$1/work" /etc || exit 97
+        if [ -d /run/systemd ]; then mount -t tmpfs tmpfs /run/systemd; fi
+        rm -rf /etc/docker-net-harden
+        shift
+        exec "$@"'
+    $output = unshare --mount --propagation private sh -c $code sh $folder @(Get-PwshCommand) -NoProfile -NonInteractive -File $file
+    $exit = $LASTEXITCODE
+    # -WhatIf writes to the console, so the script's result goes to a separate file.
+    $back = Get-Content "$file.json" -ErrorAction Ignore | ConvertFrom-Json
+    Remove-Item $file, "$file.json", $folder -Recurse -ErrorAction Ignore
+    if ($exit) { throw "The script ended with $exit`: $output" }
+    $back
+}
+
 # One more container of the lab.
 function Start-LabContainer([string] $Name, [string] $Network) {
     $lab = Get-Lab

@@ -2,13 +2,7 @@
 
 BeforeDiscovery {
     . $PSScriptRoot/Common.ps1
-    $ownFiles = ''
-    if ($env:DNH_LAB) {
-        $folder = (New-Item -ItemType Directory -Force (Join-Path ([IO.Path]::GetTempPath()) "dnh-save-$PID")).FullName
-        sh -c 'unshare --mount --propagation private sh -c "mount -t tmpfs tmpfs \"$1\" && mkdir \"$1/up\" \"$1/work\" && mount -t overlay overlay -o lowerdir=/etc,upperdir=$1/up,workdir=$1/work /etc" 2>/dev/null' sh $folder
-        if ($LASTEXITCODE) { $ownFiles = ' (skipped: needs mount namespaces and overlayfs)' }
-        Remove-Item $folder
-    }
+    $ownFiles = Get-OwnFilesReason
 }
 
 Describe 'Save-FirewallRule and what it is given' {
@@ -26,25 +20,6 @@ Describe "Save-FirewallRule on a Docker host$(Get-LabReason)$ownFiles" -Skip:(-n
     BeforeAll {
         . $PSScriptRoot/Common.ps1
         Import-Module (Get-StagedModule) -Force
-
-        # Runs a script in a pwsh whose /etc nobody else sees and that systemd did not start; returns what it wrote, as JSON.
-        function Invoke-WithOwnFiles([string] $Script) {
-            $folder = (New-Item -ItemType Directory -Force (Join-Path ([IO.Path]::GetTempPath()) "dnh-save-$PID-$([guid]::NewGuid().ToString('n'))")).FullName
-            $file = "$folder.ps1"
-            "`$ErrorActionPreference = 'Stop'`nImport-Module '$(Get-StagedModule)'`n& {`n$Script`n} | ConvertTo-Json -Depth 4 -EnumsAsStrings -AsArray | Set-Content '$file.json'" | Set-Content $file
-            $code = 'mount -t tmpfs tmpfs "$1" && mkdir "$1/up" "$1/work" && mount -t overlay overlay -o "lowerdir=/etc,upperdir=$1/up,workdir=$1/work" /etc || exit 97
-                if [ -d /run/systemd ]; then mount -t tmpfs tmpfs /run/systemd; fi
-                rm -rf /etc/docker-net-harden
-                shift
-                exec "$@"'
-            $output = unshare --mount --propagation private sh -c $code sh $folder @(Get-PwshCommand) -NoProfile -NonInteractive -File $file
-            $exit = $LASTEXITCODE
-            # -WhatIf writes to the console, so the script's result goes to a separate file.
-            $back = Get-Content "$file.json" -ErrorAction Ignore | ConvertFrom-Json
-            Remove-Item $file, "$file.json", $folder -Recurse -ErrorAction Ignore
-            if ($exit) { throw "The script ended with $exit`: $output" }
-            $back
-        }
     }
 
     AfterEach { Remove-FirewallRule -All -WarningAction Ignore | Out-Null }

@@ -121,22 +121,35 @@ public readonly record struct Cidr : IComparable<Cidr>
     // '::' stands for the first of the longest runs of at least two zeros; with six zeros in front, or five and ffff, the rest is written as an IPv4 address.
     private string IPv6Text()
     {
-        var groups = new ushort[8];
-        for (var i = 0; i < 8; i++)
-            groups[i] = (ushort)(Bits >> (112 - (16 * i)));
         var (start, zeros) = (-1, 1);
+        for (int i = 0, run = 0; i < 8; i++)
+        {
+            run = Group(i) == 0 ? run + 1 : 0;
+            if (run > zeros)
+                (start, zeros) = (i - run + 1, run);
+        }
+        if (start == 0 && (zeros == 6 || (zeros == 5 && Group(5) == 0xffff)))
+            return (zeros == 6 ? "::" : "::ffff:") + Dotted((uint)(Bits & uint.MaxValue));
+        // A list can have tens of thousands of addresses.
+        Span<char> text = stackalloc char[39];
+        var length = 0;
         for (var i = 0; i < 8; i++)
         {
-            var run = groups.Skip(i).TakeWhile(static group => group == 0).Count();
-            if (run > zeros)
-                (start, zeros) = (i, run);
+            if (i == start)
+            {
+                "::".CopyTo(text[length..]);
+                (length, i) = (length + 2, i + zeros - 1);
+                continue;
+            }
+            if (length > 0 && text[length - 1] != ':')
+                text[length++] = ':';
+            _ = Group(i).TryFormat(text[length..], out var written, "x", CultureInfo.InvariantCulture);
+            length += written;
         }
-        if (start == 0 && (zeros == 6 || (zeros == 5 && groups[5] == 0xffff)))
-            return (zeros == 6 ? "::" : "::ffff:") + Dotted((uint)(Bits & uint.MaxValue));
-        return start < 0 ? Hex(groups) : $"{Hex(groups[..start])}::{Hex(groups[(start + zeros)..])}";
-
-        static string Hex(ushort[] groups) => string.Join(':', groups.Select(static group => group.ToString("x", CultureInfo.InvariantCulture)));
+        return text[..length].ToString();
     }
+
+    private ushort Group(int index) => (ushort)(Bits >> (112 - (16 * index)));
 
     private static UInt128 HostMask(int length, Family family)
     {
@@ -206,22 +219,36 @@ public readonly record struct Cidr : IComparable<Cidr>
             text = string.Create(CultureInfo.InvariantCulture, $"{text[..last]}{(ushort)(four >> 16):x}:{(ushort)four:x}");
         }
         var gap = text.IndexOf("::", StringComparison.Ordinal);
-        if (gap >= 0 && text.IndexOf("::", gap + 1, StringComparison.Ordinal) >= 0)
+        if (gap < 0)
+            return TryReadGroups(text, out bits) == 8 ? null : Form;
+        if (text.IndexOf("::", gap + 1, StringComparison.Ordinal) >= 0)
             return Form;
-        var head = gap == 0 ? [] : (gap < 0 ? text : text[..gap]).Split(':');
-        var tail = gap < 0 || gap + 2 == text.Length ? [] : text[(gap + 2)..].Split(':');
-        if (gap < 0 ? head.Length != 8 : head.Length + tail.Length > 7)
+        var (head, tail) = (TryReadGroups(text.AsSpan(0, gap), out var high), TryReadGroups(text.AsSpan(gap + 2), out var low));
+        if (head < 0 || tail < 0 || head + tail > 7)
             return Form;
-        foreach (var group in head.Concat(Enumerable.Repeat("0", 8 - head.Length - tail.Length)).Concat(tail))
-        {
-            if (!TryReadGroup(group, out var number))
-                return Form;
-            bits = (bits << 16) | number;
-        }
+        bits = (head == 0 ? UInt128.Zero : high << (128 - (16 * head))) | low;
         return null;
     }
 
-    private static bool TryReadGroup(string text, out ushort value)
+    // How many groups there are; -1 if it is not groups.
+    private static int TryReadGroups(ReadOnlySpan<char> text, out UInt128 bits)
+    {
+        bits = 0;
+        if (text.IsEmpty)
+            return 0;
+        for (var count = 1; ; count++)
+        {
+            var end = text.IndexOf(':');
+            if (count > 8 || !TryReadGroup(end < 0 ? text : text[..end], out var number))
+                return -1;
+            bits = (bits << 16) | number;
+            if (end < 0)
+                return count;
+            text = text[(end + 1)..];
+        }
+    }
+
+    private static bool TryReadGroup(ReadOnlySpan<char> text, out ushort value)
     {
         value = 0;
         return text.Length is >= 1 and <= 4 && ushort.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);

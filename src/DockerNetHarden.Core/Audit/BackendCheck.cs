@@ -28,7 +28,7 @@ internal sealed class BackendCheck : ICheck
         // An engine that was switched to nftables leaves the jump behind, and what it leads to decides until the next start.
         var isDead = found.Exists(pair => !IsAsked(pair.Rules));
         List<string> lines = [.. found.SelectMany(pair => pair.Lines).Take(6).Select(line => $"{line.Table} {line.Text}")];
-        var marks = found.SelectMany(pair => OurChain.ReadAll(pair.Rules)).Where(chain => chain.Hook.Chain is Hook.DockerUser).SelectMany(chain => chain.Lines).Select(line => line.Mark).OfType<RuleMark>().Distinct();
+        var marks = found.SelectMany(pair => OurChain.ReadAll(pair.Rules, AddressSets.Of(audit.Host))).Where(chain => chain.Hook.Chain is Hook.DockerUser).SelectMany(chain => chain.Lines).Select(line => line.Mark).OfType<RuleMark>().Distinct();
         IReadOnlyList<FirewallRule> rules = [.. marks.SelectMany(mark => audit.Controls.ByMark[mark]).Where(rule => !Remedies.IsStale(audit, rule)).DistinctBy(rule => rule.ToString(), StringComparer.Ordinal)];
         return Nftables.Found(audit, isDead ? FindingStatus.Fail : FindingStatus.Warning,
             [isDead ? "Nothing jumps to DOCKER-USER any more, so these decide nothing:" : "Docker writes with nftables and will not make the jump to DOCKER-USER again: these decide until the next start.", .. lines]) with

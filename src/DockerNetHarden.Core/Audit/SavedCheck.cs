@@ -1,5 +1,6 @@
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Persistence;
+using DockerNetHarden.Planning;
 
 namespace DockerNetHarden.Audit;
 
@@ -16,7 +17,7 @@ internal sealed class SavedCheck : ICheck
             null => Info.Found(audit, FindingStatus.NotApplicable, "What the host keeps on its disk was not read."),
             { Error: { } error } => Info.Found(audit, FindingStatus.Warning, error) with { Remedy = "Save again: Save-FirewallRule." },
             { Method: null, NotSaved.Count: 0 } => Info.Found(audit, FindingStatus.NotApplicable, "This module has no rules on the host, applied or saved."),
-            { Method: null } none => Info.Found(audit, FindingStatus.Warning, $"Nothing is saved: {none.NotSaved.Count} rules will be gone after the next start.") with { Remedy = "Save them: Save-FirewallRule." },
+            { Method: null } => Info.Found(audit, FindingStatus.Warning, $"Nothing is saved: {InstalledRule.ReadAll(audit.Host).Count(static rule => rule.IsOurs)} rules will be gone after the next start.") with { Remedy = "Save them: Save-FirewallRule." },
             { IsSame: true, Method: var method } => Info.Found(audit, FindingStatus.Pass, $"Saved by {method}."),
             { IsEnabled: false, Method: var method } => Info.Found(audit, FindingStatus.Warning, $"Rules are saved by {method}, but nothing loads them when the host starts.") with
             {

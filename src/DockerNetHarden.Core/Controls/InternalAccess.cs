@@ -52,7 +52,7 @@ public sealed record InternalAccess : Control
                 continue;
             Exceptions(list, family);
             if (ranges.Count > 0)
-                Block(list, family, string.Join(',', ranges));
+                Block(list, family, AddressLists.Of(ranges));
         }
         return list.Rules;
     }

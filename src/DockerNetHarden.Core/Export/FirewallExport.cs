@@ -95,7 +95,8 @@ public sealed record FirewallExport(IReadOnlyList<ExportedText> Texts, IReadOnly
             Iptables = new IptablesTool(IptablesBackend.Nft, "", "iptables", "ip6tables"),
             Rules = bare,
         };
-        return host with { Rules = bare, OwnTable = new NftRuleset([], [], []), Engine = format != ExportFormat.Nftables || host.Engine is not { } engine ? host.Engine : engine with { FirewallBackend = null } };
+        // The set of a host is not in a text for other hosts: each address has its lines.
+        return host with { Rules = bare, HasIpSet = null, IpSets = [], OwnTable = new NftRuleset([], [], []), Engine = format != ExportFormat.Nftables || host.Engine is not { } engine ? host.Engine : engine with { FirewallBackend = null } };
     }
 
     private static SavedRules Saved(IReadOnlyList<ExportedTable> tables, Plan plan) =>

@@ -99,7 +99,7 @@ public sealed class DockerHost : IAsyncDisposable
     public async Task<WriteOutcome> WriteAsync(WriteRequest request, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var steps = (2 * request.Steps.Count) + request.NewChains.Count + (2 * request.NewTables.Count) + request.EmptiedTables.Count + (request.Nft is null ? 0 : 2);
+        var steps = (2 * request.Steps.Count) + request.NewChains.Count + (2 * request.NewTables.Count) + request.EmptiedTables.Count + (request.Nft is null ? 0 : 2) + (request.Sets is null ? 0 : 2);
         var script = WritingProgram.Of(request, HostReader.Timeout + (StepTimeout * steps));
         return WriteReading.Read(Name, request, await Shell.RunAsync(script, stop).ConfigureAwait(false));
     }
@@ -219,12 +219,14 @@ public sealed class DockerHost : IAsyncDisposable
                 change.Written(plan);
             if (outcome.Status == WriteStatus.Written || outcome.WasKilled)
             {
-                var after = change.Make(before with { Rules = outcome.Rules, OwnTable = outcome.OwnTable ?? before.OwnTable });
+                var after = change.Make(before with { Rules = outcome.Rules, OwnTable = outcome.OwnTable ?? before.OwnTable, IpSets = outcome.IpSets ?? before.IpSets });
                 if (after.IsEmpty && outcome.WasKilled)
                     change.Written(plan);
                 if (after.IsEmpty)
                     return change.Result(plan, InvocationStatus.Applied, await HoldsAsync(change, before, after, stop).ConfigureAwait(false));
             }
+            if (change.GiveUpSets(plan, outcome) && attempt < MaxAttempts)
+                continue;
             if (attempt == MaxAttempts || outcome.UndoFailed || (outcome.Status == WriteStatus.Failed && !WriteErrors.IsLostRace(outcome, plan)))
                 throw WriteErrors.Failure(Name, outcome, plan, MaxAttempts);
             change.Trace($"Attempt {attempt} of {MaxAttempts}: {WriteErrors.Reason(outcome)} Planning again.");
@@ -243,7 +245,7 @@ public sealed class DockerHost : IAsyncDisposable
             {
                 await Task.Delay(100, stop).ConfigureAwait(false);
                 var now = await ReadAsync(stop).ConfigureAwait(false);
-                plan = change.Make(planned with { Rules = now.Rules, OwnTable = now.OwnTable });
+                plan = change.Make(planned with { Rules = now.Rules, OwnTable = now.OwnTable, IpSets = now.IpSets });
             }
             // The host has been written: from here on it is reported, whatever happens.
             catch (Exception error) when (error is HostException or OperationCanceledException)

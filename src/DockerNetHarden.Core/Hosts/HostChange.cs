@@ -13,6 +13,7 @@ internal sealed class HostChange(string host, Func<HostSnapshot, Plan> planner, 
     private Plan? _agreed;
     private ChangeEffect? _effect;
     private RollbackArm? _arm;
+    private bool _isWithoutSets;
     private RollbackArm? _armedBefore;
     private DateTimeOffset? _due;
 
@@ -36,7 +37,7 @@ internal sealed class HostChange(string host, Func<HostSnapshot, Plan> planner, 
     {
         try
         {
-            return planner(snapshot);
+            return planner(_isWithoutSets ? snapshot with { HasIpSet = false } : snapshot);
         }
         catch (PlanException error)
         {
@@ -77,6 +78,7 @@ internal sealed class HostChange(string host, Func<HostSnapshot, Plan> planner, 
             NewTables = plan.NewTables,
             EmptiedTables = plan.EmptiedTables,
             Nft = plan.Nft,
+            Sets = plan.Sets,
             HasNft = plan.Before.OwnTable is not null,
             Rollback = _arm,
         };
@@ -84,6 +86,16 @@ internal sealed class HostChange(string host, Func<HostSnapshot, Plan> planner, 
 
     /// <summary>A rollback armed for a write that changed nothing ended with it: the next attempt arms its own. One of an earlier attempt keeps waiting.</summary>
     public void NotArmed() => _arm = _armedBefore;
+
+    /// <summary>Plans without sets from now on, if a write that was to make some failed: a kernel can lack what a host's ipset or iptables needs, or a user the right. False if there is nothing else to try.</summary>
+    public bool GiveUpSets(Plan plan, WriteOutcome outcome)
+    {
+        if (outcome is not { Status: WriteStatus.Failed, IsTransient: false, UndoFailed: false, WasKilled: false } || plan.Sets is not { Made.Count: > 0 } || _isWithoutSets)
+            return false;
+        _isWithoutSets = true;
+        sink.Warning(host, $"No address sets can be used there, so each address gets lines of its own: {FarText.Line(outcome.Errors)}");
+        return true;
+    }
 
     public void Written(Plan plan)
     {

@@ -61,6 +61,7 @@ internal static class HostErrors
             PlanFailure.ChainMissing => HostFailure.ChainMissing,
             PlanFailure.FamilyMissing => HostFailure.IptablesMissing,
             PlanFailure.NeedsForce => HostFailure.NeedsForce,
+            PlanFailure.SetUnread => HostFailure.UnreadableRules,
             PlanFailure.NotInNftables => HostFailure.NotInNftables,
             _ => HostFailure.NothingToDo,
         },

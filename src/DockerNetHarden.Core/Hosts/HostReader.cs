@@ -33,6 +33,8 @@ internal sealed class HostReader(IShell shell, HostDocker? docker, TimeProvider 
             Rules = reading.Rules,
             OwnTable = reading.OwnTable,
             OwnTableError = reading.OwnTableError,
+            HasIpSet = reading.Text("ipset") is "1",
+            IpSets = reading.IpSets,
             HasIPv6 = reading.HasIPv6,
             Links = reading.Links,
             Addresses = reading.Addresses,

@@ -20,6 +20,7 @@ internal sealed class HostReading
         tools = InstalledTools.Parse(Text("tools"));
         files = new PrintedFiles(Text("files"));
         (OwnTable, OwnTableError) = OwnTables.Read(host, reply.Find(OwnTables.Section));
+        IpSets = OwnSets.Read(host, reply.Find(OwnSets.Section));
         var four = Choose(Family.IPv4) ?? throw HostErrors.IptablesMissing(host);
         var six = Choose(Family.IPv6);
         var rules = new Dictionary<Family, Ruleset> { [Family.IPv4] = four.Rules };
@@ -58,6 +59,9 @@ internal sealed class HostReading
 
     /// <summary>Why it could not be read.</summary>
     internal string? OwnTableError { get; }
+
+    /// <summary>Our sets of ipset.</summary>
+    internal IReadOnlyList<HostIpSet> IpSets { get; }
 
     /// <summary>dockerd's settings, as far as they could be read: they say which firewall backend it uses before it runs.</summary>
     internal IReadOnlyDictionary<string, string> DaemonSettings { get; } = new Dictionary<string, string>(StringComparer.Ordinal);

@@ -164,6 +164,8 @@ internal static class ReadingProgram
         .Section("save4-legacy", "$S iptables-legacy-save -c", when: """[ "$dnh_other4" = iptables-legacy ]""")
         .Section("save6-legacy", "$S ip6tables-legacy-save -c", when: """[ "$dnh_other6" = ip6tables-legacy ]""")
         .Section(OwnTables.Section, OwnTables.List, when: "command -v nft >/dev/null")
+        .Note("ipset", "V=1", when: "command -v ipset >/dev/null")
+        .Section(OwnSets.Section, OwnSets.List, when: OwnSets.MayExist)
         .Note("ipv6", "V=0; [ ! -e /proc/net/if_inet6 ] || V=1")
         .Note("addresses", Addresses, when: "command -v ip >/dev/null")
         .Note("session", """V=$SSH_CONNECTION""", when: """[ -n "${SSH_CONNECTION-}" ]""")

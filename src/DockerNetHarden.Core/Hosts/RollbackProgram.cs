@@ -32,7 +32,7 @@ internal static class RollbackProgram
     /// Saves our chains as they are, and starts the timer. $1 id, $2 seconds, $3 and $4 the iptables commands, $5 the chains, $6 the timer, $7 the
     /// chains that a timer that already waits does not know.
     /// </summary>
-    internal const string Arm = Bases + """
+    internal const string Arm = Bases + "save_sets() (\n" + OwnSets.List + "\n)\n" + """
         { mkdir -p "$b" && mine "$b" && b=$b/${ns:-0} && mkdir -p "$b" && mine "$b"; } || { printf 'cannot make a folder of its own at %s\n' "$b" >&2; exit 1; }
         if [ -d "$b/$1" ]; then
         [ -d "$b/$1/decided" ] && exit 11
@@ -41,6 +41,7 @@ internal static class RollbackProgram
         cd "$b/$1" || exit 1
         [ -e more4 ] || { $S "$3-save" -c >new4 && mv new4 more4; } || exit 1
         [ -e more6 ] || [ -z "$4" ] || { $S "$4-save" -c >new6 && mv new6 more6; } || exit 1
+        if grep -qs -e ' --match-set DNH-' more4 more6; then save_sets >newsets && mv newsets moresets || exit 1; fi
         case $7 in *"n inet "*) [ -e tabled ] || { { $S nft list table inet docker_net_harden 2>/dev/null || :; } >newt && mv newt tabled; } || exit 1 ;; esac
         { cat more 2>/dev/null; printf '%s\n' "$7"; } >new && mv new more || exit 1
         # The timer decides before it looks for them.
@@ -52,6 +53,8 @@ internal static class RollbackProgram
         give_up() { cd / && rm -rf "$b/.$1"; exit 1; }
         $S "$3-save" -c >saved4 || give_up "$1"
         if [ -n "$4" ]; then $S "$4-save" -c >saved6 || give_up "$1"; else : >saved6; fi
+        # The sets that our lines ask: the change may remove them.
+        if grep -q -e ' --match-set DNH-' saved4 saved6; then save_sets >sets || give_up "$1"; fi
         # Our nftables table as it is, with its counters; empty if there is none.
         case $5 in *"n inet "*) { $S nft list table inet docker_net_harden 2>/dev/null || :; } >tabled || give_up "$1" ;; esac
         # A session of its own, and no stream of the conversation: neither the connection's end nor sudo's or the terminal's signals reach

@@ -16,6 +16,7 @@ internal static class RollbackTimer
         tabled= is_tabled=0
         take_table_text() { if [ "$is_tabled" = 0 ] && [ -e tabled ]; then tabled=$(cat tabled) is_tabled=1; fi; }
         take_table_text
+        sets=$(cat sets 2>/dev/null)
         saved4=$(cat saved4) && saved6=$(cat saved6) && printf '%s\n' "$$" >pid || exit 1
         # Out of the login session's control group, which systemd-logind may kill with the session (KillUserProcesses=). Only root can.
         for f in /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/systemd/cgroup.procs /sys/fs/cgroup/unified/cgroup.procs; do
@@ -29,6 +30,8 @@ internal static class RollbackTimer
         take_more() {
         [ -e more ] || return 0
         take_table_text
+        sets="$sets
+        $(cat moresets 2>/dev/null)"
         [ -n "$more4" ] || { more4=$(cat more4); more6=$(cat more6); }
         todo="$todo
         $(sed 's/^[46]/&+/' more)"
@@ -36,13 +39,13 @@ internal static class RollbackTimer
         }
         while [ "$n" -gt 0 ]; do
         take_more
-        if [ -d decided ]; then rm -f saved4 saved6 more4 more6 tabled; exit 0; fi
+        if [ -d decided ]; then rm -f saved4 saved6 more4 more6 sets moresets tabled; exit 0; fi
         sleep 1
         n=$((n - 1))
         done
         # Either the one who confirms or this timer makes the folder. If it is missing and cannot be made, the state's folder is gone, and
         # nobody has confirmed.
-        if mkdir decided; then printf 'fired\n' >decided/by; elif [ -d decided ]; then rm -f saved4 saved6 more4 more6 tabled; exit 0; fi
+        if mkdir decided; then printf 'fired\n' >decided/by; elif [ -d decided ]; then rm -f saved4 saved6 more4 more6 sets moresets tabled; exit 0; fi
         take_more
 
         # The lines of one table in a save output that concern us, and the names of its chains.
@@ -113,7 +116,31 @@ internal static class RollbackTimer
         put_table() {
         said=$({ printf 'table inet docker_net_harden\ndelete table inet docker_net_harden\n'; printf '%s\n' "$tabled"; } | $S nft -f - 2>&1)
         }
+        # What the old lines ask, if it is not there any more. The name tells what is in a set.
+        put_sets() {
+        case $sets in *create*) ;; *) return 0 ;; esac
+        have=" $($S ipset list -n </dev/null | tr '\n' ' ') "
+        said=$(printf '%s\n' "$sets" | while read -r verb set rest; do
+        case $have in *" $set "*) ;; *) [ -z "$set" ] || printf '%s %s %s -exist\n' "$verb" "$set" "$rest" ;; esac
+        done | $S ipset restore 2>&1) || return 1
+        sets=
+        }
+        # What nothing asks any more: the sets of the change.
+        drop_sets() {
+        command -v ipset && { [ -e /sys/module/ip_set ] || ! [ -d /sys/module ]; } || return 0
+        used=
+        for p in $p4 $p6; do used="$used $($S "$p-save" -c </dev/null)"; done
+        set --
+        for n in $($S ipset list -n </dev/null); do
+        case $n in DNH-[46]-*) case $used in *" --match-set $n "*) ;; *) set -- "$@" "$n" ;; esac ;; esac
+        done
+        drop_each "$@"
+        }
+        drop_each() (
+        {{OwnSets.Remove}}
+        )
         put_back() {
+        put_sets || return 1
         case $1 in
         n) put_table; return ;;
         4) p=$p4 all=$saved4 ;;
@@ -151,7 +178,8 @@ internal static class RollbackTimer
         if [ -z "$todo" ] || [ "$round" -ge 300 ]; then break; fi
         sleep 1
         done
+        drop_sets
         if [ -z "$todo" ]; then printf 'restored\n' >decided/done; else printf 'failed: %s\n' "$said" >decided/done; fi
-        rm -f saved4 saved6 more4 more6 tabled
+        rm -f saved4 saved6 more4 more6 sets moresets tabled
         """;
 }

@@ -1,5 +1,6 @@
 using DockerNetHarden.Docker;
 using DockerNetHarden.Persistence;
+using DockerNetHarden.Planning;
 using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 
@@ -111,7 +112,7 @@ public sealed class RuleSaver(IShell shell)
     }
 
     private List<string> SetLines(string name, ShellSection section) => section.ExitCode == 0
-        ? [.. PersistenceProgram.Lines(section)]
+        ? [.. AddressSet.LinesToKeep(name, PersistenceProgram.Lines(section))]
         : throw new HostException(
             HostFailure.SaveFailed, shell.HostName, $"{shell.HostName}: the set {name}, which a rule uses, cannot be read ({FarText.Line(section.Errors)}). Nothing was written.", "Install ipset there, and run as root.", section.ExitCode, section.Errors);
 

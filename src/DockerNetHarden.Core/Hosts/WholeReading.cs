@@ -1,6 +1,7 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Iptables;
+using DockerNetHarden.Planning;
 using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 
@@ -26,7 +27,7 @@ internal sealed class WholeReading(HostReading lean)
             Routes = [.. Routes(Family.IPv4, "routes4"), .. Routes(Family.IPv6, "routes6")],
             RoutingRules = [.. RoutingRules(Family.IPv4, "rules4"), .. RoutingRules(Family.IPv6, "rules6")],
             LinkDetails = Part("LinkDetails", "link-details", section => LinkText.Parse(section.Text, filtered), [], NoIp),
-            IpSets = IpSets(),
+            IpSets = IpSets(snapshot.IpSets),
             // No such file: the kernel's IPVS is not loaded.
             IpvsServices = Part("IpvsServices", "ipvs", static section => IpvsText.Parse(section.Text), [], null),
             Sysctls = Sysctls(),
@@ -96,7 +97,7 @@ internal sealed class WholeReading(HostReading lean)
     }
 
     // Only sets that rules name, and those that are in such a list of sets. A host without ipset, or without ipset in its kernel, has no others.
-    private IReadOnlyList<HostIpSet> IpSets()
+    private IReadOnlyList<HostIpSet> IpSets(IReadOnlyList<HostIpSet> own)
     {
         var sets = Part("IpSets", "ipsets", static section => IpSetText.Parse(section.Text), [], "rules use sets, but the host has no command ipset: install it.");
         var named = lean.Rules.Values.Concat(lean.OtherRules.Values).SelectMany(static rules => rules.AllRules)
@@ -104,11 +105,11 @@ internal sealed class WholeReading(HostReading lean)
         if (named.Count == 0)
         {
             unread.Remove("IpSets");
-            return [];
+            return own;
         }
         var members = sets.Where(set => set.Type is "list:set" && named.Contains(set.Name)).SelectMany(static set => set.Members).Select(static member => member.Split(' ')[0]);
         named.UnionWith([.. members]);
-        return [.. sets.Where(set => named.Contains(set.Name))];
+        return [.. sets.Where(set => named.Contains(set.Name) || AddressSet.IsOurs(set.Name))];
     }
 
     private IReadOnlyDictionary<string, string> Sysctls()

@@ -31,10 +31,12 @@ internal static partial class WriteErrors
             "Look at it with Get-FirewallRule, then apply again or Remove-FirewallRule -All.", outcome.ExitCode, outcome.Errors),
         _ => new(
             HostFailure.RestoreFailed, host, $"{host}: {Refusal(outcome, plan)}. {TakenBack(outcome, plan)}",
-            outcome.IsTableRefused ? "Correct what nft names, then apply again." : outcome.WasKilled ? "Find out what killed iptables-restore there (journalctl -k shows a lack of memory), then apply again." : "Correct what iptables-restore names, then apply again.", outcome.ExitCode, outcome.Errors),
+            outcome.AreSetsRefused ? "Correct what ipset names, then apply again." : outcome.IsTableRefused ? "Correct what nft names, then apply again." : outcome.WasKilled ? "Find out what killed iptables-restore there (journalctl -k shows a lack of memory), then apply again." : "Correct what iptables-restore names, then apply again.", outcome.ExitCode, outcome.Errors),
     };
 
-    private static string Refusal(WriteOutcome outcome, Plan plan) => outcome.IsTableRefused
+    private static string Refusal(WriteOutcome outcome, Plan plan) => outcome.AreSetsRefused
+        ? $"ipset refused a set of addresses (exit code {outcome.ExitCode}): {outcome.Errors.Trim().TrimEnd('.')}"
+        : outcome.IsTableRefused
         ? $"nft refused the rules for the table {HostSnapshot.OwnFamily} {HostSnapshot.OwnName} (exit code {outcome.ExitCode}): {outcome.Errors.Trim().TrimEnd('.')}"
         : outcome.WasKilled
         ? string.Create(CultureInfo.InvariantCulture, $"iptables-restore was killed by signal {outcome.ExitCode - WriteOutcome.LastOwnCode} while it wrote {Where(outcome, plan)}")

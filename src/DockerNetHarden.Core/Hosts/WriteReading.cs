@@ -17,6 +17,7 @@ internal static class WriteReading
         var premises = reply.Sections.Where(static section => section.Name.StartsWith("premise-", StringComparison.Ordinal)).ToList();
         var failed = steps.Find(static step => step.ExitCode != 0);
         var table = reply.Find("table") is { ExitCode: not 0 } refused ? refused : null;
+        var sets = reply.Find("sets") is { ExitCode: not 0 } unmade ? unmade : null;
         // That the step that was killed could not be taken back says nothing: perhaps it had written nothing.
         var killed = failed is { ExitCode: > WriteOutcome.LastOwnCode } ? failed.Name.Replace("step-", "undo-", StringComparison.Ordinal) : null;
         var stuck = undone.Where(undo => undo.ExitCode != 0 && undo.Name != killed).ToList();
@@ -38,7 +39,7 @@ internal static class WriteReading
             stuck.Add(stayed);
 
         var status = premises.Exists(static premise => premise.ExitCode == 1) ? WriteStatus.Stale
-            : failed is not null || table is not null ? WriteStatus.Failed
+            : failed is not null || table is not null || sets is not null ? WriteStatus.Failed
             : WriteStatus.Written;
         if (status == WriteStatus.Written && (steps.Count != request.Steps.Count || (request.Nft is not null && reply.Find("table") is null)))
             throw new HostException(
@@ -52,10 +53,12 @@ internal static class WriteReading
             Rules = ReadBack(host, request, reply, status, stuck.Count > 0, killed is not null),
             OwnTable = OwnTables.Read(host, reply.Find(OwnTables.Section)).Table,
             IsTableRefused = table is not null,
+            AreSetsRefused = sets is not null,
+            IpSets = request.Sets is null ? null : OwnSets.Read(host, reply.Find(OwnSets.Section)),
             RollbackArmed = arm is not null && reply.Find("disarm") is not { ExitCode: 0 },
             FailedStep = failed is null ? null : int.Parse(failed.Name.AsSpan("step-".Length), CultureInfo.InvariantCulture) - 1,
-            ExitCode = (failed ?? table)?.ExitCode,
-            Errors = (failed ?? table) is not { } first ? "" : string.Join('\n', stuck.Prepend(first).Select(static section => section.Errors.Trim())),
+            ExitCode = (failed ?? table ?? sets)?.ExitCode,
+            Errors = (failed ?? table ?? sets) is not { } first ? "" : string.Join('\n', stuck.Prepend(first).Select(static section => section.Errors.Trim())),
             IsTransient = stuck.Count == 0 && (failed is not null ? HostErrors.IsTransient(failed.ExitCode, failed.Errors) : table is not null && OwnTables.IsLostRace(table.Errors)),
             UndoFailed = stuck.Count > 0,
         };
@@ -117,6 +120,12 @@ public sealed record WriteOutcome
 
     /// <summary>Whether nft refused the text for it; <see cref="FailedStep"/> is null then.</summary>
     public bool IsTableRefused { get; init; }
+
+    /// <summary>Our sets of ipset as read back; null if they were not read.</summary>
+    internal IReadOnlyList<HostIpSet>? IpSets { get; init; }
+
+    /// <summary>Whether ipset refused to make a set; <see cref="FailedStep"/> is null then.</summary>
+    internal bool AreSetsRefused { get; init; }
 
     /// <summary>Whether the rollback of the request waits on the host: this write or an earlier one armed it, and it has not ended.</summary>
     public bool RollbackArmed { get; init; }

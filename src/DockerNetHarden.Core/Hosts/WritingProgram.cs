@@ -78,6 +78,7 @@ internal static class WritingProgram
                 then: """[ "$dnh_rc" = 0 ] || dnh_go=0""", subshell: false);
         }
         OwnTables.AddPremise(program, request.Nft);
+        OwnSets.AddPremise(program, request.Sets);
         if (request.Rollback is { } rollback)
         {
             // Before anything is written, and only if something will be; without a timer nothing is written.
@@ -90,6 +91,7 @@ internal static class WritingProgram
                 ],
                 when: Go, then: """case $dnh_rc in 0) dnh_armed=1 ;; 10) ;; *) dnh_go=0 ;; esac""");
         }
+        OwnSets.AddWrite(program, request.Sets);
         MadeTables.AddMarks(program, request);
         for (var i = 0; i < request.NewChains.Count; i++)
         {
@@ -132,11 +134,13 @@ internal static class WritingProgram
         if (request.Rollback is { } armed)
             program.Section("disarm", RollbackProgram.Disarm, data: [armed.Id], when: """[ "$dnh_armed$dnh_failed$dnh_stuck" = 110 ]""");
         MadeTables.AddTakings(program, request);
+        OwnSets.AddRemovals(program, request.Sets);
         program.Section("save4", """$S "$1-save" -c""", data: [request.Tool.Prefix4]);
         if (request.Tool.Prefix6 is { } prefix6)
             program.Section("save6", """$S "$1-save" -c""", data: [prefix6]);
         if (request.HasNft)
             program.Section(OwnTables.Section, OwnTables.List);
+        OwnSets.AddReading(program, request.Sets);
         return program.Do("exec 9<&-").Build(timeout, changes: true);
     }
 
@@ -173,6 +177,9 @@ public sealed record WriteRequest
 
     /// <summary>What changes in our nftables table; null if nothing does. It comes before the steps if it adds, else after them.</summary>
     public NftChange? Nft { get; init; }
+
+    /// <summary>What becomes of our sets of ipset; null if none is concerned.</summary>
+    internal SetChange? Sets { get; init; }
 
     /// <summary>Whether our nftables table is read back.</summary>
     public bool HasNft { get; init; }

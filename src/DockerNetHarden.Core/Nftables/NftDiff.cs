@@ -114,7 +114,7 @@ internal sealed class NftDiff
             if (kept.ContainsKey(i))
                 continue;
             var moved = counted.TryGetValue(made[i].Key, out var same) && same.TryDequeue(out var line) ? line : null;
-            var text = (made[i] with { Packets = moved?.Packets ?? 0, Bytes = moved?.Bytes ?? 0 }).Text;
+            var text = (moved is null ? made[i] : made[i] with { Packets = moved.Packets, Bytes = moved.Bytes }).Text;
             // Before the next line that stays; each new one comes directly before it, so they keep their order.
             _text.Append(next[i] is { } stays
                 ? string.Create(CultureInfo.InvariantCulture, $"insert rule {Table} {chain} handle {stays.Handle} {text}\n")

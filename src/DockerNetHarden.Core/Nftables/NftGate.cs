@@ -22,7 +22,7 @@ internal static class NftGate
         var blocks = control.Control is "Custom" ? [] : control.Rules.Select(each => each.Rule).Where(rule => rule.Phase != Phase.Exception).ToList();
         var words = new List<string>();
         if (blocks.Count > 0 && blocks.TrueForAll(rule => AddressLists.Destinations(rule).Count > 0))
-            words.Add($"{NftForm.Word(control.Family)} daddr {OneOrSet(control.Family, Cidr.Aggregate(blocks.SelectMany(AddressLists.Destinations)), sets)}");
+            words.Add($"{NftForm.Word(control.Family)} daddr {OneOrSet(Places(blocks), sets)}");
         else
             words.Add(OfFamily(control.Family));
         if (Ports(blocks) is { } ports)
@@ -37,7 +37,10 @@ internal static class NftGate
     /// <summary>Whether replies may leave the chain at once: no rule is about them.</summary>
     public static bool ReplyLeaves(NftControl control) => control.Control is not "Custom" && control.Rules.Count >= Worthwhile && control.Rules.All(each => each.Rule.Phase == Phase.Exception || VerdictChain.SparesReplies(each.Rule));
 
-    private static string OneOrSet(Family family, IReadOnlyList<Cidr> places, NftSets sets) => places is [var one] ? one.ToShortString() : "@" + sets.Addresses(family, places);
+    private static string OneOrSet(IReadOnlyList<Cidr> places, NftSets sets) => places is [var one] ? one.ToShortString() : "@" + sets.Addresses(places);
+
+    // The rules of a mark have one list, as few prefixes as can be.
+    private static IReadOnlyList<Cidr> Places(List<FirewallRule> blocks) => blocks.Select(AddressLists.Destinations).Distinct().ToList() is [var same] ? same : Cidr.Aggregate(blocks.SelectMany(AddressLists.Destinations));
 
     private static string? Ports(List<FirewallRule> blocks)
     {

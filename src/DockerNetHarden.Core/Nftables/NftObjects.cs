@@ -12,6 +12,7 @@ internal sealed class NftObjects
     private readonly Dictionary<string, NftSet> _sets;
     private readonly ILookup<string, NftRule> _rules;
     private readonly Dictionary<string, string?> _addresses = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Set, Family Family), IReadOnlyList<Cidr>?> _prefixes = [];
 
     public NftObjects(NftRuleset table)
     {
@@ -29,7 +30,7 @@ internal sealed class NftObjects
         if (!_addresses.TryGetValue(name, out var list))
         {
             var prefixes = _sets.TryGetValue(name, out var set) ? PrefixesOf(set, family) : null;
-            _addresses.Add(name, list = prefixes is { Count: > 0 } && new NftSets().Addresses(family, prefixes) == name ? string.Join(',', prefixes) : null);
+            _addresses.Add(name, list = prefixes is { Count: > 0 } && new NftSets().Addresses(prefixes) == name ? AddressLists.Of(prefixes) : null);
         }
         return list;
     }
@@ -55,7 +56,14 @@ internal sealed class NftObjects
         }
     }
 
-    private static IReadOnlyList<Cidr>? PrefixesOf(NftSet set, Family family)
+    private IReadOnlyList<Cidr>? PrefixesOf(NftSet set, Family family)
+    {
+        if (!_prefixes.TryGetValue((set.Name, family), out var prefixes))
+            _prefixes.Add((set.Name, family), prefixes = Read(set, family));
+        return prefixes;
+    }
+
+    private static IReadOnlyList<Cidr>? Read(NftSet set, Family family)
     {
         if (set.Type != NftForm.SetType(family))
             return null;

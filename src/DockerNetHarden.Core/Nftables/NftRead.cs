@@ -7,7 +7,11 @@ namespace DockerNetHarden.Nftables;
 /// <param name="Rule">The rule; null if the line is not one that this module writes.</param>
 /// <param name="Mark">Whose it is; null if somebody else put it there.</param>
 /// <param name="Lines">Its lines.</param>
-internal sealed record NftReadRule(FirewallRule? Rule, RuleMark? Mark, IReadOnlyList<NftLine> Lines);
+internal sealed record NftReadRule(FirewallRule? Rule, RuleMark? Mark, IReadOnlyList<NftLine> Lines)
+{
+    /// <summary>The destinations of the rules of a person's own list that the lines stand for, of which <see cref="Rule"/> is the first; empty if it is one rule.</summary>
+    public IReadOnlyList<Cidr> Places { get; init; } = [];
+}
 
 /// <summary>A control's chain in the kernel's table.</summary>
 internal sealed record NftReadChain(Hook Hook, string Control, Family Family, IReadOnlyList<NftReadRule> Rules);

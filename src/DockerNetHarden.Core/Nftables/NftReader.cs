@@ -66,12 +66,15 @@ internal sealed class NftReader
         while (at + count < lines.Count && lines[at + count].Rule.Comment == lines[at].Rule.Comment + NftTables.Continues)
             count++;
         var part = lines.GetRange(at, count);
-        if (part.Exists(line => line.Read is null) || States(part) is not { } states || Made(hook, family, mark, note, part, states.Text) is not { } rule)
+        if (part.Exists(line => line.Read is null))
+            return null;
+        var places = mark.Control is "Custom" ? Gathered(part) : null;
+        if (States(part) is not { } states || Made(hook, family, mark, note, part, states.Text, places) is not { } rule)
             return null;
         try
         {
-            var written = NftTables.LinesOf(rule, 0, 0, _limits, _sets).ToList();
-            return written.Count == count ? new NftReadRule(rule, mark, [.. written.Select((line, i) => Counted(line, part[i].Rule))]) : null;
+            var written = NftTables.LinesOf(rule, 0, 0, _limits, _sets, places).ToList();
+            return written.Count == count ? new NftReadRule(rule, mark, [.. written.Select((line, i) => Counted(line, part[i].Rule))]) { Places = places ?? [] } : null;
         }
         catch (NftException)
         {
@@ -89,7 +92,11 @@ internal sealed class NftReader
             && NftStates.Alternatives(text, hasRest).Zip(part).All(pair => pair.First.HasRest == pair.Second.Read!.HasRest) ? (text, hasRest) : null;
     }
 
-    private static FirewallRule? Made(Hook hook, Family family, RuleMark mark, string? note, List<(NftRule Rule, NftStatement? Read)> part, string? states)
+    // The destinations of rules that one look-up stands for; null if the lines are one rule.
+    private static IReadOnlyList<Cidr>? Gathered(List<(NftRule Rule, NftStatement? Read)> part) =>
+        part[0].Read!.Fields.TryGetValue(RuleFields.Destination, out var value) && value is string list && list.Contains(',', StringComparison.Ordinal) ? [.. AddressLists.Split(list).Select(Cidr.Parse)] : null;
+
+    private static FirewallRule? Made(Hook hook, Family family, RuleMark mark, string? note, List<(NftRule Rule, NftStatement? Read)> part, string? states, IReadOnlyList<Cidr>? places)
     {
         var fields = part.Select(line => line.Read!.Fields).OrderByDescending(each => each.Count).First();
         // All lines of a rule ask the same, but for the connection.
@@ -99,6 +106,8 @@ internal sealed class NftReader
         foreach (var (field, value) in fields)
             spec[field] = value;
         (spec[RuleFields.ConnectionState], spec[RuleFields.Comment]) = (states, note);
+        if (places is not null)
+            spec.Destination = places[0].ToString();
         try
         {
             return new FirewallRule(spec);

@@ -18,7 +18,7 @@ internal static class NftTables
         foreach (var control in controls.Where(control => control.Rules.Count > 0))
         {
             var name = NftNames.Chain(control.Hook, control.Control, control.Family);
-            List<NftLine> lines = [.. control.Rules.SelectMany(each => LinesOf(each.Rule, each.Packets, each.Bytes, limits, sets))];
+            List<NftLine> lines = [.. Gathered(control.Rules).SelectMany(each => LinesOf(each.Rule, each.Packets, each.Bytes, limits, sets, each.Places))];
             if (NftGate.ReplyLeaves(control))
                 lines.Insert(0, NftGate.ReplyExit);
             inner.Add(new NftChainModel(name, null, lines));
@@ -30,9 +30,15 @@ internal static class NftTables
     }
 
     /// <summary>The lines of one rule: several if nft needs them. The first has what the rule counted.</summary>
-    public static IEnumerable<NftLine> LinesOf(FirewallRule rule, long packets, long bytes, NftLimits limits, NftSets sets)
+    /// <param name="rule">The rule.</param>
+    /// <param name="packets">The packets that it counted.</param>
+    /// <param name="bytes">Their bytes.</param>
+    /// <param name="limits">Takes what the rule needs of limits.</param>
+    /// <param name="sets">The same of sets.</param>
+    /// <param name="places">The destinations that a set holds for rules of which this is the first; null if the rule's own counts.</param>
+    public static IEnumerable<NftLine> LinesOf(FirewallRule rule, long packets, long bytes, NftLimits limits, NftSets sets, IReadOnlyList<Cidr>? places = null)
     {
-        var alternatives = NftMatches.Of(rule, sets);
+        var alternatives = NftMatches.Of(rule, sets, places);
         if (alternatives.Count == 0)
             throw new NftException(rule, "no packet can match it; leave it out.");
         var (rates, verdict) = limits.Of(rule, VerdictOf(rule));
@@ -41,6 +47,28 @@ internal static class NftTables
             Packets = index == 0 ? packets : 0,
             Bytes = index == 0 ? bytes : 0,
         });
+    }
+
+    // Of a person's own list, sets of addresses ask in place of its rules. Those that no set can hold together with the others stay behind them.
+    private static IEnumerable<(FirewallRule Rule, long Packets, long Bytes, IReadOnlyList<Cidr>? Places)> Gathered(IReadOnlyList<(FirewallRule Rule, long Packets, long Bytes)> rules)
+    {
+        foreach (var (first, count, places) in OwnLists.Runs(rules, static each => each.Rule))
+        {
+            var run = rules.Skip(first).Take(count).ToList();
+            if (count >= OwnLists.Least)
+            {
+                var at = places.Select((place, index) => (place, index)).ToLookup(each => each.place, each => each.index);
+                foreach (var group in OwnLists.Apart(places.Distinct()).Where(OwnLists.IsWorth))
+                {
+                    List<int> members = [.. group.SelectMany(place => at[place]).Order()];
+                    yield return (run[members[0]].Rule, members.Sum(index => run[index].Packets), members.Sum(index => run[index].Bytes), group);
+                    foreach (var index in members)
+                        run[index] = default;
+                }
+            }
+            foreach (var (rule, packets, bytes) in run.Where(static each => each.Rule is not null))
+                yield return (rule, packets, bytes, null);
+        }
     }
 
     /// <summary>

@@ -36,6 +36,7 @@ internal static class PersistencePaths
 
     // Before the texts that hold it: static members are made in this order.
     private static readonly string Numbered = Raw("numbered.awk");
+    private static readonly string Compare = Raw("compare.awk");
 
     internal static SavedFile LoaderFile { get; } = new(Loader, "755", Resource("loader"));
 
@@ -49,7 +50,7 @@ internal static class PersistencePaths
     /// <summary>The text of a script in which the part that scripts share has its place.</summary>
     internal static string WithShared(string script) => script.Replace("@numbered@\n", Numbered, StringComparison.Ordinal);
 
-    private static string Resource(string name) => WithShared(Raw(name));
+    private static string Resource(string name) => WithShared(Raw(name).Replace("@compare@\n", Compare, StringComparison.Ordinal));
 
     private static string Raw(string name)
     {

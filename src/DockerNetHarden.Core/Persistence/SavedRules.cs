@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.RegularExpressions;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
 using DockerNetHarden.Nftables;
@@ -12,7 +13,7 @@ namespace DockerNetHarden.Persistence;
 /// All rules of ours, as texts that can be loaded again: our chains and the jumps to them, never somebody else's line. Two are equal if they come to the
 /// same in the kernel, whatever the order in which they were written.
 /// </summary>
-public sealed record SavedRules
+public sealed partial record SavedRules
 {
     private const string Head = "# DockerNetHarden 1: rules for the loader beside this file. Written by Save-FirewallRule.";
 
@@ -33,8 +34,19 @@ public sealed record SavedRules
     /// <summary>Whether there are no rules of ours.</summary>
     public bool IsEmpty => Tables.Count == 0 && NftText.Length == 0;
 
-    /// <summary>How many rules there are. Jumps do not count, nor do lines that bring packets to a rule.</summary>
-    public int Count => Tables.Sum(static table => table.Chains.Sum(static chain => chain.Lines.Count(static line => line.Contains(RuleMark.Owner + ":", StringComparison.Ordinal)))) + NftRules.Count(static line => !line.EndsWith(NftTables.Continues + "\"", StringComparison.Ordinal));
+    /// <summary>How many rules there are, as Get-FirewallRule shows them. Jumps do not count, nor do lines that bring packets to a rule. A line of a person's own list counts as often as its set has members.</summary>
+    public int Count
+    {
+        get
+        {
+            var members = SetLines.Select(static line => line.Split(' ')).Where(static words => words is ["add", _, _, ..]).GroupBy(static words => words[1], StringComparer.Ordinal).ToDictionary(static set => set.Key, static set => set.Count(), StringComparer.Ordinal);
+            foreach (var words in NftText.Split('\n').Select(static line => line.Trim().Split(' ')).Where(static words => words is ["set", _, "{", ..]))
+                members[words[1]] = words.SkipWhile(static word => word is not "elements").Count(static word => word is not ("elements" or "=" or "{" or "}"));
+            int In(string line, bool isOwn) => isOwn && AskedSet().Match(line) is { Success: true } asked && members.TryGetValue(asked.Groups["set"].Value, out var count) ? count : 1;
+            return Tables.Sum(table => table.Chains.Sum(chain => chain.Lines.Where(static line => line.Contains(RuleMark.Owner + ":", StringComparison.Ordinal)).Sum(line => In(line, Hook.OwnerOf(table.Table, chain.Name)?.Control is "Custom"))))
+                + NftRules.Where(static line => !line.EndsWith(NftTables.Continues + "\"", StringComparison.Ordinal)).Sum(line => In(line, NftNames.PlaceOf(line.Split(' ')[5])?.Control is "Custom"));
+        }
+    }
 
     /// <summary>The rules in our nftables table, as commands.</summary>
     internal IReadOnlyList<string> NftRules
@@ -207,6 +219,10 @@ public sealed record SavedRules
                 return false;
         }
     }
+
+    // The set of ours that a line asks for a destination.
+    [GeneratedRegex(" --match-set (?<set>DNH-[46]-[0-9a-f]{12}) dst | daddr @(?<set>ip6?_[0-9a-f]{12}) ", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex AskedSet();
 
     private static char Number(Family family) => family == Family.IPv4 ? '4' : '6';
 }

@@ -28,76 +28,11 @@ read_commands() {
     if [ -e /proc/net/if_inet6 ]; then prefix6=$(section iptables | sed -n 's/^6 //p'); fi
 }
 
-# Reads the saved file and then a save output; prints what iptables-restore has to do in one table, nothing where all is there. The pass "plain" is for jumps
-# and rules without sets, which can always be written, "sets" for the whole chains that ask sets: one missing set refuses a whole text.
-# What somebody else put into a chain of ours stays at the end that it was nearer to.
+# Reads the saved file and then a save output; prints what iptables-restore has to do in one table.
 compare='
 @numbered@
-function is_ours(line) { return line ~ /--comment "?DockerNetHarden[: "]/ }
-function asks_set(line) { return line ~ / --match-set / }
-# An empty chain was flushed by somebody; a rule with a set that was missing waits for it.
-function is_wanting(chain) {
-    if (pass == "sets" && !(chain in asking)) return 0
-    if (!(chain in declared)) return 1
-    if (mode == "load") return old[chain] != new[chain]
-    return pass == "plain" ? !(chain in filled) && new[chain] != "" : !(chain in asked)
-}
-FNR == NR {
-    if (/^\[/) here = $0 == "[" family " " table "]"
-    else if (!here) next
-    else if (/^:/) { chains[++count] = substr($1, 2); ours[substr($1, 2)] }
-    else if (/^-A / && asks_set($0)) { asking[$2]; if (pass == "sets") new[$2] = new[$2] numbered($0) "\n" }
-    else if (/^-A /) new[$2] = new[$2] numbered($0) "\n"
-    else if (/^-I /) { if (!($2 in wanted)) hooks[++hook_count] = $2; wanted[$2] = wanted[$2] $NF " " }
-    next
-}
-/^\*/ { here = $0 == "*" table; next }
-!here { next }
-/^:/ { declared[substr($1, 2)]; next }
-# No packet comes to a jump behind the end of FORWARD: ours has to move, and that of anybody else is as if it were not there.
-/^-A FORWARD -m comment --comment "?DockerNetHarden"? -j DOCKER-USER$/ {
-    there["FORWARD"] = there["FORWARD"] "DOCKER-USER "
-    if (ended) hidden["FORWARD"]
-    next
-}
-table == "filter" && /^-A FORWARD / && !ended {
-    line = $0
-    sub(/^-A FORWARD -m comment --comment ("([^"\\]|\\.)*"|[^" ]+) /, "-A FORWARD ", line)
-    if (line ~ /^-A FORWARD -[jg] DOCKER-USER$/) docker_jumps = 1
-    ended = line ~ /^-A FORWARD (-j (ACCEPT|DROP|RETURN|REJECT|QUEUE)( .*)?|-g [^ ]+)$/
-}
-/^-A [^ ]+ -m comment --comment "?DockerNetHarden"? -j DNH-/ { if ($NF in ours) there[$2] = there[$2] $NF " "; next }
-!/^-A / || !($2 in ours) { next }
-is_ours($0) {
-    filled[$2]
-    if (asks_set($0)) asked[$2]
-    if (pass == "sets" || !asks_set($0)) old[$2] = old[$2] numbered($0) "\n"
-    next
-}
-$2 in filled { last[$2] = last[$2] $0 "\n"; next }
-{ first[$2] = first[$2] $0 "\n" }
-END {
-    # A chain may send packets to a later one, so all are declared before the first line.
-    for (i = 1; i <= count; i++) if (is_wanting(chains[i])) printf ":%s - [0:0]\n", chains[i]
-    for (i = 1; i <= count; i++) if (is_wanting(chains[i])) printf "%s%s%s", first[chains[i]], new[chains[i]], last[chains[i]]
-    if (pass == "sets") exit
-    comment = " -m comment --comment DockerNetHarden -j "
-    # Ours goes where Docker has made its own.
-    if (docker_jumps) {
-        if (!("FORWARD" in wanted)) hooks[++hook_count] = "FORWARD"
-        wanted["FORWARD"] = ""
-    }
-    for (i = 1; i <= hook_count; i++) {
-        hook = hooks[i]
-        if (wanted[hook] == there[hook] && !(hook in hidden)) continue
-        n = split(there[hook], was, " ")
-        for (j = 1; j <= n; j++) print "-D " hook comment was[j]
-        # At the head, so the last one first.
-        n = split(wanted[hook], now, " ")
-        for (j = n; j >= 1; j--) print "-I " hook comment now[j]
-    }
-    if (("DOCKER-USER" in wanted) && !("FORWARD" in wanted) && there["FORWARD"] == "") print "-I FORWARD -j DOCKER-USER"
-}'
+@compare@
+'
 
 todo() { printf '%s\n' "$now" | awk -v family="$family" -v table="$table" -v mode="$mode" -v pass="$pass" "$compare" "$saved" -; }
 
@@ -131,16 +66,36 @@ settle() {
     exit 3
 }
 
-# Sets that are missing. One that is there may hold more by now than was saved: it is left alone.
+# Sets that are missing. One that is there may hold more by now than was saved: it is left alone, unless it is one of ours, whose name says what is in it.
+# That one is swapped for a whole one.
 make_sets() {
-    missing=
+    missing= changed=
     for set in $(section sets | sed -n 's/^create \([^ ]*\) .*/\1/p'); do
-        ipset list -n "$set" >/dev/null 2>&1 || missing="$missing $set"
+        live=$(ipset save "$set" 2>/dev/null) || { missing="$missing $set"; continue; }
+        case $set in DNH-[46]-*) ;; *) continue ;; esac
+        [ "$(section sets | grep "^add $set " | sort)" = "$(printf '%s\n' "$live" | grep '^add ' | sort)" ] || changed="$changed $set"
     done
-    [ -n "$missing" ] || return 0
-    section sets | while read -r verb set rest; do
-        case "$missing " in *" $set "*) printf '%s %s %s\n' "$verb" "$set" "$rest" ;; esac
-    done | ipset restore
+    [ -n "$missing$changed" ] || return 0
+    {
+        section sets | awk -v missing="$missing " -v changed="$changed " '
+            index(missing, " " $2 " ") { print }
+            index(changed, " " $2 " ") { $2 = $2 "-x"; print }'
+        for set in $changed; do printf 'swap %s-x %s\ndestroy %s-x\n' "$set" "$set" "$set"; done
+    } | ipset restore || return 1
+    [ -z "$changed" ] || say "$mode: ipset,$changed filled again"
+}
+
+# Sets of ours that nothing asks any more, because other rules were loaded over those that asked them.
+drop_sets() {
+    command -v ipset >/dev/null || return 0
+    lock
+    used=$(for prefix in $prefix4 $prefix6; do "$prefix-save"; done)
+    for set in $(ipset list -n); do
+        case $set in DNH-[46]-*) ;; *) continue ;; esac
+        case $used in *" --match-set $set "*) continue ;; esac
+        # nf_tables lets go of a set some milliseconds after the line that asked it.
+        ipset destroy "$set" 2>/dev/null || { sleep 0.3; ipset destroy "$set" 2>/dev/null; } || :
+    done
 }
 
 # What a text of our nftables table says, in words that do not depend on who wrote it: of each rule its chain and its place
@@ -230,6 +185,7 @@ round() {
             done
         done
     done
+    if [ "$mode$wrote$dry" = load1 ] && { [ -e /sys/module/ip_set ] || ! [ -d /sys/module ]; }; then (drop_sets); fi
     return "$failed"
 }
 
@@ -239,6 +195,7 @@ print_of() {
         for prefix in $prefix4 $prefix6; do
             "$prefix-save" | sed -n -e '/^\*/p' -e '/DNH-/p' -e '/^-A FORWARD /p'
         done
+        [ -z "$own_sets" ] || ipset list -t | sed -n -e '/^Name: DNH-/p' -e '/^Number of entries: /p'
         [ -z "$tabled" ] || nft list table inet docker_net_harden | table_print
     } 2>&1
 }
@@ -246,7 +203,7 @@ print_of() {
 guard() {
     mode=keep good=unknown said=
     read_commands
-    tabled=$(section nftables)
+    tabled=$(section nftables) own_sets=$(section sets | sed -n '/^create DNH-[46]-/p')
     while :; do
         print=$(print_of)
         if [ "$print" != "$good" ]; then

@@ -29,7 +29,7 @@ internal sealed class ChainLayout
         {
             var whole = layout.NewPart();
             if (chain.Control is "Custom" || chain.Lines.Any(line => line.Rule is null))
-                whole.Lines.AddRange(chain.Lines.SelectMany(line => layout.Written(line, whole, null)));
+                whole.Lines.AddRange((chain.UsesSets ? SetLines.Gathered(chain.Lines) : chain.Lines.Select(line => (line, (AddressSet?)null))).SelectMany(each => layout.Written(each.Item1, whole, null, each.Item2)));
             else
                 layout.Fill(whole, chain.Lines, null, GateKind.Destination, isReplyGone: false);
         }
@@ -115,7 +115,10 @@ internal sealed class ChainLayout
                 continue;
             }
             var inner = NewPart();
-            gates.AddRange(group.Places.Select(prefix => (prefix, (Func<Part, LaidLine>)(at => Gate(at, side(prefix), inner)))));
+            if (!isOriginal && _chain.UsesSets && OwnLists.IsWorth(group.Places))
+                part.Lines.Add(Gate(part, AddressSet.Of(group.Places), inner));
+            else
+                gates.AddRange(group.Places.Select(prefix => (prefix, (Func<Part, LaidLine>)(at => Gate(at, side(prefix), inner)))));
             // What is not a destination is named by each line itself.
             Fill(inner, group.Lines, isOriginal ? null : group.Places, GateKind.Port, isReplyGone);
         }
@@ -179,16 +182,18 @@ internal sealed class ChainLayout
     private static bool IsException(OurLine line) => line.Rule!.Phase == Phase.Exception;
 
     // A block in a part to which exactly its destinations come does not name them again.
-    private IEnumerable<LaidLine> Written(OurLine line, Part part, IReadOnlyList<Cidr>? destinations)
+    private IEnumerable<LaidLine> Written(OurLine line, Part part, IReadOnlyList<Cidr>? destinations, AddressSet? set = null)
     {
         if (line.Rule is not { } rule)
             return [LaidLine.Of(line.Line)];
-        var isInherited = destinations is not null && !IsException(line) && string.Equals(rule.Destination, string.Join(',', destinations), StringComparison.Ordinal);
+        var isInherited = destinations is not null && !IsException(line) && AddressLists.Destinations(rule).SequenceEqual(destinations);
+        if (_chain.UsesSets && !isInherited && set is null && (set = SetLines.For(rule)) is not null)
+            rule = set.AskedBy(rule);
         IEnumerable<IReadOnlyList<string>> texts = isInherited ? [AddressLists.WithDestination(rule, null)]
             : rule.Destination?.Split(',') is [_, _, ..] places ? places.Select(place => AddressLists.WithDestination(rule, place))
             : [rule.Tokens];
         // The first has the counters of all.
-        return texts.Select((tokens, i) => LaidLine.Of(new RuleLine(_chain.Family, _chain.Hook.Table, part.Name, tokens, i == 0 ? line.Line.Packets : 0, i == 0 ? line.Line.Bytes : 0)));
+        return texts.Select((tokens, i) => LaidLine.Of(new RuleLine(_chain.Family, _chain.Hook.Table, part.Name, tokens, i == 0 ? line.Line.Packets : 0, i == 0 ? line.Line.Bytes : 0)) with { Set = set });
     }
 
     // Lines in a part that are not ours stay at the head of it, asked or not.
@@ -196,6 +201,8 @@ internal sealed class ChainLayout
         (_parts.Find(part => part.Name == name) ?? NewPart(name)).Lines.InsertRange(0, strays.Select(line => LaidLine.Of(line.Line)));
 
     private LaidLine Gate(Part part, IReadOnlyList<string> match, Part to) => Scaffold(part, [.. match, "-m", "comment", "--comment", RuleMark.Owner, "-g", to.Name]);
+
+    private LaidLine Gate(Part part, AddressSet set, Part to) => Gate(part, set.Match, to) with { Set = set };
 
     private LaidLine Scaffold(Part part, IReadOnlyList<string> tokens) => LaidLine.Of(new RuleLine(_chain.Family, _chain.Hook.Table, part.Name, tokens));
 

@@ -10,18 +10,21 @@ namespace DockerNetHarden.Planning;
 /// </summary>
 internal static class ChainReader
 {
-    public static IEnumerable<OurChain> ReadAll(Ruleset rules) =>
+    public static IEnumerable<OurChain> ReadAll(Ruleset rules, AddressSets sets) =>
         from table in Hook.Tables
         from parts in rules.ChainsOf(table).GroupBy(chain => Hook.WholeOf(chain.Name), StringComparer.Ordinal)
         let owner = Hook.OwnerOf(table, parts.Key)
         where owner is not null
-        select new Reading(rules, owner.Value.Hook, owner.Value.Control, parts.Select(part => part.Name)).Chain();
+        select new Reading(rules, sets, owner.Value.Hook, owner.Value.Control, parts.Select(part => part.Name)).Chain();
 
-    private sealed class Reading(Ruleset rules, Hook hook, string control, IEnumerable<string> parts)
+    private sealed class Reading(Ruleset rules, AddressSets sets, Hook hook, string control, IEnumerable<string> parts)
     {
+        // Where the destinations are in a set that was not read, or that somebody emptied.
+        private static readonly IReadOnlyList<Cidr> Unread = new List<Cidr>();
+
         private readonly string _name = hook.ChainOf(control);
         private readonly Dictionary<string, List<OurLine>> _lines = parts.ToDictionary(part => part, part => rules[hook.Table, part].Select(line => OurLine.Read(line, hook)).ToList(), StringComparer.Ordinal);
-        private readonly List<(string From, string To, Cidr? Destination)> _gates = [];
+        private readonly List<(string From, string To, IReadOnlyList<Cidr>? Destinations)> _gates = [];
         private readonly Dictionary<string, IReadOnlyList<Cidr>?> _destinations = new(StringComparer.Ordinal);
         private readonly HashSet<string> _reached = new(StringComparer.Ordinal);
         private readonly List<(OurLine Line, string Part)> _inOrder = [];
@@ -30,7 +33,7 @@ internal static class ChainReader
         {
             if (_lines.ContainsKey(_name))
                 Reach(_name);
-            return new OurChain(rules.Family, hook, control, [.. _inOrder.Select(each => Meant(each.Line, each.Part))])
+            return new OurChain(rules.Family, hook, control, [.. _inOrder.SelectMany(each => Meant(each.Line, each.Part))])
             {
                 Strays = [.. _lines.Where(part => part.Key != _name).SelectMany(part => part.Value).Where(line => line.Rule is null && !IsScaffold(line))],
                 Laid = [.. _lines.Select(part => new LaidChain(part.Key, [.. part.Value.Select(Laid)]))],
@@ -45,7 +48,7 @@ internal static class ChainReader
             {
                 if (ChainLayout.GateOf(line.Line) is var (to, destination) && _lines.ContainsKey(to))
                 {
-                    _gates.Add((part, to, destination));
+                    _gates.Add((part, to, AddressSet.NamedBy(line.Line) is { } set ? sets[set] is { Count: > 0 } members ? members : Unread : destination is { } one ? [one] : null));
                     if (!_reached.Contains(to))
                         Reach(to);
                 }
@@ -56,10 +59,14 @@ internal static class ChainReader
 
         private bool IsScaffold(OurLine line) => ChainLayout.IsReplyExit(line.Line) || (ChainLayout.GateOf(line.Line) is var (to, _) && _lines.ContainsKey(to));
 
-        private OurLine Meant(OurLine line, string part) =>
-            line.Rule is { Destination: null } rule && rule.Phase != Phase.Exception && Destinations(part) is { } destinations
-                ? line.Meaning(rule.With(spec => spec.Destination = string.Join(',', destinations)))
-                : line;
+        private IEnumerable<OurLine> Meant(OurLine line, string part)
+        {
+            if (AddressSet.NamedBy(line.Line) is { } set)
+                return SetLines.Meant(line, sets[set]);
+            if (line.Rule is not { Destination: null } rule || rule.Phase == Phase.Exception || Destinations(part) is not { } destinations)
+                return [line];
+            return [ReferenceEquals(destinations, Unread) ? line.Unresolved() : line.Meaning(rule.With(spec => spec.Destination = AddressLists.Of(destinations)))];
+        }
 
         // What comes into a part: the destinations of the gates to it, or what the part with the gate gets itself. Null for all.
         private IReadOnlyList<Cidr>? Destinations(string part)
@@ -69,14 +76,13 @@ internal static class ChainReader
             // Gates in a circle, which nobody lays out, say nothing.
             _destinations[part] = null;
             var all = new List<Cidr>();
-            foreach (var (from, _, destination) in _gates.Where(gate => gate.To == part))
+            foreach (var (from, _, destinations) in _gates.Where(gate => gate.To == part))
             {
-                if (destination is { } one)
-                    all.Add(one);
-                else if (Destinations(from) is { } several)
-                    all.AddRange(several);
-                else
+                if ((destinations ?? Destinations(from)) is not { } several)
                     return null;
+                if (ReferenceEquals(several, Unread))
+                    return _destinations[part] = Unread;
+                all.AddRange(several);
             }
             return _destinations[part] = all.Count == 0 ? null : Cidr.Aggregate(all);
         }

@@ -16,14 +16,15 @@ internal sealed record DestinationGroup(IReadOnlyList<Cidr> Places, IReadOnlyLis
         string Named(OurLine line) => (isOriginal ? line.Rule!.OriginalDestination : line.Rule!.Destination) ?? "";
         IReadOnlyList<Cidr> PlacesOf(OurLine line) => isOriginal ? AddressLists.OriginalDestinations(line.Rule!) : AddressLists.Destinations(line.Rule!);
         var blocks = lines.Where(line => line.Rule!.Phase != Phase.Exception).GroupBy(Named, StringComparer.Ordinal).ToList();
-        var groups = new List<(List<Cidr> Places, HashSet<string> Blocks)>();
+        var groups = new List<(IReadOnlyList<Cidr> Places, HashSet<string> Blocks)>();
         foreach (var block in blocks)
         {
             if (PlacesOf(block.First()) is not { Count: > 0 } places)
                 return null;
             var found = groups.Where(group => Overlap(group.Places, places)).ToList();
             groups.RemoveAll(found.Contains);
-            groups.Add(([.. Cidr.Aggregate(places.Concat(found.SelectMany(group => group.Places)))], [block.Key, .. found.SelectMany(group => group.Blocks)]));
+            // One rule's are as few as can be by themselves.
+            groups.Add((found.Count == 0 ? places : Cidr.Aggregate(places.Concat(found.SelectMany(group => group.Places))), [block.Key, .. found.SelectMany(group => group.Blocks)]));
         }
         if (groups.Count == 0)
             return null;
@@ -34,7 +35,7 @@ internal sealed record DestinationGroup(IReadOnlyList<Cidr> Places, IReadOnlyLis
     }
 
     // An exception for what no block is about has no effect. It stays, because its mark does.
-    private static List<int> Where(IReadOnlyList<Cidr> places, List<(List<Cidr> Places, HashSet<string> Blocks)> groups)
+    private static List<int> Where(IReadOnlyList<Cidr> places, List<(IReadOnlyList<Cidr> Places, HashSet<string> Blocks)> groups)
     {
         var found = Enumerable.Range(0, groups.Count).Where(index => places.Count == 0 || Overlap(groups[index].Places, places)).ToList();
         return found.Count == 0 ? [0] : found;

@@ -147,7 +147,7 @@ public sealed record InstalledRule
     public static IReadOnlyList<InstalledRule> ReadAll(HostSnapshot host)
     {
         ArgumentNullException.ThrowIfNull(host);
-        return [.. host.Rules.OrderBy(rules => rules.Key).SelectMany(rules => ReadAll(rules.Value, host.HostName)), .. OwnTable.Of(host).Chains.OrderBy(chain => chain.Family).SelectMany(chain => ReadAll(chain, host.HostName))];
+        return [.. host.Rules.OrderBy(rules => rules.Key).SelectMany(rules => ReadAll(rules.Value, AddressSets.Of(host), host.HostName)), .. OwnTable.Of(host).Chains.OrderBy(chain => chain.Family).SelectMany(chain => ReadAll(chain, host.HostName))];
     }
 
     /// <summary>
@@ -192,11 +192,12 @@ public sealed record InstalledRule
         new(property, value?.ToString(), $"it contradicts the line '{text}'. Change the line, which is in Text, and leave this property out.");
 
     // A mark counts only in a chain of ours: a rule that somebody typed into DOCKER-USER with our comment is still theirs.
-    private static IEnumerable<InstalledRule> ReadAll(Iptables.Ruleset rules, string host)
+    private static IEnumerable<InstalledRule> ReadAll(Iptables.Ruleset rules, AddressSets sets, string host)
     {
-        var ours = OurChain.ReadAll(rules).SelectMany(chain => chain.Lines.Concat(chain.Strays)).Where(line => line.Mark is not null)
-            .ToDictionary(line => (line.Line.Table, line.Line.Chain, line.Line.Position));
-        return rules.AllRules.Select(line => Read(line, ours.GetValueOrDefault((line.Table, line.Chain, line.Position)), host));
+        var ours = OurChain.ReadAll(rules, sets).SelectMany(chain => chain.Lines.Concat(chain.Strays)).Where(line => line.Mark is not null)
+            .ToLookup(line => (line.Line.Table, line.Line.Chain, line.Line.Position));
+        // A line that asks a set can stand for many rules.
+        return rules.AllRules.SelectMany(line => ours[(line.Table, line.Chain, line.Position)].DefaultIfEmpty().Select(meant => Read(meant?.Line ?? line, meant, host)));
     }
 
     // A rule counts as one, however many lines nft needs for it.

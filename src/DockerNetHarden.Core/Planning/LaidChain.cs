@@ -7,6 +7,9 @@ namespace DockerNetHarden.Planning;
 /// <param name="Key">What is compared: the tokens as this module writes them. The kernel may print a value in another way.</param>
 internal sealed record LaidLine(RuleLine Line, string Key)
 {
+    /// <summary>The set that the line will ask; null if it asks none, or if the line was read.</summary>
+    public AddressSet? Set { get; init; }
+
     public static LaidLine Of(RuleLine line) => new(line, SaveTokenizer.Join(line.Tokens));
 }
 

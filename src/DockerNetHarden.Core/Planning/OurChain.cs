@@ -32,6 +32,12 @@ internal sealed record OurLine(RuleLine Line, RuleMark? Mark, FirewallRule? Rule
     /// <summary>The same place and counters, with what the line means there.</summary>
     public OurLine Meaning(FirewallRule rule) => this with { Rule = rule, Key = rule.ToString() };
 
+    /// <summary>The same line if what it means cannot be known, because it asks a set that was not read, or is empty.</summary>
+    public OurLine Unresolved() => this with { Rule = null, IsUnresolved = true };
+
+    /// <summary>Whether the line is only part of a rule, whose destinations are in such a set.</summary>
+    public bool IsUnresolved { get; init; }
+
     /// <summary>The line as a person reads it: with all that it means, in the control's own chain.</summary>
     public RuleLine Shown(string chain) => Rule is null || (Line.Chain == chain && Line.Tokens.Count == Rule.Tokens.Count) ? Line : Line with { Chain = chain, Tokens = Rule.Tokens };
 
@@ -73,6 +79,9 @@ internal sealed record OurChain(Family Family, Hook Hook, string Control, IReadO
     /// <summary>Whether it is a chain of our nftables table. It has no parts: sets ask first there.</summary>
     public bool IsNft { get; init; }
 
+    /// <summary>Whether many destinations become a set of ipset(8), if the lines are laid out.</summary>
+    public bool UsesSets { get; init; }
+
     /// <summary>Lines in parts of the chain that are not ours, or that this version does not write. They stay in their part.</summary>
     public IReadOnlyList<OurLine> Strays { get; init; } = [];
 
@@ -84,10 +93,13 @@ internal sealed record OurChain(Family Family, Hook Hook, string Control, IReadO
     }
 
     /// <summary>All our chains of a host, those of iptables first.</summary>
-    public static IReadOnlyList<OurChain> OfHost(HostSnapshot host) => [.. host.Rules.OrderBy(pair => pair.Key).SelectMany(pair => ReadAll(pair.Value)), .. OwnTable.Of(host).Chains];
+    public static IReadOnlyList<OurChain> OfHost(HostSnapshot host) => [.. host.Rules.OrderBy(pair => pair.Key).SelectMany(pair => ReadAll(pair.Value, AddressSets.Of(host))), .. OwnTable.Of(host).Chains];
 
     /// <summary>All our chains of a rule set. Foreign chains are not ours, even if they have our prefix.</summary>
-    public static IEnumerable<OurChain> ReadAll(Ruleset rules) => ChainReader.ReadAll(rules);
+    public static IEnumerable<OurChain> ReadAll(Ruleset rules) => ReadAll(rules, AddressSets.None);
+
+    /// <summary>The same of a host with these sets.</summary>
+    public static IEnumerable<OurChain> ReadAll(Ruleset rules, AddressSets sets) => ChainReader.ReadAll(rules, sets);
 
     /// <summary>
     /// The chain with other lines. Lines for one network come before lines for the whole host (the narrower decides first); then exceptions,
@@ -97,7 +109,7 @@ internal sealed record OurChain(Family Family, Hook Hook, string Control, IReadO
     {
         var first = Lines.TakeWhile(line => line.Mark is null).ToList();
         var last = Lines.Skip(first.Count).Where(line => line.Mark is null);
-        return new OurChain(Family, Hook, Control, [.. first, .. Sorted(ours), .. last]) { Strays = Strays, IsNft = IsNft };
+        return new OurChain(Family, Hook, Control, [.. first, .. Sorted(ours), .. last]) { Strays = Strays, IsNft = IsNft, UsesSets = UsesSets };
     }
 
     /// <summary>Whether the kernel has, or will have, the same chains with the same lines.</summary>

@@ -22,7 +22,7 @@ internal sealed class OwnTable
     private OwnTable(NftRead read)
     {
         Read = read;
-        Chains = [.. read.Chains.Select(chain => new OurChain(chain.Family, chain.Hook, chain.Control, [.. chain.Rules.Select(rule => LineOf(chain, rule))]) { IsNft = true, Laid = [] })];
+        Chains = [.. read.Chains.Select(chain => new OurChain(chain.Family, chain.Hook, chain.Control, [.. chain.Rules.SelectMany(rule => LinesOf(chain, rule))]) { IsNft = true, Laid = [] })];
     }
 
     /// <summary>What the kernel has.</summary>
@@ -102,6 +102,13 @@ internal sealed class OwnTable
         var name = NftNames.Chain(chain.Hook, chain.Control, chain.Family);
         return line.Rule is null ? [$"nft delete rule {NftRenderer.Table} {name} handle {HandleOf(line)}"]
             : NftTables.LinesOf(line.Rule, 0, 0, new NftLimits(), new NftSets()).Select(each => ShownText.Plain($"nft add rule {NftRenderer.Table} {name} {each.Text}"));
+    }
+
+    // Each rule of a person's own list, of which the first has the counters.
+    private static IEnumerable<OurLine> LinesOf(NftReadChain chain, NftReadRule rule)
+    {
+        var first = LineOf(chain, rule);
+        return rule.Places.Count == 0 ? [first] : rule.Places.Select((place, index) => index == 0 ? first : OurLine.Make(rule.Rule!.With(spec => spec.Destination = place.ToString()), first.Line.Chain));
     }
 
     private static OurLine LineOf(NftReadChain chain, NftReadRule rule)

@@ -76,8 +76,11 @@ public sealed class Plan
     /// <summary>Our chains in nftables as they will be.</summary>
     internal IReadOnlyList<OurChain> TableChains { get; init; } = [];
 
+    /// <summary>What becomes of the sets of ipset(8) that our chains ask; null if there are none and none are made.</summary>
+    internal SetChange? Sets { get; init; }
+
     /// <summary>Whether the host is already as desired.</summary>
-    public bool IsEmpty => Steps.Count == 0 && NewChains.Count == 0 && Nft is null;
+    public bool IsEmpty => Steps.Count == 0 && NewChains.Count == 0 && Nft is null && Sets is null or { IsEmpty: true };
 
     /// <summary>What a person reads: the exact lines that go out (-) and in (+), as commands would write them; a change of order is described in words.</summary>
     public string Diff
@@ -114,6 +117,9 @@ public sealed class Plan
         options ??= new PlanOptions();
         if (desired.Count == 0)
             throw new PlanException(PlanFailure.NothingGiven, options.Prune ? "Without a rule, Prune would remove everything of ours." : "There is no rule to apply.", "To remove everything of ours on purpose, use Remove-FirewallRule -All.");
+
+        if (desired.FirstOrDefault(static rule => rule.Set is { } set && AddressSet.IsOurs(set.Split(' ')[0])) is { } own)
+            throw new PlanException(PlanFailure.UnresolvedOperand, $"'{own}' asks a set that this module makes and removes by itself.", "Name the addresses in the rule; many of them become a set.");
 
         var warnings = new List<string>();
         var resolver = new OperandResolver(actual, warnings, options.CreateChain, options.Backend);

@@ -16,10 +16,12 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
     private readonly List<NewChain> _newChains = [];
 
     // Every line of ours is parsed, so do it only once: a host can have thousands.
-    private readonly List<OurChain> _existing = [.. host.Rules.Values.SelectMany(OurChain.ReadAll)];
+    private readonly List<OurChain> _existing = [.. host.Rules.Values.SelectMany(rules => OurChain.ReadAll(rules, AddressSets.Of(host)))];
     private readonly OwnTable _table = OwnTable.Of(host);
     private readonly List<OurChain> _after = [];
     private IReadOnlyList<OurChain> _inTable = [];
+    private readonly AddressSets _sets = AddressSets.Of(host);
+    private readonly bool _usesSets = AddressSets.CanBeOn(host);
     private NftChange? _nft;
     private NftModel? _wholeTable;
     private int _unchanged;
@@ -59,6 +61,8 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
             warnings.Add("Rules without a name replace the rules without a name that stood before: give New-FirewallRule a -Name to keep both.");
         var marks = literal.Select(rule => rule.Mark).ToHashSet();
         warnings.AddRange(NarrowerFirst.Warnings(_after.Concat(_inTable), marks.Contains));
+        if (host.HasIpSet == false && _steps.Count > 0)
+            warnings.AddRange(LongLists.Warnings(host.HostName, _after, marks.Contains));
         return Make([], Vanishing(literal, keeps, named));
     }
 
@@ -83,6 +87,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
         VanishingControls = vanishing,
         Chains = _after,
         TableChains = _inTable,
+        Sets = SetsAfter(),
     };
 
     private void BuildFamily(Ruleset rules, IReadOnlyList<FirewallRule> literal, Func<RuleMark, bool> keeps, Func<OurLine, bool> keepsLine)
@@ -97,7 +102,7 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
             {
                 var before = existing.Find(chain => chain.Hook == hook && string.Equals(chain.Control, control, StringComparison.Ordinal));
                 var empty = new OurChain(rules.Family, hook, control, []);
-                var after = Compose(before ?? empty, [.. literal.Where(rule => rule.Hook == hook && string.Equals(rule.Control, control, StringComparison.Ordinal))], keeps, keepsLine);
+                var after = Compose((before ?? empty) with { UsesSets = _usesSets }, [.. literal.Where(rule => rule.Hook == hook && string.Equals(rule.Control, control, StringComparison.Ordinal))], keeps, keepsLine);
                 changes.Add(before, after);
                 _after.Add(after);
             }
@@ -149,6 +154,8 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
         _unchanged += wanted.Select(line => line.Key).Distinct(StringComparer.Ordinal).Count(there.ContainsKey);
         var marks = literal.Select(rule => rule.Mark).ToHashSet();
         var kept = RuleFold.Fold(before.Lines.Where(line => line.Mark is not null && keeps(line.Mark) && !marks.Contains(line.Mark) && keepsLine(line)));
+        if (kept.FirstOrDefault(line => line.IsUnresolved) is { } unresolved)
+            throw new PlanException(PlanFailure.SetUnread, $"{host.HostName} has rules of ours ({unresolved.Mark}) whose addresses are in a set of ipset that is empty or cannot be read, so they would be lost.", "Apply those rules again, or remove them. If ipset is missing there, install it; a user needs the right to run it with sudo, as docs/guides/sudoers.md describes.");
         return before.With(kept.Concat(wanted)) with { Strays = [.. before.Strays.Where(line => line.Mark is null || (keeps(line.Mark) && !marks.Contains(line.Mark)))] };
     }
 
@@ -170,16 +177,30 @@ internal sealed class PlanBuilder(HostSnapshot host, PlanOptions options, List<s
 
     private void Finish(Ruleset rules, string table, TableChange changes)
     {
-        if (changes.IsEmpty)
+        // The lines can stand as they should and ask a set whose members somebody changed.
+        if (changes.IsEmpty && !changes.Chains.SelectMany(SetsOf).Any(set => !_sets.Holds(set)))
             return;
         _added.AddRange(changes.Added);
         _removed.AddRange(changes.Removed);
         warnings.AddRange(changes.Warnings);
+        if (changes.IsEmpty)
+            return;
         _steps.Add((new PlanStep(rules.Family, table, changes.Restore(), changes.Inverse()), changes.Added.Count > 0));
         // A Prune would miss rules of ours that were added since the snapshot, and a chain of Docker's is made before any step. Both need to know the table first.
         if (!changes.IsItsOwnPremise || options.Prune || _newChains.Count > 0)
             _premises.Add(new PlanPremise(rules.Family, table, changes.Ours));
     }
+
+    // Null if no set is concerned.
+    private SetChange? SetsAfter()
+    {
+        var wanted = _after.SelectMany(SetsOf).DistinctBy(set => set.Name, StringComparer.Ordinal).ToList();
+        List<string> there = [.. _sets.Names.Order(StringComparer.Ordinal)];
+        return wanted.Count + there.Count == 0 ? null : new SetChange(
+            there, [.. wanted.Where(set => !_sets.Has(set))], [.. wanted.Where(set => _sets.Has(set) && !_sets.Holds(set))], [.. there.Except(wanted.Select(set => set.Name), StringComparer.Ordinal)]);
+    }
+
+    private static IEnumerable<AddressSet> SetsOf(OurChain chain) => chain.Laid.SelectMany(part => part.Lines).Select(line => line.Set).OfType<AddressSet>();
 
     private bool IsNftables => HostBackend.DockerUsesNftables(host);
 

@@ -20,6 +20,9 @@ public enum PlanFailure
     /// <summary>nftables cannot express a rule.</summary>
     NotInNftables,
 
+    /// <summary>Rules of ours ask a set of addresses that cannot be read.</summary>
+    SetUnread,
+
     /// <summary>There is nothing to plan.</summary>
     NothingGiven,
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Iptables;
 
@@ -6,16 +7,53 @@ namespace DockerNetHarden.Rules;
 /// <summary>What iptables makes several rules of: lists of addresses with commas. Dotted netmasks and address ranges become the prefixes that they mean. Source: iptables(8), iptables-extensions(8).</summary>
 internal static class AddressLists
 {
+    // From here on, looking a list up costs less than reading it.
+    private const int Long = 16;
+
+    // Rules with thousands of addresses are copied, compared and written many times. Every copy has the same text, so that is checked, and the addresses in it read, once.
+    private static readonly ConditionalWeakTable<string, string> Checked = [];
+    private static readonly ConditionalWeakTable<string, IReadOnlyList<Cidr>> Known = [];
+    private static readonly ConditionalWeakTable<IReadOnlyList<Cidr>, string> Texts = [];
+
     /// <summary>The addresses of a list.</summary>
     public static string[] Split(string list) => list.Split(',', StringSplitOptions.TrimEntries);
 
-    /// <summary>The prefixes of a rule's destination; empty if it has none, or one that is negated or only a host can resolve.</summary>
-    public static IReadOnlyList<Cidr> Destinations(FirewallRule rule)
+    /// <summary>A list in canonical form: as few prefixes as can be, in order.</summary>
+    /// <param name="list">The list.</param>
+    /// <param name="read">Reads and checks one of its prefixes.</param>
+    public static string Canonical(string list, Func<string, Cidr> read)
     {
-        if (rule.Destination is not { } text || !Operand.IsPlain(text))
-            return [];
-        return [.. Split(text).Select(Cidr.Parse)];
+        if (Known.TryGetValue(list, out _))
+            return list;
+        if (Checked.TryGetValue(list, out var canonical))
+            return canonical;
+        Cidr[] prefixes = [.. Split(list).Select(read)];
+        canonical = Of(prefixes);
+        if (prefixes.Length >= Long)
+            Checked.AddOrUpdate(list, canonical);
+        return canonical;
     }
+
+    /// <summary>Prefixes as a list in canonical form.</summary>
+    /// <param name="prefixes">The prefixes, which nobody changes afterwards.</param>
+    public static string Of(IReadOnlyList<Cidr> prefixes)
+    {
+        if (prefixes.Count < Long)
+            return string.Join(',', Cidr.Aggregate(prefixes));
+        return Texts.GetValue(prefixes, static all =>
+        {
+            var few = Cidr.Aggregate(all);
+            var text = string.Join(',', few);
+            Known.AddOrUpdate(text, few);
+            return text;
+        });
+    }
+
+    /// <summary>The prefixes of a list.</summary>
+    public static IReadOnlyList<Cidr> Read(string list) => Known.TryGetValue(list, out var known) ? known : [.. Split(list).Select(Cidr.Parse)];
+
+    /// <summary>The prefixes of a rule's destination; empty if it has none, or one that is negated or only a host can resolve.</summary>
+    public static IReadOnlyList<Cidr> Destinations(FirewallRule rule) => rule.Destination is { } text && Operand.IsPlain(text) ? Read(text) : [];
 
     /// <summary>The prefix that packets of a rule were sent to before a redirection; empty as with <see cref="Destinations"/>.</summary>
     public static IReadOnlyList<Cidr> OriginalDestinations(FirewallRule rule) => rule.OriginalDestination is { } text && Operand.IsPlain(text) ? [Cidr.Parse(text)] : [];

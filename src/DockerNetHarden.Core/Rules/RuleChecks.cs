@@ -24,9 +24,8 @@ internal static partial class RuleChecks
             var text = rule.Text(field)!;
             if (Operand.Parse(Negatable.Parse(text).Value, field.Name).IsSymbolic)
                 continue;
-            foreach (var address in field == RuleFields.Destination && MayHaveSeveral(rule) ? AddressLists.Split(Negatable.Parse(text).Value) : [Negatable.Parse(text).Value])
+            foreach (var found in Families(rule, field, Negatable.Parse(text).Value))
             {
-                var found = ParseCidr(address, field.Name).Family;
                 if (family is not null && family != found)
                     throw new RefusedValueException(field.Name, text, $"the address is {found}, the rule is {family}; a rule has one family, so make one for each.");
                 family = found;
@@ -64,11 +63,15 @@ internal static partial class RuleChecks
             return Address(rule, value, part);
         if (rule.Destination!.StartsWith('!'))
             throw new RefusedValueException(part, rule.Destination, "several prefixes cannot be negated; leave the '!' out, or name one.");
-        var prefixes = AddressLists.Split(value).Select(prefix => ParseCidr(prefix, part)).ToList();
-        foreach (var other in prefixes.Where(prefix => prefix.Family != rule.Family))
-            throw new RefusedValueException(part, value, $"the address {other} is {other.Family}, the rule is {rule.Family}.");
-        return string.Join(',', Cidr.Aggregate(prefixes)) is var canonical and not ("0.0.0.0/0" or "::/0") ? canonical : null;
+        // All are of the rule's family, which came of them.
+        return Several(value, part) is var canonical and not ("0.0.0.0/0" or "::/0") ? canonical : null;
     }
+
+    // A list in order has its families in order.
+    private static Family[] Families(RuleSpec rule, RuleField field, string text) =>
+        field == RuleFields.Destination && text.Contains(',', StringComparison.Ordinal) && MayHaveSeveral(rule) && AddressLists.Read(Several(text, field.Name)) is var all ? [all[0].Family, all[^1].Family] : [ParseCidr(text, field.Name).Family];
+
+    private static string Several(string list, string part) => AddressLists.Canonical(list, prefix => ParseCidr(prefix, part));
 
     // The lines of a person's own rules stand as they were given, one for each rule; a control's rules are put where their destinations are looked up.
     private static bool MayHaveSeveral(RuleSpec rule) => rule.Control is not "Custom";

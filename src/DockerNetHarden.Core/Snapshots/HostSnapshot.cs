@@ -126,6 +126,9 @@ public sealed record HostSnapshot
     /// <summary>Why <see cref="OwnTable"/> could not be read; null if it could, or if there is no nft.</summary>
     internal string? OwnTableError { get; init; }
 
+    /// <summary>Whether the host has ipset(8); null if nobody looked for it.</summary>
+    internal bool? HasIpSet { get; init; }
+
     /// <summary>The routes of all tables, both families.</summary>
     public IReadOnlyList<HostRoute> Routes { get; init; } = [];
 
@@ -135,7 +138,7 @@ public sealed record HostSnapshot
     /// <summary>What is known of the links.</summary>
     public IReadOnlyList<HostLink> LinkDetails { get; init; } = [];
 
-    /// <summary>The sets of ipset(8).</summary>
+    /// <summary>The sets of ipset(8): those that rules name and, in a snapshot for planning, our own.</summary>
     public IReadOnlyList<HostIpSet> IpSets { get; init; } = [];
 
     /// <summary>IPVS services, as <c>/proc/net/ip_vs</c> names them, one line each.</summary>

@@ -77,6 +77,7 @@ internal static class ErrorRecords
         PlanFailure.ChainMissing => HostFailure.ChainMissing,
         PlanFailure.FamilyMissing => HostFailure.IptablesMissing,
         PlanFailure.NeedsForce => HostFailure.NeedsForce,
+        PlanFailure.SetUnread => HostFailure.UnreadableRules,
         PlanFailure.NotInNftables => HostFailure.NotInNftables,
         _ => HostFailure.NothingToDo,
     });

@@ -30,19 +30,22 @@ public sealed class SudoersGuideTests
         ["cat \"$dnh_config\""] = "/usr/bin/cat /etc/docker/daemon.json",
     };
 
+    // Names of our sets are of one form; one that is being filled has an end of its own.
+    private static readonly string Set = "DNH-[46]-" + string.Concat(Enumerable.Repeat("[0-9a-f]", 12));
+
     [Fact]
     public void What_is_run_by_sudo_is_what_the_guide_allows()
     {
         var tool = new IptablesTool(IptablesBackend.Nft, "iptables v1.8.9 (nf_tables)", "iptables", "ip6tables");
         var step = new PlanStep(Family.IPv4, "filter", "*filter\n-F DNH-X\nCOMMIT\n", "*filter\nCOMMIT\n");
         var write = WritingProgram.Of(
-            new WriteRequest { Tool = tool, Steps = [step, step], Premises = [new PlanPremise(Family.IPv4, "filter", "")], NewChains = [new NewChain(Family.IPv4, "filter", "DOCKER-USER")], NewTables = [new PlanTable(Family.IPv4, "filter")], Nft = new NftChange("", "", [], []), HasNft = true }, TimeSpan.FromSeconds(1));
+            new WriteRequest { Tool = tool, Steps = [step, step], Premises = [new PlanPremise(Family.IPv4, "filter", "")], NewChains = [new NewChain(Family.IPv4, "filter", "DOCKER-USER")], NewTables = [new PlanTable(Family.IPv4, "filter")], Nft = new NftChange("", "", [], []), HasNft = true, Sets = new SetChange([], [AddressSet.Of([Cidr.Parse("10.0.0.0/8")])], [], ["x"]) }, TimeSpan.FromSeconds(1));
         var code = ReadingProgram.Whole(ReadingProgram.Begin()).Build(TimeSpan.FromSeconds(1)).Text + write.Text + RollbackProgram.Arm + RollbackProgram.Disarm + RollbackProgram.Ask + RollbackTimer.Code;
         var used = Regex.Matches(code, @"(?<=(^|[ (])\$S )\S[^<>)|&\n]*", RegexOptions.Multiline | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))
             .Select(static match => Regex.Replace(match.Value, "( 2| \\|\\|.*)$", "", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)).Trim())
             .Where(static form => !form.StartsWith('='))
             .ToHashSet(StringComparer.Ordinal);
-        var expected = used.SelectMany(form => form is "cat \"$1\"" ? SavedFiles : form.StartsWith("nft ", StringComparison.Ordinal) && form.Contains("$2", StringComparison.Ordinal) ? Tables(form) : Forms.TryGetValue(form, out var line)
+        var expected = used.SelectMany(form => form is "ipset save \"$n\"" ? ["/usr/sbin/ipset save " + Set] : form is "ipset destroy \"$n\"" ? ["/usr/sbin/ipset destroy " + Set, $"/usr/sbin/ipset destroy {Set}-x"] : form is "cat \"$1\"" ? SavedFiles : form.StartsWith("nft ", StringComparison.Ordinal) && form.Contains("$2", StringComparison.Ordinal) ? Tables(form) : Forms.TryGetValue(form, out var line)
             ? Prefixes.Select(prefix => string.Format(System.Globalization.CultureInfo.InvariantCulture, line, prefix))
             : [$"/usr/sbin/{form}"]);
         Assert.Equal(expected.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal), Allowed().Order(StringComparer.Ordinal));

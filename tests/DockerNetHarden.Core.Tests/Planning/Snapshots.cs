@@ -1,6 +1,7 @@
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Iptables;
+using DockerNetHarden.Planning;
 using DockerNetHarden.Snapshots;
 
 namespace DockerNetHarden.Core.Tests.Planning;
@@ -48,6 +49,21 @@ internal static class Snapshots
         Links = ["lo", "eth0", "docker0", "apps0"],
         Resolvers = [Cidr.Parse("10.0.0.2"), Cidr.Parse("fd00::2")],
     };
+
+    /// <summary>The host after a plan, with what it did to its sets.</summary>
+    public static HostSnapshot After(this HostSnapshot host, Plan plan)
+    {
+        var after = host.After(plan.Steps.Select(step => (step.Family, step.Restore)));
+        if (plan.Sets is not { } sets)
+            return after;
+        Assert.Equal(sets.Premise, host.IpSets.Select(set => set.Name).Where(AddressSet.IsOurs).Order(StringComparer.Ordinal));
+        var text = sets.Text.Split('\n').Where(line => !line.StartsWith("swap ", StringComparison.Ordinal) && !line.StartsWith("destroy ", StringComparison.Ordinal)).Select(line => line.Replace("-x ", " ", StringComparison.Ordinal));
+        var made = IpSetText.Parse(string.Join('\n', text));
+        // A line that asks a set which is not there is refused, and one that is asked cannot be removed.
+        after = after with { IpSets = [.. host.IpSets.Where(set => !made.Any(each => each.Name == set.Name)).Where(set => !sets.Gone.Contains(set.Name)), .. made] };
+        Assert.Equal(after.Rules.Values.SelectMany(rules => rules.AllRules).Select(AddressSet.NamedBy).OfType<string>().Distinct().Order(StringComparer.Ordinal), after.IpSets.Select(set => set.Name).Where(AddressSet.IsOurs).Order(StringComparer.Ordinal));
+        return after;
+    }
 
     /// <summary>The host after a plan's transactions: a small model of <c>iptables-restore --noflush</c>, for the texts that plans write.</summary>
     public static HostSnapshot After(this HostSnapshot host, IEnumerable<(Family Family, string Restore)> steps)

@@ -12,7 +12,7 @@ namespace DockerNetHarden.Lab.Tests.Persistence;
 /// <summary>Saving, loading and taking back on a real kernel, by each method, without Docker: the test writes Docker's chains itself.</summary>
 public sealed class SavingTests
 {
-    private const string Docker = "*filter\n:DOCKER-USER - [0:0]\n:DOCKER - [0:0]\n-A FORWARD -j DOCKER-USER\n-A FORWARD -o docker0 -j DOCKER\n-A DOCKER-USER -j RETURN\nCOMMIT\n";
+    internal const string Docker = "*filter\n:DOCKER-USER - [0:0]\n:DOCKER - [0:0]\n-A FORWARD -j DOCKER-USER\n-A FORWARD -o docker0 -j DOCKER\n-A DOCKER-USER -j RETURN\nCOMMIT\n";
 
     private static readonly IReadOnlyList<FirewallRule> Rules =
         [.. new MetadataAccess().Rules(), FirewallRule.Parse("-A INPUT -i docker0 -p tcp --dport 5000 -j DROP"), FirewallRule.Parse("-6 -A INPUT -i docker0 -p tcp --dport 5000 -j DROP")];
@@ -250,16 +250,16 @@ public sealed class SavingTests
         Assert.Equal(File, files.Run("cat", "/etc/sysconfig/iptables").Replace("*mangle\n:FORWARD ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n", "", StringComparison.Ordinal));
     }
 
-    private static Task<PersistenceResult> SaveAsync(RuleSaver saver, PersistenceMethod method) => saver.SaveAsync(method, (_, _) => Task.FromResult(true), CancellationToken.None);
+    internal static Task<PersistenceResult> SaveAsync(RuleSaver saver, PersistenceMethod method) => saver.SaveAsync(method, (_, _) => Task.FromResult(true), CancellationToken.None);
 
-    private static Task<InvocationResult> ApplyAsync(IShell shell, IReadOnlyList<FirewallRule> rules, int? rollbackAfter = null) => new DockerHost(shell).ApplyAsync(
+    internal static Task<InvocationResult> ApplyAsync(IShell shell, IReadOnlyList<FirewallRule> rules, int? rollbackAfter = null) => new DockerHost(shell).ApplyAsync(
         snapshot => Plan.From(rules, snapshot, new PlanOptions { Force = true }), new CollectingSink(), CancellationToken.None,
         rollbackAfter is { } seconds ? new RollbackOptions(TimeSpan.FromSeconds(seconds)) : null);
 
-    private static string Ours(HostNamespace space, string tool) => string.Join('\n', new[] { tool, tool.Replace("ip", "ip6", StringComparison.Ordinal) }
+    internal static string Ours(HostNamespace space, string tool) => string.Join('\n', new[] { tool, tool.Replace("ip", "ip6", StringComparison.Ordinal) }
         .SelectMany(command => space.Run(command + "-save").Split('\n').Where(line => line.Contains("DNH-", StringComparison.Ordinal)).Order(StringComparer.Ordinal)));
 
-    private static void Flush(HostNamespace space, PrivateFiles files, string tool)
+    internal static void Flush(HostNamespace space, PrivateFiles files, string tool)
     {
         foreach (var command in new[] { tool, tool.Replace("ip", "ip6", StringComparison.Ordinal) })
         {
