@@ -57,10 +57,12 @@ public abstract class EffectTests(RichLab fixture)
         foreach (var result in new[] { asked, applied })
         {
             Assert.Empty(result.AffectedNotes);
-            Assert.All(result.Affected!, each => Assert.Equal(("dual1", "dual", ConnectionOpener.Container, "tcp", database, 1, ConnectionEffect.Cut, "InternalAccess:dual"),
+            // The kernel may still keep a connection that the other row cut: nobody told it that the connection ended.
+            var affected = result.Affected!.Where(each => each.Port == database).ToList();
+            Assert.All(affected, each => Assert.Equal(("dual1", "dual", ConnectionOpener.Container, "tcp", database, 1, ConnectionEffect.Cut, "InternalAccess:dual"),
                 (each.Container, each.Network, each.OpenedBy, each.Protocol, each.Port, each.Count, each.Effect, each.DecidedBy)));
-            Assert.Equal([LabAddresses.Internal, LabAddresses.InternalV6], result.Affected!.Select(static each => each.Destination), StringComparer.Ordinal);
-            Assert.All(result.Affected!, static each => Assert.InRange(each.Age!.Value, TimeSpan.Zero, TimeSpan.FromMinutes(5)));
+            Assert.Equal([LabAddresses.Internal, LabAddresses.InternalV6], affected.Select(static each => each.Destination), StringComparer.Ordinal);
+            Assert.All(affected, static each => Assert.InRange(each.Age!.Value, TimeSpan.Zero, TimeSpan.FromMinutes(5)));
         }
         Assert.Contains(hardening.Sink.Effects, effect => effect.Text.Contains(FormattableString.Invariant($"dual1 on dual -> {LabAddresses.Internal}:{database}/tcp, open for "), StringComparison.Ordinal));
         Assert.Equal(alive, open);
@@ -90,7 +92,7 @@ public abstract class EffectTests(RichLab fixture)
         Assert.Contains(applied.AffectedNotes, static note => note.Contains("nf_conntrack_timestamp", StringComparison.Ordinal));
         Assert.Equal(
             [("plain1", ConnectionOpener.Container, LabAddresses.Internal, database), ("dual1", ConnectionOpener.Other, LabAddresses.Host, 8084)],
-            applied.Affected!.Select(static each => (each.Container, each.OpenedBy, each.Destination, each.Port)));
+            applied.Affected!.Where(each => each.Port is 8084 || each.Port == database).Select(static each => (each.Container, each.OpenedBy, each.Destination, each.Port)));
         Assert.All(applied.Affected!, static each => Assert.Equal((ConnectionEffect.Cut, null), (each.Effect, each.Age)));
         Assert.Equal(alive, open);
     }
