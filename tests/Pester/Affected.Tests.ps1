@@ -11,7 +11,10 @@ Describe 'The view of what a change would cut' {
         $affected = [DockerNetHarden.Effects.AffectedConnection]
         function New-Affected($Values) {
             $made = [Runtime.CompilerServices.RuntimeHelpers]::GetUninitializedObject($affected)
-            foreach ($name in $Values.Keys) { $affected.GetProperty($name).SetValue($made, $Values[$name]) }
+            foreach ($name in $Values.Keys) {
+                $property = $affected.GetProperty($name)
+                $property.SetValue($made, [Management.Automation.LanguagePrimitives]::ConvertTo($Values[$name], $property.PropertyType))
+            }
             $made
         }
         $rows = @(
