@@ -56,6 +56,8 @@ missing_packages() {
     # Exports are applied by their own engines.
     has nft || printf ' nftables'
     has ansible-playbook || printf ' ansible-core'
+    # The page of a report is looked at in it (tests/DockerNetHarden.Browser.Tests).
+    has chromium || has chromium-browser || has google-chrome || printf ' chromium'
     # On somebody's own machine its package would act at the next boot; a build agent has no next boot.
     [ "${CI:-}" != true ] || has cloud-init || printf ' cloud-init'
 }
@@ -233,7 +235,7 @@ run_tests() {
     mkdir -p "$results"
     # Without a build there is nothing to test: this counts as a failure like any other.
     if (build DockerNetHarden.sln && ready); then
-        for project in Core.Tests Tests Cli.Tests Benchmarks.Tests Lab.Tests; do run_xunit "DockerNetHarden.$project"; done
+        for project in Core.Tests Tests Cli.Tests Benchmarks.Tests Browser.Tests Lab.Tests; do run_xunit "DockerNetHarden.$project"; done
         report_engines
         set_dotnet_root
         pwsh=$(find_pwsh)

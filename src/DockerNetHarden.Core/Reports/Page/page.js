@@ -4,7 +4,10 @@
   const data = JSON.parse(document.getElementById('data').textContent);
   const words = data.words;
   const SVG = 'http://www.w3.org/2000/svg';
-  const NARROW = 9;
+  // Numbers of FindingStatus and AccessLevel.
+  const PASSES = 0, NOT_APPLICABLE = 3, NOTHING_THERE = 0, CLOSED = 1, OPEN = 4;
+  // More hosts than these are printed only where they are open.
+  const MOST_PRINTED = 9;
 
   const byId = id => document.getElementById(id);
   function fill(node, attributes, children) {
@@ -45,7 +48,7 @@
 
   // What the filter asks for.
   const wanted = { host: '', network: '', status: '' };
-  const isOpen = status => words.statuses[status] !== words.statuses[0] && words.statuses[status] !== words.statuses[3];
+  const isOpen = status => status !== PASSES && status !== NOT_APPLICABLE;
   function isWanted(finding) {
     if (wanted.status === '') return true;
     if (wanted.status === 'open') return isOpen(finding.status);
@@ -169,10 +172,11 @@
   }
   function folded(findings) {
     const count = status => findings.filter(finding => finding.status === status).length;
-    const item = make('details', { class: 'folded' }, make('summary', {}, `${count(0)} pass, ${count(3)} do not apply`));
+    const item = make('details', { class: 'folded' }, make('summary', {}, `${count(PASSES)} pass, ${count(NOT_APPLICABLE)} do not apply`));
     const show = () => { if (item.open && item.childElementCount === 1) item.append(...findings.map(findingOf)); };
     item.addEventListener('toggle', show);
     item.open = wanted.status !== '' && wanted.status !== 'open';
+    show();
     return item;
   }
 
@@ -199,8 +203,8 @@
     const svg = draw('svg', { viewBox: `0 0 960 ${height}`, role: 'img', 'aria-labelledby': id },
       draw('title', { id }, `${host.name}: ` + networks.map(network => `${network.name} reaches ${reached(network)}`).join('; ') + '.'));
     for (const lane of lanes.filter(each => each.network !== null))
-      for (const cell of lane.network.cells.filter(each => words.levels[each.level] !== words.levels[0] && words.levels[each.level] !== words.levels[1]))
-        svg.append(draw('path', { class: `${cell.tone}${words.levels[cell.level] === words.levels[4] ? '' : ' part'}`, d: `M540 ${lane.middle} C660 ${lane.middle} 660 ${spot(cell.destination)} 800 ${spot(cell.destination)}` }));
+      for (const cell of lane.network.cells.filter(isReached))
+        svg.append(draw('path', { class: `${cell.tone}${cell.level === OPEN ? '' : ' part'}`, d: `M540 ${lane.middle} C660 ${lane.middle} 660 ${spot(cell.destination)} 800 ${spot(cell.destination)}` }));
     for (const lane of lanes) {
       const top = lane.middle - lane.lines.length * LINE / 2;
       lane.lines.forEach((line, number) => svg.append(draw('text', { x: 12, y: top + number * LINE + 11 }, cut(line, 26))));
@@ -211,8 +215,9 @@
     return make('figure', { class: 'picture', tabindex: '0', role: 'group', 'aria-label': 'Picture of ' + host.name }, svg,
       make('figcaption', {}, 'A line: open. Broken: in part, up to a rate, or not certain. No line: closed, or nothing there.'));
   }
+  const isReached = cell => cell.level !== NOTHING_THERE && cell.level !== CLOSED;
   function reached(network) {
-    const open = network.cells.filter(cell => words.levels[cell.level] !== words.levels[0] && words.levels[cell.level] !== words.levels[1]).map(cell => words.destinations[cell.destination]);
+    const open = network.cells.filter(isReached).map(cell => words.destinations[cell.destination]);
     return open.length === 0 ? 'nothing' : open.join(', ');
   }
 
@@ -263,7 +268,7 @@
   addEventListener('beforeprint', () => {
     const open = item => { if (!item.open) { item.open = true; opened.push(item); item.dispatchEvent(new Event('toggle')); } };
     const shown = hosts.filter(host => !host.element.hidden);
-    if (shown.length <= NARROW) shown.forEach(host => open(host.element));
+    if (shown.length <= MOST_PRINTED) shown.forEach(host => open(host.element));
     document.querySelectorAll('.finding').forEach(item => { if (isOpen(Number(item.dataset.status))) open(item); });
   });
   addEventListener('afterprint', () => { opened.forEach(item => { item.open = false; }); opened = []; });
