@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Playwright;
 
 // One browser at a time: some tests measure time, and a machine with two cores has no more to give.
@@ -5,18 +6,26 @@ using Microsoft.Playwright;
 
 namespace DockerNetHarden.Browser.Tests;
 
-/// <summary>A test that needs Chromium. Elsewhere it is skipped, and the reason says why.</summary>
+/// <summary>A test that needs Chromium. Elsewhere it is skipped, and its name says why.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class BrowserFactAttribute : FactAttribute
 {
-    public BrowserFactAttribute() => Skip = Chromium.WhyMissing;
+    public BrowserFactAttribute([CallerMemberName] string test = "")
+    {
+        if (Chromium.WhyMissing is { } reason)
+            (DisplayName, Skip) = ($"{test} [skipped: {reason}]", reason);
+    }
 }
 
 /// <summary>The same with data.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class BrowserTheoryAttribute : TheoryAttribute
 {
-    public BrowserTheoryAttribute() => Skip = Chromium.WhyMissing;
+    public BrowserTheoryAttribute([CallerMemberName] string test = "")
+    {
+        if (Chromium.WhyMissing is { } reason)
+            (DisplayName, Skip) = ($"{test} [skipped: {reason}]", reason);
+    }
 }
 
 /// <summary>The machine's Chromium.</summary>

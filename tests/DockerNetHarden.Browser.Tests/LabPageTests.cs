@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Audit;
 using DockerNetHarden.Controls;
@@ -18,7 +19,11 @@ namespace DockerNetHarden.Browser.Tests;
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class LabBrowserFactAttribute : FactAttribute
 {
-    public LabBrowserFactAttribute() => Skip = Chromium.WhyMissing ?? (LabHost.WhyUnavailable() is { } reason ? $"There is no lab: it {reason}" : null);
+    public LabBrowserFactAttribute([CallerMemberName] string test = "")
+    {
+        if ((Chromium.WhyMissing ?? LabHost.WhyUnavailable()) is { } reason)
+            (DisplayName, Skip) = ($"{test} [skipped: {reason}]", reason);
+    }
 }
 
 /// <summary>From the kernel to the pixel: three real hosts with ten networks, open and hardened, and what the page says of them.</summary>

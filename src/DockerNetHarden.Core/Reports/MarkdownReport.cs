@@ -7,7 +7,8 @@ namespace DockerNetHarden.Reports;
 internal static class MarkdownReport
 {
     // Longer lists are for the other forms; a comment on a pull request has a limit.
-    private const int MostLines = 12;
+    private const int MostLines = 4;
+    private const int MostOfLine = 300;
 
     public static string Render(HardeningReport report)
     {
@@ -81,12 +82,15 @@ internal static class MarkdownReport
     {
         text.Append(CultureInfo.InvariantCulture, $"- **{finding.Id}** ({Plain(ReportWords.Subject(finding))}, {ReportWords.Of(finding.Status)}{(finding.Change is { } change ? $", {ReportWords.Of(change)}" : "")}): {Plain(finding.Title)}\n");
         foreach (var line in finding.Evidence.Take(MostLines))
-            text.Append("  - ").Append(Plain(line)).Append('\n');
+            text.Append("  - ").Append(Plain(Cut(line))).Append('\n');
         if (finding.Evidence.Count > MostLines)
             text.Append(CultureInfo.InvariantCulture, $"  - and {finding.Evidence.Count - MostLines} more lines\n");
         if (finding.Remedy is { } remedy)
             text.Append('\n').Append(Fenced(remedy)).Append('\n');
     }
+
+    // Never between the halves of a surrogate pair.
+    private static string Cut(string line) => line.Length <= MostOfLine ? line : line[..(char.IsHighSurrogate(line[MostOfLine - 1]) ? MostOfLine - 1 : MostOfLine)] + "...";
 
     // A command is copied as it is. The fence is longer than any run of backticks in it (CommonMark 0.31, 4.5).
     private static string Fenced(string remedy)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Audit;
@@ -9,13 +10,13 @@ using DockerNetHarden.Walking;
 namespace DockerNetHarden.Reports;
 
 /// <summary>What decides about a cell: the rules, the packets that each of them decides, and their way.</summary>
-internal static class ReportedWays
+internal static partial class ReportedWays
 {
     // A person who opens a cell wants the reasons, not all of them.
     private const int Most = 6;
     private const int MostPlaces = 4;
 
-    /// <summary>How far a destination can be reached, by what the checks count as open and as closed.</summary>
+    /// <summary>How far a destination can be reached, by what the checks count as open and as closed. What the kernel forwards for nobody (multicast, for example) makes nothing partly open.</summary>
     public static AccessLevel LevelOf(Answer answer)
     {
         if (answer.IsEmpty)
@@ -23,7 +24,7 @@ internal static class ReportedWays
         if (answer.IsClosed)
             return AccessLevel.Closed;
         if (answer.Parts.Any(static part => part is { Verdict: Verdict.Accept } or { Otherwise: Verdict.Accept, IsLimited: false }))
-            return answer.Closed.Any() ? AccessLevel.Partly : AccessLevel.Open;
+            return answer.Closed.Any(static part => part.Table is not null) ? AccessLevel.Partly : AccessLevel.Open;
         return answer.NotClosed.All(static part => part.Verdict is Verdict.RateLimited || part.IsLimited) ? AccessLevel.Limited : AccessLevel.Unknown;
     }
 
@@ -33,19 +34,21 @@ internal static class ReportedWays
         var groups = Grouped(cell.Answer.Parts).Select(group => (Parts: group, Excepted: false))
             .Concat(Grouped(cell.Excepted.Parts).Select(group => (Parts: group, Excepted: true)))
             .OrderBy(group => Weight(group.Parts[0].Verdict)).ToList();
-        return ([.. groups.Take(Most).Select(group => Way(group.Parts, group.Excepted, walk, bridge))], Math.Max(0, groups.Count - Most));
+        var sources = cell.Answer.Parts.Concat(cell.Excepted.Parts).GroupBy(part => part.Packets.Family)
+            .ToDictionary(group => group.Key, group => group.Select(part => part.Packets).Aggregate((one, other) => one.Union(other)).Sources);
+        return ([.. groups.Take(Most).Select(group => Way(group.Parts, group.Excepted, walk, bridge, sources))], Math.Max(0, groups.Count - Most));
     }
 
     private static IEnumerable<List<AccessPart>> Grouped(IEnumerable<AccessPart> parts) =>
         parts.GroupBy(part => (part.Verdict, part.Backend, part.Table, part.Chain, part.Position, part.Reason)).Select(group => group.ToList());
 
-    private static ReportedWay Way(List<AccessPart> parts, bool excepted, PacketWalk walk, string bridge)
+    private static ReportedWay Way(List<AccessPart> parts, bool excepted, PacketWalk walk, string bridge, Dictionary<Family, IReadOnlyList<Cidr>> sources)
     {
         var part = parts[0];
         return new ReportedWay
         {
             Verdict = part.Verdict,
-            Packets = ShownText.Plain(Packets(parts)),
+            Packets = ShownText.Plain(Packets(parts, sources[part.Packets.Family])),
             Excepted = excepted,
             Place = Place(part) is { } place ? ShownText.Plain(place) : null,
             Rule = part.Rule is { } rule ? ShownText.Plain(rule.Text) : null,
@@ -56,11 +59,18 @@ internal static class ReportedWays
     }
 
     // What is let through is described exactly; for what is blocked, the places are enough.
-    private static string Packets(List<AccessPart> parts)
+    private static string Packets(List<AccessPart> parts, IReadOnlyList<Cidr> sources)
     {
-        var first = Answer.IsBlocked(parts[0]) ? Places(parts[0].Packets.Destinations) : parts[0].Packets.ToString();
+        var first = Answer.IsBlocked(parts[0]) ? Places(parts[0].Packets.Destinations) : Exactly(parts[0].Packets, sources);
         return parts.Count == 1 ? first : string.Create(CultureInfo.InvariantCulture, $"{first} (and {parts.Count - 1} more)");
     }
+
+    // Every source of the network needs no words: the cell is about that network. Without the host's own address a subnet is a long list of prefixes.
+    private static string Exactly(PacketSet packets, IReadOnlyList<Cidr> sources) =>
+        packets.Sources.SequenceEqual(sources) ? From().Replace(packets.ToString(), "") : packets.ToString();
+
+    [GeneratedRegex(" from [^;]*?(?= to | port |;|$)", RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex From();
 
     private static string Places(IReadOnlyList<Cidr> places) => string.Create(CultureInfo.InvariantCulture,
         $"to {string.Join(", ", places.Take(MostPlaces).Select(place => place.ToShortString()))}{(places.Count > MostPlaces ? $" and {places.Count - MostPlaces} more" : "")}");

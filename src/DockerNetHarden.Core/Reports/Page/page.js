@@ -209,7 +209,7 @@
       const top = lane.middle - lane.lines.length * LINE / 2;
       lane.lines.forEach((line, number) => svg.append(draw('text', { x: 12, y: top + number * LINE + 11 }, cut(line, 26))));
       if (lane.lines.length > 0) svg.append(draw('path', { d: `M215 ${lane.middle} H290` }));
-      svg.append(draw('rect', { x: 290, y: lane.middle - 20, width: 250, height: 40, rx: 4 }), draw('text', { x: 300, y: lane.middle - 3 }, cut(lane.name, 32)), draw('text', { x: 300, y: lane.middle + 13, class: 'small' }, cut(lane.place, 42)));
+      svg.append(draw('rect', { x: 290, y: lane.middle - 20, width: 250, height: 40, rx: 4 }), draw('text', { x: 300, y: lane.middle - 3 }, cut(lane.name, 32)), draw('text', { x: 300, y: lane.middle + 13, class: 'small' }, cut(lane.place, 38)));
     }
     words.destinations.forEach((word, destination) => svg.append(draw('rect', { x: 800, y: spot(destination) - 16, width: 150, height: 32, rx: 16 }), draw('text', { x: 875, y: spot(destination) + 5, 'text-anchor': 'middle' }, word)));
     return make('figure', { class: 'picture', tabindex: '0', role: 'group', 'aria-label': 'Picture of ' + host.name }, svg,
