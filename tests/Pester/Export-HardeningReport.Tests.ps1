@@ -122,7 +122,7 @@ Describe "Export-HardeningReport on a Docker host$(Get-LabReason)" -Skip:(-not $
         Get-Reach a1 169.254.169.254 80 | Should -Be 'Open'
 
         & { Block-ContainerMetadataAccess; Block-ContainerHostAccess } | Invoke-FirewallRule | Out-Null
-        $closed = Read-Report (Get-DockerNetworkHardening | Export-HardeningReport "$TestDrive/closed.json" -Baseline "$TestDrive/open.json")
+        $closed = Read-Report (Get-DockerNetworkHardening -All | Export-HardeningReport "$TestDrive/closed.json" -Baseline "$TestDrive/open.json")
         $apps = $closed.hosts[0].networks | Where-Object name -EQ apps
         ($apps.cells | Where-Object destination -In Metadata, Host, Gateway).level | Should -Be @('Closed', 'Closed', 'Closed')
         ($apps.cells | Where-Object destination -EQ Metadata).ways[0].rule | Should -BeLike '*DockerNetHarden*'
@@ -133,7 +133,7 @@ Describe "Export-HardeningReport on a Docker host$(Get-LabReason)" -Skip:(-not $
     }
 
     It 'reads the host once for findings and not again for the report' {
-        $findings = Get-DockerNetworkHardening
+        $findings = Get-DockerNetworkHardening -All
         $docker = $env:DOCKER_HOST
         try {
             $env:DOCKER_HOST = "unix://$TestDrive/none.sock"

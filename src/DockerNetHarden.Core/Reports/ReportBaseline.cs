@@ -46,7 +46,7 @@ public sealed class ReportBaseline
         var here = host.Findings.Select(finding => finding.Identity).ToHashSet(StringComparer.Ordinal);
         return _findings.Where(pair => string.Equals(pair.Key.Host, host.Name, StringComparison.Ordinal) && pair.Value.IsOpen && !here.Contains(pair.Key.Identity) && isShown?.Invoke(pair.Value) != false)
             .OrderByDescending(pair => pair.Value.Severity).ThenBy(pair => pair.Key.Identity, StringComparer.Ordinal)
-            .Select(pair => pair.Value with { Status = FindingStatus.NotApplicable, Change = FindingChange.Fixed, Evidence = ["What it was about is no longer there."], Remedy = null });
+            .Select(pair => pair.Value with { Status = FindingStatus.NotApplicable, Change = FindingChange.Fixed, Evidence = ["It is not found any more."], Remedy = null });
     }
 
     private FindingChange? Change(string host, string identity, FindingStatus status)

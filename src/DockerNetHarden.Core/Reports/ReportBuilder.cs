@@ -42,7 +42,7 @@ public static class ReportBuilder
             ReadAt = host.TakenAt,
             Engine = host.Engine is { } engine ? ShownText.Plain(engine.Version) : null,
             Firewall = host.Engine is null ? null : HostBackend.DockerUsesNftables(host) ? "nftables" : host.Iptables.Backend == IptablesBackend.Nft ? "iptables-nft" : "iptables-legacy",
-            Networks = [.. AccessMatrix.Of(walk).Select(row => Network(host, row, walk, judged[row.Network.Name]))],
+            Networks = [.. NetworkMatrix.Of(walk).Select(row => Network(host, row, walk, judged[row.Network.Name]))],
             Containers = [.. host.Containers.Where(ContainerState.Runs).OrderBy(container => container.Name, StringComparer.Ordinal).Select(Container)],
             Findings = [.. shown.Select(Of)],
         };

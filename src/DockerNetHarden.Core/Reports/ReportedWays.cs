@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Analysis;
 using DockerNetHarden.Audit;
@@ -10,11 +9,10 @@ using DockerNetHarden.Walking;
 namespace DockerNetHarden.Reports;
 
 /// <summary>What decides about a cell: the rules, the packets that each of them decides, and their way.</summary>
-internal static partial class ReportedWays
+internal static class ReportedWays
 {
     // A person who opens a cell wants the reasons, not all of them.
     private const int Most = 6;
-    private const int MostPlaces = 4;
 
     /// <summary>How far a destination can be reached, by what the checks count as open and as closed. What the kernel forwards for nobody (multicast, for example) makes nothing partly open.</summary>
     public static AccessLevel LevelOf(Answer answer)
@@ -34,21 +32,20 @@ internal static partial class ReportedWays
         var groups = Grouped(cell.Answer.Parts).Select(group => (Parts: group, Excepted: false))
             .Concat(Grouped(cell.Excepted.Parts).Select(group => (Parts: group, Excepted: true)))
             .OrderBy(group => Weight(group.Parts[0].Verdict)).ToList();
-        var sources = cell.Answer.Parts.Concat(cell.Excepted.Parts).GroupBy(part => part.Packets.Family)
-            .ToDictionary(group => group.Key, group => group.Select(part => part.Packets).Aggregate((one, other) => one.Union(other)).Sources);
-        return ([.. groups.Take(Most).Select(group => Way(group.Parts, group.Excepted, walk, bridge, sources))], Math.Max(0, groups.Count - Most));
+        PacketOrigin[] origins = [.. cell.Answer.Origins.Union(cell.Excepted.Origins)];
+        return ([.. groups.Take(Most).Select(group => Way(group.Parts, group.Excepted, walk, bridge, origins))], Math.Max(0, groups.Count - Most));
     }
 
     private static IEnumerable<List<AccessPart>> Grouped(IEnumerable<AccessPart> parts) =>
         parts.GroupBy(part => (part.Verdict, part.Backend, part.Table, part.Chain, part.Position, part.Reason)).Select(group => group.ToList());
 
-    private static ReportedWay Way(List<AccessPart> parts, bool excepted, PacketWalk walk, string bridge, Dictionary<Family, IReadOnlyList<Cidr>> sources)
+    private static ReportedWay Way(List<AccessPart> parts, bool excepted, PacketWalk walk, string bridge, IReadOnlyList<PacketOrigin> origins)
     {
         var part = parts[0];
         return new ReportedWay
         {
             Verdict = part.Verdict,
-            Packets = ShownText.Plain(Packets(parts, sources[part.Packets.Family])),
+            Packets = ShownText.Plain(Evidence.Packets(parts, origins)),
             Excepted = excepted,
             Place = Place(part) is { } place ? ShownText.Plain(place) : null,
             Rule = part.Rule is { } rule ? ShownText.Plain(rule.Text) : null,
@@ -57,23 +54,6 @@ internal static partial class ReportedWays
             NewDestination = part.NewDestination?.ToShortString() ?? (part.Proxied is { } proxied ? ShownText.Plain(proxied) : null),
         };
     }
-
-    // What is let through is described exactly; for what is blocked, the places are enough.
-    private static string Packets(List<AccessPart> parts, IReadOnlyList<Cidr> sources)
-    {
-        var first = Answer.IsBlocked(parts[0]) ? Places(parts[0].Packets.Destinations) : Exactly(parts[0].Packets, sources);
-        return parts.Count == 1 ? first : string.Create(CultureInfo.InvariantCulture, $"{first} (and {parts.Count - 1} more)");
-    }
-
-    // Every source of the network needs no words: the cell is about that network. Without the host's own address a subnet is a long list of prefixes.
-    private static string Exactly(PacketSet packets, IReadOnlyList<Cidr> sources) =>
-        packets.Sources.SequenceEqual(sources) ? From().Replace(packets.ToString(), "") : packets.ToString();
-
-    [GeneratedRegex(" from [^;]*?(?= to | port |;|$)", RegexOptions.CultureInvariant, 1000)]
-    private static partial Regex From();
-
-    private static string Places(IReadOnlyList<Cidr> places) => string.Create(CultureInfo.InvariantCulture,
-        $"to {string.Join(", ", places.Take(MostPlaces).Select(place => place.ToShortString()))}{(places.Count > MostPlaces ? $" and {places.Count - MostPlaces} more" : "")}");
 
     // A native table has its name in both.
     private static string? Place(AccessPart part)

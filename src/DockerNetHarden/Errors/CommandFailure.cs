@@ -155,7 +155,7 @@ internal sealed class CommandFailure : Exception
     public static CommandFailure NothingToReport() => new(
         ErrorIds.NothingToReport, ErrorCategory.InvalidArgument,
         "No finding and no host arrived, and a report about nothing would look like one in which all is well. Nothing was written.",
-        "Name the hosts (Export-HardeningReport -HostName web1, web2), or pipe all findings of Get-DockerNetworkHardening, not only those that fail.");
+        "Name the hosts (Export-HardeningReport -HostName web1, web2), or pipe all findings (Get-DockerNetworkHardening -All), not only those that fail.");
 
     public static CommandFailure NotReportable(object? element) => new(
         ErrorIds.NothingToReport, ErrorCategory.InvalidArgument,

@@ -40,7 +40,7 @@ internal sealed record MatrixCell(AccessDestination Destination, Answer Answer, 
 internal sealed record MatrixRow(DockerNetwork Network, IReadOnlyList<MatrixCell> Cells);
 
 /// <summary>What each network of a host reaches: the answers that the checks judge, also where no check judges them.</summary>
-internal static class AccessMatrix
+internal static class NetworkMatrix
 {
     // The global unicast addresses of IPv6 (RFC 4291, 2.4; IANA has assigned no others); of IPv4 all addresses that are for one machine (RFC 1122, 3.2.1.3).
     private static readonly IReadOnlyDictionary<Family, Cidr> Everywhere = new Dictionary<Family, Cidr> { [Family.IPv4] = Cidr.Parse("0.0.0.0/0"), [Family.IPv6] = Cidr.Parse("2000::/3") };
