@@ -18,6 +18,7 @@
         'Export-DockerHostSnapshot'
         'Export-FirewallRule'
         'Export-HardeningPolicy'
+        'Export-HardeningReport'
         'Get-DockerNetwork'
         'Get-DockerNetworkHardening'
         'Get-FirewallRule'

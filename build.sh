@@ -60,6 +60,9 @@ missing_packages() {
     [ "${CI:-}" != true ] || has cloud-init || printf ' cloud-init'
 }
 
+# The browser in which the tests look at a report's page (tests/DockerNetHarden.Browser.Tests); the demo needs none.
+missing_browser() { has chromium || has chromium-browser || has google-chrome || printf ' chromium'; }
+
 # Installs the named packages, as root on Debian and its like. Elsewhere the tests that need them skip and say so.
 install_packages() {
     packages=$*
@@ -186,8 +189,7 @@ run_pester() {
 version() { sed -n "s/^ *ModuleVersion *= *'\([0-9.]*\)'.*/\1/p" DockerNetHarden.psd1; }
 staged() { printf '%s\n' "$PWD/out/DockerNetHarden/$(version)"; }
 
-# If no build server may stay behind: a compiler server of this checkout alone, which ends with the build. Without one, a compiler for each project would
-# compile its analyzers again, which takes longer than compiling the project.
+# If no build server may stay behind: a compiler server of this checkout alone, which ends with the build. Without one, each project would compile its analyzers again.
 compiler=
 own_compiler() {
     [ "${UseSharedCompilation:-}" = false ] || return 0
@@ -228,12 +230,12 @@ build() {
 run_tests() {
     mkdir -p out
     # shellcheck disable=SC2046 # The packages are words.
-    install_packages $(missing_packages)
+    install_packages $(missing_packages) $(missing_browser)
     rm -rf "$results"
     mkdir -p "$results"
-    # Without a build there is nothing to test: this counts as a failure like any other.
+    # Without a build there is nothing to test: a failure like any other.
     if (build DockerNetHarden.sln && ready); then
-        for project in Core.Tests Tests Cli.Tests Benchmarks.Tests Lab.Tests; do run_xunit "DockerNetHarden.$project"; done
+        for project in Core.Tests Tests Cli.Tests Benchmarks.Tests Browser.Tests Lab.Tests; do run_xunit "DockerNetHarden.$project"; done
         report_engines
         set_dotnet_root
         pwsh=$(find_pwsh)

@@ -30,6 +30,7 @@ public sealed partial class LayeringTests
         ["Analysis"] = ["Addresses", "Iptables", "Docker", "Rules", "Controls", "Snapshots", "Packets", "Matching", "Walking"],
         ["Audit"] = ["Addresses", "Iptables", "Docker", "Rules", "Controls", "Snapshots", "Planning", "Persistence", "Packets", "Matching", "Walking", "Analysis"],
         ["Effects"] = ["Addresses", "Iptables", "Docker", "Rules", "Snapshots", "Planning", "Packets", "Matching", "Walking"],
+        ["Reports"] = ["Addresses", "Docker", "Snapshots", "Planning", "Packets", "Matching", "Walking", "Analysis", "Audit"],
         ["Shells"] = ["Addresses", "Docker"],
         ["Hosts"] = ["Addresses", "Iptables", "Docker", "Snapshots", "Planning", "Persistence", "Packets", "Matching", "Walking", "Analysis", "Effects", "Shells"],
     };
@@ -204,7 +205,7 @@ public sealed partial class LayeringTests
     [GeneratedRegex(@"^\| `(?<folder>\w+)` \|.*\| (?<uses>[^|]+) \|$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, Patience)]
     private static partial Regex TableRow();
 
-    [GeneratedRegex("""(?<![.\w])(?<root>DockerNetHarden\.)?(?<layer>Addresses|Rules|Controls|Iptables|Docker|Snapshots|Planning|Persistence|Nftables|Export|Policy|Packets|Matching|Walking|Analysis|Audit|Shells|Hosts)(?:\.(?<member>[A-Z]\w*)|;)""", RegexOptions.ExplicitCapture, Patience)]
+    [GeneratedRegex("""(?<![.\w])(?<root>DockerNetHarden\.)?(?<layer>Addresses|Rules|Controls|Iptables|Docker|Snapshots|Planning|Persistence|Nftables|Export|Policy|Packets|Matching|Walking|Analysis|Audit|Reports|Shells|Hosts)(?:\.(?<member>[A-Z]\w*)|;)""", RegexOptions.ExplicitCapture, Patience)]
     private static partial Regex LayerUse();
 
     [GeneratedRegex("""^(?:public|internal)[\w ]*? (?:class|record|struct|interface|enum) (?<type>[A-Z]\w*)""", RegexOptions.ExplicitCapture | RegexOptions.Multiline, Patience)]

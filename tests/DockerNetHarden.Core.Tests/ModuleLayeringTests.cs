@@ -10,11 +10,11 @@ public sealed partial class ModuleLayeringTests
     // A folder of the module and the folders that it may use, besides itself: the core's, then the module's.
     private static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
     {
-        ["Errors"] = ["Addresses", "Docker", "Snapshots", "Planning", "Analysis", "Shells"],
+        ["Errors"] = ["Addresses", "Docker", "Snapshots", "Planning", "Analysis", "Reports", "Shells"],
         ["Hosting"] = ["Addresses", "Snapshots", "Planning", "Persistence", "Effects", "Shells", "Hosts", "Errors"],
         ["Input"] = ["Addresses", "Rules", "Controls", "Planning", "Analysis", "Errors", "Hosting"],
         ["Completion"] = ["Rules", "Controls", "Analysis", "Audit", "Hosts"],
-        ["Commands"] = ["Addresses", "Docker", "Rules", "Controls", "Snapshots", "Planning", "Persistence", "Export", "Policy", "Matching", "Walking", "Analysis", "Audit", "Shells", "Hosts", "Errors", "Hosting", "Input", "Completion"],
+        ["Commands"] = ["Addresses", "Docker", "Rules", "Controls", "Snapshots", "Planning", "Persistence", "Export", "Policy", "Matching", "Walking", "Analysis", "Audit", "Reports", "Shells", "Hosts", "Errors", "Hosting", "Input", "Completion"],
     };
 
     private static string Module => Path.Combine(ProjectRoot.Path, "src", "DockerNetHarden");

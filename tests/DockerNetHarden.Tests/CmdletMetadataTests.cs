@@ -10,7 +10,7 @@ public sealed class CmdletMetadataTests
         ["Block-ContainerHostAccess", "Block-ContainerInternalAccess", "Block-ContainerMetadataAccess", "New-FirewallRule", "Set-SmtpRateLimit"];
 
     private static readonly string[] Writers =
-        ["Confirm-FirewallChange", "Export-DockerHostSnapshot", "Export-FirewallRule", "Export-HardeningPolicy", "Invoke-FirewallRule", "New-HardenedDockerNetwork", "Remove-FirewallRule", "Save-FirewallRule"];
+        ["Confirm-FirewallChange", "Export-DockerHostSnapshot", "Export-FirewallRule", "Export-HardeningPolicy", "Export-HardeningReport", "Invoke-FirewallRule", "New-HardenedDockerNetwork", "Remove-FirewallRule", "Save-FirewallRule"];
 
     // They make texts and objects from their arguments.
     private static readonly string[] Hostless = ["Import-HardeningPolicy", "New-XsoarServerSetting"];

@@ -42,8 +42,8 @@ internal static class Evidence
         return $"{part.Verdict} by {place}. {part.Reason}{(part.Otherwise is Verdict.Accept ? " If it does not match, they pass." : "")}";
     }
 
-    // What is let through is described exactly; for what is blocked, the places are enough.
-    private static string Packets(IEnumerable<AccessPart> parts, IReadOnlyList<PacketOrigin> origins)
+    /// <summary>Packets that meet the same end. What is let through is described exactly; for what is blocked, the places are enough.</summary>
+    public static string Packets(IEnumerable<AccessPart> parts, IReadOnlyList<PacketOrigin> origins)
     {
         var all = parts.ToList();
         if (!Matters(all[0].Verdict))

@@ -75,4 +75,7 @@ public sealed record HardeningFinding
 
     /// <summary>The matching item of the CIS Docker Benchmark; null if there is none.</summary>
     public string? CisItem { get; init; }
+
+    /// <summary>The audit that found it; null if it was read from a file.</summary>
+    internal HostAudit? Source { get; init; }
 }

@@ -51,12 +51,23 @@ public static class HardeningAudit
 
     /// <summary>The findings, the worst first.</summary>
     /// <param name="walk">The host's rule sets, prepared for questions.</param>
-    public static IReadOnlyList<HardeningFinding> Of(PacketWalk walk)
+    public static IReadOnlyList<HardeningFinding> Of(PacketWalk walk) => Run(walk).Findings;
+
+    /// <summary>The findings together with the host.</summary>
+    /// <param name="walk">The host's rule sets, prepared for questions.</param>
+    public static HostAudit Run(PacketWalk walk)
     {
         ArgumentNullException.ThrowIfNull(walk);
+        var whole = new HostAudit(walk.Host);
+        whole.Findings = [.. Found(walk).Select(finding => finding with { Source = whole })];
+        return whole;
+    }
+
+    private static IEnumerable<HardeningFinding> Found(PacketWalk walk)
+    {
         var audit = new AuditedHost(walk);
         var unbindable = audit.Networks.Where(network => network.WhyUnbindable is not null).ToLookup(network => network.Name, Elsewhere, StringComparer.Ordinal);
-        return [.. audit.Networks.SelectMany(OfNetwork).Concat(Checks.SelectMany(check => check.Of(audit)))
+        return audit.Networks.SelectMany(OfNetwork).Concat(Checks.SelectMany(check => check.Of(audit)))
             .GroupBy(finding => (finding.Id, finding.Network, finding.Container))
             .Select(Merge)
             .Select(finding => Shown(finding, finding.Network is { } network ? unbindable[network].FirstOrDefault() : null))
@@ -64,7 +75,7 @@ public static class HardeningAudit
             .ThenByDescending(finding => finding.Severity)
             .ThenBy(finding => finding.Id, StringComparer.Ordinal)
             .ThenBy(finding => finding.Network, StringComparer.Ordinal)
-            .ThenBy(finding => finding.Container, StringComparer.Ordinal)];
+            .ThenBy(finding => finding.Container, StringComparer.Ordinal);
     }
 
     // The answers about a network are as many as the networks to which its packets can go.

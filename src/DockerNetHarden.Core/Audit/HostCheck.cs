@@ -24,16 +24,26 @@ internal sealed class HostCheck : ICheck
         return answer.IsOpen ? answer.Without(network.Audit.Controls.Exceptions("HostAccess", family, network.Bridge)) : answer;
     });
 
-    private static IEnumerable<HardeningFinding> Check(AuditedNetwork network)
+    /// <summary>The same for all families, apart for the network's own gateway and for the host's other addresses.</summary>
+    public static (Answer Host, Answer Gateway) Parts(AuditedNetwork network) => Parts(network, Of);
+
+    /// <summary>Any answer about the host, likewise taken apart.</summary>
+    public static (Answer Host, Answer Gateway) Parts(AuditedNetwork network, Func<AuditedNetwork, Family, Answer> ask)
     {
         var (host, gateway) = (Answer.Nothing, Answer.Nothing);
         foreach (var family in network.HostFamilies)
         {
-            var answer = Of(network, family);
+            var answer = ask(network, family);
             var own = GatewayOf(network, family);
             host = host.And(own is null ? answer : answer.Without([own]));
             gateway = own is null ? gateway : gateway.And(answer.Within(own));
         }
+        return (host, gateway);
+    }
+
+    private static IEnumerable<HardeningFinding> Check(AuditedNetwork network)
+    {
+        var (host, gateway) = Parts(network);
         yield return Finding(Host, network, host);
         yield return gateway.Parts.Count == 0
             ? Gateway.Found(network, FindingStatus.NotApplicable, $"The host has no address on {network.Bridge}.")

@@ -5,6 +5,7 @@ using DockerNetHarden.Completion;
 using DockerNetHarden.Errors;
 using DockerNetHarden.Hosting;
 using DockerNetHarden.Input;
+using DockerNetHarden.Walking;
 
 namespace DockerNetHarden.Commands;
 
@@ -31,7 +32,11 @@ public abstract class AuditCommand : AnalysisCmdlet
     public string[]? Exclude { get; set; }
 
     /// <summary>The findings of one host. Runs off the pipeline thread.</summary>
-    private protected abstract void Take(AnalysedHost host, IReadOnlyList<HardeningFinding> findings, PipelineQueue queue);
+    /// <param name="host">The host.</param>
+    /// <param name="audit">Everything that was found on it.</param>
+    /// <param name="findings">The findings that count.</param>
+    /// <param name="queue">Where results and errors go.</param>
+    private protected abstract void Take(AnalysedHost host, HostAudit audit, IReadOnlyList<HardeningFinding> findings, PipelineQueue queue);
 
     private protected abstract FindingFilter Filter();
 
@@ -42,7 +47,8 @@ public abstract class AuditCommand : AnalysisCmdlet
         foreach (var missing in MarkFilter.Missing(host.Name, Network, [.. host.Snapshot.Networks.Select(network => network.Name)], host.Snapshot.DockerError))
             queue.Failure(host.Name, missing);
         var filter = Filter();
-        Take(host, [.. HardeningAudit.Of(host.Snapshot).Where(filter.Holds)], queue);
+        var audit = HardeningAudit.Run(new PacketWalk(host.Snapshot));
+        Take(host, audit, [.. audit.Findings.Where(filter.Holds)], queue);
         return Task.CompletedTask;
     }
 }
@@ -53,11 +59,13 @@ internal sealed class FindingFilter(string[]? networks, Severity least, string[]
     private readonly WildcardPattern[]? _only = Patterns(only);
     private readonly WildcardPattern[] _except = Patterns(except) ?? [];
 
-    public bool Holds(HardeningFinding finding) =>
-        finding.Severity >= least
-        && (networks is null || finding.Network is null || networks.Contains(finding.Network, StringComparer.Ordinal))
-        && (_only is null || Matches(_only, finding))
-        && !Matches(_except, finding);
+    public bool Holds(HardeningFinding finding) => Holds(finding.Id, finding.Severity, finding.Network);
+
+    public bool Holds(string id, Severity severity, string? network) =>
+        severity >= least
+        && (networks is null || network is null || networks.Contains(network, StringComparer.Ordinal))
+        && (_only is null || Matches(_only, id))
+        && !Matches(_except, id);
 
     /// <exception cref="CommandFailure">An id is not one of a check, or a pattern fits none: it would silently choose nothing.</exception>
     public void Check()
@@ -70,7 +78,7 @@ internal sealed class FindingFilter(string[]? networks, Severity least, string[]
         }
     }
 
-    private static bool Matches(WildcardPattern[] patterns, HardeningFinding finding) => Array.Exists(patterns, pattern => pattern.IsMatch(finding.Id));
+    private static bool Matches(WildcardPattern[] patterns, string id) => Array.Exists(patterns, pattern => pattern.IsMatch(id));
 
     private static WildcardPattern[]? Patterns(string[]? texts) => texts?.Select(text => new WildcardPattern(text, WildcardOptions.IgnoreCase)).ToArray();
 }

@@ -35,7 +35,7 @@ public sealed class GetDockerNetworkHardeningCommand : AuditCommand
 
     private protected override FindingFilter Filter() => new(Network, Severity, Id, Exclude);
 
-    private protected override void Take(AnalysedHost host, IReadOnlyList<HardeningFinding> findings, PipelineQueue queue)
+    private protected override void Take(AnalysedHost host, HostAudit audit, IReadOnlyList<HardeningFinding> findings, PipelineQueue queue)
     {
         Interlocked.Increment(ref _hosts);
         foreach (var finding in findings)

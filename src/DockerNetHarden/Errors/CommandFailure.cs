@@ -152,6 +152,21 @@ internal sealed class CommandFailure : Exception
         ErrorIds.InvalidPath, ErrorCategory.InvalidArgument, $"'{path}' cannot be written to: {reason} No host was touched.",
         "Name a file for one host, or an existing folder for several: each gets a file with its name there.", path, inner);
 
+    public static CommandFailure NothingToReport() => new(
+        ErrorIds.NothingToReport, ErrorCategory.InvalidArgument,
+        "No finding and no host arrived, and a report about nothing would look like one in which all is well. Nothing was written.",
+        "Name the hosts (Export-HardeningReport -HostName web1, web2), or pipe all findings (Get-DockerNetworkHardening -All), not only those that fail.");
+
+    public static CommandFailure NotReportable(object? element) => new(
+        ErrorIds.NothingToReport, ErrorCategory.InvalidArgument,
+        $"An element of the input is neither a finding nor a host nor the file of a snapshot: {(element is null ? "it is null" : $"it is a {element.GetType().Name} ({element})")}. Nothing was written.",
+        "Pipe what Get-DockerNetworkHardening emits, names of hosts, objects with a HostName, or files from Export-DockerHostSnapshot.", element);
+
+    public static CommandFailure UnknownReportFormat(string path, string ends) => new(
+        ErrorIds.InvalidArgument, ErrorCategory.InvalidArgument,
+        $"The name '{path}' does not say which form the report is to have: it ends in none of {ends}. No host was touched.",
+        "Give -Format Html, JUnit, Sarif, Json or Markdown, or a name with one of these ends.", path);
+
     public static CommandFailure AlreadyExists(string path) => new(
         ErrorIds.AlreadyExists, ErrorCategory.ResourceExists, $"'{path}' exists already. It was not changed.", "Name another file, or replace this one with -Force.", path);
 

@@ -22,6 +22,7 @@ internal static class ErrorIds
     public const string InvalidImage = "InvalidImage";
     public const string NoRule = "NoRule";
     public const string UpstreamError = "UpstreamError";
+    public const string NothingToReport = "NothingToReport";
     public const string CannotAsk = "CannotAsk";
     public const string AmbiguousTarget = "AmbiguousTarget";
     public const string MissingColumn = "MissingColumn";
@@ -36,6 +37,7 @@ internal static class ErrorIds
     public const string UnwritableFile = "UnwritableFile";
     public const string InvalidPath = "InvalidPath";
     public const string AlreadyExists = "AlreadyExists";
+    public const string InvalidReport = "InvalidReport";
 
     // What is on the host.
     public const string NotOurs = "NotOurs";

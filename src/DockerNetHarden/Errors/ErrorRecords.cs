@@ -2,6 +2,7 @@ using System.Management.Automation;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Docker;
 using DockerNetHarden.Planning;
+using DockerNetHarden.Reports;
 using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
 
@@ -33,6 +34,7 @@ internal static class ErrorRecords
         PlanException plan => With(Of(plan.Failure), plan.Remedy),
         RefusedValueException rule => (IdOf(rule.Part), ErrorCategory.InvalidArgument, "Correct the value; nothing was read or changed."),
         SnapshotFormatException => (ErrorIds.InvalidSnapshot, ErrorCategory.InvalidData, "Use a file as Export-DockerHostSnapshot wrote it, or write it again."),
+        ReportFormatException => (ErrorIds.InvalidReport, ErrorCategory.InvalidData, "Use a file as Export-HardeningReport -Format Json wrote it, or write it again. No host was touched."),
         FormatException or ArgumentException => (ErrorIds.InvalidArgument, ErrorCategory.InvalidArgument, "Correct the value; nothing was read or changed."),
         _ => (ErrorIds.Unexpected, ErrorCategory.NotSpecified, "This is a fault of DockerNetHarden: please report it with the output of Get-Error."),
     };

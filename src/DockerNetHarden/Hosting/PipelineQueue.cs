@@ -24,7 +24,7 @@ internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?>
     private const string Caption = "DockerNetHarden";
 
     private readonly Channel<PipelineMessage> _messages = Channel.CreateUnbounded<PipelineMessage>();
-    private readonly ConcurrentDictionary<string, bool> _failed = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, string> _failed = new(StringComparer.Ordinal);
 
     /// <summary>How plans are shown.</summary>
     public ShownPlan Shown { get; init; } = ShownPlan.Plain;
@@ -34,6 +34,9 @@ internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?>
 
     /// <summary>Whether any host has had an error so far.</summary>
     public bool HasFailures => !_failed.IsEmpty;
+
+    /// <summary>The last error of each host that has had one.</summary>
+    public IReadOnlyDictionary<string, string> Failures => _failed;
 
     /// <summary>Does what the workers ask for, on the pipeline thread, until they are done.</summary>
     /// <exception cref="OperationCanceledException">The command was stopped.</exception>
@@ -77,7 +80,7 @@ internal sealed class PipelineQueue(int hosts, int throttle, Func<Plan, string?>
     {
         if (endsAtFailure)
             ExceptionDispatchInfo.Throw(error);
-        _failed[host] = true;
+        _failed[host] = error.Message;
         Post(new PipelineMessage.Error(ErrorRecords.From(error, host)));
     }
 
