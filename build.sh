@@ -60,9 +60,6 @@ missing_packages() {
     [ "${CI:-}" != true ] || has cloud-init || printf ' cloud-init'
 }
 
-# The browser in which the tests look at a report's page (tests/DockerNetHarden.Browser.Tests); the demo needs none.
-missing_browser() { has chromium || has chromium-browser || has google-chrome || printf ' chromium'; }
-
 # Installs the named packages, as root on Debian and its like. Elsewhere the tests that need them skip and say so.
 install_packages() {
     packages=$*
@@ -230,7 +227,7 @@ build() {
 run_tests() {
     mkdir -p out
     # shellcheck disable=SC2046 # The packages are words.
-    install_packages $(missing_packages) $(missing_browser)
+    install_packages $(missing_packages) $(has chromium || has chromium-browser || has google-chrome || echo chromium)
     rm -rf "$results"
     mkdir -p "$results"
     # Without a build there is nothing to test: a failure like any other.

@@ -129,7 +129,7 @@ Describe "Export-HardeningReport on a Docker host$(Get-LabReason)" -Skip:(-not $
         Get-Reach a1 169.254.169.254 80 | Should -Be 'Refused'
         $closed.counters.fixed | Should -BeGreaterThan 0
         # Applied and not saved: nobody saved anything before, so there was nothing to complain about.
-        ($closed.hosts[0].findings | Where-Object change -EQ New).id | Should -Be 'RULES-SAVED'
+        ($closed.hosts[0].findings | Where-Object { $_.PSObject.Properties['change'] -and $_.change -eq 'New' }).id | Should -Be 'RULES-SAVED'
     }
 
     It 'reads the host once for findings and not again for the report' {

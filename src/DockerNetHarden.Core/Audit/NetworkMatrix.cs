@@ -59,7 +59,7 @@ internal static class NetworkMatrix
                 Cell(AccessDestination.Host, host, wholeHost),
                 Cell(AccessDestination.Gateway, gateway, wholeGateway),
                 Cell(AccessDestination.Internal, InFamilies(network, InternalCheck.Of), InFamilies(network, static (each, family) => AuditedNetwork.Services(each.Internal(family), family))),
-                Cell(AccessDestination.Mail, InFamilies(network, MailCheck.Of), InFamilies(network, static (each, family) => each.Mail(family))),
+                Cell(AccessDestination.Mail, InFamilies(network, Mail), InFamilies(network, static (each, family) => each.Mail(family))),
                 new(AccessDestination.Outside, InFamilies(network, Outside), Answer.Nothing),
             ]);
             network.Forget();
@@ -72,6 +72,14 @@ internal static class NetworkMatrix
         var whole = MetadataAccessOf.All(network, network.Audit.Cloud.Endpoints);
         return network.AllowsMetadata ? new(AccessDestination.Metadata, whole, Answer.Nothing)
             : Cell(AccessDestination.Metadata, MetadataAccessOf.Unexcepted(network, network.Audit.Cloud.Endpoints), whole);
+    }
+
+    // Docker keeps networks apart, whatever the port: a mail server in another network of the host makes mail to the outside no less open.
+    private static Answer Mail(AuditedNetwork network, Family family)
+    {
+        var answer = MailCheck.Of(network, family);
+        var ranges = PacketSet.Of(new AccessQuery { Family = family, InInterface = network.Bridge, Destinations = [.. AccessTargets.InternalRanges.Where(range => range.Family == family)] });
+        return answer.NotClosed.Any() ? answer.Where(part => !Answer.IsBlocked(part)).And(answer.Where(Answer.IsBlocked).Without([ranges])) : answer;
     }
 
     // If nothing is left when the exceptions are taken out, they leave everything open.

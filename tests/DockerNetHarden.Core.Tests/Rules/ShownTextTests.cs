@@ -7,6 +7,7 @@ using DockerNetHarden.Nftables;
 using DockerNetHarden.Persistence;
 using DockerNetHarden.Planning;
 using DockerNetHarden.Policy;
+using DockerNetHarden.Reports;
 using DockerNetHarden.Rules;
 using DockerNetHarden.Shells;
 using DockerNetHarden.Snapshots;
@@ -47,6 +48,7 @@ public sealed class ShownTextTests
             new RefusedValueException("Source", Long, Long), new PlanException(PlanFailure.NeedsForce, Long, Long), new DockerException(DockerFailure.BadReply, Long, remedy: Long),
             new HostException(HostFailure.Timeout, "web1", Long, Long), new IptablesFormatException(1, Long, Long), new PolicyException("p.json", 1, Long, Long), new SnapshotFormatException(Long),
             new SshTargetException("HostName", Long, Long), new PersistenceException(Long), new NftException(FirewallRule.Parse("-A DOCKER-USER -j DROP"), Long),
+            new ReportFormatException(Long),
         ];
         Assert.All(all, error =>
         {
