@@ -18,6 +18,7 @@
         'Export-DockerHostSnapshot'
         'Export-FirewallRule'
         'Export-HardeningPolicy'
+        'Get-BlockedAccess'
         'Get-DockerNetwork'
         'Get-DockerNetworkHardening'
         'Get-FirewallRule'
