@@ -19,6 +19,7 @@
         'Export-FirewallRule'
         'Export-HardeningPolicy'
         'Export-HardeningReport'
+        'Get-BlockedAccess'
         'Get-DockerNetwork'
         'Get-DockerNetworkHardening'
         'Get-FirewallRule'

@@ -14,7 +14,7 @@ public sealed partial class ModuleLayeringTests
         ["Hosting"] = ["Addresses", "Snapshots", "Planning", "Persistence", "Effects", "Shells", "Hosts", "Errors"],
         ["Input"] = ["Addresses", "Rules", "Controls", "Planning", "Analysis", "Errors", "Hosting"],
         ["Completion"] = ["Rules", "Controls", "Analysis", "Audit", "Hosts"],
-        ["Commands"] = ["Addresses", "Docker", "Rules", "Controls", "Snapshots", "Planning", "Persistence", "Export", "Policy", "Matching", "Walking", "Analysis", "Audit", "Reports", "Shells", "Hosts", "Errors", "Hosting", "Input", "Completion"],
+        ["Commands"] = ["Addresses", "Docker", "Rules", "Controls", "Snapshots", "Planning", "Persistence", "Export", "Policy", "Matching", "Walking", "Analysis", "Audit", "Effects", "Reports", "Shells", "Hosts", "Errors", "Hosting", "Input", "Completion"],
     };
 
     private static string Module => Path.Combine(ProjectRoot.Path, "src", "DockerNetHarden");

@@ -12,7 +12,7 @@ Describe 'The module' {
         $module = Get-Module DockerNetHarden
         $module.ExportedCmdlets.Keys | Sort-Object | Should -Be @(
             'Block-ContainerHostAccess', 'Block-ContainerInternalAccess', 'Block-ContainerMetadataAccess', 'Confirm-FirewallChange', 'Export-DockerHostSnapshot', 'Export-FirewallRule',
-            'Export-HardeningPolicy', 'Export-HardeningReport', 'Get-DockerNetwork', 'Get-DockerNetworkHardening', 'Get-FirewallRule', 'Import-HardeningPolicy', 'Invoke-FirewallRule', 'New-FirewallRule',
+            'Export-HardeningPolicy', 'Export-HardeningReport', 'Get-BlockedAccess', 'Get-DockerNetwork', 'Get-DockerNetworkHardening', 'Get-FirewallRule', 'Import-HardeningPolicy', 'Invoke-FirewallRule', 'New-FirewallRule',
             'New-HardenedDockerNetwork', 'New-XsoarServerSetting', 'Remove-FirewallRule', 'Save-FirewallRule', 'Set-SmtpRateLimit', 'Test-DockerNetworkHardening', 'Test-FirewallRule',
             'Trace-ContainerAccess')
         $module.ExportedFunctions.Count + $module.ExportedAliases.Count + $module.ExportedVariables.Count | Should -Be 0

@@ -31,13 +31,14 @@ public static class RuleEffect
         var audit = new AuditedHost(walk);
         var undecided =
             from rule in RulePresence.Resolved(rules, walk.Host, chains)
-            where rule.Action is not RuleAction.Return && rule.Chain is not "OUTPUT" && (rule.Family == Family.IPv4 || walk.Host.HasIPv6)
+            where rule.Action is not (RuleAction.Return or RuleAction.Report) && rule.Chain is not "OUTPUT" && (rule.Family == Family.IPv4 || walk.Host.HasIPv6)
             from network in audit.Networks
             where ComesInBy(rule, network.Bridge) && IsOf(rule, network)
             let open = Undecided(rule, network)
             where open.Parts.Count > 0
             select $"'{rule}' does not decide all that it names: {Evidence.Of(open)[0]}";
-        return [.. problems, .. undecided.Distinct(StringComparer.Ordinal)];
+        var reporting = rules.Where(static rule => rule.Action == RuleAction.Report).Select(static rule => $"'{rule}' only reports: it decides nothing.");
+        return [.. problems, .. reporting.Distinct(StringComparer.Ordinal), .. undecided.Distinct(StringComparer.Ordinal)];
     }
 
     private static bool ComesInBy(FirewallRule rule, string bridge) => rule.InInterface switch

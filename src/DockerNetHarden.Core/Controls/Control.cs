@@ -20,9 +20,15 @@ public abstract record Control
     // POSTROUTING no longer knows the in-interface. A control bound to a network is bound by its subnets there; any other is not bound at all.
     internal IReadOnlyList<string?> BackstopSources(Family family) => Network is null ? [null] : [.. Network.Sources(family)];
 
+    /// <summary>Whether it blocks nothing and only counts and logs what it would have blocked. The same control without this turns it on: it has the same marks.</summary>
+    public bool ReportOnly { get; init; }
+
     /// <summary>The rules, complete for their marks.</summary>
     /// <exception cref="RefusedValueException">A parameter has an impossible value.</exception>
-    public abstract IReadOnlyList<FirewallRule> Rules();
+    public IReadOnlyList<FirewallRule> Rules() => ReportOnly ? [.. ReportingRules.Of(Blocks())] : Blocks();
+
+    // The rules of the control that blocks.
+    private protected abstract IReadOnlyList<FirewallRule> Blocks();
 
     internal void CheckAction()
     {

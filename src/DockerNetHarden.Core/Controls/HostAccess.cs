@@ -33,8 +33,7 @@ public sealed record HostAccess : Control
     // A network that may reach metadata may reach it where the host serves it too: controls combine by AND.
     internal bool AllowsMetadata { get; init; }
 
-    /// <inheritdoc/>
-    public override IReadOnlyList<FirewallRule> Rules()
+    private protected override IReadOnlyList<FirewallRule> Blocks()
     {
         CheckAction();
         var list = new RuleList(nameof(HostAccess), null, Network?.Name);

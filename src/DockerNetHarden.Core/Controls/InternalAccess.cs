@@ -39,8 +39,7 @@ public sealed record InternalAccess : Control
     /// <summary>Ranges of both families, each IPv4 range also in the IPv6 forms that lead there.</summary>
     internal static IEnumerable<Cidr> WithForms(IReadOnlyList<Cidr> ranges) => ranges.Concat(ranges.SelectMany(EmbeddedIPv4.FormsOf)).Distinct();
 
-    /// <inheritdoc/>
-    public override IReadOnlyList<FirewallRule> Rules()
+    private protected override IReadOnlyList<FirewallRule> Blocks()
     {
         CheckAction();
         var list = new RuleList(nameof(InternalAccess), Subject, Network?.Name);

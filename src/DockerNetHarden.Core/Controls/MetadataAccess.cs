@@ -32,8 +32,7 @@ public sealed record MetadataAccess : Control
 
     private static IReadOnlyList<PortSpec> DnsPorts { get; } = PortSpec.ParseAll(["53/udp", "53/tcp"]);
 
-    /// <inheritdoc/>
-    public override IReadOnlyList<FirewallRule> Rules()
+    private protected override IReadOnlyList<FirewallRule> Blocks()
     {
         CheckAction();
         var name = Provider is null ? null : MetadataEndpoints.NameOf(Provider);

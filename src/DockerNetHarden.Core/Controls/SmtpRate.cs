@@ -31,8 +31,7 @@ public sealed record SmtpRate : Control
     /// <summary>Networks whose containers are not limited.</summary>
     public IReadOnlyList<string> ExceptNetworks { get; init; } = [];
 
-    /// <inheritdoc/>
-    public override IReadOnlyList<FirewallRule> Rules()
+    private protected override IReadOnlyList<FirewallRule> Blocks()
     {
         CheckAction();
         var ports = PortList.Parse(Ports, "Port").ToString();

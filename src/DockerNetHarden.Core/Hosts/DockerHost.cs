@@ -160,6 +160,16 @@ public sealed class DockerHost : IAsyncDisposable
         return EffectReading.OfAsync(plan, reader, stop);
     }
 
+    /// <summary>What the rules of this module met on the host, with the containers that the kernel log names. Changes nothing.</summary>
+    /// <param name="stop">Stops reading.</param>
+    /// <returns>The snapshot, and what was met there.</returns>
+    /// <exception cref="HostException">The shell does not answer, or iptables is missing, may not be used or cannot be read.</exception>
+    public async Task<(HostSnapshot Host, IReadOnlyList<BlockedAccess> Met)> ReadBlockedAsync(CancellationToken stop)
+    {
+        var (host, log) = await reader.ReadLoggedAsync(stop).ConfigureAwait(false);
+        return (host, MetByRules.Of(host, log));
+    }
+
     /// <summary>Tells the host that a change may stay.</summary>
     /// <param name="rollbackId">From <see cref="InvocationResult.RollbackId"/>.</param>
     /// <param name="stop">Ends the attempt; whether it was in time is then unknown.</param>

@@ -18,34 +18,49 @@ internal sealed class HostReader(IShell shell, HostDocker? docker, TimeProvider 
     internal async Task<HostSnapshot> ReadAsync(bool whole, CancellationToken stop)
     {
         Func<ShellProgram, ShellProgram> parts = whole ? ReadingProgram.Whole : ReadingProgram.Lean;
-        var (reading, asked) = docker is { SharesPrograms: true } conversation
-            ? await ReadInOneAsync(conversation, parts, stop).ConfigureAwait(false)
-            : await ReadSideBySideAsync(parts(ReadingProgram.Begin()), stop).ConfigureAwait(false);
-        var snapshot = new HostSnapshot
-        {
-            HostName = shell.HostName,
-            TakenAt = clock.GetUtcNow(),
-            Iptables = reading.Iptables,
-            Engine = asked.Engine,
-            DockerError = asked.Error,
-            Networks = asked.Networks,
-            Containers = asked.Containers,
-            Rules = reading.Rules,
-            OwnTable = reading.OwnTable,
-            OwnTableError = reading.OwnTableError,
-            HasIpSet = reading.Text("ipset") is "1",
-            IpSets = reading.IpSets,
-            HasIPv6 = reading.HasIPv6,
-            Links = reading.Links,
-            Addresses = reading.Addresses,
-            Resolvers = ResolverList.Merge(reading.DaemonDns, [.. asked.Containers.SelectMany(static container => container.Dns)], reading.HostDns),
-            Platform = reading.Platform,
-            Session = reading.Session,
-            DaemonSettings = reading.DaemonSettings,
-            Warnings = reading.Warnings,
-        };
+        var (reading, asked) = await ReadPartsAsync(parts, stop).ConfigureAwait(false);
+        var snapshot = Snapshot(reading, asked);
         return whole ? new WholeReading(reading).Complete(snapshot) : snapshot;
     }
+
+    /// <summary>Reads a host and what its kernel log says about rules of this module.</summary>
+    /// <exception cref="HostException">The shell does not answer, or iptables is missing, may not be used or cannot be read.</exception>
+    internal async Task<(HostSnapshot Host, KernelLog Log)> ReadLoggedAsync(CancellationToken stop)
+    {
+        var (reading, asked) = await ReadPartsAsync(ReadingProgram.Logged, stop).ConfigureAwait(false);
+        var host = Snapshot(reading, asked);
+        return (host, reading.Reply.Find("kernel-log") is not { } log ? new KernelLog([], "the host has no command dmesg: install util-linux.")
+            : log.Output.IsEmpty && log.Errors.Trim().Length > 0 ? new KernelLog([], FarText.Line(log.Errors))
+            : KernelLog.Parse(log.Text, reading.Text("uptime"), host.TakenAt));
+    }
+
+    private Task<(HostReading, Asked)> ReadPartsAsync(Func<ShellProgram, ShellProgram> parts, CancellationToken stop) => docker is { SharesPrograms: true } conversation
+        ? ReadInOneAsync(conversation, parts, stop)
+        : ReadSideBySideAsync(parts(ReadingProgram.Begin()), stop);
+
+    private HostSnapshot Snapshot(HostReading reading, Asked asked) => new()
+    {
+        HostName = shell.HostName,
+        TakenAt = clock.GetUtcNow(),
+        Iptables = reading.Iptables,
+        Engine = asked.Engine,
+        DockerError = asked.Error,
+        Networks = asked.Networks,
+        Containers = asked.Containers,
+        Rules = reading.Rules,
+        OwnTable = reading.OwnTable,
+        OwnTableError = reading.OwnTableError,
+        HasIpSet = reading.Text("ipset") is "1",
+        IpSets = reading.IpSets,
+        HasIPv6 = reading.HasIPv6,
+        Links = reading.Links,
+        Addresses = reading.Addresses,
+        Resolvers = ResolverList.Merge(reading.DaemonDns, [.. asked.Containers.SelectMany(static container => container.Dns)], reading.HostDns),
+        Platform = reading.Platform,
+        Session = reading.Session,
+        DaemonSettings = reading.DaemonSettings,
+        Warnings = reading.Warnings,
+    };
 
     /// <summary>Reads the whole host and its open connections. Docker is not asked again.</summary>
     /// <param name="known">What is known of the host, its networks and containers.</param>

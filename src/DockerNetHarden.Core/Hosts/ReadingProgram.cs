@@ -175,6 +175,12 @@ internal static class ReadingProgram
         .Section("files", Files)
         .Section("daemon", """$S cat "$dnh_config" """, when: """[ -e "$dnh_config" ] && ! { [ -f "$dnh_config" ] && { true <"$dnh_config"; } 2>/dev/null; }""");
 
+    /// <summary>Adds what <see cref="Lean"/> adds and what the kernel log says about rules of this module.</summary>
+    internal static ShellProgram Logged(ShellProgram program) => Lean(program)
+        .Section("uptime", "cat /proc/uptime")
+        // tail's exit code hides the command's, so its errors are read.
+        .Section("kernel-log", "$S dmesg | grep -F DNH | tail -n 20000", when: "command -v dmesg >/dev/null");
+
     /// <summary>Adds everything about the whole host: what <see cref="Lean"/> adds and what an analysis also needs.</summary>
     internal static ShellProgram Whole(ShellProgram program) => Lean(program)
         .Section("nft", "$S nft -j list ruleset", when: "command -v nft >/dev/null")

@@ -38,6 +38,7 @@ internal sealed class NftStatement
     private string? _icmpType;
     private string? _icmpCode;
     private bool _isNotType;
+    private bool _isReport;
 
     private NftStatement(Family family, NftObjects objects) => (Family, _objects) = (family, objects);
 
@@ -65,7 +66,7 @@ internal sealed class NftStatement
         }
         if (read._icmpType is not null)
             read.Fields[RuleFields.IcmpType] = (read._isNotType ? "!" : "") + read._icmpType + (read._icmpCode is null ? "" : "/" + read._icmpCode);
-        return read._icmpType is null && read._icmpCode is not null || !read.Fields.ContainsKey(RuleFields.Action) ? null : read;
+        return read._isReport != Equals(read.Fields.GetValueOrDefault(RuleFields.Action), RuleAction.Report) || read._icmpType is null && read._icmpCode is not null || !read.Fields.ContainsKey(RuleFields.Action) ? null : read;
     }
 
     /// <summary>The ICMPv6 types that a match names; null if it is about anything else.</summary>
@@ -128,6 +129,8 @@ internal sealed class NftStatement
 
     private bool Log(JsonElement body)
     {
+        if (_isReport)
+            return body.ValueKind == JsonValueKind.Object && body.EnumerateObject().All(member => member.Name == "prefix") && NftJson.Text(NftJson.Member(body, "prefix")) == VerdictChain.ReportPrefix && Act(RuleAction.Report);
         if (body.ValueKind != JsonValueKind.Object)
             return Act(RuleAction.Log);
         return body.EnumerateObject().All(member => member.Name == "prefix") && NftJson.Text(NftJson.Member(body, "prefix")) is { } prefix && Set(RuleFields.LogPrefix, prefix) && Act(RuleAction.Log);
@@ -135,6 +138,10 @@ internal sealed class NftStatement
 
     private bool Limit(JsonElement body)
     {
+        // Written out it is a report's, in front of its log; all other limits have names.
+        if (body.ValueKind == JsonValueKind.Object)
+            return _isReport = NftJson.Number(NftJson.Member(body, "burst")) == VerdictChain.ReportBurst && NftJson.Member(body, "inv") is not { ValueKind: JsonValueKind.True }
+                && $"{NftJson.Number(NftJson.Member(body, "rate"))?.ToString(CultureInfo.InvariantCulture)}/{NftJson.Text(NftJson.Member(body, "per"))}" == Rates.ToNft(VerdictChain.ReportRate);
         if (body.ValueKind != JsonValueKind.String || _objects.Limit(body.GetString()!) is not { Rate: { } rate } limit)
             return false;
         if (limit.Name.StartsWith(NftNames.Rate, StringComparison.Ordinal))

@@ -132,6 +132,9 @@ internal static class NftTables
         return (list.Not ? "!" : "") + PortList.Joined(PortList.Parse(list.Value, nameof(FirewallRule.DestinationPort)));
     }
 
+    /// <summary>What a rule that only reports does behind its counter: each has a rate of its own.</summary>
+    public static string Report { get; } = string.Create(CultureInfo.InvariantCulture, $"limit {NftLimits.Said(Rates.ToNft(VerdictChain.ReportRate), VerdictChain.ReportBurst, over: false)} log prefix \"{VerdictChain.ReportPrefix}\"");
+
     /// <summary>The end of the comment of each further line of a rule.</summary>
     public const string Continues = " +";
 
@@ -156,6 +159,7 @@ internal static class NftTables
         _ when rule.Connections is not null => "jump " + NftNames.Verdict(rule.Action),
         RuleAction.Accept => "accept",
         RuleAction.Return => "return",
+        RuleAction.Report => Report,
         RuleAction.Drop => "drop",
         RuleAction.Reject => "reject with " + RejectWith(rule.RejectWith!),
         RuleAction.Log when rule.LogPrefix is null => "log",

@@ -13,8 +13,8 @@ internal static class InputGuard
 {
     public static void Check(FirewallRule rule, IReadOnlyList<FirewallRule> resolved, HostSnapshot host, IReadOnlyList<FirewallRule> all)
     {
-        // RETURN and LOG decide nothing. An ACCEPT does: our jump is first in its chain, so an ACCEPT would open what the administrator's own rules close.
-        if (rule.Action is RuleAction.Return or RuleAction.Log)
+        // RETURN, LOG and a report decide nothing. An ACCEPT does: our jump is first in its chain, so an ACCEPT would open what the administrator's own rules close.
+        if (rule.Action is RuleAction.Return or RuleAction.Log or RuleAction.Report)
             return;
         switch (rule.Chain)
         {

@@ -134,6 +134,9 @@ public sealed record InstalledRule
     /// <summary>The line as a rule; null if it is not ours, or was changed to one that this module does not write.</summary>
     public FirewallRule? Rule { get; init; }
 
+    /// <summary>Whether it belongs to a control that only reports: it blocks nothing.</summary>
+    public bool ReportOnly => VerdictChain.IsOfReport(Rule);
+
     /// <summary>Whether the line belongs to this module: it has a mark and is in a chain of ours.</summary>
     public bool IsOurs => Control is not null;
 

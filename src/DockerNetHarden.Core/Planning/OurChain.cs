@@ -102,7 +102,7 @@ internal sealed record OurChain(Family Family, Hook Hook, string Control, IReadO
     public static IEnumerable<OurChain> ReadAll(Ruleset rules, AddressSets sets) => ChainReader.ReadAll(rules, sets);
 
     /// <summary>
-    /// The chain with other lines. Lines for one network come before lines for the whole host (the narrower decides first); then exceptions,
+    /// The chain with other lines. Lines that decide come before those that only report; lines for one network come before lines for the whole host (the narrower decides first); then exceptions,
     /// blocks, limits; then by mark. Lines that somebody else put into our chain stay at whichever end they were nearer to.
     /// </summary>
     public OurChain With(IEnumerable<OurLine> ours)
@@ -119,7 +119,9 @@ internal sealed record OurChain(Family Family, Hook Hook, string Control, IReadO
     /// <summary>Lines of ours in the order in which they decide, each once.</summary>
     public static IEnumerable<OurLine> Sorted(IEnumerable<OurLine> ours) => ours.Where(line => line.Mark is not null)
         .GroupBy(line => line.Key, StringComparer.Ordinal).Select(same => same.Skip(1).Any() ? same.First().Counted(same) : same.First())
-        .OrderBy(line => line.Mark!.Network is null ? 1 : 0)
+        // What only reports comes last: its exceptions leave the chain, and must not lead past a block of another mark.
+        .OrderBy(line => VerdictChain.IsOfReport(line.Rule) ? 1 : 0)
+        .ThenBy(line => line.Mark!.Network is null ? 1 : 0)
         .ThenBy(line => line.Rule?.Phase ?? Phase.Block)
         .ThenBy(line => line.Mark!.ToString(), StringComparer.Ordinal);
 }

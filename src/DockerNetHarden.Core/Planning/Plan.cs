@@ -138,6 +138,7 @@ public sealed class Plan
             MarkGuard.Check(desired, actual);
             AdoptedProfiles.Check(literal, actual);
         }
+        warnings.AddRange(MarkGuard.Opened(desired, actual));
         var builder = new PlanBuilder(actual, options, warnings);
         literal = [.. RuleFold.Fold(builder.IsNft ? [.. literal.Select(NftTables.Canonical)] : literal)];
         var plan = builder.Build(literal, mark => !options.Prune && !marks.Contains(mark), mark => marks.Contains(mark));

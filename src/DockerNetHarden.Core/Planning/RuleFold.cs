@@ -42,7 +42,7 @@ internal static class RuleFold
         var gone = new HashSet<string>(StringComparer.Ordinal);
         foreach (var line in lines.Where(IsOfNone))
         {
-            foreach (var verdict in VerdictChain.In(line.Rule!.Table))
+            foreach (var verdict in VerdictChain.DecidingIn(line.Rule!.Table))
             {
                 var whole = line.Rule!.With(spec =>
                 {
@@ -77,5 +77,5 @@ internal static class RuleFold
     }
 
     private static bool IsOfDestinations(OurLine line) =>
-        line is { Mark.Control: not "Custom", Rule: { Phase: Phase.Block, Action: RuleAction.Drop or RuleAction.Reject or RuleAction.Log, Destination: { } destination } } && !destination.StartsWith('!');
+        line is { Mark.Control: not "Custom", Rule: { Phase: Phase.Block, Action: RuleAction.Drop or RuleAction.Reject or RuleAction.Log or RuleAction.Report, Destination: { } destination } } && !destination.StartsWith('!');
 }

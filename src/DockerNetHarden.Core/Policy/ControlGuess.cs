@@ -18,6 +18,7 @@ internal sealed class ControlGuess
     private readonly HostSnapshot _host;
     private readonly RuleAction? _action;
     private readonly bool _log;
+    private readonly bool _isReport;
 
     private ControlGuess(RuleMark mark, IReadOnlyList<FirewallRule> rules, HostSnapshot host)
     {
@@ -27,6 +28,7 @@ internal sealed class ControlGuess
         var filter = rules.Where(rule => rule.Table is "filter" || rule.Chain is "FORWARD").ToList();
         _exceptions = [.. filter.Where(rule => rule.Phase == Phase.Exception)];
         _action = filter.Find(rule => rule.Phase != Phase.Exception && rule.Action is RuleAction.Drop or RuleAction.Reject)?.Action;
+        _isReport = rules.Any(VerdictChain.IsOfReport);
         _log = filter.Exists(rule => rule.Action == RuleAction.Log);
         Rules = filter;
     }
@@ -51,12 +53,12 @@ internal sealed class ControlGuess
 
     private IEnumerable<Control> Metadata()
     {
-        if (_action is null)
+        if (_action is null && !_isReport)
             return [new MetadataAccess { Provider = _mark.Subject, Network = Network, Permit = true }];
         return
             from dns in DnsGuesses
             from ports in PortGuesses(dns)
-            select new MetadataAccess { Provider = _mark.Subject, Network = Network, Action = _action.Value, Log = _log, Dns = dns, AllowPorts = ports, ExceptNetworks = Networks };
+            select new MetadataAccess { Provider = _mark.Subject, Network = Network, Action = _action ?? RuleAction.Reject, ReportOnly = _isReport, Log = _log, Dns = dns, AllowPorts = ports, ExceptNetworks = Networks };
     }
 
     private IEnumerable<Control> Host() =>
@@ -64,13 +66,13 @@ internal sealed class ControlGuess
         from published in Flags
         from ports in PortGuesses(dns)
         from addresses in AddressGuesses()
-        select new HostAccess { Network = Network, Action = _action ?? RuleAction.Reject, Log = _log, Dns = dns, AllowPublishedPorts = published, AllowPorts = ports, AllowAddresses = addresses, ExceptNetworks = Networks };
+        select new HostAccess { Network = Network, Action = _action ?? RuleAction.Reject, ReportOnly = _isReport, Log = _log, Dns = dns, AllowPublishedPorts = published, AllowPorts = ports, AllowAddresses = addresses, ExceptNetworks = Networks };
 
     private IEnumerable<Control> Internal()
     {
         if (_mark.Subject is not null)
             return [];
-        var ranges = Rules.Where(rule => rule.Phase != Phase.Exception && rule.Action is RuleAction.Drop or RuleAction.Reject).SelectMany(AddressLists.Destinations).Distinct().ToList();
+        var ranges = Rules.Where(rule => rule.Phase != Phase.Exception && rule.Action is RuleAction.Drop or RuleAction.Reject or RuleAction.Report).SelectMany(AddressLists.Destinations).Distinct().ToList();
         // An IPv4 range means the IPv6 forms of it too.
         ranges = [.. ranges.Except(Cidr.Aggregate(ranges.SelectMany(EmbeddedIPv4.FormsOf))).Order()];
         var named = ranges.Count == 0 || ranges.SequenceEqual(InternalAccess.DefaultRanges.Order()) ? InternalAccess.DefaultRanges : ranges;
@@ -78,7 +80,7 @@ internal sealed class ControlGuess
             from dns in DnsGuesses
             from ports in PortGuesses(dns)
             from addresses in AddressGuesses()
-            select new InternalAccess { Network = Network, Action = _action ?? RuleAction.Reject, Log = _log, Dns = dns, Ranges = named, AllowPorts = ports, AllowAddresses = addresses, ExceptNetworks = Networks };
+            select new InternalAccess { Network = Network, Action = _action ?? RuleAction.Reject, ReportOnly = _isReport, Log = _log, Dns = dns, Ranges = named, AllowPorts = ports, AllowAddresses = addresses, ExceptNetworks = Networks };
     }
 
     private IEnumerable<Control> Smtp()
@@ -92,7 +94,7 @@ internal sealed class ControlGuess
             new SmtpRate
             {
                 Network = Network, Ports = _mark.Subject.Replace('-', ':'), PerMinute = (int)Math.Round(rate.PerSecond * 60), Burst = limit.LimitBurst ?? limit.HashLimitBurst ?? 5,
-                PerContainer = limit.HashLimit is not null, Action = _action ?? RuleAction.Drop, Log = _log, ExceptNetworks = Networks,
+                PerContainer = limit.HashLimit is not null, Action = _action ?? RuleAction.Drop, ReportOnly = _isReport, Log = _log, ExceptNetworks = Networks,
             },
         ];
     }

@@ -77,6 +77,7 @@ internal static class PolicyShapes
             .. own,
             new("action", "How a blocked packet is answered: with a refusal, or not at all.", PolicyType.Choice(RuleAction.Drop, RuleAction.Reject), c => c.Action, (c, v) => c with { Action = (RuleAction)v }),
             new("log", "True logs what is blocked, at most ten lines a minute.", PolicyType.Flag, c => c.Log, (c, v) => c with { Log = (bool)v }),
+            new("reportOnly", "True blocks nothing and only counts and logs what would be blocked.", PolicyType.Flag, c => c.ReportOnly, (c, v) => c with { ReportOnly = (bool)v }),
         ]);
 
     private static PolicyField<Control> Except<T>(Func<T, IReadOnlyList<string>> get, Func<T, IReadOnlyList<string>, T> set) where T : Control =>

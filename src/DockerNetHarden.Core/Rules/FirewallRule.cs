@@ -261,7 +261,7 @@ internal static class RuleFields
     {
         Type = RuleField.AsEnum<RuleAction>, Check = (rule, action) => RuleChecks.Action(rule, (RuleAction)action), Take = RuleParser.TakeTarget,
         Default = _ => throw new RefusedValueException("Action", null, "a rule needs a target; write -j ACCEPT, RETURN, DROP, REJECT, LOG or a chain's name."),
-        Printed = (rule, action) => action is RuleAction.Jump ? rule.Text(JumpTarget!) : rule.Has(Connections!) ? VerdictChain.Of((RuleAction)action!).Name : action!.ToString()!.ToUpperInvariant(),
+        Printed = (rule, action) => action is RuleAction.Jump ? rule.Text(JumpTarget!) : rule.Has(Connections!) || action is RuleAction.Report ? VerdictChain.Of((RuleAction)action!).Name : action!.ToString()!.ToUpperInvariant(),
     });
     public static readonly RuleField RejectWith = Add(RuleField.Plain("RejectWith", RuleChecks.RejectWith, NftForm.ByTheRenderer, new RuleForm(Target, "--reject-with")) with
     {

@@ -20,6 +20,11 @@ public enum RuleAction
 
     /// <summary><c>-j CHAIN</c>: another chain decides.</summary>
     Jump = 6,
+
+    /// <summary>
+    /// <c>-j DNH-REPORT</c>: what a block would stop is counted and, at most sixty lines a minute, put into the kernel log; the packet goes on to the next rule.
+    /// </summary>
+    Report = 7,
 }
 
 /// <summary>A rule's place in its control's chain: exceptions before blocks, blocks before limits.</summary>

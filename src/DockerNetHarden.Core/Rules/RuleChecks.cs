@@ -169,7 +169,7 @@ internal static partial class RuleChecks
     }
 
     public static object Action(RuleSpec rule, RuleAction action) =>
-        !Enum.IsDefined(action) ? throw new RefusedValueException("Action", action.ToString(), "the actions are Accept, Return, Drop, Reject, Log and Jump.")
+        !Enum.IsDefined(action) ? throw new RefusedValueException("Action", action.ToString(), "the actions are Accept, Return, Drop, Reject, Log, Jump and Report.")
         : rule.Has(RuleFields.Connections) && (action is not (RuleAction.Drop or RuleAction.Reject) || rule.Has(RuleFields.ConnectionState) || rule.Has(RuleFields.ConnectionDirection))
             ? throw new RefusedValueException("Connections", VerdictChain.Opened, "a rule for the connections that containers opened drops or rejects, and names no state or direction of its own.")
         : action == RuleAction.Reject && rule.Table is not "filter" ? throw new RefusedValueException("Action", "REJECT", $"the kernel rejects in table filter only, not in {rule.Table}; use DROP there.")

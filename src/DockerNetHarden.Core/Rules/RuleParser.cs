@@ -106,11 +106,11 @@ internal static class RuleParser
         var action = verdict?.Action ?? ActionOf(target);
         rule[RuleFields.Action] = action ?? RuleAction.Jump;
         rule[RuleFields.JumpTarget] = action is null ? target : null;
-        rule[RuleFields.Connections] = verdict is null ? null : VerdictChain.Opened;
+        rule[RuleFields.Connections] = verdict is null || verdict == VerdictChain.Report ? null : VerdictChain.Opened;
     }
 
     private static RuleAction? ActionOf(string target) =>
-        Array.Find(Enum.GetValues<RuleAction>(), action => action != RuleAction.Jump && string.Equals(action.ToString().ToUpperInvariant(), target, StringComparison.Ordinal)) is var action && action != default ? action : null;
+        Array.Find(Enum.GetValues<RuleAction>(), action => action is not (RuleAction.Jump or RuleAction.Report) && string.Equals(action.ToString().ToUpperInvariant(), target, StringComparison.Ordinal)) is var action && action != default ? action : null;
 
     /// <summary>Reads <c>--comment</c>: the mark, and a person's own words after it.</summary>
     public static void TakeComment(RuleSpec rule, string comment)

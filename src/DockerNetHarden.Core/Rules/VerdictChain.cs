@@ -27,8 +27,28 @@ internal sealed record VerdictChain
     /// <summary>Answers nothing.</summary>
     public static VerdictChain Drop { get; } = new(RuleAction.Drop);
 
-    /// <summary>Both.</summary>
-    public static IReadOnlyList<VerdictChain> All { get; } = [Reject, Drop];
+    /// <summary>Decides nothing: it writes what a block would stop into the kernel log, at most sixty lines a minute. The rule that jumps there counts.</summary>
+    public static VerdictChain Report { get; } = new(RuleAction.Report);
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<VerdictChain> All { get; } = [Reject, Drop, Report];
+
+    /// <summary>How often a report is written, and how many may come at once: <c>--limit</c> and <c>--limit-burst</c>, as the kernel prints them (60/min comes back as 1/sec).</summary>
+    internal const string ReportRate = "1/sec";
+
+    internal const int ReportBurst = 100;
+
+    /// <summary>How each line of the kernel log begins that is a report.</summary>
+    public const string ReportPrefix = "DNH-REPORT ";
+
+    /// <summary>A note in the comment of every rule of a control that only reports, exceptions included.</summary>
+    public const string ReportNote = "report-only";
+
+    /// <summary>Whether a rule belongs to a control that only reports.</summary>
+    public static bool IsOfReport(FirewallRule? rule) => rule is not null && (rule.Action == RuleAction.Report || rule.Comment is ReportNote);
+
+    /// <summary>Whether rules that decide for the connections that containers opened jump there.</summary>
+    private bool Decides => Action != RuleAction.Report;
 
     /// <summary>What it does.</summary>
     public RuleAction Action { get; }
@@ -37,22 +57,27 @@ internal sealed record VerdictChain
     public string Name { get; }
 
     /// <summary>The chain of an action.</summary>
-    public static VerdictChain Of(RuleAction action) => action == RuleAction.Reject ? Reject : Drop;
+    public static VerdictChain Of(RuleAction action) => action switch { RuleAction.Reject => Reject, RuleAction.Report => Report, _ => Drop };
 
     /// <summary>The chain of a name; null if it is none of these.</summary>
     public static VerdictChain? Find(string? name) => All.FirstOrDefault(chain => string.Equals(chain.Name, name, StringComparison.Ordinal));
 
     /// <summary>Those that a table can have: the kernel rejects in filter only.</summary>
-    public static IEnumerable<VerdictChain> In(string table) => table is "filter" ? All : [Drop];
+    public static IEnumerable<VerdictChain> In(string table) => table is "filter" ? All : [Drop, Report];
+
+    /// <summary>Those of a table that decide.</summary>
+    public static IEnumerable<VerdictChain> DecidingIn(string table) => In(table).Where(chain => chain.Decides);
 
     /// <summary>Whether a rule matches no packet in the direction of replies.</summary>
-    public static bool SparesReplies(FirewallRule rule) => rule.Connections is not null || rule.ConnectionDirection is "ORIGINAL" || rule.ConnectionState is "INVALID,UNTRACKED" or "INVALID" or "UNTRACKED";
+    public static bool SparesReplies(FirewallRule rule) => rule.Connections is not null || rule.ConnectionDirection is "ORIGINAL" || rule.ConnectionState is "INVALID,UNTRACKED" or "INVALID" or "UNTRACKED" or "NEW";
 
     /// <summary>Its lines in a table.</summary>
     public IReadOnlyList<RuleLine> Lines(Family family, string table)
     {
         var error = family == Family.IPv4 ? "icmp-port-unreachable" : "icmp6-port-unreachable";
         IEnumerable<RuleLine> needed = family == Family.IPv4 ? [] : Needed6.Select(type => Line(["-p", "ipv6-icmp", "-m", "icmp6", "--icmpv6-type", type], "RETURN"));
+        if (Action == RuleAction.Report)
+            return [Line(["-m", "limit", "--limit", ReportRate, "--limit-burst", ReportBurst.ToString(System.Globalization.CultureInfo.InvariantCulture)], "LOG", "--log-prefix", ReportPrefix)];
         // The kernel rate-limits ICMP errors but not resets: of 60 parallel connects 3 were refused at once with ICMP errors, 60 with resets.
         return Action == RuleAction.Reject
             ? [.. needed, Line(["-p", "tcp", .. Sent], "REJECT", "--reject-with", "tcp-reset"), Line(Sent, "REJECT", "--reject-with", error), Line(OfNone, "DROP")]

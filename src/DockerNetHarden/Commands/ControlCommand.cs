@@ -32,6 +32,9 @@ public abstract class ControlCommand : PSCmdlet
     [Parameter(HelpMessage = "Log what is blocked, at most ten lines a minute.")]
     public SwitchParameter Log { get; set; }
 
+    [Parameter(HelpMessage = "Block nothing: count and log what would be blocked. The same command without this turns the control on.")]
+    public SwitchParameter ReportOnly { get; set; }
+
     private protected IReadOnlyList<string> ExceptNetworks => ControlInput.Networks(ExceptNetwork, nameof(ExceptNetwork));
 
     /// <summary>The controls for one network; null means the whole host.</summary>
@@ -41,7 +44,7 @@ public abstract class ControlCommand : PSCmdlet
     protected sealed override void ProcessRecord() => _rules.Add(this, HostName, () =>
         from network in ControlInput.Networks(Network)
         from control in Controls(network)
-        from rule in control.Rules()
+        from rule in (control with { ReportOnly = ReportOnly }).Rules()
         select rule);
 
     protected sealed override void EndProcessing() => _rules.Emit(this);

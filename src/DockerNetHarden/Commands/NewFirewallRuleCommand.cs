@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using DockerNetHarden.Addresses;
 using DockerNetHarden.Completion;
+using DockerNetHarden.Controls;
 using DockerNetHarden.Errors;
 using DockerNetHarden.Input;
 using DockerNetHarden.Rules;
@@ -186,12 +187,15 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     [ValidateNotNullOrEmpty]
     public string? JumpTarget { get; set; }
 
+    [Parameter(HelpMessage = "Block nothing: count and log what the rule would block. The same command without this turns it on.")]
+    public SwitchParameter ReportOnly { get; set; }
+
     // A text that is not a rule is found before the first rule is emitted.
     protected override void ProcessRecord()
     {
         if (ParameterSetName is PropertySet)
         {
-            _rules.Add(this, HostName, FromParameters);
+            _rules.Add(this, HostName, () => Reported(FromParameters()));
             return;
         }
         try
@@ -208,9 +212,11 @@ public sealed class NewFirewallRuleCommand : PSCmdlet
     protected override void EndProcessing()
     {
         if (ParameterSetName is TextSet)
-            _rules.Add(this, null, FromText);
+            _rules.Add(this, null, () => Reported(FromText()));
         _rules.Emit(this);
     }
+
+    private IEnumerable<FirewallRule> Reported(IEnumerable<FirewallRule> rules) => ReportOnly ? ReportingRules.Of(rules) : rules;
 
     // The order of the whole input counts: a later -I comes before an earlier one.
     private IEnumerable<FirewallRule> FromText()

@@ -27,6 +27,7 @@ public sealed class SudoersGuideTests
         ["\"$p-restore\" --noflush --counters --wait 10"] = "/usr/sbin/{0}-restore --noflush --counters --wait 10",
         ["\"$1\" -w 10 -t \"$2\" -N \"$3\""] = "/usr/sbin/{0} -w 10 -t filter -N DOCKER-USER",
         ["cat /proc/net/nf_conntrack"] = "/usr/bin/cat /proc/net/nf_conntrack",
+        ["dmesg"] = "/usr/bin/dmesg \"\"",
         ["cat \"$dnh_config\""] = "/usr/bin/cat /etc/docker/daemon.json",
     };
 
@@ -40,7 +41,7 @@ public sealed class SudoersGuideTests
         var step = new PlanStep(Family.IPv4, "filter", "*filter\n-F DNH-X\nCOMMIT\n", "*filter\nCOMMIT\n");
         var write = WritingProgram.Of(
             new WriteRequest { Tool = tool, Steps = [step, step], Premises = [new PlanPremise(Family.IPv4, "filter", "")], NewChains = [new NewChain(Family.IPv4, "filter", "DOCKER-USER")], NewTables = [new PlanTable(Family.IPv4, "filter")], Nft = new NftChange("", "", [], []), HasNft = true, Sets = new SetChange([], [AddressSet.Of([Cidr.Parse("10.0.0.0/8")])], [], ["x"]) }, TimeSpan.FromSeconds(1));
-        var code = ReadingProgram.Whole(ReadingProgram.Begin()).Build(TimeSpan.FromSeconds(1)).Text + write.Text + RollbackProgram.Arm + RollbackProgram.Disarm + RollbackProgram.Ask + RollbackTimer.Code;
+        var code = ReadingProgram.Whole(ReadingProgram.Begin()).Build(TimeSpan.FromSeconds(1)).Text + ReadingProgram.Logged(ReadingProgram.Begin()).Build(TimeSpan.FromSeconds(1)).Text + write.Text + RollbackProgram.Arm + RollbackProgram.Disarm + RollbackProgram.Ask + RollbackTimer.Code;
         var used = Regex.Matches(code, @"(?<=(^|[ (])\$S )\S[^<>)|&\n]*", RegexOptions.Multiline | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))
             .Select(static match => Regex.Replace(match.Value, "( 2| \\|\\|.*)$", "", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)).Trim())
             .Where(static form => !form.StartsWith('='))

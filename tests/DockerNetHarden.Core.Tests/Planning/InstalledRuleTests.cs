@@ -39,7 +39,7 @@ public sealed class InstalledRuleTests
     public void Lines_of_others_have_what_they_name(string text, string expected)
     {
         var line = Assert.Single(InstalledRule.ReadAll(Snapshots.Host($"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:POSTROUTING - [0:0]\n:DOCKER - [0:0]\n{text}\nCOMMIT\n", "")));
-        var found = typeof(InstalledRule).GetProperties().Where(property => property.Name is not ("HostName" or "Backend" or "Family" or "Table" or "Chain" or "Position" or "Packets" or "Bytes" or "Text" or "IsOurs"))
+        var found = typeof(InstalledRule).GetProperties().Where(property => property.Name is not ("HostName" or "Backend" or "Family" or "Table" or "Chain" or "Position" or "Packets" or "Bytes" or "Text" or "IsOurs" or "ReportOnly"))
             .Select(property => (property.Name, Value: property.GetValue(line))).Where(each => each.Value is not null).Select(each => $"{each.Name}={each.Value}");
         Assert.Equal(expected.Split(' ').Order(StringComparer.Ordinal), string.Join(' ', found).Split(' ').Order(StringComparer.Ordinal));
         Assert.False(line.IsOurs);

@@ -36,7 +36,7 @@ internal sealed class RandomRules(int seed)
             ["Control"] = Pick(RuleMark.Controls.ToArray()),
             ["Subject"] = Maybe(3, "aws", "25,465", "x.y_z"),
             ["Network"] = Maybe(4, "web", "my.net"),
-            ["Action"] = Pick("Accept", "Return", "Drop", "Reject", "Log"),
+            ["Action"] = Pick("Accept", "Return", "Drop", "Reject", "Log", "Report"),
             ["Source"] = Maybe(3, v6 ? ["fe80::/10", "!fd00::/8"] : ["10.0.0.0/8", "!192.168.7.7", "172.16.0.0/12"]),
             ["Destination"] = Maybe(3, v6 ? ["fd00:ec2::254"] : ["169.254.169.254", "!100.64.0.0/10"]),
             ["Comment"] = Maybe(4, "-j ACCEPT", "$(reboot)", "a \"quoted\" *word* \\ 'x'", "plain"),
