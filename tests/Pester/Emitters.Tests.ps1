@@ -56,9 +56,9 @@ Describe '<Name>' -ForEach $emitters {
 
     It 'has no -WhatIf: it changes nothing' { (Get-Command $Name).Parameters.Keys | Should -Not -Contain 'WhatIf' }
 
-    It 'shows a table of chain, family, protocol, destination, port, action and mark' {
+    It 'shows a table of chain, destination, port, action and mark' {
         $table = $rules[0] | Format-Table | Out-String -Width 250
-        foreach ($column in 'Chain', 'Family', 'Protocol', 'Destination', 'Port', 'Action', 'Mark') { $table | Should -Match "\b$column\b" }
+        foreach ($column in 'Chain', 'Destination', 'Port', 'Action', 'Mark') { $table | Should -Match "\b$column\b" }
         $table | Should -Match "$Control"
     }
 }
