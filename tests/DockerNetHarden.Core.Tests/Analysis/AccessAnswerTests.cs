@@ -132,6 +132,17 @@ public sealed class AccessAnswerTests
         Assert.Equal(["udp"], ServiceSet.Of([Set("udp", null)]).Names);
     }
 
+    [Fact]
+    public void Evidence_names_the_network_and_where_a_redirection_leads()
+    {
+        var host = Bare.Iptables("-t nat -A PREROUTING -p tcp -d 169.254.170.2/32 --dport 80 -j DNAT --to-destination 127.0.0.1:51679").Sysctl("net.ipv4.conf.all.route_localnet", "1");
+        var evidence = HardeningAudit.Of(host).Single(finding => finding is { Id: "METADATA-AWS", Network: "plain" }).Evidence;
+        Assert.Contains(evidence, line => line.Contains("from network plain (172.18.0.0/16) to 169.254.170.2 port 80, redirected to 127.0.0.1", StringComparison.Ordinal));
+        // A part of the network is told by its addresses: the name would say too much.
+        var part = Bare.Iptables("-I DOCKER-USER -s 172.18.0.0/17 -d 169.254.169.254/32 -j DROP");
+        Assert.DoesNotContain(HardeningAudit.Of(part).Single(finding => finding is { Id: "METADATA-AWS", Network: "plain" }).Evidence, line => line.Contains("from network", StringComparison.Ordinal) && line.Contains("169.254.169.254", StringComparison.Ordinal));
+    }
+
     private static PacketSet Set(string protocol, string? ports) =>
         PacketSet.Of(new AccessQuery { Family = Family.IPv4, InInterface = "any", Protocol = protocol, Ports = ports is null ? null : PortList.Parse(ports, "Port") });
 
