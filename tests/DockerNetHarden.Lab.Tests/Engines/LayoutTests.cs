@@ -27,8 +27,6 @@ public sealed class LayoutsOnSid(LayoutSidLab lab) : LayoutTests(lab);
 /// <summary>Layouts of users' reports: a trace says what real packets meet, mending ends, and then the host passes.</summary>
 public abstract class LayoutTests(LayoutLab fixture)
 {
-    private const int IngressPort = 18070;
-
     private static readonly string[] Leading = ["span1", "ext1", "web", "main", "sidecar"];
 
     private LabHost Lab => fixture.Lab;
@@ -166,10 +164,10 @@ public abstract class LayoutTests(LayoutLab fixture)
     }
 
     [LabFact]
-    public async Task A_task_of_a_swarm_service_is_traced_at_the_bridge_by_which_it_leaves_and_its_published_port_stays_open()
+    public async Task A_task_of_a_swarm_service_is_traced_at_the_bridge_by_which_it_leaves()
     {
         var mounts = LabHost.MountedFolders.Where(path => Directory.Exists((fixture.Engine.Engine.Root ?? "") + path)).SelectMany(path => (string[])["--mount", $"type=bind,src={path},dst={path},readonly"]);
-        (await Lab.ExecAsync(["docker", "service", "create", "--detach", "--no-resolve-image", "--stop-grace-period", "1s", "--name", "task", "--network", "span", "--publish", FormattableString.Invariant($"published={IngressPort},target=80"), .. mounts, LabHost.Image, .. new LabContainerOptions("task").Command])).OrThrow();
+        (await Lab.ExecAsync(["docker", "service", "create", "--detach", "--no-resolve-image", "--stop-grace-period", "1s", "--name", "task", "--network", "span", .. mounts, LabHost.Image, .. new LabContainerOptions("task").Command])).OrThrow();
         try
         {
             var name = "";
@@ -179,9 +177,6 @@ public abstract class LayoutTests(LayoutLab fixture)
                 name = (await Lab.ExecAsync(["docker", "ps", "--filter", "name=task.1", "--filter", "status=running", "--format", "{{.Names}}"])).OrThrow().Trim();
             }
             Assert.NotEmpty(name);
-            // A client outside comes in by the routing mesh: DNAT to the sandbox of the network ingress, and IPVS from there.
-            await Lab.ServeAsync(name, "ingress", 80);
-            await Lab.ExpectAsync(Reach.Open, "net", LabAddresses.Host, IngressPort);
             await using var hardening = await Hardening.Hardening.OfAsync(Lab);
             await Lab.ExpectAsync(Reach.Open, name, LabAddresses.Metadata, 80);
             var container = (await hardening.Host.ReadAsync(CancellationToken.None)).Containers.Single(each => each.Name == name);
@@ -189,7 +184,6 @@ public abstract class LayoutTests(LayoutLab fixture)
             await ProveAsync(hardening, name);
             Assert.True((await hardening.ApplyAsync(new MetadataAccess(), new HostAccess())).Verified);
             await Lab.ExpectAsync(Reach.Refused, name, LabAddresses.Metadata, 80);
-            await Lab.ExpectAsync(Reach.Open, "net", LabAddresses.Host, IngressPort);
             await ProveAsync(hardening, name);
         }
         finally
