@@ -162,13 +162,13 @@ function Stop-TestShell([powershell] $Shell) {
 }
 
 # Adds a program that plays ssh, or sh: it runs what it is sent in a shell of this machine, up to the rules that a program would write. From there on it reads no more.
-# Its process id is in the file 'pid' beside it, and 5,000 rules are more than a pipe holds.
+# Its process id is in the file 'pid' beside it, and 5,000 rules are more than a pipe holds: by source, because a set of ipset would stand for 5,000 destinations.
 function Add-DeafProgram([string] $Path) {
     Set-Content $Path '#!/bin/bash', 'while IFS= read -r line; do printf "%s\n" "$line"; case $line in "*filter") exit 7 ;; esac; done | /bin/bash --posix',
         '[ "${PIPESTATUS[0]}" = 7 ] || exit 0', 'echo $$ >"PID"'.Replace('PID', "$(Split-Path $Path)/pid"), 'exec sleep 300'
     chmod 755 $Path
 }
-function Get-ManyRule { foreach ($number in 0..4999) { "-A DOCKER-USER -d 10.77.$([Math]::Floor($number / 250)).$($number % 250) -j DROP" } }
+function Get-ManyRule { foreach ($number in 0..4999) { "-A DOCKER-USER -s 10.77.$([Math]::Floor($number / 250)).$($number % 250) -j DROP" } }
 
 # Waits until the program has stopped to read, and gives its process id.
 function Wait-DeafProgram([string] $Path) {
