@@ -39,6 +39,8 @@ Describe "Tables on a terminal of 80 columns, of a Docker host$(Get-LabReason)" 
 
     It 'shows installed rules' { Assert-Fits InstalledRule (Get-FirewallRule) }
 
+    It 'shows what would be saved' { Assert-Fits PersistenceResult (Save-FirewallRule -Method Systemd -WhatIf 6>$null) }
+
     It 'shows what rules met' {
         Get-Reach a1 169.254.169.254 80 | Should -Be 'Refused'
         Assert-Fits BlockedAccess (Get-BlockedAccess)
