@@ -30,16 +30,18 @@ internal static class Evidence
     // The verdict and the place that decides.
     private static string Decision(AccessPart part)
     {
+        var place = Place(part) is not { } found ? "no rule" : part.Rule is { } rule ? $"{found} ({rule.Text})" : found;
+        return $"{part.Verdict} by {place}. {part.Reason}{(part.Otherwise is Verdict.Accept ? " If it does not match, they pass." : "")}";
+    }
+
+    /// <summary>The table and the chain that decide, and the rule's position there; null if nothing decides.</summary>
+    public static string? Place(AccessPart part)
+    {
+        if (part.Chain is null)
+            return null;
         // A native table has its name in both.
         var table = part.Backend is null or "nft" ? part.Table : part.Backend.EndsWith($" {part.Table}", StringComparison.Ordinal) ? part.Backend : $"{part.Backend} {part.Table}";
-        var place = part switch
-        {
-            { Rule: { } rule } => string.Create(CultureInfo.InvariantCulture, $"{table} {part.Chain} rule {part.Position} ({rule.Text})"),
-            { Chain: { } chain, Position: > 0 } => string.Create(CultureInfo.InvariantCulture, $"{table} {chain} rule {part.Position}"),
-            { Chain: { } chain } => $"{table} {chain}, policy",
-            _ => "no rule",
-        };
-        return $"{part.Verdict} by {place}. {part.Reason}{(part.Otherwise is Verdict.Accept ? " If it does not match, they pass." : "")}";
+        return part.Position > 0 ? string.Create(CultureInfo.InvariantCulture, $"{table} {part.Chain} rule {part.Position}") : $"{table} {part.Chain}, policy";
     }
 
     /// <summary>Packets that meet the same end. What is let through is described exactly; for what is blocked, the places are enough.</summary>
@@ -60,7 +62,8 @@ internal static class Evidence
 
     private static bool Matters(Verdict verdict) => verdict is Verdict.Accept or Verdict.Unknown;
 
-    private static int Weight(Verdict verdict) => verdict switch
+    /// <summary>What a person wants to see first has the least weight.</summary>
+    public static int Weight(Verdict verdict) => verdict switch
     {
         Verdict.Accept => 0,
         Verdict.RateLimited => 1,

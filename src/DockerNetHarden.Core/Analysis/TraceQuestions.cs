@@ -83,7 +83,7 @@ public sealed class TraceQuestions
     {
         { NetworkMode: "host" } => Reason("host"),
         { NetworkMode: "none" } => Reason("null"),
-        { State: not ("running" or "paused") } => "it does not run, and sends nothing.",
+        { IsUp: false } => "it does not run, and sends nothing.",
         { NetworkMode: var mode } when mode.StartsWith("container:", StringComparison.Ordinal) => "the container whose network it shares is not there.",
         _ => networks.FirstOrDefault() is { } network ? Reason(network.Driver) : "it is on no network, and sends nothing.",
     };

@@ -129,6 +129,9 @@ public sealed record DockerContainer
     /// <summary>The state: <c>running</c>, <c>exited</c> ...</summary>
     public string State { get; init; } = "";
 
+    /// <summary>Whether it has its addresses now: it runs, or is paused and will go on.</summary>
+    internal bool IsUp => State is "running" or "paused";
+
     /// <summary>
     /// The network mode: a network's name, <c>host</c>, <c>none</c>, <c>container:id</c>. A container that shares the network of one in mode host or none has that mode.
     /// </summary>

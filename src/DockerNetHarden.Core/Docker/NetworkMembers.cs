@@ -23,7 +23,7 @@ internal static class NetworkMembers
     public static IReadOnlyList<DockerNetwork> Of(IReadOnlyList<DockerNetwork> networks, IReadOnlyList<DockerContainer> containers) =>
         [.. networks.Select(network => network with
         {
-            Containers = [.. containers.Where(container => container.State is "running" or "paused" && container.Addresses.Any(network.Holds))
+            Containers = [.. containers.Where(container => container.IsUp && container.Addresses.Any(network.Holds))
                 .Select(static container => container.Name).Order(StringComparer.Ordinal)],
         }).OrderBy(static network => network.Name, StringComparer.Ordinal).ThenBy(static network => network.Id, StringComparer.Ordinal)];
 

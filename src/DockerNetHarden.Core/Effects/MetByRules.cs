@@ -23,7 +23,7 @@ public static class MetByRules
         ArgumentNullException.ThrowIfNull(log);
         var rules = InstalledRule.ReadAll(host).Where(static rule => rule is { IsOurs: true, Packets: > 0, Rule.Action: RuleAction.Drop or RuleAction.Reject or RuleAction.Report }).ToList();
         var packets = Distinct(log.Packets).ToLookup(packet => packet.Prefix == VerdictChain.ReportPrefix.TrimEnd());
-        var owners = Containers(host);
+        var owners = OpenConnections.Owners(host);
         return
         [
             .. rules.SelectMany(rule => Of(rule, rules, host, owners, [.. packets[rule.Rule!.Action == RuleAction.Report]], log.Unread))
@@ -106,16 +106,5 @@ public static class MetByRules
             }
             yield return packet;
         }
-    }
-
-    private static Dictionary<Cidr, string> Containers(HostSnapshot host)
-    {
-        var owners = new Dictionary<Cidr, string>();
-        foreach (var container in host.Containers.Where(static container => container.State is "running" or "paused"))
-        {
-            foreach (var address in container.Addresses.SelectMany(static address => new[] { address.IPv4, address.IPv6 }).OfType<Cidr>())
-                owners.TryAdd(address, container.Name);
-        }
-        return owners;
     }
 }

@@ -62,16 +62,23 @@ internal sealed record SentPackets(ContainerConnection Of, PacketSet Packets, Pa
 /// <summary>Finds the containers' connections among all that a host tracks.</summary>
 internal static class OpenConnections
 {
+    /// <summary>The names of the containers that have addresses now, by address.</summary>
+    public static Dictionary<Cidr, string> Owners(HostSnapshot host)
+    {
+        var owners = new Dictionary<Cidr, string>();
+        foreach (var container in host.Containers.Where(static container => container.IsUp))
+        {
+            foreach (var address in container.Addresses.SelectMany(static address => new[] { address.IPv4, address.IPv6 }).OfType<Cidr>())
+                owners.TryAdd(address, container.Name);
+        }
+        return owners;
+    }
+
     /// <summary>The connections that a container opened, or that were opened to one. The rest is the host's own business.</summary>
     public static IEnumerable<ContainerConnection> OfContainers(HostSnapshot host, IEnumerable<TrackedConnection> connections)
     {
         var own = host.Addresses.Select(static address => address.Address).ToHashSet();
-        var containers = new Dictionary<Cidr, string>();
-        foreach (var container in host.Containers.Where(static container => container.State is "running" or "paused"))
-        {
-            foreach (var address in container.Addresses.SelectMany(static address => new[] { address.IPv4, address.IPv6 }).OfType<Cidr>())
-                containers.TryAdd(address, container.Name);
-        }
+        var containers = Owners(host);
         var networks = host.Networks.Where(static network => network.Bridge is not null).SelectMany(static network => network.Subnets, static (network, subnet) => (Network: network, Subnet: subnet)).ToList();
         foreach (var connection in connections)
         {

@@ -65,7 +65,7 @@ public static class PlanEffect
     // Conntrack looks at a family's packets only if a rule asks it to (nf_ct_netns_get in net/netfilter/nf_conntrack_proto.c), and Docker may have no such rule in IPv6.
     private static IEnumerable<string> Untracked(HostSnapshot host, IReadOnlyList<TrackedConnection> connections)
     {
-        if (connections.All(static each => each.Family == Family.IPv4) && host.Containers.Any(static container => container.State is "running" or "paused" && container.Addresses.Any(static address => address.IPv6 is not null)))
+        if (connections.All(static each => each.Family == Family.IPv4) && host.Containers.Any(static container => container.IsUp && container.Addresses.Any(static address => address.IPv6 is not null)))
             yield return "The host tracks no IPv6 connection now, as long as no rule asks for the state of one: open ones, if there are any, are not listed.";
     }
 

@@ -12,7 +12,7 @@ internal static class EffectReading
         if (plan.Before.Engine is null)
             return ChangeEffect.Unknown($"Docker could not be asked, so it is not known which addresses belong to containers{(plan.Before.DockerError is { } error ? $" ({error.Message.TrimEnd('.')})" : "")}.");
         // Nothing that is not there can be cut.
-        if (!plan.Before.Containers.Any(static container => container.State is "running" or "paused"))
+        if (!plan.Before.Containers.Any(static container => container.IsUp))
             return new ChangeEffect { Connections = [] };
         try
         {

@@ -8,7 +8,8 @@ internal sealed class ServiceSet
     // More of them say less than what is missing.
     private const int MostNamed = 8;
 
-    private readonly List<(int First, int Last)>?[] _ports = new List<(int, int)>?[Layers.LastProtocol + 1];
+    // Of each protocol, in the layer that has nothing but numbers: what source ports or flags belong to a port does not matter here.
+    private readonly SourcePortLayer?[] _ports = new SourcePortLayer?[Layers.LastProtocol + 1];
 
     private ServiceSet()
     {
@@ -30,11 +31,13 @@ internal sealed class ServiceSet
             .SelectMany(span => span.Inner.InOrder()).Where(span => seen.Add(span.Inner)).SelectMany(span => span.Inner.InOrder());
         foreach (var span in layers)
         {
+            var ports = SourcePortLayer.Of(span.Inner.InOrder().Select(static ports => (ports.First, ports.Last)), TrackedFlags.All)!;
             for (var protocol = (int)span.First; protocol <= (int)span.Last; protocol++)
-                (services._ports[protocol] ??= []).AddRange(Protocols.HasPorts(protocol) ? span.Inner.InOrder().Select(ports => ((int)ports.First, (int)ports.Last)) : [(0, Layers.LastPort)]);
+            {
+                var more = Protocols.HasPorts(protocol) ? ports : Layers.AnySourcePort;
+                services._ports[protocol] = services._ports[protocol]?.Union(more) ?? more;
+            }
         }
-        for (var protocol = 0; protocol < services._ports.Length; protocol++)
-            services._ports[protocol] = Joined(services._ports[protocol]);
         return services;
     }
 
@@ -55,7 +58,7 @@ internal sealed class ServiceSet
     {
         var rest = new ServiceSet();
         for (var protocol = 0; protocol < _ports.Length; protocol++)
-            rest._ports[protocol] = Joined([.. (_ports[protocol] ?? []).SelectMany(span => Outside(span, other._ports[protocol] ?? []))]);
+            rest._ports[protocol] = other._ports[protocol] is { } theirs ? _ports[protocol]?.Subtract(theirs) : _ports[protocol];
         return rest;
     }
 
@@ -73,35 +76,7 @@ internal sealed class ServiceSet
     }
 
     private string Item(int protocol) => IsWhole(protocol) || !Protocols.HasPorts(protocol) ? Protocols.NameOf(protocol)
-        : $"{string.Join(',', _ports[protocol]!.Select(static span => span.First == span.Last ? span.First.ToString(CultureInfo.InvariantCulture) : string.Create(CultureInfo.InvariantCulture, $"{span.First}-{span.Last}")))}/{Protocols.NameOf(protocol)}";
+        : $"{string.Join(',', _ports[protocol]!.InOrder().Select(static span => span.First == span.Last ? span.First.ToString(CultureInfo.InvariantCulture) : string.Create(CultureInfo.InvariantCulture, $"{span.First}-{span.Last}")))}/{Protocols.NameOf(protocol)}";
 
-    private bool IsWhole(int protocol) => _ports[protocol] is [(0, Layers.LastPort)];
-
-    private static List<(int First, int Last)>? Joined(List<(int First, int Last)>? spans)
-    {
-        if (spans is not { Count: > 0 })
-            return null;
-        var joined = new List<(int First, int Last)>();
-        foreach (var span in spans.Order())
-        {
-            if (joined.Count > 0 && span.First <= joined[^1].Last + 1)
-                joined[^1] = (joined[^1].First, Math.Max(joined[^1].Last, span.Last));
-            else
-                joined.Add(span);
-        }
-        return joined;
-    }
-
-    private static IEnumerable<(int First, int Last)> Outside((int First, int Last) span, List<(int First, int Last)> others)
-    {
-        var first = span.First;
-        foreach (var other in others.Where(other => other.Last >= span.First && other.First <= span.Last))
-        {
-            if (other.First > first)
-                yield return (first, other.First - 1);
-            first = Math.Max(first, other.Last + 1);
-        }
-        if (first <= span.Last)
-            yield return (first, span.Last);
-    }
+    private bool IsWhole(int protocol) => _ports[protocol] is { Count: 1 } ports && ports.Low == UInt128.Zero && ports.High == Layers.LastPort;
 }

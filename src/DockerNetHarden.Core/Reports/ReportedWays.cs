@@ -31,7 +31,7 @@ internal static class ReportedWays
     {
         var groups = Grouped(cell.Answer.Parts).Select(group => (Parts: group, Excepted: false))
             .Concat(Grouped(cell.Excepted.Parts).Select(group => (Parts: group, Excepted: true)))
-            .OrderBy(group => Weight(group.Parts[0].Verdict)).ToList();
+            .OrderBy(group => Evidence.Weight(group.Parts[0].Verdict)).ToList();
         PacketOrigin[] origins = [.. cell.Answer.Origins.Union(cell.Excepted.Origins)];
         return ([.. groups.Take(Most).Select(group => Way(group.Parts, group.Excepted, walk, bridge, origins))], Math.Max(0, groups.Count - Most));
     }
@@ -47,21 +47,12 @@ internal static class ReportedWays
             Verdict = part.Verdict,
             Packets = ShownText.Plain(Evidence.Packets(parts, origins)),
             Excepted = excepted,
-            Place = Place(part) is { } place ? ShownText.Plain(place) : null,
+            Place = Evidence.Place(part) is { } place ? ShownText.Plain(place) : null,
             Rule = part.Rule is { } rule ? ShownText.Plain(rule.Text) : null,
             Reason = ShownText.Plain(part.Reason + (part.Otherwise is Verdict.Accept ? " If it does not match, they pass." : "")),
             Path = [.. Path(part, walk, bridge).Select(ShownText.Plain)],
             NewDestination = part.NewDestination?.ToShortString() ?? (part.Proxied is { } proxied ? ShownText.Plain(proxied) : null),
         };
-    }
-
-    // A native table has its name in both.
-    private static string? Place(AccessPart part)
-    {
-        if (part.Chain is null)
-            return null;
-        var table = part.Backend is null or "nft" ? part.Table : part.Backend.EndsWith($" {part.Table}", StringComparison.Ordinal) ? part.Backend : $"{part.Backend} {part.Table}";
-        return part.Position > 0 ? string.Create(CultureInfo.InvariantCulture, $"{table} {part.Chain} rule {part.Position}") : $"{table} {part.Chain}, policy";
     }
 
     // The wide question of an audit walks packets for several links together. One packet is asked about alone, so that its chains are its own.
@@ -86,12 +77,4 @@ internal static class ReportedWays
             one = one with { Ports = PortList.Parse(sample.DestinationPort.ToString(CultureInfo.InvariantCulture), "Port") };
         return walk.Ask(part.Packets.Intersect(PacketSet.Of(one)), bridge).FirstOrDefault(other => (other.Verdict, other.Table, other.Chain, other.Position) == (part.Verdict, part.Table, part.Chain, part.Position));
     }
-
-    private static int Weight(Verdict verdict) => verdict switch
-    {
-        Verdict.Accept => 0,
-        Verdict.RateLimited => 1,
-        Verdict.Unknown => 2,
-        _ => 3,
-    };
 }

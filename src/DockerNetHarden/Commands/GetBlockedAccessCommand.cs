@@ -4,6 +4,7 @@ using DockerNetHarden.Effects;
 using DockerNetHarden.Hosting;
 using DockerNetHarden.Hosts;
 using DockerNetHarden.Input;
+using DockerNetHarden.Rules;
 
 namespace DockerNetHarden.Commands;
 
@@ -41,7 +42,7 @@ public sealed class GetBlockedAccessCommand : HostCmdlet
             queue.Warning(host.Name, warning);
         if (snapshot.DockerError is { } error)
             queue.Warning(host.Name, $"Docker could not be asked, so containers are shown by their addresses: {error.Message}");
-        foreach (var each in met.Where(each => (!ReportOnly || each.ReportOnly) && MarkFilter.Holds(_controls, each.Control.Split('/', ':')[0])))
+        foreach (var each in met.Where(each => (!ReportOnly || each.ReportOnly) && RuleMark.TryParse(each.Control, out var mark) && MarkFilter.Holds(_controls, mark!.Control)))
             queue.Write(each);
     }
 }
