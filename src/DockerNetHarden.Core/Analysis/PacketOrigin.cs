@@ -6,7 +6,7 @@ namespace DockerNetHarden.Analysis;
 /// <summary>A network as the origin of packets, so that evidence can name it instead of its addresses.</summary>
 /// <param name="Network">Its name.</param>
 /// <param name="Subnets">Its subnets.</param>
-/// <param name="Strangers">In a family, packets whose source is no container's: the host's own addresses, broadcast addresses.</param>
+/// <param name="Strangers">In a family, packets whose source does not belong to a container: the host's own addresses, broadcast addresses.</param>
 internal sealed record PacketOrigin(string Network, IReadOnlyList<Cidr> Subnets, Func<Family, PacketSet> Strangers)
 {
     // Every container has a link-local address as well, and the host is its neighbour (RFC 4291, 2.8).

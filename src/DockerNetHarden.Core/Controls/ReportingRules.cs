@@ -11,7 +11,7 @@ public static class ReportingRules
 {
     /// <summary>The rules of a control that only reports.</summary>
     /// <param name="rules">The rules of the control that blocks.</param>
-    /// <exception cref="RefusedValueException">A rule lets packets pass and is no exception of a control: there is nothing to report.</exception>
+    /// <exception cref="RefusedValueException">A rule lets packets pass and is not an exception of a control, so it has nothing to report.</exception>
     public static IEnumerable<FirewallRule> Of(IEnumerable<FirewallRule> rules)
     {
         ArgumentNullException.ThrowIfNull(rules);

@@ -117,7 +117,7 @@ internal sealed class OwnTable
         var name = chain.Hook.ChainOf(chain.Control);
         if (rule.Rule is { } known)
             return OurLine.Make(known, name) with { Line = new RuleLine(chain.Family, chain.Hook.Table, name, known.Tokens, packets, bytes) };
-        // A line that is no rule is shown by its comment, and by its handle, which no other line has.
+        // A line that is not a rule of ours is shown by its comment and its handle. No other line has the same handle.
         var handle = rule.Lines[0].Handle.ToString(CultureInfo.InvariantCulture);
         var line = new RuleLine(chain.Family, chain.Hook.Table, name, [.. rule.Lines[0].Comment is { } comment ? ["-m", "comment", "--comment", comment] : Array.Empty<string>(), "-j", "nft", Opaque, handle], packets, bytes);
         return new OurLine(line, rule.Mark, null, $"{Opaque} {handle}");

@@ -175,7 +175,7 @@ public enum FindingChange
     /// <summary>It was not there, or was not as bad.</summary>
     New,
 
-    /// <summary>It was there and is no better.</summary>
+    /// <summary>It was there already, and has not become better.</summary>
     Unchanged,
 
     /// <summary>It was there and is gone.</summary>

@@ -17,7 +17,7 @@ public sealed class ReportBaseline
     /// <summary>When the earlier report was made.</summary>
     public DateTimeOffset MadeAt { get; }
 
-    /// <summary>Whether a finding is new or worse: it has to be looked at now, and had not to then, or not as much. What could not be checked is no better and no worse than what is not certain.</summary>
+    /// <summary>Whether a finding is new or worse: it needs attention now and did not need it then, or it needs more. What could not be checked counts as much as what is not certain.</summary>
     /// <param name="finding">The finding.</param>
     public bool IsWorse(HardeningFinding finding)
     {

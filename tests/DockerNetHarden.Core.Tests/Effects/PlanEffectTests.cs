@@ -67,7 +67,7 @@ public sealed class PlanEffectTests
     [Fact]
     public void What_established_packets_pass_before_a_rule_of_ours_is_not_cut()
     {
-        // As some hosts begin, though then the rule is no protection from what is open.
+        // Some hosts begin like this. Then the rule does not stop connections that are open.
         var host = Prepared(WalkHost.Of("*mangle\n:PREROUTING ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:DOCKER-USER - [0:0]\n-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT\n-A FORWARD -j DOCKER-USER\nCOMMIT\n"));
         FirewallRule[] rules = [FirewallRule.Parse("-A DOCKER-USER -d 10.0.0.0/8 -j DROP")];
         Assert.Empty(PlanEffect.Of(Plan.From(rules, host), host, Connections(ToDatabase)).Connections!);
